@@ -1,0 +1,87 @@
+"""Traces, metrics, logs and error reports of a FastAPI service with two calls: `configure`, `instrument`.
+
+    import otel
+    telemetry = otel.configure(otel.TelemetryConfig.from_env())
+    otel.instrument(app)
+
+Importing this package starts nothing and imports no SDK; names are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from otel.catalogue import (
+        ANY_BOUNDED,
+        AnyText,
+        Catalogue,
+        Counter,
+        External,
+        Gauge,
+        Histogram,
+        IntegerRange,
+        UpDownCounter,
+    )
+    from otel.config import ConfigError, TelemetryConfig
+    from otel.context import breadcrumb, current_request, set_user
+    from otel.decorators import logged, traced
+    from otel.logs import get_logger
+    from otel.setup import Telemetry, configure, instrument
+
+_HOME = {
+    "ANY_BOUNDED": "catalogue",
+    "AnyText": "catalogue",
+    "Catalogue": "catalogue",
+    "ConfigError": "config",
+    "Counter": "catalogue",
+    "External": "catalogue",
+    "Gauge": "catalogue",
+    "Histogram": "catalogue",
+    "IntegerRange": "catalogue",
+    "Telemetry": "setup",
+    "TelemetryConfig": "config",
+    "UpDownCounter": "catalogue",
+    "breadcrumb": "context",
+    "configure": "setup",
+    "current_request": "context",
+    "get_logger": "logs",
+    "instrument": "setup",
+    "logged": "decorators",
+    "set_user": "context",
+    "traced": "decorators",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Loads a public name from its module on first use (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'otel' has no attribute {name!r}")
+    value: object = getattr(import_module(f"otel.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+__all__ = [
+    "ANY_BOUNDED",
+    "AnyText",
+    "Catalogue",
+    "ConfigError",
+    "Counter",
+    "External",
+    "Gauge",
+    "Histogram",
+    "IntegerRange",
+    "Telemetry",
+    "TelemetryConfig",
+    "UpDownCounter",
+    "breadcrumb",
+    "configure",
+    "current_request",
+    "get_logger",
+    "instrument",
+    "logged",
+    "set_user",
+    "traced",
+]

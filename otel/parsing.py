@@ -1,0 +1,102 @@
+"""Readers of setting values: each returns the typed value or raises `ValueError` saying what is allowed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import unquote, urlsplit
+
+T = TypeVar("T")
+Reader = Callable[[str], T]
+
+_TRUE, _FALSE = {"true", "on", "1", "yes"}, {"false", "off", "0", "no"}
+
+
+def text(value: str) -> str:
+    """Any text, without the spaces around it."""
+    return value.strip()
+
+
+def switch(value: str) -> bool:
+    """`on` or `off` (also true/false, yes/no, 1/0)."""
+    word = value.strip().lower()
+    if word not in _TRUE | _FALSE:
+        raise ValueError("on or off")
+    return word in _TRUE
+
+
+def choice(*allowed: str) -> Reader[str]:
+    """One of `allowed`, in any case."""
+
+    def read(value: str) -> str:
+        word = value.strip().lower()
+        if word not in allowed:
+            raise ValueError(f"one of {', '.join(allowed)}")
+        return word
+
+    return read
+
+
+def whole(minimum: int, maximum: int = 1_000_000_000) -> Reader[int]:
+    """A whole number between the two, both included."""
+
+    def read(value: str) -> int:
+        if not re.fullmatch(r"\s*[0-9]{1,10}\s*", value) or not minimum <= int(value) <= maximum:
+            raise ValueError(f"a whole number from {minimum} to {maximum}")
+        return int(value)
+
+    return read
+
+
+def number(minimum: float, maximum: float = 1e9) -> Reader[float]:
+    """A decimal number between the two, both included."""
+
+    def read(value: str) -> float:
+        allowed = f"a number from {minimum:g} to {maximum:g}"
+        try:
+            parsed = float(value)
+        except ValueError:
+            raise ValueError(allowed) from None
+        if not minimum <= parsed <= maximum:
+            raise ValueError(allowed)
+        return parsed
+
+    return read
+
+
+def milliseconds(minimum: int = 1) -> Reader[float]:
+    """A whole number of milliseconds, returned in seconds."""
+    read_whole = whole(minimum)
+    return lambda value: read_whole(value) / 1000
+
+
+def names(value: str) -> tuple[str, ...]:
+    """Names separated by commas; empty ones are left out."""
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def pairs(value: str) -> dict[str, str]:
+    """`key=value` pairs separated by commas, values percent-encoded (W3C Baggage)."""
+    found: dict[str, str] = {}
+    for part in names(value):
+        key, equals, content = part.partition("=")
+        if not equals or not key.strip():
+            raise ValueError("key=value pairs separated by commas, values percent-encoded")
+        found[key.strip()] = unquote(content.strip())
+    return found
+
+
+def levels(value: str) -> dict[str, str]:
+    """`logger=level` pairs separated by commas."""
+    read = choice("debug", "info", "warning", "error", "critical")
+    return {logger: read(level) for logger, level in pairs(value).items()}
+
+
+def http_url(value: str) -> str:
+    """An absolute http or https URL, without the slash at its end."""
+    url = value.strip()
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("an absolute URL such as http://127.0.0.1:4318")
+    return url.rstrip("/")

@@ -1,0 +1,113 @@
+"""Who is asking for what: the facts of the request that is being served, for logs, spans and reports."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from contextvars import ContextVar
+from typing import Any, Final
+
+from opentelemetry import trace
+
+from otel.http_route import Scope, route_template
+
+_BREADCRUMBS_KEPT: Final = 30
+
+REQUEST: Final[ContextVar[RequestContext | None]] = ContextVar("otel.request", default=None)
+
+
+class RequestContext:
+    """The facts of one request or WebSocket connection; the HTTP stack makes it, all its tasks share it.
+
+    `request_id` is the accepted or created `X-Request-ID`; `trace_id` and `span_id` are those of the SERVER
+    span in hexadecimal, or None while tracing is off. `user_id` and `role` are None until `set_user`.
+    """
+
+    __slots__ = (
+        "_route",
+        "breadcrumbs",
+        "request_id",
+        "role",
+        "scope",
+        "span",
+        "span_id",
+        "tags",
+        "trace_id",
+        "user_id",
+    )
+
+    def __init__(self, request_id: str, span: trace.Span, scope: Scope) -> None:
+        self.request_id = request_id
+        self.span = span
+        self.scope = scope
+        self.user_id: str | None = None
+        self.role: str | None = None
+        self.tags: dict[str, str] | None = None
+        self.breadcrumbs: deque[dict[str, Any]] | None = None
+        self._route: str | None = None
+        identity = span.get_span_context()
+        self.trace_id = f"{identity.trace_id:032x}" if identity.is_valid else None
+        self.span_id = f"{identity.span_id:016x}" if identity.is_valid else None
+
+    @property
+    def route(self) -> str | None:
+        """The template of the matched route, None before routing and when nothing matched."""
+        if self._route is None:
+            self._route = route_template(self.scope)
+        return self._route
+
+
+def current_request() -> RequestContext | None:
+    """Return the facts of the request that this code serves, None outside of one."""
+    return REQUEST.get()
+
+
+def set_user(user_id: str, role: str | None = None) -> None:
+    """Names the authenticated user on the SERVER span, in log records and error reports; never in a metric.
+
+    `user_id` is the platform's own opaque identifier, never a mail address or a name. `role` becomes
+    `user.roles`. Outside of a request it marks the current span alone.
+    """
+    request = REQUEST.get()
+    span = trace.get_current_span() if request is None else request.span
+    if request is not None:
+        request.user_id = user_id
+        request.role = role
+    if not span.is_recording():
+        return
+    span.set_attribute("user.id", user_id)
+    if role is not None:
+        span.set_attribute("user.roles", (role,))
+
+
+def set_tag(key: str, value: str) -> None:
+    """Adds a tag for the error report of this request, should it fail; nothing outside of one."""
+    request = REQUEST.get()
+    if request is None:
+        return
+    if request.tags is None:
+        request.tags = {}
+    request.tags[key] = value
+
+
+def breadcrumb(message: str, *, level: str = "info", **data: object) -> None:
+    """Notes a step of this request; the last 30 travel with its error report, if there is one.
+
+    `message` is an event name ("lms.enrolled"), its part before the first dot becomes the category.
+    Outside of a request the step is not kept: there would be no one to give it to.
+    """
+    request = REQUEST.get()
+    if request is None:
+        return
+    if request.breadcrumbs is None:
+        request.breadcrumbs = deque(maxlen=_BREADCRUMBS_KEPT)
+    request.breadcrumbs.append(
+        {
+            "timestamp": time.time(),
+            "type": "default",
+            "category": message.partition(".")[0],
+            "message": message,
+            "level": level,
+            "data": data,
+        },
+    )

@@ -1,0 +1,124 @@
+"""Log levels that someone changes while the process runs, and that change back by themselves."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+LEVELS: Final = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "critical": logging.CRITICAL,
+}
+LONGEST_SECONDS: Final = 86_400.0
+_MOST_OVERRIDES: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class LevelOverride:
+    """One changed level: the logger's name ("" is the root), the level's name, seconds until it ends."""
+
+    logger: str
+    level: str
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Active:
+    level: int
+    name: str
+    until: float
+    original: int
+
+
+class LevelOverrides:
+    """Levels per logger, and for the loggers below it, each with an end.
+
+    A lower level is set on the stdlib logger; a higher one is applied by `refuses`, which the pipeline asks
+    for every record. So no timer is needed: an override that has ended is undone by the next record that it
+    let through, and one that holds records back just ends.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._active: dict[str, _Active] = {}
+
+    def set(self, logger: str, level: str, seconds: float) -> LevelOverride:
+        """Applies `level` to `logger` and those below it for `seconds`; replaces an earlier override.
+
+        Raises:
+            ValueError: The level is unknown, the time is not within 1 s and 1 day, or too many are active.
+        """
+        name = level.lower()
+        if name not in LEVELS:
+            raise ValueError(f"level: {level!r} is unknown, use one of {', '.join(LEVELS)}")
+        if not 1 <= seconds <= LONGEST_SECONDS:
+            raise ValueError(f"seconds: {seconds} is not between 1 and {LONGEST_SECONDS:.0f}")
+        with self._lock:
+            self._end_due()
+            self._end(logger)
+            if len(self._active) >= _MOST_OVERRIDES:
+                raise ValueError(f"logger: {_MOST_OVERRIDES} levels are changed already, reset one first")
+            self._begin(logger, name, self._clock() + seconds)
+        return LevelOverride(logger, name, seconds)
+
+    def reset(self, logger: str) -> bool:
+        """Ends the override of `logger` now; tells whether there was one."""
+        with self._lock:
+            return self._end(logger)
+
+    def reset_all(self) -> None:
+        """Ends every override now."""
+        with self._lock:
+            for logger in list(self._active):
+                self._end(logger)
+
+    def current(self) -> list[LevelOverride]:
+        """Return the overrides that hold now."""
+        with self._lock:
+            self._end_due()
+            now = self._clock()
+            return [
+                LevelOverride(name, entry.name, entry.until - now) for name, entry in self._active.items()
+            ]
+
+    def refuses(self, logger: str, level: int) -> bool:
+        """Tell whether the nearest override at or above `logger` holds back a record of this level."""
+        if not self._active:
+            return False
+        with self._lock:
+            self._end_due()
+            entry = self._nearest(logger)
+        return entry is not None and level < entry.level
+
+    def _nearest(self, logger: str) -> _Active | None:
+        name = logger
+        while name and name not in self._active:
+            name = name.rpartition(".")[0]
+        return self._active.get(name)
+
+    def _begin(self, name: str, level: str, until: float) -> None:
+        logger = logging.getLogger(name or None)
+        number = LEVELS[level]
+        self._active[name] = _Active(number, level, until, logger.level)
+        if number < logger.getEffectiveLevel():
+            logger.setLevel(number)
+
+    def _end(self, name: str) -> bool:
+        entry = self._active.pop(name, None)
+        if entry is None:
+            return False
+        logging.getLogger(name or None).setLevel(entry.original)
+        return True
+
+    def _end_due(self) -> None:
+        now = self._clock()
+        for name in [name for name, entry in self._active.items() if entry.until <= now]:
+            self._end(name)

@@ -1,0 +1,234 @@
+"""The one pipe of all log records: enriched, limited, redacted once, written to a stream and sent by OTLP."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Final, TextIO, cast
+
+from opentelemetry import trace
+from opentelemetry._logs import Logger, LogRecord, SeverityNumber
+from opentelemetry.context import get_current
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+from opentelemetry.util.types import Attributes
+
+from otel.context import REQUEST
+from otel.logs_burst import BurstLimiter, Message
+from otel.logs_levels import LevelOverrides
+from otel.logs_render import STACKTRACE, Entry, Render
+from otel.redaction import Redactor
+
+FIELDS: Final = "event_fields"
+SCOPE_NAME: Final = "otel.logs"
+"""Instrumentation scope of the records that this pipe emits; they are redacted already."""
+
+# Loggers of the export path: what they say about a failed export must not be exported (endless loop).
+_LOCAL_ONLY: Final = ("opentelemetry", "sentry_sdk", "urllib3", "requests")
+_UNLIMITED: Final = frozenset({"access"})
+_RESERVED: Final = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {
+    "message",
+    "asctime",
+    FIELDS,
+}
+_SEVERITIES: Final = {
+    logging.DEBUG: (SeverityNumber.DEBUG, "DEBUG"),
+    logging.INFO: (SeverityNumber.INFO, "INFO"),
+    logging.WARNING: (SeverityNumber.WARN, "WARN"),
+    logging.ERROR: (SeverityNumber.ERROR, "ERROR"),
+    logging.CRITICAL: (SeverityNumber.FATAL, "FATAL"),
+}
+# Fields that OTLP carries natively or in the resource.
+_NATIVE: Final = frozenset(
+    {
+        "timestamp",
+        "level",
+        "event",
+        "trace_id",
+        "span_id",
+        "service.name",
+        "service.version",
+        "deployment.environment.name",
+    },
+)
+
+
+class Pipeline(logging.Handler):
+    """The root logger's only handler.
+
+    `stream` gets one rendered line per record; `logger`, if any, the same fields by OTLP with the trace
+    context as native fields. Records of the export path itself go to the stream only. A message that comes in
+    bursts is limited by `bursts` and reported with the field `suppressed`.
+    """
+
+    def __init__(
+        self,
+        *,
+        stream: TextIO,
+        render: Render,
+        redactor: Redactor,
+        logger: Logger | None,
+        resource: Mapping[str, str],
+        levels: LevelOverrides,
+        bursts: BurstLimiter,
+    ) -> None:
+        super().__init__()
+        self._stream = stream
+        self._render = render
+        self._redactor = redactor
+        self._logger = logger
+        self._resource = dict(resource)
+        self._levels = levels
+        self._bursts = bursts
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes and exports the record, unless a level or the burst limit holds it back."""
+        try:
+            self._process(record)
+        except RecursionError:
+            raise
+        except Exception:  # noqa: BLE001 - logging must never fail its caller; stdlib reports it on stderr
+            self.handleError(record)
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Handles the record without stdlib's lock around it.
+
+        The SDK logs while it holds locks of its own: holding ours while we call it could end in a deadlock.
+        """
+        self.emit(record)
+        return True
+
+    def close(self) -> None:
+        """Reports the bursts that are still open, then closes the handler."""
+        with self._exclusively():
+            open_bursts = list(self._bursts.drain())
+        for message, held_back in open_bursts:
+            self._report(message, held_back)
+        super().close()
+
+    @contextmanager
+    def _exclusively(self) -> Iterator[None]:
+        # The handler's own lock: stdlib makes it anew in a forked child.
+        self.acquire()
+        try:
+            yield
+        finally:
+            self.release()
+
+    def _process(self, record: logging.LogRecord) -> None:
+        if self._levels.refuses(record.name, record.levelno):
+            return
+        if record.name in _UNLIMITED:
+            self._pass_on(record, self._entry(record, 0))
+            return
+        with self._exclusively():
+            held_back = self._bursts.admit(Message(record.name, record.levelno, str(record.msg)))
+            ended = list(self._bursts.reports())
+        for message, count in ended:
+            self._report(message, count)
+        if held_back is not None:
+            self._pass_on(record, self._entry(record, held_back))
+
+    def _report(self, message: Message, held_back: int) -> None:
+        record = logging.LogRecord(message.logger, message.level, "", 0, message.text, None, None)
+        self._pass_on(record, self._entry(record, held_back))
+
+    def _pass_on(self, record: logging.LogRecord, entry: Entry) -> None:
+        line = self._render(entry) + "\n"
+        self.acquire()
+        try:
+            self._stream.write(line)
+            self._stream.flush()
+        finally:
+            self.release()
+        if self._logger is None or record.name.startswith(_LOCAL_ONLY) or not is_instrumentation_enabled():
+            return
+        severity, text = _severity(record.levelno)
+        self._logger.emit(
+            LogRecord(
+                timestamp=int(record.created * 1e9),
+                observed_timestamp=time.time_ns(),
+                context=get_current(),
+                severity_number=severity,
+                severity_text=text,
+                body=str(entry["event"]),
+                attributes=_attributes(entry),
+            ),
+        )
+
+    def _entry(self, record: logging.LogRecord, held_back: int) -> Entry:
+        fields = getattr(record, FIELDS, None)
+        event = str(record.msg) if fields is not None else _message(record)
+        entry: Entry = {
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds"),
+            "level": record.levelname.lower(),
+            "event": self._redactor.text(event),
+            "logger": record.name,
+            **self._resource,
+        }
+        _add_context(entry)
+        self._add_fields(entry, fields if fields is not None else _extra(record))
+        if held_back:
+            entry["suppressed"] = held_back
+        if record.exc_info is not None:
+            self._add_exception(entry, record.exc_info[1])
+        return entry
+
+    def _add_fields(self, entry: Entry, fields: Mapping[str, object]) -> None:
+        redactor = self._redactor
+        for name, value in fields.items():
+            # A field must not pass for one of the pipe's own.
+            key = name if name not in entry else f"{name}_"
+            entry[redactor.text(key)] = redactor.value(name, value)
+
+    def _add_exception(self, entry: Entry, error: BaseException | None) -> None:
+        if error is None:
+            return
+        # https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-logs/
+        entry["exception.type"] = type(error).__qualname__
+        entry["exception.message"] = self._redactor.text(str(error))
+        entry[STACKTRACE] = self._redactor.text("".join(traceback.format_exception(error)))
+
+
+def _attributes(entry: Entry) -> Attributes:
+    # The redactor left JSON types only, which OTLP's AnyValue covers.
+    return cast("Attributes", {name: value for name, value in entry.items() if name not in _NATIVE})
+
+
+def _add_context(entry: Entry) -> None:
+    request = REQUEST.get()
+    span = trace.get_current_span()
+    if request is not None:
+        entry["request_id"] = request.request_id
+    if request is not None and span is request.span and request.trace_id is not None:
+        entry["trace_id"], entry["span_id"] = request.trace_id, request.span_id
+    elif (identity := span.get_span_context()).is_valid:
+        entry["trace_id"], entry["span_id"] = f"{identity.trace_id:032x}", f"{identity.span_id:016x}"
+    if request is None:
+        return
+    if request.user_id is not None:
+        entry["user.id"] = request.user_id
+    if (route := request.route) is not None:
+        entry["http.route"] = route
+
+
+def _severity(level: int) -> tuple[SeverityNumber, str]:
+    known = _SEVERITIES.get(level)
+    if known is not None:
+        return known
+    floor = max((number for number in _SEVERITIES if number <= level), default=logging.DEBUG)
+    return _SEVERITIES[floor]
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001 - wrong arguments of a library's log call must not lose its text
+        return f"{record.msg} {record.args!r}"
+
+
+def _extra(record: logging.LogRecord) -> dict[str, object]:
+    return {name: value for name, value in vars(record).items() if name not in _RESERVED}

@@ -1,0 +1,63 @@
+"""How a log entry looks on a stream: one JSON line for machines, colours for a person."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import structlog
+
+Entry = dict[str, object]
+Render = Callable[[Entry], str]
+
+STACKTRACE: Final = "exception.stacktrace"
+
+# C0, DEL and C1 controls, line and paragraph separators, and the marks that reorder text (Unicode TR 36).
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_encode: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=str).encode
+
+
+def render_json(entry: Entry) -> str:
+    """Return the entry as one line of ASCII JSON: no text in it can begin a second line or move a cursor."""
+    line = _encode(entry)
+    # JSON escapes all controls but DEL (RFC 8259 section 7).
+    return line if "\x7f" not in line else line.replace("\x7f", "\\u007f")
+
+
+def pretty_renderer(*, colors: bool) -> Render:
+    """Return a renderer for a terminal; controls in texts are shown as escapes, stack traces are indented."""
+    console = structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=32)
+
+    def render(entry: Entry) -> str:
+        shown = {key: visible(value) for key, value in entry.items() if key not in _UNSHOWN}
+        trace = entry.get(STACKTRACE)
+        line = str(console(None, "", shown))
+        return line if not isinstance(trace, str) else f"{line}\n{_indented(trace)}"
+
+    return render
+
+
+_UNSHOWN: Final = frozenset(
+    {STACKTRACE, "service.name", "service.version", "deployment.environment.name", "span_id"},
+)
+
+
+def visible(value: object) -> object:
+    """Return `value` with every control character in its texts replaced by its escape."""
+    if isinstance(value, str):
+        return _CONTROL.sub(_escaped, value)
+    if isinstance(value, Mapping):
+        return {str(visible(str(key))): visible(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [visible(item) for item in value]
+    return value
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode("ascii")
+
+
+def _indented(trace: str) -> str:
+    return "\n".join(f"    | {visible(line)}" for line in trace.split("\n"))

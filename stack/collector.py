@@ -1,0 +1,92 @@
+"""Which fragments of collector-config/ make up a Collector.
+
+``python -m stack.collector all-in-one`` prints the ``--config`` arguments of a preset, one per line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+FRAGMENTS: Final = Path(__file__).resolve().parent.parent / "collector-config"
+_LINE: Final = re.compile(r"(?P<file>[\w-]+\.yaml)(?:\s+if\s+(?P<variable>[A-Z][A-Z0-9_]*))?")
+
+
+class CollectorError(Exception):
+    """A preset or an address that makes no Collector; the message names it and the fix."""
+
+
+def presets() -> tuple[str, ...]:
+    """Returns the names of all presets."""
+    return tuple(sorted(path.stem for path in (FRAGMENTS / "presets").glob("*.txt")))
+
+
+def fragments(preset: str, environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Returns the files of a preset in order; a line ``x.yaml if NAME`` counts where NAME is set and not empty.
+
+    Raises:
+        CollectorError: no such preset, or a line of it that names no fragment.
+    """
+    if preset not in presets():
+        raise CollectorError(f"there is no preset {preset!r}: choose one of {', '.join(presets())}")
+    source = FRAGMENTS / "presets" / f"{preset}.txt"
+    lines = [(number, line.strip()) for number, line in enumerate(source.read_text().splitlines(), 1)]
+    parsed = [_parse(source, number, line) for number, line in lines if line and not line.startswith("#")]
+    return tuple(path for path, variable in parsed if not variable or environ.get(variable))
+
+
+def _parse(source: Path, number: int, line: str) -> tuple[Path, str | None]:
+    match = _LINE.fullmatch(line)
+    path = FRAGMENTS / match["file"] if match else None
+    if match is None or path is None or not path.is_file():
+        raise CollectorError(f"{source.name}:{number}: {line!r} is not 'fragment.yaml' or 'fragment.yaml if VARIABLE'")
+    return path, match["variable"]
+
+
+def arguments(files: Sequence[Path]) -> list[str]:
+    """Returns the Collector's command line for the fragments."""
+    return [f"--config={path}" for path in files]
+
+
+def sentry_environment(dsn: str) -> dict[str, str]:
+    """Returns SENTRY_OTLP_URL and SENTRY_OTLP_KEY for a Sentry DSN; nothing for an empty one.
+
+    Only Sentry itself has an OTLP intake; do not call it for a compatible server without one (Bugsink).
+
+    Raises:
+        CollectorError: not a DSN (https://KEY@HOST/PROJECT).
+    """
+    if not dsn:
+        return {}
+    parts = urlsplit(dsn)
+    prefix, _, project = parts.path.rpartition("/")
+    if parts.scheme not in {"http", "https"} or not parts.username or not parts.hostname or not project.isdigit():
+        raise CollectorError("SENTRY_DSN is not a DSN: it has the form https://KEY@HOST/PROJECT")
+    host = parts.netloc.rpartition("@")[2]
+    return {
+        "SENTRY_OTLP_URL": f"{parts.scheme}://{host}{prefix}/api/{project}/integration/otlp",
+        "SENTRY_OTLP_KEY": parts.username,
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints the arguments of a preset for this environment; 2 for a preset that makes no Collector."""
+    parser = argparse.ArgumentParser(prog="python -m stack.collector", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("preset", help=f"one of {', '.join(presets())}")
+    chosen = parser.parse_args(argv)
+    try:
+        print(*arguments(fragments(chosen.preset, os.environ)), sep="\n")
+    except CollectorError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

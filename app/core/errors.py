@@ -1,0 +1,201 @@
+# ruff: noqa: N818 - a refusal is named for what it says; "CourseFullError" says nothing more
+"""Every refusal of the platform, as a class: its code, its status, its sentence.
+
+The root and one parent per status come first. ``app.http.problems`` is the only place that renders them
+(RFC 9457); a code is part of the API and never changes its meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One field of a request that was refused; ``field`` is its dotted path, such as ``body.email``."""
+
+    field: str
+    message: str
+    code: str
+
+
+class LmsError(Exception):
+    """A request that the platform refuses, with the facts that ``sentence`` names.
+
+    ``sentence`` is a format string over the facts; ``example`` are facts for the API's documentation.
+    """
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    title: ClassVar[str] = "Internal server error"
+    sentence: ClassVar[str] = "The server failed. Report the request id."
+    example: ClassVar[Mapping[str, Any]] = {}
+    headers: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, *, errors: tuple[FieldError, ...] = (), **facts: object) -> None:
+        self.detail = self.sentence.format(**facts)
+        self.errors = errors
+        super().__init__(self.detail)
+
+    @classmethod
+    def sample(cls) -> LmsError:
+        """Returns an instance with the documentation's facts."""
+        return cls(**cls.example)
+
+
+class BadRequest(LmsError):
+    """The request could not be read at all."""
+
+    status = 400
+    code = "malformed_request"
+    title = "Malformed request"
+    sentence = "The request could not be read: {reason}"
+    example: ClassVar[Mapping[str, Any]] = {"reason": "There was an error parsing the body"}
+
+
+class Unauthenticated(LmsError):
+    """Nobody, or nobody that we know, is asking. Answers carry ``WWW-Authenticate`` (RFC 6750, 3)."""
+
+    status = 401
+    code = "not_authenticated"
+    title = "Sign in first"
+    sentence = "Send an access token: Authorization: Bearer <token>."
+    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "Bearer"}
+
+
+class Forbidden(LmsError):
+    """The one who asks is known and may not do this."""
+
+    status = 403
+    code = "forbidden"
+    title = "Not allowed"
+    sentence = "You may not do this."
+
+
+class NotFound(LmsError):
+    """There is no such thing, or none that the one who asks may see."""
+
+    status = 404
+    code = "not_found"
+    title = "Not found"
+    sentence = "There is nothing at {path}."
+    example: ClassVar[Mapping[str, Any]] = {"path": "/api/v1/nothing"}
+
+
+class MethodNotAllowed(LmsError):
+    """The path exists, the method does not."""
+
+    status = 405
+    code = "method_not_allowed"
+    title = "Method not allowed"
+    sentence = "{path} does not answer {method}."
+    example: ClassVar[Mapping[str, Any]] = {"path": "/api/v1/courses", "method": "PUT"}
+
+
+class Conflict(LmsError):
+    """The request is sound, but what it finds is in the way."""
+
+    status = 409
+    code = "conflict"
+    title = "Conflict"
+    sentence = "The request conflicts with the present state."
+
+
+class BodyTooLarge(LmsError):
+    """The body is larger than the limit."""
+
+    status = 413
+    code = "body_too_large"
+    title = "Request body too large"
+    sentence = "The request body is larger than {limit} bytes."
+    example: ClassVar[Mapping[str, Any]] = {"limit": 1_000_000}
+
+
+class Invalid(LmsError):
+    """The request was read, and a field of it is wrong."""
+
+    status = 422
+    code = "validation_failed"
+    title = "Validation failed"
+    sentence = "The request has {count} invalid field(s); see errors."
+    example: ClassVar[Mapping[str, Any]] = {"count": 1}
+
+
+class Unavailable(LmsError):
+    """Something that the request needs does not answer; the same request may succeed in a moment."""
+
+    status = 503
+    code = "unavailable"
+    title = "Temporarily unavailable"
+    sentence = "The server cannot answer now; try again in a moment."
+    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "2"}
+
+
+# --- signing in ------------------------------------------------------------------------------------------
+
+
+class TokenInvalid(Unauthenticated):
+    """The token was not issued here, or was altered."""
+
+    code = "token_invalid"
+    title = "Token not valid"
+    sentence = "The token is not valid; sign in again."
+
+
+class TokenExpired(Unauthenticated):
+    """The token's time is over."""
+
+    code = "token_expired"
+    title = "Token expired"
+    sentence = "The token has expired; refresh it or sign in again."
+
+
+class TokenRevoked(Unauthenticated):
+    """The session was ended: by its user, by a role change, or because a refresh token was used twice."""
+
+    code = "token_revoked"
+    title = "Token revoked"
+    sentence = "The session has ended; sign in again."
+
+
+class CredentialsInvalid(Unauthenticated):
+    """Mail address or password is wrong; the answer does not tell which."""
+
+    code = "credentials_invalid"
+    title = "Wrong mail address or password"
+    sentence = "No account has this mail address and password."
+
+
+class RefreshReused(Unauthenticated):
+    """A refresh token was presented a second time: stolen, or its answer was lost. The session ends."""
+
+    code = "refresh_reused"
+    title = "Refresh token already used"
+    sentence = "This refresh token was used before, so its whole session was ended; sign in again."
+
+
+class RoleRequired(Forbidden):
+    """The caller's role does not suffice."""
+
+    code = "role_required"
+    title = "Another role is required"
+    sentence = "This needs the role {roles}."
+    example: ClassVar[Mapping[str, Any]] = {"roles": "instructor or admin"}
+
+
+class SessionsUnavailable(Unavailable):
+    """The session store (Redis) does not answer: what must not fail open fails closed."""
+
+    code = "sessions_unavailable"
+    title = "Session store unavailable"
+    sentence = "Sessions cannot be changed now; your access token still works. Try again in a moment."
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database does not answer within its time limits."""
+
+    code = "database_unavailable"
+    title = "Database unavailable"
+    sentence = "The database does not answer; nothing was acknowledged. Try again in a moment."

@@ -1,0 +1,168 @@
+"""The platform's settings: read once, frozen, with a sentence for each mistake."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import difflib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX: Final = "LMS_"
+SECRETS_DIR: Final = "LMS_SECRETS_DIR"
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class SettingsError(Exception):
+    """The settings do not stand; ``sentences`` has one per mistake, each naming the variable and the fix."""
+
+    def __init__(self, sentences: Iterable[str]) -> None:
+        self.sentences = tuple(sentences)
+        super().__init__("\n".join(self.sentences))
+
+
+def _duration(value: object) -> object:
+    """Reads ``90``, ``90s``, ``10m``, ``12h`` or ``14d``; leaves everything else to pydantic (ISO 8601)."""
+    match = re.fullmatch(r"(\d+)([smhd]?)", value.strip()) if isinstance(value, str) else None
+    return timedelta(seconds=int(match[1]) * _UNITS[match[2] or "s"]) if match else value
+
+
+def _positive(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("must be longer than zero")
+    return value
+
+
+def _ed25519_seed(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    try:
+        seed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        seed = b""
+    if len(seed) != 32:  # noqa: PLR2004 - RFC 8032: an Ed25519 seed is 32 bytes
+        raise ValueError("must be 32 bytes in base64url, as an Ed25519 seed is")
+    return value
+
+
+def _url(*schemes: str) -> AfterValidator:
+    def check(value: str) -> str:
+        scheme, _, rest = value.partition("://")
+        if scheme not in schemes or not rest.strip("/"):
+            raise ValueError(f"must be a URL such as {schemes[0]}://host:port/name")
+        return value
+
+    return AfterValidator(check)
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
+
+
+class Settings(BaseSettings):
+    """Everything that an operator decides. Durations are ``90s``, ``10m``, ``12h`` or ``14d``.
+
+    Raises:
+        pydantic.ValidationError: A value is missing or wrong; use `load_settings` for readable sentences.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True
+    )
+
+    environment: str = Field(
+        default="development", description="Name of the deployment, as telemetry has it."
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=1, le=65535, description="Port to listen on.")
+    workers: int = Field(default=1, ge=1, le=64, description="Processes that serve requests.")
+    startup_seconds: float = Field(default=15, gt=0, description="How long start-up waits for the database.")
+    shutdown_seconds: int = Field(default=10, ge=1, description="How long running requests may take to end.")
+
+    mongodb_url: Annotated[str, _url("mongodb", "mongodb+srv")] = Field(
+        default="mongodb://127.0.0.1:27017/lms",
+        validation_alias="MONGODB_URL",
+        repr=False,
+        description="The database, with its name as path.",
+    )
+    redis_url: Annotated[str, _url("redis", "rediss")] = Field(
+        default="redis://127.0.0.1:6379/0",
+        validation_alias="REDIS_URL",
+        repr=False,
+        description="Cache and session store.",
+    )
+
+    jwt_secret: SecretStr = Field(min_length=32, description="Key of access and refresh tokens (HS256).")
+    jwt_access_ttl: Duration = Field(default=timedelta(minutes=10), description="Life of an access token.")
+    jwt_refresh_ttl: Duration = Field(
+        default=timedelta(days=14), description="Life of an unused refresh token."
+    )
+    certificate_key: Annotated[SecretStr, AfterValidator(_ed25519_seed)] = Field(
+        description="Ed25519 seed that signs certificates: 32 bytes in base64url."
+    )
+    admin_email: EmailStr = Field(default="admin@example.org", description="Mail address of the first admin.")
+    admin_password: SecretStr = Field(min_length=12, description="Password of the first admin, used once.")
+    metrics_token: SecretStr = Field(min_length=16, description="Bearer token of the metrics endpoint.")
+    argon2_memory_kib: int = Field(default=65536, ge=7168, description="Memory of one password hash.")
+    argon2_time_cost: int = Field(default=3, ge=2, description="Passes of one password hash.")
+
+    body_limit_bytes: int = Field(default=1_000_000, ge=1024, description="Largest request body.")
+    catalogue_ttl: Duration = Field(
+        default=timedelta(seconds=60), description="Life of a cached catalogue page."
+    )
+    demo_failure_ratio: float = Field(
+        default=0, ge=0, le=1, description="Share of demo requests that fail; 0 removes the demo endpoint."
+    )
+    secrets_dir: Path | None = Field(
+        default=None, description="Folder with one file per secret, such as lms_jwt_secret."
+    )
+
+
+def variable(field: str) -> str:
+    """Returns the environment variable that sets ``field``."""
+    alias = Settings.model_fields[field].validation_alias if field in Settings.model_fields else None
+    return alias if isinstance(alias, str) else f"{PREFIX}{field.upper()}"
+
+
+def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Returns the settings of the process environment and of the files in ``LMS_SECRETS_DIR``.
+
+    Raises:
+        SettingsError: A key is unknown, a value missing or wrong, or the folder of secrets is not there.
+    """
+    sentences = _unknown_keys(environ)
+    secrets_dir = environ.get(SECRETS_DIR)
+    if secrets_dir and not Path(secrets_dir).is_dir():
+        raise SettingsError([*sentences, f"{SECRETS_DIR} is {secrets_dir!r}, which is not a folder."])
+    try:
+        settings = Settings(_secrets_dir=secrets_dir)
+    except ValidationError as error:
+        sentences += [
+            _sentence(str(mistake["loc"][0]), mistake["type"], mistake["msg"]) for mistake in error.errors()
+        ]
+    if sentences:
+        raise SettingsError(sentences)
+    return settings
+
+
+def _unknown_keys(environ: Mapping[str, str]) -> list[str]:
+    known = [variable(field) for field in Settings.model_fields]
+    unknown = sorted(key for key in environ if key.startswith(PREFIX) and key not in known)
+    return [f"{key} is not a setting; {_nearest(key, known)}." for key in unknown]
+
+
+def _nearest(key: str, known: list[str]) -> str:
+    return f"the nearest is {difflib.get_close_matches(key, known, n=1, cutoff=0)[0]}"
+
+
+def _sentence(field: str, kind: str, message: str) -> str:
+    name = field if field.isupper() else variable(field)
+    if kind == "missing":
+        return f"{name} is missing: set it in the environment, in .env, or as a file in {SECRETS_DIR}."
+    return f"{name} is not valid: {message.removeprefix('Value error, ')}."

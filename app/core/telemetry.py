@@ -1,0 +1,115 @@
+"""The platform's own metrics: every name is written here, once, and nowhere else.
+
+Attributes are bounded lists; who did it, and in which course, is in the trace and the log.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from otel.catalogue import Catalogue, Counter, Histogram
+
+REGISTRATIONS: Final = Counter(
+    "lms.registrations",
+    unit="{registration}",
+    description="Attempts to open an account.",
+    attributes={"outcome": ("created", "email_taken")},
+)
+LOGINS: Final = Counter(
+    "lms.logins",
+    unit="{login}",
+    description="Attempts to sign in with mail address and password.",
+    attributes={"outcome": ("success", "unknown_user", "wrong_password")},
+)
+TOKEN_REFRESHES: Final = Counter(
+    "lms.token.refreshes",
+    unit="{refresh}",
+    description="Uses of a refresh token; reused means that its session was ended.",
+    attributes={"outcome": ("rotated", "reused", "ended", "unavailable")},
+)
+REVOCATION_CHECKS: Final = Counter(
+    "lms.token.revocation_checks",
+    unit="{check}",
+    description="Checks of access tokens against ended sessions; unavailable means let through unchecked.",
+    attributes={"outcome": ("valid", "revoked", "unavailable")},
+)
+COURSES_PUBLISHED: Final = Counter(
+    "lms.courses.published", unit="{course}", description="Courses that became visible in the catalogue."
+)
+CATALOGUE_READS: Final = Counter(
+    "lms.catalogue.reads",
+    unit="{read}",
+    description="Catalogue pages served; bypassed means from the database because the cache did not answer.",
+    attributes={"cache": ("hit", "miss", "bypassed")},
+)
+CATALOGUE_INVALIDATIONS: Final = Counter(
+    "lms.catalogue.invalidations",
+    unit="{invalidation}",
+    description="Changes that made cached pages old; after a failed one they stay until their time is over.",
+    attributes={"outcome": ("done", "failed")},
+)
+ENROLLMENTS: Final = Counter(
+    "lms.enrollments",
+    unit="{enrollment}",
+    description="Attempts to enrol in a course.",
+    attributes={"outcome": ("created", "repeated", "full", "closed")},
+)
+WITHDRAWALS: Final = Counter(
+    "lms.withdrawals", unit="{withdrawal}", description="Learners who left a course before its end."
+)
+SEATS_RECLAIMED: Final = Counter(
+    "lms.seats.reclaimed",
+    unit="{seat}",
+    description="Seats freed because the request that took them ended before the enrolment was written.",
+)
+LESSON_COMPLETIONS: Final = Counter(
+    "lms.lesson.completions",
+    unit="{completion}",
+    description="Lessons that learners marked as done.",
+    attributes={"outcome": ("completed", "repeated")},
+)
+COURSE_COMPLETIONS: Final = Counter(
+    "lms.course.completions", unit="{completion}", description="Courses that learners finished."
+)
+CERTIFICATES_ISSUED: Final = Counter(
+    "lms.certificates.issued", unit="{certificate}", description="Certificates signed."
+)
+CERTIFICATE_VERIFICATIONS: Final = Counter(
+    "lms.certificate.verifications",
+    unit="{verification}",
+    description="Checks of a certificate by anyone.",
+    attributes={"outcome": ("valid", "invalid", "unknown")},
+)
+QUIZ_ATTEMPTS: Final = Counter(
+    "lms.quiz.attempts",
+    unit="{attempt}",
+    description="Answers handed in to a quiz; repeated is the same answer sent again, exhausted was refused.",
+    attributes={"outcome": ("passed", "failed", "repeated", "exhausted")},
+)
+QUIZ_SCORE: Final = Histogram(
+    "lms.quiz.score",
+    unit="1",
+    description="Share of right answers of graded attempts.",
+    attributes={"outcome": ("passed", "failed")},
+    buckets=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+)
+
+LMS_METRICS: Final = Catalogue(
+    "lms",
+    REGISTRATIONS,
+    LOGINS,
+    TOKEN_REFRESHES,
+    REVOCATION_CHECKS,
+    COURSES_PUBLISHED,
+    CATALOGUE_READS,
+    CATALOGUE_INVALIDATIONS,
+    ENROLLMENTS,
+    WITHDRAWALS,
+    SEATS_RECLAIMED,
+    LESSON_COMPLETIONS,
+    COURSE_COMPLETIONS,
+    CERTIFICATES_ISSUED,
+    CERTIFICATE_VERIFICATIONS,
+    QUIZ_ATTEMPTS,
+    QUIZ_SCORE,
+)

@@ -1,0 +1,192 @@
+"""The database, behind a thin port: the only module that knows the driver (motor on pymongo).
+
+Motor is past its end of life; whoever replaces it replaces this file. The port stays inside the subset
+that MongoDB and FerretDB 1.24 share: equality filters, atomic conditional updates of one document, no
+transactions, no joins. A server must keep MongoDB's promise that an update of one document is atomic, its
+condition included; FerretDB alone does not, the one of our stack does
+(`stack/native/tools/ferretdb/atomic.go`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, Protocol, TypeVar
+
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
+from pymongo import monitoring
+from pymongo.errors import (
+    ConnectionFailure,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    OperationFailure,
+    PyMongoError,
+    WaitQueueTimeoutError,
+    WTimeoutError,
+)
+from pymongo.uri_parser import parse_uri
+
+from app.core.errors import DatabaseUnavailable
+
+Document = dict[str, Any]
+Filter = Mapping[str, Any]
+Listener = monitoring.CommandListener | monitoring.ConnectionPoolListener
+
+_T = TypeVar("_T")
+
+DEFAULT_DATABASE: Final = "lms"
+# ServerSelectionTimeoutError, AutoReconnect and NetworkTimeout are kinds of ConnectionFailure.
+_UNAVAILABLE: Final = (ConnectionFailure, WaitQueueTimeoutError, ExecutionTimeout, WTimeoutError)
+
+
+class DuplicateId(Exception):  # noqa: N818 - a fact about the data, which callers expect
+    """Another document has this ``_id`` or this unique field already."""
+
+
+class DatabaseRefused(Exception):  # noqa: N818 - as above
+    """The database answers, and refuses us: a wrong user or password, most often."""
+
+
+class Collection(Protocol):
+    """The operations that repositories may use; all raise `DatabaseUnavailable` within the time limits."""
+
+    async def find_one(self, where: Filter) -> Document | None:
+        """Returns the first document that ``where`` matches."""
+
+    async def find(
+        self, where: Filter, *, sort: Sequence[tuple[str, int]] = (), limit: int = 0
+    ) -> list[Document]:
+        """Returns the documents that ``where`` matches, at most ``limit`` if it is not zero."""
+
+    async def insert(self, document: Document) -> None:
+        """Stores a new document; returns once a majority has it in its journal.
+
+        Raises:
+            DuplicateId: Its ``_id`` or a unique field is taken.
+        """
+
+    async def update(self, where: Filter, changes: Mapping[str, Any]) -> bool:
+        """Changes one document that ``where`` matches, in one atomic step; tells whether there was one."""
+
+    async def delete(self, where: Filter) -> bool:
+        """Removes one document that ``where`` matches; tells whether there was one."""
+
+    async def require_unique(self, field: str) -> None:
+        """Makes sure that no two documents share a value of ``field``."""
+
+
+class Database:
+    """A client of one database. Writes are acknowledged by a majority's journal.
+
+    ``url`` names the database as its path. ``listeners`` are pymongo's event listeners. ``seconds`` bounds
+    the choice of a server, a connection and the wait for a free one; an operation may take twice that.
+    """
+
+    def __init__(self, url: str, *, listeners: Sequence[Listener] = (), seconds: float = 2.0) -> None:
+        milliseconds = int(seconds * 1000)
+        self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
+            url,
+            appname="stegmaier-lms",
+            event_listeners=list(listeners),
+            tz_aware=True,
+            w="majority",
+            journal=True,
+            retryReads=False,
+            serverSelectionTimeoutMS=milliseconds,
+            connectTimeoutMS=milliseconds,
+            waitQueueTimeoutMS=milliseconds,
+            socketTimeoutMS=2 * milliseconds,
+            maxPoolSize=50,
+        )
+        self._database = self._client.get_default_database(DEFAULT_DATABASE)
+
+    def collection(self, name: str) -> Collection:
+        """Returns the collection ``name``; it comes into being with its first document."""
+        return _MotorCollection(self._database[name])
+
+    async def ping(self) -> None:
+        """Returns once the database has answered.
+
+        Raises:
+            DatabaseUnavailable: It did not.
+            DatabaseRefused: It did, and lets us not in.
+        """
+        try:
+            await _answer(self._database.command("ping"))
+        except OperationFailure as error:
+            raise DatabaseRefused(str(error.details and error.details.get("errmsg"))) from error
+
+    async def wait(self, seconds: float, progress: Callable[[], object] = lambda: None) -> None:
+        """Returns as soon as the database answers; calls ``progress`` after each vain try, about every 2 s.
+
+        Raises:
+            DatabaseUnavailable: It did not answer within ``seconds``.
+            DatabaseRefused: It did, and lets us not in.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                while not await self._answers():
+                    progress()
+        except TimeoutError as error:
+            raise DatabaseUnavailable from error
+
+    async def _answers(self) -> bool:
+        # No pause is needed between tries: the driver waits for a server itself.
+        try:
+            await self.ping()
+        except DatabaseUnavailable:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self._client.close()
+
+
+class _MotorCollection:
+    """`Collection` on motor."""
+
+    def __init__(self, collection: AsyncIOMotorCollection[Document]) -> None:
+        self._collection = collection
+
+    async def find_one(self, where: Filter) -> Document | None:
+        return await _answer(self._collection.find_one(where))
+
+    async def find(
+        self, where: Filter, *, sort: Sequence[tuple[str, int]] = (), limit: int = 0
+    ) -> list[Document]:
+        cursor = self._collection.find(where, sort=list(sort) or None, limit=limit)
+        return await _answer(cursor.to_list(None))
+
+    async def insert(self, document: Document) -> None:
+        await _answer(self._collection.insert_one(document))
+
+    async def update(self, where: Filter, changes: Mapping[str, Any]) -> bool:
+        result = await _answer(self._collection.update_one(where, changes))
+        return result.matched_count == 1
+
+    async def delete(self, where: Filter) -> bool:
+        result = await _answer(self._collection.delete_one(where))
+        return result.deleted_count == 1
+
+    async def require_unique(self, field: str) -> None:
+        await _answer(self._collection.create_index([(field, 1)], unique=True))
+
+
+async def _answer(operation: Awaitable[_T]) -> _T:
+    """Returns the operation's result; the driver's errors become ours, in this one place."""
+    try:
+        return await operation
+    except DuplicateKeyError as error:
+        raise DuplicateId from error
+    except _UNAVAILABLE as error:
+        raise DatabaseUnavailable from error
+
+
+def address(url: str) -> str:
+    """Returns the ``host:port`` of a database URL, without its credentials."""
+    try:
+        hosts = parse_uri(url, validate=False)["nodelist"]
+    except PyMongoError:
+        return "the address in MONGODB_URL"
+    return ", ".join(f"{host}:{port}" for host, port in hosts)

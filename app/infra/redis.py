@@ -1,0 +1,92 @@
+"""Redis, behind a thin port: short time limits, one kind of error, no retry that makes a request wait."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from importlib.resources import files
+from typing import Any, Final, TypeVar, cast
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.commands.core import AsyncScript
+from redis.exceptions import RedisError
+
+_T = TypeVar("_T")
+
+TIMEOUT_SECONDS: Final = 0.25
+KEY_PREFIX: Final = "lms:"
+
+
+class RedisUnavailable(Exception):  # noqa: N818 - a state that every caller handles
+    """Redis did not answer within its time limit, or refused."""
+
+
+class RedisClient:
+    """The commands that the platform uses. All raise `RedisUnavailable` after a quarter of a second at most.
+
+    A connection that the server closed is replaced once, at once; the client's own default would retry for
+    seconds, with the request waiting.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._redis: Redis = Redis.from_url(
+            url,
+            socket_timeout=TIMEOUT_SECONDS,
+            socket_connect_timeout=TIMEOUT_SECONDS,
+            retry=Retry(NoBackoff(), 1),
+            decode_responses=True,
+            max_connections=100,
+        )
+
+    async def ping(self) -> None:
+        """Returns once Redis has answered."""
+        await _answer(self._redis.ping())
+
+    async def get(self, key: str) -> str | None:
+        """Returns the value of ``key``."""
+        return cast("str | None", await _answer(self._redis.get(KEY_PREFIX + key)))
+
+    async def get_many(self, *keys: str) -> list[str | None]:
+        """Returns the values of ``keys``, in one round trip."""
+        return cast("list[str | None]", await _answer(self._redis.mget([KEY_PREFIX + key for key in keys])))
+
+    async def set(self, key: str, value: str, *, seconds: float) -> None:
+        """Sets ``key``, which vanishes after ``seconds``."""
+        await _answer(self._redis.set(KEY_PREFIX + key, value, px=int(seconds * 1000)))
+
+    async def delete(self, key: str) -> None:
+        """Removes ``key``."""
+        await _answer(self._redis.delete(KEY_PREFIX + key))
+
+    async def increment(self, key: str) -> int:
+        """Adds one to ``key`` and returns the sum."""
+        return cast("int", await _answer(self._redis.incr(KEY_PREFIX + key)))
+
+    def script(self, name: str) -> RedisScript:
+        """Returns the Lua script in this package's file ``name``."""
+        source = files(__package__).joinpath(name).read_text(encoding="utf-8")
+        return RedisScript(self._redis.register_script(source))
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self._redis.aclose()
+
+
+class RedisScript:
+    """A Lua script, which Redis runs as one atomic step."""
+
+    def __init__(self, script: AsyncScript) -> None:
+        self._script = script
+
+    async def __call__(self, *keys: str, args: tuple[str | int, ...]) -> Any:  # noqa: ANN401 - what Lua returns
+        """Runs the script on ``keys`` and returns what it returns."""
+        return await _answer(self._script(keys=[KEY_PREFIX + key for key in keys], args=list(args)))
+
+
+async def _answer(operation: Awaitable[_T]) -> _T:
+    """Returns the operation's result; the client's errors become ours, in this one place."""
+    try:
+        return await operation
+    except (RedisError, OSError) as error:
+        raise RedisUnavailable(type(error).__name__) from error

@@ -1,0 +1,38 @@
+"""What the process holds open while it serves: one stack, opened in order, closed in reverse."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from app.core.settings import Settings
+from app.infra.mongo import Database, Listener
+from app.infra.redis import RedisClient
+from app.infra.sessions import Sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """The open connections."""
+
+    database: Database
+    redis: RedisClient
+    sessions: Sessions
+
+
+@asynccontextmanager
+async def open_resources(settings: Settings, listeners: Sequence[Listener] = ()) -> AsyncIterator[Resources]:
+    """Opens the connections, and closes them at the end. Waits for the database; Redis may be away.
+
+    Raises:
+        DatabaseUnavailable: The database does not answer within ``settings.startup_seconds``.
+    """
+    async with AsyncExitStack() as stack:
+        database = Database(settings.mongodb_url, listeners=listeners)
+        stack.callback(database.close)
+        redis = RedisClient(settings.redis_url)
+        stack.push_async_callback(redis.close)
+        await database.wait(settings.startup_seconds)
+        ttls = {"access_ttl": settings.jwt_access_ttl, "refresh_ttl": settings.jwt_refresh_ttl}
+        yield Resources(database=database, redis=redis, sessions=Sessions(redis, **ttls))

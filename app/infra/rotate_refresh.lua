@@ -1,0 +1,16 @@
+-- Exchanges the current refresh token of a session for the next one, in one step.
+-- KEYS[1] the session, KEYS[2] its revocation mark
+-- ARGV[1] presented token id, ARGV[2] next token id, ARGV[3] session's life in ms, ARGV[4] mark's life in ms
+-- Returns 'rotated'; 'ended' if there is no such session; 'reused' if the token is not the current one:
+-- then somebody else holds a copy, and the session ends for both.
+local current = redis.call('GET', KEYS[1])
+if not current then
+  return 'ended'
+end
+if current ~= ARGV[1] then
+  redis.call('DEL', KEYS[1])
+  redis.call('SET', KEYS[2], '1', 'PX', ARGV[4])
+  return 'reused'
+end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 'rotated'

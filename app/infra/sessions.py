@@ -1,0 +1,129 @@
+"""Who is signed in, in Redis: one key per session, and marks on what was revoked.
+
+What happens without Redis: access tokens stay good until they expire (fail open, bounded by their short life,
+counted); nothing that prolongs, starts or ends a session is acknowledged (fail closed).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final, Literal, cast
+
+from app.core.errors import RefreshReused, SessionsUnavailable, TokenRevoked
+from app.core.security import Principal, RefreshClaims
+from app.core.telemetry import REVOCATION_CHECKS, TOKEN_REFRESHES
+from app.infra.redis import RedisClient, RedisUnavailable
+
+_SCRIPT: Final = "rotate_refresh.lua"
+
+
+class Sessions:
+    """Starts, prolongs and ends sessions ("families" of refresh tokens, of which one is current).
+
+    ``access_ttl`` is how long a revocation must be remembered, ``refresh_ttl`` how long an unused
+    session lives.
+    """
+
+    def __init__(self, redis: RedisClient, *, access_ttl: timedelta, refresh_ttl: timedelta) -> None:
+        self._redis = redis
+        self._access_ttl = access_ttl
+        self._refresh_ttl = refresh_ttl
+        self._rotate = redis.script(_SCRIPT)
+
+    async def start(self, family: str, token_id: str) -> None:
+        """Starts the session ``family`` with its first refresh token.
+
+        Raises:
+            SessionsUnavailable: Redis does not answer.
+        """
+        try:
+            await self._redis.set(_session(family), token_id, seconds=self._refresh_ttl.total_seconds())
+        except RedisUnavailable as error:
+            raise SessionsUnavailable from error
+
+    async def rotate(self, presented: RefreshClaims, next_token_id: str) -> None:
+        """Makes ``next_token_id`` the session's current token, if ``presented`` still is.
+
+        Raises:
+            RefreshReused: It was exchanged before; the session has been ended.
+            TokenRevoked: The session has ended.
+            SessionsUnavailable: Redis does not answer; the presented token stays good.
+        """
+        try:
+            outcome = await self._exchange(presented, next_token_id)
+        except RedisUnavailable as error:
+            TOKEN_REFRESHES.add(1, {"outcome": "unavailable"})
+            raise SessionsUnavailable from error
+        TOKEN_REFRESHES.add(1, {"outcome": outcome})
+        if outcome == "reused":
+            raise RefreshReused
+        if outcome == "ended":
+            raise TokenRevoked
+
+    async def _exchange(
+        self, presented: RefreshClaims, next_token_id: str
+    ) -> Literal["rotated", "reused", "ended"]:
+        keys = (_session(presented.family), _revoked_session(presented.family))
+        lives = (_milliseconds(self._refresh_ttl), _milliseconds(self._access_ttl))
+        outcome = await self._rotate(*keys, args=(presented.token_id, next_token_id, *lives))
+        return cast('Literal["rotated", "reused", "ended"]', outcome)
+
+    async def end(self, family: str) -> None:
+        """Ends a session: its refresh token and its access tokens are good no more.
+
+        Raises:
+            SessionsUnavailable: Redis does not answer; the session may still run.
+        """
+        try:
+            await self._redis.set(_revoked_session(family), "1", seconds=self._access_ttl.total_seconds())
+            await self._redis.delete(_session(family))
+        except RedisUnavailable as error:
+            raise SessionsUnavailable from error
+
+    async def revoke_access(self, user_id: str, before: datetime) -> None:
+        """Makes access tokens of ``user_id`` from before a moment useless, as after a role change.
+
+        Raises:
+            SessionsUnavailable: Redis does not answer.
+        """
+        mark = repr(before.timestamp())
+        try:
+            await self._redis.set(_revoked_user(user_id), mark, seconds=self._access_ttl.total_seconds())
+        except RedisUnavailable as error:
+            raise SessionsUnavailable from error
+
+    async def check(self, principal: Principal) -> None:
+        """Returns if the principal's token was not revoked, or if Redis cannot tell.
+
+        Raises:
+            TokenRevoked: It was.
+        """
+        try:
+            marks = await self._redis.get_many(
+                _revoked_session(principal.family), _revoked_user(principal.id)
+            )
+        except RedisUnavailable:
+            REVOCATION_CHECKS.add(1, {"outcome": "unavailable"})
+            return
+        session_mark, user_mark = marks
+        too_old = user_mark is not None and principal.issued_at.timestamp() < float(user_mark)
+        if session_mark is not None or too_old:
+            REVOCATION_CHECKS.add(1, {"outcome": "revoked"})
+            raise TokenRevoked
+        REVOCATION_CHECKS.add(1, {"outcome": "valid"})
+
+
+def _session(family: str) -> str:
+    return f"session:{family}"
+
+
+def _revoked_session(family: str) -> str:
+    return f"revoked:session:{family}"
+
+
+def _revoked_user(user_id: str) -> str:
+    return f"revoked:user:{user_id}"
+
+
+def _milliseconds(duration: timedelta) -> int:
+    return int(duration.total_seconds() * 1000)

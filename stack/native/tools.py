@@ -1,0 +1,146 @@
+"""The native stack's programs: builds what is missing, says where they are.
+
+    python -m stack.native.tools build [--tool NAME]...
+    python -m stack.native.tools path [--tool NAME]...
+    python -m stack.native.tools list
+
+The programs lie in a cache of the user (`LMS_CACHE_DIR` moves it), under a hash of what they are
+built from: a second checkout builds nothing.
+"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import FrameType
+
+from stack.native.toolchain import system
+from stack.native.toolchain.build import make_all
+from stack.native.toolchain.cache import cache_dir, is_built, tool_dir
+from stack.native.toolchain.catalogue import TOOLS, Tool, WheelTool, tool_of
+from stack.native.toolchain.errors import ToolError
+from stack.native.toolchain.progress import Board
+
+__all__ = ["ToolError", "ensure", "main", "tool_path"]
+
+_INTERRUPTED = 130
+
+
+def tool_path(name: str) -> Path:
+    """Returns the absolute path of a program, for example of "prometheus"; builds nothing.
+
+    "redis-server" is the machine's own if that is new enough.
+
+    Raises:
+        ToolError: there is no such program, or it is not built yet.
+    """
+    if name == "redis-server" and (own := system.find_redis()):
+        return own
+    tool = tool_of(name)
+    cache = cache_dir()
+    if not is_built(cache, tool):
+        raise ToolError(
+            f"{name} is not built yet; run `python -m stack.native.tools build --tool {name}` "
+            "(`make up` does it too)."
+        )
+    return tool_dir(cache, tool) / tool.binaries[name]
+
+
+def ensure(names: Iterable[str], board: Board | None = None) -> dict[str, Path]:
+    """Makes the programs that are missing and returns the path of each.
+
+    Shows its progress on standard error. Interrupted, it leaves no half program, and the next call
+    goes on where it stopped.
+
+    Raises:
+        ToolError: there is no such program, or it could not be made; the text says what to do.
+    """
+    wanted = tuple(dict.fromkeys(names))
+    tools = dict.fromkeys(tool_of(name) for name in wanted if not _provided(name))
+    make_all(tools, cache_dir(), board or Board())
+    return {name: tool_path(name) for name in wanted}
+
+
+def _provided(name: str) -> bool:
+    return name == "redis-server" and system.find_redis() is not None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit status."""
+    options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _exit_on_signal)
+    signal.signal(signal.SIGHUP, _exit_on_signal)
+    try:
+        return _run(options.command, options.tool or _all_names())
+    except ToolError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted; the next build goes on from here.", file=sys.stderr)
+        return _INTERRUPTED
+
+
+def _exit_on_signal(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def _run(command: str, names: Sequence[str]) -> int:
+    if command == "list":
+        _print_list()
+    elif command == "path":
+        for name in names:
+            print(tool_path(name))
+    else:
+        ensure(names)
+        print(f"All programs asked for stand in {cache_dir()}.", file=sys.stderr)
+    return 0
+
+
+def _all_names() -> list[str]:
+    return [name for tool in TOOLS for name in tool.binaries]
+
+
+def _print_list() -> None:
+    cache = cache_dir()
+    for tool in TOOLS:
+        for name in tool.binaries:
+            print(f"{name:<20} {tool.version:<10} {_state(cache, tool, name)}")
+
+
+def _state(cache: Path, tool: Tool, name: str) -> str:
+    if _provided(name):
+        return f"{system.find_redis()} (the machine's own)"
+    if not is_built(cache, tool):
+        return "not built"
+    path = tool_dir(cache, tool) / tool.binaries[name]
+    # An environment's program is a small script; only the size of a binary says something.
+    script = isinstance(tool, WheelTool) and tool.kind == "environment"
+    return str(path) if script else f"{path}  {path.stat().st_size / 1e6:.0f} MB"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m stack.native.tools", description=(__doc__ or "").split("\n", 1)[0]
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="build|path|list")
+    for name, text in (
+        ("build", "make the programs that are missing (all, or those named)"),
+        ("path", "print where programs are; fails if one is not built"),
+        ("list", "print every program with its version, place and size"),
+    ):
+        command = commands.add_parser(
+            name, help=text, description=text, aliases=["ensure"] if name == "build" else []
+        )
+        command.set_defaults(command=name)
+        command.add_argument(
+            "--tool",
+            action="append",
+            metavar="NAME",
+            help="a program; may be given several times (default: all)",
+        )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from otel.context import breadcrumb, current_request, set_user
     from otel.decorators import logged, traced
     from otel.logs import get_logger
-    from otel.setup import Telemetry, configure, instrument
+    from otel.setup import configure, instrument
+    from otel.telemetry import Telemetry
 
 _HOME = {
     "ANY_BOUNDED": "catalogue",
@@ -40,7 +41,7 @@ _HOME = {
     "Gauge": "catalogue",
     "Histogram": "catalogue",
     "IntegerRange": "catalogue",
-    "Telemetry": "setup",
+    "Telemetry": "telemetry",
     "TelemetryConfig": "config",
     "UpDownCounter": "catalogue",
     "breadcrumb": "context",

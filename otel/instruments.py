@@ -57,6 +57,10 @@ class Instrument(Generic[_P]):
         """The metric's name."""
         return self.declaration.name
 
+    def series(self) -> int:
+        """Counts the series that are held."""
+        return len(self._points)
+
     def snapshots(self, *, take_exemplars: bool = True) -> list[Snapshot]:
         """Returns every series as it stands now."""
         with self._lock:

@@ -1,0 +1,78 @@
+"""What became of each signal's items: produced = exported + dropped (by reason) + pending, always."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from typing import TypedDict
+
+
+class SignalView(TypedDict):
+    """One signal's account at one moment; `pending` items are queued or on their way."""
+
+    produced: int
+    exported: int
+    dropped: dict[str, int]
+    pending: int
+
+
+class SignalAccount:
+    """Counts the items of one signal; the equation holds at every moment, also while the collector is away.
+
+    Reasons of dropping: `queue_full`, `export_failed` (refused or not reachable until the exporter's
+    timeout), `shutdown` (the process ended first), `already_shutdown` (made after the end).
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self._produced = 0
+        self._exported = 0
+        self._dropped: Counter[str] = Counter()
+        self._closed = False
+
+    def view(self) -> SignalView:
+        """Copies the account."""
+        with self.lock:
+            return {
+                "produced": self._produced,
+                "exported": self._exported,
+                "dropped": dict(self._dropped),
+                "pending": self._pending(),
+            }
+
+    def produce(self, count: int = 1) -> None:
+        """Counts new items as pending; after the end they are dropped at once."""
+        with self.lock:
+            self._produced += count
+            if self._closed:
+                self._dropped["already_shutdown"] += count
+
+    def drop(self, reason: str, count: int = 1) -> None:
+        """Counts pending items as lost."""
+        with self.lock:
+            lost = min(count, self._pending())
+            if lost:
+                self._dropped[reason] += lost
+
+    def settle(self, count: int, *, exported: bool) -> None:
+        """Counts the outcome of an export of pending items; after `close` it comes too late."""
+        with self.lock:
+            if self._closed:
+                return
+            if exported:
+                self._exported += count
+            else:
+                self.drop("export_failed", count)
+
+    def close(self) -> None:
+        """Ends the account: what is pending now is lost to the shutdown."""
+        with self.lock:
+            self.drop("shutdown", self._pending())
+            self._closed = True
+
+    def forget(self) -> None:
+        """Starts again from nothing, as a forked child must."""
+        self.__init__()  # type: ignore[misc]  # the same state as a new one, in place
+
+    def _pending(self) -> int:
+        return self._produced - self._exported - self._dropped.total()

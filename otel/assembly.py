@@ -1,0 +1,151 @@
+"""Puts the parts together: from settings to running pipelines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from opentelemetry.metrics import MeterProvider as ApiMeterProvider
+from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord
+from opentelemetry.sdk._logs.export import LogRecordExporter, SimpleLogRecordProcessor
+from opentelemetry.sdk.metrics.export import MetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+from sentry_sdk.transport import Transport
+
+from otel import exporters
+from otel.accounting import SignalAccount
+from otel.batch import BatchQueue
+from otel.config import TelemetryConfig
+from otel.log_export import QueueLogProcessor, logger_provider
+from otel.metric_data import DeclaredMetrics
+from otel.metrics import ExportReader, MemoryReader, TextReader, meter_provider
+from otel.providers import METERS
+from otel.redaction import Redactor
+from otel.sdk_metrics import DeclaredMeterProvider, observe_queue
+from otel.self_metrics import observe_rules
+from otel.telemetry import Pipelines
+from otel.traces import QueueSpanProcessor, tracer_provider
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySinks:
+    """Where a test's telemetry goes: to exporters that keep it, at once and in the caller's thread."""
+
+    spans: SpanExporter
+    logs: LogRecordExporter
+    errors: Transport
+    ids: IdGenerator
+
+
+def assemble(
+    config: TelemetryConfig,
+    redactor: Redactor,
+    resource: Resource,
+    declared: DeclaredMetrics,
+    memory: MemorySinks | None = None,
+) -> Pipelines:
+    """Makes providers, queues and exporters; `memory` takes the place of the configured exporters."""
+    sdk_meters = DeclaredMeterProvider(METERS)
+    account, sessions = SignalAccount(), exporters.Sessions()
+    readers = _readers(config, declared, sdk_meters, account, sessions, memory)
+    spans = _spans(config, redactor, sdk_meters, sessions, memory)
+    logs = _logs(config, redactor, sdk_meters, sessions, memory)
+    parts = Pipelines(
+        meters=meter_provider(config, resource, declared, readers),
+        tracers=tracer_provider(
+            config, resource, sdk_meters, spans.processors, memory.ids if memory else None
+        ),
+        loggers=logger_provider(resource, sdk_meters, logs.processors),
+        readers=readers,
+        metric_account=account,
+        sessions=sessions,
+        spans=spans.queue,
+        span_exporter=spans.exporter,
+        logs=logs.queue,
+        log_exporter=logs.exporter,
+        text=next((reader for reader in readers if isinstance(reader, TextReader)), None),
+    )
+    parts.undo += observe_rules(lambda: declared.instruments)
+    queues = {"traces": parts.spans, "logs": parts.logs}
+    parts.undo += [observe_queue(signal, queue) for signal, queue in queues.items() if queue is not None]
+    return parts
+
+
+def _readers(
+    config: TelemetryConfig,
+    declared: DeclaredMetrics,
+    meters: ApiMeterProvider,
+    account: SignalAccount,
+    sessions: exporters.Sessions,
+    memory: MemorySinks | None,
+) -> list[MetricReader]:
+    readers: list[MetricReader] = [TextReader(declared)] if config.prometheus else []
+    if memory is not None:
+        return [MemoryReader(declared), *readers]
+    exporter = exporters.metric_exporter(config, meters, sessions)
+    if exporter is None:
+        return readers
+    counted = exporters.AccountingMetricExporter(exporter, account)
+    # the text reader ends at once, so it comes before the one that may use up the time
+    return [*readers, ExportReader(declared, counted, config.metric_export_interval)]
+
+
+@dataclass(frozen=True, slots=True)
+class _SpanPath:
+    processors: tuple[SpanProcessor, ...] = ()
+    exporter: SpanExporter | None = None
+    queue: BatchQueue[ReadableSpan] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _LogPath:
+    processors: tuple[LogRecordProcessor, ...] = ()
+    exporter: LogRecordExporter | None = None
+    queue: BatchQueue[ReadableLogRecord] | None = None
+
+
+def _spans(
+    config: TelemetryConfig,
+    redactor: Redactor,
+    meters: ApiMeterProvider,
+    sessions: exporters.Sessions,
+    memory: MemorySinks | None,
+) -> _SpanPath:
+    if memory is not None:
+        return _SpanPath((SimpleSpanProcessor(memory.spans, meter_provider=meters),))
+    exporter = exporters.span_exporter(config, redactor, meters, sessions)
+    if exporter is None:
+        return _SpanPath()
+    queue: BatchQueue[ReadableSpan] = BatchQueue(
+        "spans",
+        partial(exporters.spans_arrived, exporter),
+        capacity=config.span_queue_size,
+        batch_size=config.span_batch_size,
+        delay=config.span_delay,
+    )
+    return _SpanPath((QueueSpanProcessor(queue, config.shutdown_seconds),), exporter, queue)
+
+
+def _logs(
+    config: TelemetryConfig,
+    redactor: Redactor,
+    meters: ApiMeterProvider,
+    sessions: exporters.Sessions,
+    memory: MemorySinks | None,
+) -> _LogPath:
+    if memory is not None:
+        return _LogPath((SimpleLogRecordProcessor(memory.logs, meter_provider=meters),))
+    exporter = exporters.log_exporter(config, redactor, meters, sessions)
+    if exporter is None:
+        return _LogPath()
+    queue: BatchQueue[ReadableLogRecord] = BatchQueue(
+        "logs",
+        partial(exporters.logs_arrived, exporter),
+        capacity=config.log_queue_size,
+        batch_size=config.log_batch_size,
+        delay=config.log_delay,
+    )
+    return _LogPath((QueueLogProcessor(queue, config.shutdown_seconds),), exporter, queue)

@@ -1,0 +1,160 @@
+"""The exporters of each signal: OTLP over HTTP or the console, behind the redaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import requests
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.sdk._logs.export import ConsoleLogRecordExporter, LogRecordExporter, LogRecordExportResult
+from opentelemetry.sdk.metrics.export import (
+    ConsoleMetricExporter,
+    MetricExporter,
+    MetricExportResult,
+    MetricsData,
+)
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter, SpanExportResult
+
+from otel.accounting import SignalAccount
+from otel.config import OtlpTarget, TelemetryConfig
+from otel.redaction import Redactor
+from otel.redaction_export import RedactingLogExporter, RedactingSpanExporter
+
+
+class Sessions:
+    """The HTTP connections of the exporters, one pool per signal.
+
+    A forked child must not write to its parent's sockets: `close` lets it open its own.
+    """
+
+    def __init__(self) -> None:
+        self._open: list[requests.Session] = []
+
+    def new(self) -> requests.Session:
+        """Makes a session for one exporter."""
+        session = requests.Session()
+        self._open.append(session)
+        return session
+
+    def close(self) -> None:
+        """Closes all connections; the next request opens new ones."""
+        for session in self._open:
+            session.close()
+
+
+def span_exporter(
+    config: TelemetryConfig, redactor: Redactor, meters: MeterProvider, sessions: Sessions
+) -> SpanExporter | None:
+    """Makes the span exporter that the configuration names; None for `none`."""
+    kind = config.traces_exporter
+    if kind == "none":
+        return None
+    inner = (
+        ConsoleSpanExporter()
+        if kind == "console"
+        else OTLPSpanExporter(**_options(config.otlp["traces"], meters, sessions))
+    )
+    return RedactingSpanExporter(inner, redactor)
+
+
+def log_exporter(
+    config: TelemetryConfig, redactor: Redactor, meters: MeterProvider, sessions: Sessions
+) -> LogRecordExporter | None:
+    """Makes the log exporter that the configuration names; None for `none`."""
+    kind = config.logs_exporter
+    if kind == "none":
+        return None
+    otlp = kind == "otlp"
+    inner = (
+        OTLPLogExporter(**_options(config.otlp["logs"], meters, sessions))
+        if otlp
+        else ConsoleLogRecordExporter()
+    )
+    return RedactingLogExporter(inner, redactor)
+
+
+def metric_exporter(
+    config: TelemetryConfig, meters: MeterProvider, sessions: Sessions
+) -> MetricExporter | None:
+    """Makes the metric exporter that the configuration names; None for `none`."""
+    kind = config.metrics_exporter
+    if kind == "none":
+        return None
+    return (
+        ConsoleMetricExporter()
+        if kind == "console"
+        else OTLPMetricExporter(**_options(config.otlp["metrics"], meters, sessions))
+    )
+
+
+def spans_arrived(exporter: SpanExporter, batch: Sequence[ReadableSpan]) -> bool:
+    """Exports spans and tells whether the receiver took them."""
+    return exporter.export(batch) is SpanExportResult.SUCCESS
+
+
+def logs_arrived(exporter: LogRecordExporter, batch: Sequence[Any]) -> bool:
+    """Exports log records and tells whether the receiver took them."""
+    return exporter.export(batch) is LogRecordExportResult.SUCCESS
+
+
+class AccountingMetricExporter(MetricExporter):
+    """Counts the data points that `inner` is given, and what became of them."""
+
+    def __init__(self, inner: MetricExporter, account: SignalAccount) -> None:
+        super().__init__(
+            preferred_temporality=inner._preferred_temporality,  # noqa: SLF001 - the reader asks for it the same way
+            preferred_aggregation=inner._preferred_aggregation,  # noqa: SLF001 - likewise
+        )
+        self._inner = inner
+        self._account = account
+
+    def export(
+        self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: object
+    ) -> MetricExportResult:
+        """Exports and settles the account, whatever happens."""
+        count = count_points(metrics_data)
+        self._account.produce(count)
+        result = MetricExportResult.FAILURE
+        try:
+            result = self._inner.export(metrics_data, timeout_millis=timeout_millis, **kwargs)
+        finally:
+            self._account.settle(count, exported=result is MetricExportResult.SUCCESS)
+        return result
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        """Flushes the inner exporter."""
+        return self._inner.force_flush(timeout_millis)
+
+    def shutdown(self, timeout_millis: float = 30_000, **kwargs: object) -> None:
+        """Ends the inner exporter, which breaks off its waits between retries."""
+        self._inner.shutdown(timeout_millis, **kwargs)
+
+
+def count_points(data: MetricsData) -> int:
+    """Counts the data points of a collection."""
+    return sum(
+        len(metric.data.data_points)
+        for resource in data.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+    )
+
+
+def _options(target: OtlpTarget, meters: MeterProvider, sessions: Sessions) -> dict[str, Any]:
+    return {
+        "endpoint": target.endpoint,
+        "headers": dict(target.headers),
+        "timeout": target.timeout,
+        "compression": Compression(target.compression),
+        "certificate_file": target.certificate,
+        "client_certificate_file": target.client_certificate,
+        "client_key_file": target.client_key,
+        "meter_provider": meters,
+        "session": sessions.new(),
+    }

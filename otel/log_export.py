@@ -1,0 +1,47 @@
+"""The log records' way out by OTLP: provider and queue; `otel.logs` makes the records."""
+
+from __future__ import annotations
+
+import copy
+
+from opentelemetry.context import Context
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
+from opentelemetry.sdk.resources import Resource
+
+from otel.batch import BatchQueue
+
+
+class QueueLogProcessor(LogRecordProcessor):
+    """Puts log records into the queue."""
+
+    def __init__(self, queue: BatchQueue[ReadableLogRecord], shutdown_seconds: float) -> None:
+        self._queue = queue
+        self._shutdown_seconds = shutdown_seconds
+
+    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        """Queues the record without its context, which would keep a whole request alive."""
+        record = copy.copy(log_record.log_record)
+        record.context = Context()
+        resource = log_record.resource or Resource.get_empty()
+        self._queue.put(
+            ReadableLogRecord(record, resource, log_record.instrumentation_scope, log_record.limits)
+        )
+
+    def shutdown(self) -> None:
+        """Exports what is queued within the configured time."""
+        self._queue.close(self._shutdown_seconds)
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Exports what is queued; True if it arrived in time."""
+        return self._queue.flush(timeout_millis / 1000)
+
+
+def logger_provider(
+    resource: Resource, meters: MeterProvider, processors: tuple[LogRecordProcessor, ...]
+) -> LoggerProvider:
+    """Makes the provider; it does not end itself at exit, `Telemetry.shutdown` does."""
+    provider = LoggerProvider(resource, shutdown_on_exit=False, meter_provider=meters)
+    for processor in processors:
+        provider.add_log_record_processor(processor)
+    return provider

@@ -1,0 +1,115 @@
+"""The global providers: set once per process, always pointing at the telemetry that is configured now.
+
+The API allows its global providers to be set once, and a tracer that was fetched early keeps the provider
+of that moment. These three are set instead and pass each call on, so a test can configure, end and
+configure again. The price is one more call per span.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from opentelemetry import _logs as logs_api
+from opentelemetry import metrics, trace
+
+
+class CurrentMeterProvider(metrics.MeterProvider):
+    """Gives the meters of the provider that is configured when they are asked for."""
+
+    target: metrics.MeterProvider = metrics.NoOpMeterProvider()
+
+    def get_meter(
+        self,
+        name: str,
+        version: str | None = None,
+        schema_url: str | None = None,
+        attributes: Any = None,  # noqa: ANN401 - the API's own type
+    ) -> metrics.Meter:
+        """Returns a meter of the current provider."""
+        return self.target.get_meter(name, version, schema_url, attributes)
+
+
+class CurrentLoggerProvider(logs_api.LoggerProvider):
+    """Gives the loggers of the provider that is configured when they are asked for."""
+
+    target: logs_api.LoggerProvider = logs_api.NoOpLoggerProvider()
+
+    def get_logger(
+        self,
+        name: str,
+        version: str | None = None,
+        schema_url: str | None = None,
+        attributes: Any = None,  # noqa: ANN401 - the API's own type
+    ) -> logs_api.Logger:
+        """Returns a logger of the current provider."""
+        return self.target.get_logger(name, version, schema_url, attributes)
+
+
+class CurrentTracerProvider(trace.TracerProvider):
+    """Gives tracers that follow the provider which is configured when a span starts."""
+
+    target: trace.TracerProvider = trace.NoOpTracerProvider()
+
+    def get_tracer(
+        self,
+        instrumenting_module_name: str,
+        instrumenting_library_version: str | None = None,
+        schema_url: str | None = None,
+        attributes: Any = None,  # noqa: ANN401 - the API's own type
+    ) -> trace.Tracer:
+        """Returns a tracer that follows the current provider."""
+        scope = (instrumenting_module_name, instrumenting_library_version, schema_url, attributes)
+        return _CurrentTracer(self, scope)
+
+
+class _CurrentTracer(trace.Tracer):
+    def __init__(self, provider: CurrentTracerProvider, scope: tuple[Any, ...]) -> None:
+        self._provider = provider
+        self._scope = scope
+        self._target: trace.TracerProvider | None = None
+        self._tracer: trace.Tracer = trace.NoOpTracer()
+
+    def start_span(self, *args: Any, **options: Any) -> trace.Span:  # noqa: ANN401 - passed on as they are
+        return self._now().start_span(*args, **options)
+
+    def start_as_current_span(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - passed on as they are
+        return self._now().start_as_current_span(*args, **options)
+
+    def _now(self) -> trace.Tracer:
+        target = self._provider.target
+        if target is not self._target:
+            self._tracer, self._target = target.get_tracer(*self._scope), target
+        return self._tracer
+
+
+METERS: Final = CurrentMeterProvider()
+TRACERS: Final = CurrentTracerProvider()
+LOGGERS: Final = CurrentLoggerProvider()
+
+
+def set_current(
+    meters: metrics.MeterProvider, tracers: trace.TracerProvider, loggers: logs_api.LoggerProvider
+) -> None:
+    """Makes these the providers that everyone gets from the API.
+
+    Raises:
+        RuntimeError: Something else has set a global provider before.
+    """
+    METERS.target, TRACERS.target, LOGGERS.target = meters, tracers, loggers
+    if metrics.get_meter_provider() is not METERS:
+        metrics.set_meter_provider(METERS)
+    if trace.get_tracer_provider() is not TRACERS:
+        trace.set_tracer_provider(TRACERS)
+    if logs_api.get_logger_provider() is not LOGGERS:
+        logs_api.set_logger_provider(LOGGERS)
+    if trace.get_tracer_provider() is not TRACERS or metrics.get_meter_provider() is not METERS:
+        raise RuntimeError(
+            "another global OpenTelemetry provider is set: call otel.configure() before it, or instead"
+        )
+
+
+def unset_current() -> None:
+    """Lets the API's callers get providers that do nothing."""
+    METERS.target = metrics.NoOpMeterProvider()
+    TRACERS.target = trace.NoOpTracerProvider()
+    LOGGERS.target = logs_api.NoOpLoggerProvider()

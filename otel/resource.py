@@ -1,0 +1,104 @@
+"""Who sends the telemetry: the resource, with a `service.instance.id` that survives restarts.
+
+The SDK makes a random id per start, so every restart doubles the series in Prometheus. Here the id is the
+host's name and the worker's number, and a number is free again when its process has ended.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import platform
+import re
+import socket
+import stat
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.version import __version__ as sdk_version
+
+from otel.config import TelemetryConfig
+
+INSTANCE_ID: Final = "service.instance.id"
+_MOST_WORKERS: Final = 1024
+
+
+class WorkerSlot:
+    """Holds the lowest free worker number of a service on this machine until the process ends.
+
+    The kernel releases the lock with the process, however it ends. Where no file can be locked, `number`
+    is None.
+    """
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._file: int | None = None
+        self.number = self._claim()
+
+    def reclaim(self) -> None:
+        """Takes a number of its own for a forked child, which has inherited its parent's."""
+        self.release()
+        self.number = self._claim()
+
+    def release(self) -> None:
+        """Gives the number back; in a forked child the parent keeps it."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _claim(self) -> int | None:
+        try:
+            folder = _private_folder()
+            return next(number for number in range(_MOST_WORKERS) if self._lock(folder, number))
+        except (OSError, StopIteration):
+            return None
+
+    def _lock(self, folder: Path, number: int) -> bool:
+        readable = re.sub(r"[^A-Za-z0-9_-]", "-", self._service)[:40]
+        digest = hashlib.sha256(self._service.encode()).hexdigest()[:8]
+        path = folder / f"{readable}-{digest}-{number}.worker"
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            return False
+        self._file = file
+        return True
+
+
+def _private_folder() -> Path:
+    folder = Path(tempfile.gettempdir()) / f"otel-workers-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to someone else")
+    return folder
+
+
+def service_name(config: TelemetryConfig) -> str:
+    """Returns OTEL_SERVICE_NAME, else `service.name` of the resource, else `unknown_service:python`."""
+    return config.service_name or config.resource_attributes.get("service.name") or "unknown_service:python"
+
+
+def instance_id(config: TelemetryConfig, slot: WorkerSlot) -> str:
+    """Returns the configured `service.instance.id`, else host name and worker number."""
+    worker = f"pid{os.getpid()}" if slot.number is None else str(slot.number)
+    return config.resource_attributes.get(INSTANCE_ID) or f"{socket.gethostname()}-{worker}"
+
+
+def build_resource(config: TelemetryConfig, slot: WorkerSlot) -> Resource:
+    """Makes the resource of all signals; OTEL_RESOURCE_ATTRIBUTES wins over what is detected."""
+    detected = {
+        "telemetry.sdk.language": "python",
+        "telemetry.sdk.name": "opentelemetry",
+        "telemetry.sdk.version": sdk_version,
+        "process.runtime.name": platform.python_implementation().lower(),
+        "process.runtime.version": platform.python_version(),
+        "host.name": socket.gethostname(),
+    }
+    chosen = {"service.name": service_name(config), INSTANCE_ID: instance_id(config, slot)}
+    return Resource({**detected, **config.resource_attributes, **chosen})

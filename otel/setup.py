@@ -1,0 +1,129 @@
+"""The two calls of a service: `configure` starts the telemetry, `instrument` puts it around an app.
+
+Only the composition root imports this module. It asks for the stable semantic conventions
+(OTEL_SEMCONV_STABILITY_OPT_IN=http,database) and switches the SDK's metrics about itself on
+(OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED), unless the environment says otherwise, before any
+instrumentation library is imported: that is why those imports stand inside functions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from otel.catalogue import Catalogue
+from otel.config import TelemetryConfig
+from otel.event_loop import LoopWatch
+from otel.semconv_opt_in import opt_in_to_stable
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from otel.assembly import MemorySinks
+    from otel.http import RenderError
+    from otel.telemetry import Telemetry
+
+_FLUSH_SHARE: Final = 0.6
+_active: Telemetry | None = None
+
+
+def configure(
+    config: TelemetryConfig | None = None,
+    *,
+    catalogue: Catalogue | Iterable[Catalogue] = (),
+    memory: MemorySinks | None = None,
+) -> Telemetry:
+    """Starts traces, metrics, logs and error reports, and instruments MongoDB, Redis and httpx.
+
+    `config` defaults to the environment, `catalogue` adds the service's own metrics. Make database clients
+    after this call, not before. What waits is sent at the end of the process, within
+    TELEMETRY_SHUTDOWN_SECONDS. `memory` is for `otel.testing`.
+
+    Raises:
+        ConfigError: A setting is wrong; the message names it.
+        RuntimeError: It was called before and `shutdown` was not, or another global provider is set.
+        ValueError: Two catalogues declare the same metric.
+    """
+    global _active  # noqa: PLW0603 - the API's providers are global as well
+    if _active is not None and not _active.is_shut_down:
+        raise RuntimeError("otel.configure was called before: call it once per process")
+    os.environ.setdefault("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED", "true")
+    opt_in_to_stable()
+    chosen = TelemetryConfig.from_env() if config is None else config
+    given = (catalogue,) if isinstance(catalogue, Catalogue) else tuple(catalogue)
+    from otel.startup import start  # noqa: PLC0415 - see the module's docstring
+
+    _active = start(_without_telemetry(chosen) if chosen.disabled else chosen, given, memory)
+    return _active
+
+
+def active() -> Telemetry | None:
+    """Returns the telemetry that runs in this process, if any."""
+    return None if _active is None or _active.is_shut_down else _active
+
+
+def instrument(app: FastAPI, *, render_error: RenderError | None = None) -> None:
+    """Puts the telemetry around `app`: call it after the middleware is added, before it serves.
+
+    `render_error(scope, error)` makes the response of an unhandled error (default: RFC 9457 problem
+    details). While the app runs, the event loop's lag is measured; when it ends, what waits is sent.
+
+    Raises:
+        RuntimeError: The app is instrumented or serving already.
+    """
+    opt_in_to_stable()
+    from otel.http import instrument_app  # noqa: PLC0415 - see the module's docstring
+
+    telemetry = active()
+    config = telemetry.config if telemetry else TelemetryConfig()
+    instrument_app(app, config=config, render_error=render_error)
+    _watch_lifespan(app)
+
+
+def _watch_lifespan(app: FastAPI) -> None:
+    inner = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(running: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - the framework's own types
+        watch = LoopWatch()
+        try:
+            async with inner(running) as state:
+                yield state
+        finally:
+            watch.stop()
+            await _flush()
+
+    app.router.lifespan_context = lifespan
+
+
+async def _flush() -> None:
+    """Sends what waits while the loop still runs: uvicorn ends by a signal, without `atexit`."""
+    telemetry = active()
+    if telemetry is not None:
+        await asyncio.to_thread(telemetry.flush, telemetry.config.shutdown_seconds * _FLUSH_SHARE)
+
+
+def _without_telemetry(config: TelemetryConfig) -> TelemetryConfig:
+    """OTEL_SDK_DISABLED: nothing leaves but the log on stdout."""
+    return replace(
+        config,
+        traces_exporter="none",
+        metrics_exporter="none",
+        logs_exporter="none",
+        sampler="always_off",
+        sentry_dsn="",
+        prometheus=False,
+        runtime_metrics=False,
+    )
+
+
+@atexit.register
+def _end() -> None:
+    telemetry = active()
+    if telemetry is not None:
+        telemetry.shutdown(telemetry.config.shutdown_seconds * (1 - _FLUSH_SHARE))

@@ -1,0 +1,118 @@
+"""The order of the start: pipelines, global providers, logging, error reports, instrumentations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Final
+
+from opentelemetry.metrics import Observation
+from sentry_sdk.transport import Transport
+
+from otel.assembly import MemorySinks, assemble
+from otel.catalogue import Catalogue
+from otel.config import TelemetryConfig
+from otel.event_loop import LOOP_METRICS
+from otel.lifecycle import after_fork
+from otel.logs import configure_logging
+from otel.metric_data import DeclaredMetrics
+from otel.providers import set_current
+from otel.redaction import Redactor
+from otel.resource import WorkerSlot, build_resource, service_name
+from otel.runtime import PROCESS_METRICS, SYSTEM_METRICS
+from otel.sdk_metrics import SDK_METRICS
+from otel.self_metrics import EVENTS_DROPPED, SELF_METRICS
+from otel.sentry import SentryHandle, configure_sentry
+from otel.telemetry import Pipelines, Telemetry
+
+OWN: Final = (SELF_METRICS, SDK_METRICS, LOOP_METRICS, PROCESS_METRICS, SYSTEM_METRICS)
+LIBRARIES: Final = {
+    "otel.http": "fastapi",
+    "otel.mongo": "pymongo",
+    "otel.redis": "redis",
+    "otel.httpx": "httpx",
+}
+"""Our module and the library that it instruments; where the library is not installed it is left out."""
+
+LOG_FIELDS: Final = ("service.name", "service.version", "service.instance.id", "deployment.environment.name")
+"""The resource's attributes that stand in every log line."""
+
+Undo = Callable[[], None]
+
+
+def catalogues() -> list[Catalogue]:
+    """Lists the catalogues of the library itself, with those of the installed integrations."""
+    found = [
+        value for module in _installed() for value in vars(module).values() if isinstance(value, Catalogue)
+    ]
+    return [*OWN, *dict.fromkeys(found)]
+
+
+def start(config: TelemetryConfig, given: tuple[Catalogue, ...], memory: MemorySinks | None) -> Telemetry:
+    """Starts everything; a failure on the way takes back what was started."""
+    redactor = Redactor(config.redact_keys)
+    slot = WorkerSlot(service_name(config))
+    resource = build_resource(config, slot)
+    declared = DeclaredMetrics(
+        dict.fromkeys([*catalogues(), *given]), exemplars=config.exemplar_filter != "always_off"
+    )
+    parts = assemble(config, redactor, resource, declared, memory)
+    telemetry = Telemetry(config, redactor, slot, declared, parts)
+    try:
+        set_current(parts.meters, parts.tracers, parts.loggers)
+        _switch_on(config, redactor, parts, memory.errors if memory else None)
+    except BaseException:
+        telemetry.shutdown(0)
+        raise
+    after_fork(telemetry.renew_after_fork)
+    return telemetry
+
+
+def _switch_on(
+    config: TelemetryConfig, redactor: Redactor, parts: Pipelines, transport: Transport | None
+) -> None:
+    facts = parts.tracers.resource.attributes
+    undo = configure_logging(
+        config,
+        logger_provider=None if config.logs_exporter == "none" else parts.loggers,
+        redactor=redactor,
+        resource={key: str(facts[key]) for key in LOG_FIELDS if key in facts},
+    )
+    parts.undo.append(undo)
+    parts.errors = configure_sentry(config, redactor, transport=transport)
+    if parts.errors:
+        parts.undo.append(_observe_errors(parts.errors))
+    for module in _installed():
+        parts.undo += _start(module, config, redactor)
+
+
+def _installed() -> list[ModuleType]:
+    return [
+        import_module(ours) for ours, library in LIBRARIES.items() if find_spec(library) and find_spec(ours)
+    ]
+
+
+def _start(module: ModuleType, config: TelemetryConfig, redactor: Redactor) -> list[Undo]:
+    """Starts one integration; what it returns, if anything, takes it back."""
+    starts: dict[str, Callable[[], object]] = {
+        "otel.mongo": lambda: module.register(config, redactor),
+        "otel.redis": lambda: module.instrument(config),
+        "otel.httpx": lambda: module.instrument(),  # noqa: PLW0108 - only the httpx module has it so
+    }
+    undo = starts.get(module.__name__, lambda: None)()
+    return [undo] if callable(undo) else []
+
+
+def _observe_errors(errors: SentryHandle) -> Undo:
+    def lost() -> list[Observation]:
+        return [Observation(count, {"reason": reason}) for reason, count in errors.dropped().items()]
+
+    stop = EVENTS_DROPPED.observe(lost)
+
+    def undo() -> None:
+        stop()
+        errors.close(0)
+
+    return undo

@@ -113,8 +113,8 @@ def configure_logging(
     """Puts our pipe behind every logger of the process and returns the undo.
 
     Plain stream handlers of the root and of the servers' loggers are taken off, other handlers stay.
-    `logger_provider` None sends nothing by OTLP. `resource` are constant fields (`service.name` ...) of each
-    line; `stream` defaults to stdout.
+    `logger_provider` None sends nothing by OTLP. Of `resource` each line shows the service's name, version
+    and environment; `stream` defaults to stdout.
     """
     out = sys.stdout if stream is None else stream
     pipeline = Pipeline(

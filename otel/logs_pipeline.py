@@ -41,19 +41,10 @@ _SEVERITIES: Final = {
     logging.ERROR: (SeverityNumber.ERROR, "ERROR"),
     logging.CRITICAL: (SeverityNumber.FATAL, "FATAL"),
 }
+# What a line on the stream says of the resource; OTLP sends all of it once per batch.
+_SHOWN: Final = ("service.name", "service.version", "deployment.environment.name")
 # Fields that OTLP carries natively or in the resource.
-_NATIVE: Final = frozenset(
-    {
-        "timestamp",
-        "level",
-        "event",
-        "trace_id",
-        "span_id",
-        "service.name",
-        "service.version",
-        "deployment.environment.name",
-    },
-)
+_NATIVE: Final = frozenset({"timestamp", "level", "event", "trace_id", "span_id", *_SHOWN})
 
 
 class Pipeline(logging.Handler):
@@ -80,9 +71,10 @@ class Pipeline(logging.Handler):
         self._render = render
         self._redactor = redactor
         self._logger = logger
-        self._resource = dict(resource)
+        self._resource = {name: resource[name] for name in _SHOWN if name in resource}
         self._levels = levels
         self._bursts = bursts
+        self._stream_failed = False
 
     def emit(self, record: logging.LogRecord) -> None:
         """Writes and exports the record, unless a level or the burst limit holds it back."""
@@ -137,13 +129,7 @@ class Pipeline(logging.Handler):
         self._pass_on(record, self._entry(record, held_back))
 
     def _pass_on(self, record: logging.LogRecord, entry: Entry) -> None:
-        line = self._render(entry) + "\n"
-        self.acquire()
-        try:
-            self._stream.write(line)
-            self._stream.flush()
-        finally:
-            self.release()
+        self._write(record, self._render(entry) + "\n")
         if self._logger is None or record.name.startswith(_LOCAL_ONLY) or not is_instrumentation_enabled():
             return
         severity, text = _severity(record.levelno)
@@ -158,6 +144,19 @@ class Pipeline(logging.Handler):
                 attributes=_attributes(entry),
             ),
         )
+
+    def _write(self, record: logging.LogRecord, line: str) -> None:
+        self.acquire()
+        try:
+            self._stream.write(line)
+            self._stream.flush()
+        except (OSError, ValueError):
+            # A closed pipe stays closed: say it once, keep exporting.
+            if not self._stream_failed:
+                self._stream_failed = True
+                self.handleError(record)
+        finally:
+            self.release()
 
     def _entry(self, record: logging.LogRecord, held_back: int) -> Entry:
         fields = getattr(record, FIELDS, None)

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, timedelta
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from otel import redaction_patterns as patterns
 
 MASK: Final = patterns.MASK
 
-_DEEPEST: Final = 6
+_DEEPEST: Final = 12  # a Sentry event nests nine levels
 _MOST_ITEMS: Final = 200
 _LONGEST_TEXT: Final = 32_768
 _REMEMBERED: Final = 4096
@@ -44,7 +44,7 @@ class Redactor:
         """Return `value` without secrets, made of JSON types only."""
         return self._value(key, value, 0)
 
-    def mapping(self, fields: Mapping[object, object]) -> dict[str, object]:
+    def mapping(self, fields: Mapping[str, object]) -> dict[str, object]:
         """Return a copy of `fields` without secrets, at any depth."""
         return self._mapping(fields, 0)
 
@@ -109,7 +109,7 @@ class Redactor:
             return self.url(value)
         return self.text(value)
 
-    def _mapping(self, fields: Mapping[object, object], depth: int) -> dict[str, object]:
+    def _mapping(self, fields: Mapping[Any, object], depth: int) -> dict[str, object]:
         redacted: dict[str, object] = {}
         for key, value in islice(fields.items(), _MOST_ITEMS):
             name = key if isinstance(key, str) else str(key)
@@ -153,7 +153,7 @@ def _scan(text: str, is_sensitive: patterns.KeyTest) -> str:
     if len(text) > patterns.SHORTEST_SECRET:
         text = _scan_long(text)
     if "=" in text or ":" in text:
-        text = patterns.PAIR.sub(lambda match: _pair(match, is_sensitive), text)
+        text = _mask_pairs(text, is_sensitive)
     return text
 
 
@@ -165,8 +165,18 @@ def _scan_long(text: str) -> str:
     return patterns.OPAQUE.sub(lambda match: MASK if patterns.is_opaque(match[0]) else match[0], text)
 
 
-def _pair(match: patterns.Match, is_sensitive: patterns.KeyTest) -> str:
-    return f"{match['key']}{match['gap']}{MASK}" if is_sensitive(match["key"]) else match[0]
+def _mask_pairs(text: str, is_sensitive: patterns.KeyTest) -> str:
+    # The value of a harmless key is not skipped: in `ValueError: password=...` it holds the next pair.
+    parts: list[str] = []
+    done = 0
+    for key in patterns.PAIR_KEY.finditer(text):
+        if key.start() < done or not is_sensitive(key[1]):
+            continue
+        value = patterns.PAIR_VALUE.match(text, key.end())
+        if value is not None:
+            parts += (text[done : key.end()], MASK)
+            done = value.end()
+    return "".join(parts) + text[done:] if parts else text
 
 
 def _strip_query(url: str) -> str:

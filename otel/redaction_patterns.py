@@ -15,13 +15,12 @@ MASK: Final = "[redacted]"
 SHORTEST_SECRET: Final = 12  # a scheme and its shortest credentials; cards and keys are longer
 
 KeyTest = Callable[[str], bool]
-Match = re.Match[str]
 
 # RFC 5321's usual form; a run of letters is tried once, from its start.
 MAIL: Final = re.compile(r"(?<![\w.%+\-])[\w.%+\-]++@(?:[\w\-]{1,63}\.){1,8}[^\W\d_]{2,24}")
 
 # RFC 7519: two base64url JSON objects, each of which starts with '{"', then a signature that may be missing.
-JWT: Final = re.compile(r"eyJ[A-Za-z0-9_\-]{4,}+\.[A-Za-z0-9_\-]{2,}+(?:\.[A-Za-z0-9_\-]*+){0,3}")
+JWT: Final = re.compile(r"(?<![\w\-])eyJ[A-Za-z0-9_\-]{4,}+\.[A-Za-z0-9_\-]{2,}+(?:\.[A-Za-z0-9_\-]*+){0,3}")
 
 # RFC 9110 section 11.6.2: scheme and credentials wherever they were copied to.
 CREDENTIALS: Final = re.compile(
@@ -50,10 +49,8 @@ QUERY: Final = re.compile(r"\?([^\s?#\"'<>]++)")
 QUERY_VALUE: Final = re.compile(r"=[^&;]*+")
 
 # key=value, key: value, "key": "value" in prose, where the key alone says that the value is secret.
-PAIR: Final = re.compile(
-    r"(?<![\w.\-])(?P<key>[\w.\-]++)(?P<gap>\\?[\"']?\s{0,3}[=:]\s{0,3})"
-    r"(?P<value>\\?\"[^\"\n]*+\"?|\\?'[^'\n]*+'?|[^\s,;&\"'(){}\[\]<>]++)",
-)
+PAIR_KEY: Final = re.compile(r"(?<![\w.\-])([\w.\-]++)\\?[\"']?\s{0,3}[=:]\s{0,3}")
+PAIR_VALUE: Final = re.compile(r"\\?\"[^\"\n]*+\"?|\\?'[^'\n]*+'?|[^\s,;&\"'(){}\[\]<>]++")
 
 SECRET_WORDS: Final = frozenset(
     {

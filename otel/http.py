@@ -1,0 +1,143 @@
+"""HTTP instrumentation of a FastAPI application: one SERVER span and one stack around it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import FastAPI
+from opentelemetry import trace
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Receive, Send
+
+from otel.config import TelemetryConfig
+from otel.context import REQUEST, RequestContext
+from otel.http_background import time_background_tasks
+from otel.http_connection import Connection
+from otel.http_errors import RenderError, is_disconnect, render, render_problem, report
+from otel.http_exchange import CANCELLED, DISCONNECTED, Exchange
+from otel.http_headers import RequestHeaders, new_request_id
+from otel.http_metrics import HTTP_METRICS
+from otel.http_route import Scope
+from otel.http_span import HEADERS, REAL_SCOPE, outside_of_any_span, server_span, slim_scope
+from otel.redaction import Redactor
+
+_DIRECT_SEND: Final = "otel.direct_send"
+
+
+def instrument_app(app: FastAPI, *, config: TelemetryConfig, render_error: RenderError | None = None) -> None:
+    """Puts the telemetry stack around every middleware that `app` has now; call it once, before serving.
+
+    Each request gets one SERVER span, an `X-Request-ID`, metrics under its route template and one access-log
+    line; an unhandled error becomes a span exception, an ERROR record, a Sentry event and the response of
+    `render_error(scope, error)` (default: RFC 9457). Paths in `config.excluded_routes` have no span and no
+    access log. FastAPI's own instrumentation steps aside; `FastAPI(telemetry={"tracing": False, "metrics":
+    False, "logs": False})` saves its per-request check too.
+
+    Raises:
+        RuntimeError: The application is instrumented already, or is serving already.
+    """
+    if any(getattr(each, "cls", None) is HttpStack for each in app.user_middleware):
+        raise RuntimeError("this application is instrumented already: call instrument once")
+    if app.middleware_stack is not None:
+        raise RuntimeError("this application serves requests already: call instrument before it starts")
+    time_background_tasks()
+    stack = Middleware(HttpStack, config=config, render_error=render_error or render_problem)
+    app.user_middleware.insert(0, stack)
+
+
+class HttpStack:
+    """The outermost middleware: it opens the span, makes the context, watches the exchange, catches errors.
+
+    `app` is contrib's middleware around `_serve`, where FastAPI looks for it to keep its own spans to itself.
+    """
+
+    def __init__(self, app: ASGIApp, config: TelemetryConfig, render_error: RenderError) -> None:
+        self._inner = app
+        self._excluded = frozenset(config.excluded_routes)
+        self._render_error = render_error
+        self.app = server_span(self._enter, Redactor(config.redact_keys))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one connection of the ASGI protocol."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._inner(scope, receive, send)
+            return
+        headers = RequestHeaders(scope["headers"])
+        if scope["path"] in self._excluded and scope["type"] == "http":
+            await self._serve(scope, headers, receive, send, send)
+            return
+        slim = slim_scope(scope, headers)
+        slim[_DIRECT_SEND] = send
+        with outside_of_any_span():
+            await self.app(slim, receive, send)
+
+    async def _enter(self, slim: Scope, receive: Receive, send: Send) -> None:
+        """Continue inside contrib's middleware with the scope that the server gave."""
+        await self._serve(slim[REAL_SCOPE], slim[HEADERS], receive, send, slim[_DIRECT_SEND])
+
+    async def _serve(
+        self,
+        scope: Scope,
+        headers: RequestHeaders,
+        receive: Receive,
+        send: Send,
+        direct_send: Send,
+    ) -> None:
+        context = RequestContext(headers.request_id or new_request_id(), trace.get_current_span(), scope)
+        scope.setdefault("state", {})["request_context"] = context
+        token = REQUEST.set(context)
+        try:
+            if scope["type"] == "websocket":
+                await self._connect(Connection(context, receive, send, direct_send))
+                return
+            logged = send is not direct_send
+            await self._exchange(Exchange(context, headers, receive, send, direct_send, logged=logged))
+        finally:
+            REQUEST.reset(token)
+
+    async def _exchange(self, exchange: Exchange) -> None:
+        scope = exchange.context.scope
+        try:
+            await self._inner(scope, exchange.receive, exchange.send)
+        except Exception as error:  # noqa: BLE001 - the error boundary
+            await self._handle(exchange, error)
+        except BaseException:
+            exchange.outcome = CANCELLED
+            raise
+        finally:
+            exchange.finish()
+
+    async def _handle(self, exchange: Exchange, error: Exception) -> None:
+        """Report the error and answer it; raise it again only when half an answer has left already."""
+        if is_disconnect(error):
+            exchange.outcome = DISCONNECTED
+            return
+        broken = exchange.status is not None and not exchange.finished
+        if not exchange.finished:
+            exchange.error_type = type(error).__qualname__
+        report(exchange.context, error, on_span=not broken)
+        if broken:
+            raise error
+        if exchange.status is None:
+            scope = exchange.context.scope
+            response = render(self._render_error, scope, error)
+            await response(scope, exchange.receive, exchange.send)
+
+    async def _connect(self, connection: Connection) -> None:
+        context = connection.context
+        try:
+            await self._inner(context.scope, connection.receive, connection.send)
+        except Exception as error:
+            if is_disconnect(error):
+                return
+            connection.error_type = type(error).__qualname__
+            report(context, error, on_span=False)
+            raise
+        except BaseException:
+            connection.outcome = CANCELLED
+            raise
+        finally:
+            connection.finish()
+
+
+__all__ = ["HTTP_METRICS", "HttpStack", "RenderError", "instrument_app"]

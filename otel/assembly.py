@@ -12,32 +12,22 @@ from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
-from opentelemetry.sdk.trace.id_generator import IdGenerator
-from sentry_sdk.transport import Transport
 
 from otel import exporters
 from otel.accounting import SignalAccount
 from otel.batch import BatchQueue
 from otel.config import TelemetryConfig
 from otel.log_export import QueueLogProcessor, logger_provider
+from otel.memory import MemorySinks
 from otel.metric_data import DeclaredMetrics
 from otel.metrics import ExportReader, MemoryReader, TextReader, meter_provider
 from otel.providers import METERS
 from otel.redaction import Redactor
+from otel.redaction_export import RedactingLogExporter, RedactingSpanExporter
 from otel.sdk_metrics import DeclaredMeterProvider, observe_queue
 from otel.self_metrics import observe_rules
 from otel.telemetry import Pipelines
 from otel.traces import QueueSpanProcessor, tracer_provider
-
-
-@dataclass(frozen=True, slots=True)
-class MemorySinks:
-    """Where a test's telemetry goes: to exporters that keep it, at once and in the caller's thread."""
-
-    spans: SpanExporter
-    logs: LogRecordExporter
-    errors: Transport
-    ids: IdGenerator
 
 
 def assemble(
@@ -115,7 +105,9 @@ def _spans(
     memory: MemorySinks | None,
 ) -> _SpanPath:
     if memory is not None:
-        return _SpanPath((SimpleSpanProcessor(memory.spans, meter_provider=meters),))
+        return _SpanPath(
+            (SimpleSpanProcessor(RedactingSpanExporter(memory.spans, redactor), meter_provider=meters),)
+        )
     exporter = exporters.span_exporter(config, redactor, meters, sessions)
     if exporter is None:
         return _SpanPath()
@@ -137,7 +129,9 @@ def _logs(
     memory: MemorySinks | None,
 ) -> _LogPath:
     if memory is not None:
-        return _LogPath((SimpleLogRecordProcessor(memory.logs, meter_provider=meters),))
+        return _LogPath(
+            (SimpleLogRecordProcessor(RedactingLogExporter(memory.logs, redactor), meter_provider=meters),)
+        )
     exporter = exporters.log_exporter(config, redactor, meters, sessions)
     if exporter is None:
         return _LogPath()

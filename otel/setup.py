@@ -24,8 +24,8 @@ from otel.semconv_opt_in import opt_in_to_stable
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from otel.assembly import MemorySinks
     from otel.http import RenderError
+    from otel.memory import MemorySinks
     from otel.telemetry import Telemetry
 
 _FLUSH_SHARE: Final = 0.6

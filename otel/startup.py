@@ -9,14 +9,14 @@ from types import ModuleType
 from typing import Final
 
 from opentelemetry.metrics import Observation
-from sentry_sdk.transport import Transport
 
-from otel.assembly import MemorySinks, assemble
+from otel.assembly import assemble
 from otel.catalogue import Catalogue
 from otel.config import TelemetryConfig
 from otel.event_loop import LOOP_METRICS
 from otel.lifecycle import after_fork
 from otel.logs import configure_logging
+from otel.memory import MemorySinks
 from otel.metric_data import DeclaredMetrics
 from otel.providers import set_current
 from otel.redaction import Redactor
@@ -58,30 +58,33 @@ def start(config: TelemetryConfig, given: tuple[Catalogue, ...], memory: MemoryS
     declared = DeclaredMetrics(
         dict.fromkeys([*catalogues(), *given]), exemplars=config.exemplar_filter != "always_off"
     )
+    if memory is not None:
+        declared.forget()
     parts = assemble(config, redactor, resource, declared, memory)
     telemetry = Telemetry(config, redactor, slot, declared, parts)
     try:
         set_current(parts.meters, parts.tracers, parts.loggers)
-        _switch_on(config, redactor, parts, memory.errors if memory else None)
+        _switch_on(config, redactor, parts, memory)
     except BaseException:
-        telemetry.shutdown(0)
+        telemetry.shutdown(1)
         raise
     after_fork(telemetry.renew_after_fork)
     return telemetry
 
 
 def _switch_on(
-    config: TelemetryConfig, redactor: Redactor, parts: Pipelines, transport: Transport | None
+    config: TelemetryConfig, redactor: Redactor, parts: Pipelines, memory: MemorySinks | None
 ) -> None:
     facts = parts.tracers.resource.attributes
     undo = configure_logging(
         config,
         logger_provider=None if config.logs_exporter == "none" else parts.loggers,
+        stream=memory.output if memory else None,
         redactor=redactor,
         resource={key: str(facts[key]) for key in LOG_FIELDS if key in facts},
     )
     parts.undo.append(undo)
-    parts.errors = configure_sentry(config, redactor, transport=transport)
+    parts.errors = configure_sentry(config, redactor, transport=memory.errors if memory else None)
     if parts.errors:
         parts.undo.append(_observe_errors(parts.errors))
     for module in _installed():

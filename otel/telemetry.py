@@ -92,6 +92,11 @@ class Telemetry:
         """Whether `shutdown` was called."""
         return self._report is not None
 
+    @property
+    def readers(self) -> tuple[MetricReader, ...]:
+        """The readers of the metrics."""
+        return tuple(self._parts.readers)
+
     def prometheus_text(self) -> bytes:
         """Returns all metrics of this process in the Prometheus text format, collected now.
 

@@ -34,6 +34,9 @@ const (
 	// FerretDB would open 50 connections; the PostgreSQL of the native stack allows 40.
 	poolSizeParameter = "pool_max_conns"
 	defaultPoolSize   = "24"
+
+	// The attribute in which pgx logs the arguments of a statement.
+	statementArguments = "args"
 )
 
 type options struct {
@@ -67,7 +70,10 @@ func run(args []string) error {
 		return err
 	}
 
-	logger := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: opts.logLevel}))
+	logger := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{
+		Level:       opts.logLevel,
+		ReplaceAttr: withoutData,
+	}))
 	slog.SetDefault(logger)
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
@@ -189,6 +195,21 @@ func forgetAmbientCredentials() error {
 		}
 	}
 	return os.Setenv("PGPASSFILE", os.DevNull)
+}
+
+// withoutData keeps documents and credentials out of the log: FerretDB writes the whole
+// message of a failed command after the first line, pgx the arguments of a failed statement.
+func withoutData(groups []string, attr slog.Attr) slog.Attr {
+	if len(groups) > 0 && groups[0] == statementArguments {
+		return slog.String(attr.Key, "?")
+	}
+	if len(groups) == 0 && attr.Key == slog.MessageKey {
+		line, _, cut := strings.Cut(attr.Value.String(), "\n")
+		if cut {
+			return slog.String(slog.MessageKey, line+" (not logged)")
+		}
+	}
+	return attr
 }
 
 func environment(name, fallback string) string {

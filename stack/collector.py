@@ -28,7 +28,7 @@ def presets() -> tuple[str, ...]:
 
 
 def fragments(preset: str, environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """Returns the files of a preset in order; a line ``x.yaml if NAME`` counts where NAME is set and not empty.
+    """Returns the files of a preset in order; a line ``x.yaml if NAME`` counts where NAME is not empty.
 
     Raises:
         CollectorError: no such preset, or a line of it that names no fragment.

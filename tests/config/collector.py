@@ -1,0 +1,160 @@
+"""The real Collector with some fragments, for one test, on free ports and in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from stack.collector import FRAGMENTS, arguments
+from stack.native.tools import tool_path
+from tests.config import otlp_json
+from tests.config.programs import free_port
+
+PATIENCE = 30.0
+PAUSE = 0.05
+_SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
+
+
+@dataclass
+class Collector:
+    """A running Collector: how to reach it and what it says of itself."""
+
+    process: subprocess.Popen[bytes]
+    environment: dict[str, str]
+    folder: Path
+    token: str
+
+    @property
+    def url(self) -> str:
+        """Where it takes OTLP."""
+        return f"http://{self.environment['COLLECTOR_OTLP_ENDPOINT']}"
+
+    def send(self, signal: str, payload: Mapping[str, Any]) -> httpx.Response:
+        """Posts one OTLP JSON payload as a sender with the token does."""
+        return self.post(signal, json.dumps(payload).encode())
+
+    def post(self, signal: str, body: bytes, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """Posts a body; ``headers`` replace the content type and the token."""
+        usual = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
+        merged = {key: value for key, value in {**usual, **(headers or {})}.items() if value}
+        return httpx.post(f"{self.url}/v1/{signal}", content=body, headers=merged, timeout=30)
+
+    def log(self) -> str:
+        """Returns everything that it wrote."""
+        return (self.folder / "collector.log").read_text()
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Returns the sum of its own samples of that name whose labels have those values."""
+        port = self.environment["COLLECTOR_METRICS_PORT"]
+        text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
+        wanted = {f'{key}="{value}"' for key, value in labels.items()}
+        found = [match for match in _SAMPLE.finditer(text) if match[1] == name]
+        return sum(float(match[3]) for match in found if all(pair in (match[2] or "") for pair in wanted))
+
+    def wait_for_metric(self, name: str, minimum: float, **labels: str) -> None:
+        """Returns when a metric of its own has reached a value.
+
+        Raises:
+            AssertionError: it has not, after PATIENCE seconds.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while self.metric(name, **labels) < minimum:
+            assert time.monotonic() < deadline, f"{name}{labels} is {self.metric(name, **labels)}"
+            time.sleep(PAUSE)
+
+    def written(self, signal: str) -> dict[str, Any]:
+        """Returns what file.yaml has written of a signal so far as one payload."""
+        path = self.folder / "files" / f"{signal}.jsonl"
+        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+        whole = [json.loads(line) for line in lines if line.endswith("\n")]
+        return otlp_json.merge(signal, whole)
+
+    def stop(self) -> int:
+        """Asks it to end and returns its exit status."""
+        self.process.terminate()
+        return self.process.wait(PATIENCE)
+
+    def kill(self) -> None:
+        """Ends it as a power cut would."""
+        self.process.kill()
+        self.process.wait(PATIENCE)
+
+
+def environment(folder: Path, given: Mapping[str, str]) -> dict[str, str]:
+    """Returns what base.yaml and file.yaml need, in a folder and on free ports, and what is given besides."""
+    token = folder / "token"
+    if not token.exists():
+        token.write_text(secrets.token_hex(16) + "\n")
+    return {
+        "COLLECTOR_OTLP_ENDPOINT": f"127.0.0.1:{free_port()}",
+        "COLLECTOR_HEALTH_ENDPOINT": f"127.0.0.1:{free_port()}",
+        "COLLECTOR_METRICS_PORT": str(free_port()),
+        "COLLECTOR_STATE_DIR": str(folder / "state"),
+        "COLLECTOR_FILE_DIR": str(folder / "files"),
+        "OTLP_TOKEN_FILE": str(token),
+        **given,
+    }
+
+
+def validate(files: Sequence[str], variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Runs the Collector's own check of some fragments."""
+    command = [str(tool_path("otelcol-lms")), "validate", *arguments([FRAGMENTS / name for name in files])]
+    return subprocess.run(  # noqa: S603 - the stack's own program
+        command, env=dict(variables), capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@contextmanager
+def running(files: Sequence[str | Path], folder: Path, **given: str) -> Iterator[Collector]:
+    """Runs the Collector with fragments (names in collector-config/, or paths) until the block ends.
+
+    Raises:
+        AssertionError: it ended or was not healthy in time; with what it wrote.
+    """
+    variables = environment(folder, given)
+    command = [str(tool_path("otelcol-lms")), *arguments([FRAGMENTS / name for name in files])]
+    with (folder / "collector.log").open("ab") as output:
+        process = subprocess.Popen(command, env=variables, stdout=output, stderr=output)  # noqa: S603 - as above
+    token = (folder / "token").read_text().strip()
+    collector = Collector(process, variables, folder, token)
+    try:
+        _wait_until_healthy(collector)
+        yield collector
+    finally:
+        collector.process.terminate()
+        _end(collector.process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(PATIENCE)
+        raise
+
+
+def _wait_until_healthy(collector: Collector) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not _healthy(collector):
+        assert collector.process.poll() is None, f"the Collector ended: {collector.log()[-3000:]}"
+        assert time.monotonic() < deadline, f"the Collector is not healthy: {collector.log()[-3000:]}"
+        time.sleep(PAUSE)
+
+
+def _healthy(collector: Collector) -> bool:
+    try:
+        url = f"http://{collector.environment['COLLECTOR_HEALTH_ENDPOINT']}/"
+        return httpx.get(url, timeout=1).is_success
+    except httpx.TransportError:
+        return False

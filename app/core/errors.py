@@ -123,6 +123,14 @@ class Invalid(LmsError):
     example: ClassVar[Mapping[str, Any]] = {"count": 1}
 
 
+class CursorInvalid(Invalid):
+    """The cursor was not made by this server."""
+
+    code = "cursor_invalid"
+    title = "Cursor not valid"
+    sentence = "The cursor is not one of this list; start without one."
+
+
 class Unavailable(LmsError):
     """Something that the request needs does not answer; the same request may succeed in a moment."""
 

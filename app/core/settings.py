@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -141,7 +141,9 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     if secrets_dir and not Path(secrets_dir).is_dir():
         raise SettingsError([*sentences, f"{SECRETS_DIR} is {secrets_dir!r}, which is not a folder."])
     try:
-        settings = Settings(_secrets_dir=secrets_dir)
+        names = {field: variable(field) for field in Settings.model_fields}
+        given: dict[str, Any] = {field: environ[name] for field, name in names.items() if environ.get(name)}
+        settings = Settings(_secrets_dir=secrets_dir, **given)
     except ValidationError as error:
         sentences += [
             _sentence(str(mistake["loc"][0]), mistake["type"], mistake["msg"]) for mistake in error.errors()

@@ -99,14 +99,6 @@ class LessonOrderInvalid(Invalid):
     example: ClassVar[Mapping[str, Any]] = {"course_id": "tracing-basics"}
 
 
-class CursorInvalid(Invalid):
-    """The cursor was not made by this server."""
-
-    code = "cursor_invalid"
-    title = "Cursor not valid"
-    sentence = "The cursor is not one of this catalogue; start without one."
-
-
 # --- enrollments ------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,106 @@
+"""Serves the learning platform: ``python -m app``. Settings come from the environment and from ``.env``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from pathlib import Path
+
+import uvicorn
+from dotenv import dotenv_values
+
+import otel
+from app.core.errors import DatabaseUnavailable
+from app.core.settings import Settings, SettingsError, load_settings
+from app.infra.mongo import Database, DatabaseRefused, address
+
+EXIT_SETTINGS = 2
+EXIT_DATABASE = 1
+ENV_FILE = Path(".env")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serves until it is told to stop; returns the exit code: 2 for wrong settings, 1 without a database."""
+    _parser().parse_args(arguments)
+    _read_env_file(ENV_FILE)
+    try:
+        settings = load_settings()
+        otel.TelemetryConfig.from_env()
+    except SettingsError as error:
+        return _fail(EXIT_SETTINGS, *error.sentences)
+    except otel.ConfigError as error:
+        return _fail(EXIT_SETTINGS, str(error))
+    try:
+        asyncio.run(_wait_for_database(settings))
+    except DatabaseUnavailable:
+        where, seconds = address(settings.mongodb_url), settings.startup_seconds
+        return _fail(
+            EXIT_DATABASE, f"The database at {where} did not answer within {seconds:g} s; see MONGODB_URL."
+        )
+    except DatabaseRefused as error:
+        where = address(settings.mongodb_url)
+        return _fail(EXIT_DATABASE, f"The database at {where} refuses us ({error}); see MONGODB_URL.")
+    _serve(settings)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog="python -m app",
+        description=__doc__,
+        epilog=f"Exit codes: {EXIT_SETTINGS} wrong settings, {EXIT_DATABASE} database not reachable. "
+        "All settings with their defaults are in .env.example.",
+    )
+
+
+def _read_env_file(path: Path) -> None:
+    """Takes over what the file says and the environment does not; the workers inherit it."""
+    for key, value in dotenv_values(path).items():
+        if value is not None:
+            os.environ.setdefault(key, value)
+
+
+async def _wait_for_database(settings: Settings) -> None:
+    """Waits before the workers start, so that one sentence tells what is missing, not a trace of each."""
+    database = Database(settings.mongodb_url)
+    started = time.monotonic()
+
+    def progress() -> None:
+        waited = time.monotonic() - started
+        print(
+            f"Waiting for the database at {address(settings.mongodb_url)} "
+            f"({waited:.0f} of {settings.startup_seconds:g} s)",
+            file=sys.stderr,
+        )
+
+    try:
+        await database.wait(settings.startup_seconds, progress)
+    finally:
+        database.close()
+
+
+def _serve(settings: Settings) -> None:
+    uvicorn.run(
+        "app.main:build",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        access_log=False,  # the telemetry's access log has the trace and request ids
+        log_config=None,  # the telemetry formats all logs
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+        server_header=False,
+    )
+
+
+def _fail(code: int, *sentences: str) -> int:
+    for sentence in sentences:
+        print(sentence, file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

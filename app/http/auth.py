@@ -1,0 +1,94 @@
+"""Who asks: an access token becomes a `Principal`, known to the handlers and to telemetry."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Final
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from app.core.clock import Clock
+from app.core.errors import RoleRequired, TokenExpired, TokenInvalid, TokenRevoked, Unauthenticated
+from app.core.security import Principal, Role, Tokens
+from app.infra.sessions import Sessions
+from otel import set_user
+
+TOKEN_REFUSALS: Final = (Unauthenticated, TokenInvalid, TokenExpired, TokenRevoked)
+"""What every operation may refuse that needs a signed-in user."""
+
+
+class Authenticator:
+    """Tells who sent a request; part of the application's state."""
+
+    def __init__(self, tokens: Tokens, sessions: Sessions, clock: Clock, metrics_token: str) -> None:
+        self._tokens = tokens
+        self._sessions = sessions
+        self._clock = clock
+        self._metrics_token = metrics_token
+
+    async def principal(self, token: str) -> Principal:
+        """Returns the user whom an access token names.
+
+        Raises:
+            Unauthenticated: The token is not ours, too old or revoked.
+        """
+        principal = self._tokens.read_access(token, self._clock.now())
+        await self._sessions.check(principal)
+        set_user(principal.id, principal.role.value)
+        return principal
+
+    def is_metrics_token(self, token: str) -> bool:
+        """Tells whether ``token`` is the one that reads metrics."""
+        return hmac.compare_digest(token.encode(), self._metrics_token.encode())
+
+
+_bearer = HTTPBearer(
+    auto_error=False, bearerFormat="JWT", description="`access_token` of POST /api/v1/auth/login."
+)
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
+def authenticator(request: Request) -> Authenticator:
+    """Returns the application's authenticator."""
+    found: Authenticator = request.app.state.authenticator
+    return found
+
+
+Authentication = Annotated[Authenticator, Depends(authenticator)]
+
+
+async def maybe_principal(credentials: Credentials, authentication: Authentication) -> Principal | None:
+    """Returns who asks, None if nobody says; a token that is sent must be good."""
+    return None if credentials is None else await authentication.principal(credentials.credentials)
+
+
+MaybeSignedIn = Annotated[Principal | None, Depends(maybe_principal)]
+
+
+async def signed_in(principal: MaybeSignedIn) -> Principal:
+    """Returns who asks.
+
+    Raises:
+        Unauthenticated: Nobody says.
+    """
+    if principal is None:
+        raise Unauthenticated
+    return principal
+
+
+SignedIn = Annotated[Principal, Depends(signed_in)]
+
+
+def _with_role(*roles: Role) -> Callable[[SignedIn], Awaitable[Principal]]:
+    async def principal_with_role(principal: SignedIn) -> Principal:
+        if principal.role not in roles:
+            raise RoleRequired(roles=" or ".join(roles))
+        return principal
+
+    return principal_with_role
+
+
+Author = Annotated[Principal, Depends(_with_role(Role.INSTRUCTOR, Role.ADMIN))]
+ADMIN_ONLY = Depends(_with_role(Role.ADMIN))

@@ -1,0 +1,75 @@
+"""What the framework raises becomes a refusal of ours, and every refusal a problem body."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.core.errors import BadRequest, FieldError, Invalid, LmsError, MethodNotAllowed, NotFound
+from app.http.problems import problem
+from otel import get_logger
+
+_SERVER_ERROR: Final = 500
+_log = get_logger(service="http")
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Makes ``app`` answer every refusal, of ours or of the framework, with a problem body."""
+    app.add_exception_handler(LmsError, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _framework)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, LmsError):
+        raise error
+    if error.status >= _SERVER_ERROR:
+        _log.error("unavailable", code=error.code, cause=type(error.__cause__).__name__)
+    return problem(error, instance=request.url.path)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    errors = field_errors(error.errors())
+    return problem(Invalid(count=len(errors), errors=errors), instance=request.url.path)
+
+
+async def _framework(request: Request, error: Exception) -> Response:
+    """Answers what Starlette and FastAPI raise themselves; their headers (``Allow``) are kept."""
+    if not isinstance(error, HTTPException):
+        raise error
+    # FastAPI wraps whatever reading the body raises, our body limit's refusal too.
+    refusal = error.__cause__ if isinstance(error.__cause__, LmsError) else _translate(request, error)
+    return problem(refusal, instance=request.url.path, headers=error.headers)
+
+
+def _translate(request: Request, error: HTTPException) -> LmsError:
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            return NotFound(path=request.url.path)
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            return MethodNotAllowed(path=request.url.path, method=request.method)
+        case status if status >= _SERVER_ERROR:
+            return LmsError()
+        case _:
+            return BadRequest(reason=error.detail)
+
+
+def field_errors(mistakes: Iterable[Any]) -> tuple[FieldError, ...]:
+    """Returns pydantic's mistakes by field. What was sent is not repeated: it may be a password."""
+    return tuple(
+        FieldError(
+            field=".".join(str(part) for part in mistake["loc"]),
+            message=str(mistake["msg"]).removeprefix("Value error, "),
+            code=mistake["type"],
+        )
+        for mistake in mistakes
+    )

@@ -1,0 +1,65 @@
+"""The API's description: what every operation can answer, said once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from app.core.errors import BodyTooLarge, DatabaseUnavailable, Invalid, LmsError
+from app.http.problems import Problem, ProblemField, refusals
+
+_FRAMEWORK_SCHEMAS: Final = ("HTTPValidationError", "ValidationError")
+_METHODS: Final = frozenset({"get", "put", "post", "patch", "delete"})
+
+
+class ProblemApi(FastAPI):
+    """FastAPI, describing its errors as the problem bodies that they are."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Returns the API's description (OpenAPI 3.1)."""
+        if self.openapi_schema is None:
+            self.openapi_schema = _described(self)
+        return self.openapi_schema
+
+
+def _described(app: FastAPI) -> dict[str, Any]:
+    schema = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=app.routes,
+        tags=app.openapi_tags,
+    )
+    schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+    for framework in _FRAMEWORK_SCHEMAS:
+        schemas.pop(framework, None)
+    for model in (ProblemField, Problem):
+        described = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        described.pop("$defs", None)
+        schemas[model.__name__] = described
+    for operation in _operations(schema):
+        _describe_errors(operation)
+    return schema
+
+
+def _operations(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for path in schema["paths"].values():
+        yield from (operation for method, operation in path.items() if method in _METHODS)
+
+
+def _describe_errors(operation: dict[str, Any]) -> None:
+    """Adds what any operation may answer; what the operation says itself stays, other examples join it."""
+    responses = operation["responses"]
+    kinds: list[type[LmsError]] = [DatabaseUnavailable, LmsError]
+    if "requestBody" in operation:
+        kinds.append(BodyTooLarge)
+    if "422" in responses:
+        kinds.append(Invalid)
+    for status, response in refusals(*kinds).items():
+        known = responses.get(str(status), {}).get("content", {})
+        for media_type, content in response["content"].items():
+            content["examples"].update(known.get(media_type, {}).get("examples", {}))
+        responses[str(status)] = response

@@ -1,0 +1,55 @@
+"""Cursor pagination: a page says where the next one starts, in an opaque word."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Annotated, Final
+
+from fastapi import Depends, Query
+
+from app.core.errors import CursorInvalid, FieldError
+from app.core.identifiers import SLUG_PATTERN
+
+DEFAULT_LIMIT: Final = 20
+MAX_LIMIT: Final = 100
+
+
+def encode_cursor(last_id: str) -> str:
+    """Returns the cursor of the page that starts after ``last_id``."""
+    return base64.urlsafe_b64encode(last_id.encode()).rstrip(b"=").decode()
+
+
+def decode_cursor(cursor: str) -> str:
+    """Returns the identifier that a cursor stands for.
+
+    Raises:
+        CursorInvalid: It is no cursor of ours.
+    """
+    try:
+        last_id = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError) as error:
+        raise _refusal() from error
+    if not re.fullmatch(SLUG_PATTERN, last_id):
+        raise _refusal()
+    return last_id
+
+
+def _refusal() -> CursorInvalid:
+    return CursorInvalid(errors=(FieldError("query.cursor", "Not a cursor of this list", "cursor"),))
+
+
+def _after(
+    cursor: Annotated[
+        str | None,
+        Query(
+            max_length=200, description="`next_cursor` of the page before.", examples=["dHJhY2luZy1iYXNpY3M"]
+        ),
+    ] = None,
+) -> str | None:
+    return None if cursor is None else decode_cursor(cursor)
+
+
+After = Annotated[str | None, Depends(_after)]
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Items per page.")]

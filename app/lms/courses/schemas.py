@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from app.core.identifiers import MAX_SLUG_LENGTH, SLUG_PATTERN
+from app.core.records import Record
+from app.core.security import Principal
+
+Slug = Annotated[str, StringConstraints(pattern=SLUG_PATTERN, max_length=MAX_SLUG_LENGTH + 4)]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+Text = Annotated[str, StringConstraints(max_length=20_000)]
+Minutes = Annotated[int, Field(ge=1, le=600)]
+Capacity = Annotated[int, Field(ge=1, le=5000, description="Learners at the same time.")]
+
+
+class CourseState(StrEnum):
+    """Who can see a course: its authors, or everybody."""
+
+    DRAFT = "draft"
+    PUBLISHED = "published"
+
+
+class LessonOutline(BaseModel):
+    """A lesson without its content."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str = Field(examples=["spans"])
+    title: str = Field(examples=["Spans"])
+    minutes: int = Field(examples=[15])
+
+
+class QuizOutline(BaseModel):
+    """A quiz without its questions."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str = Field(examples=["final"])
+    title: str = Field(examples=["Final"])
+    pass_score: float = Field(examples=[0.7])
+    max_attempts: int = Field(examples=[3])
+
+
+class Course(Record):
+    """A stored course: the outline that the catalogue, enrolment and progress read.
+
+    ``version`` grows with each change. What lessons say and quizzes ask is stored apart.
+    """
+
+    title: str
+    description: str
+    capacity: int
+    state: CourseState
+    instructor_id: str
+    lessons: tuple[LessonOutline, ...]
+    quizzes: tuple[QuizOutline, ...]
+    version: int
+    created_at: datetime
+    published_at: datetime | None = None
+
+    @property
+    def is_published(self) -> bool:
+        """Tells whether learners can see the course."""
+        return self.state is CourseState.PUBLISHED
+
+    def may_edit(self, principal: Principal | None) -> bool:
+        """Tells whether ``principal`` is an author of the course."""
+        return principal is not None and (principal.is_admin or principal.id == self.instructor_id)
+
+
+class Lesson(Record):
+    """A stored lesson; ``id`` is ``course:lesson``."""
+
+    course_id: str
+    lesson_id: str
+    content: str
+
+
+class Question(BaseModel):
+    """A question with one right choice; ``correct`` is its index from 0."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    text: str
+    choices: tuple[str, ...]
+    correct: int
+
+
+class Quiz(Record):
+    """A stored quiz; ``id`` is ``course:quiz``."""
+
+    course_id: str
+    quiz_id: str
+    title: str
+    questions: tuple[Question, ...]
+    pass_score: float
+    max_attempts: int
+
+
+class LessonIn(BaseModel):
+    """Adds or replaces a lesson."""
+
+    title: Title = Field(examples=["Spans"])
+    content: Text = Field(examples=["A span is one operation, with a start, an end and a parent."])
+    minutes: Minutes = Field(default=10, examples=[15])
+
+
+class NewLesson(LessonIn):
+    """Adds a lesson, at the end unless a position is given."""
+
+    position: int | None = Field(default=None, ge=1, description="Place in the course, from 1.")
+
+
+class QuestionIn(BaseModel):
+    """A question with one right choice."""
+
+    text: Title = Field(examples=["What has a parent?"])
+    choices: list[Title] = Field(min_length=2, max_length=10, examples=[["A span", "A metric"]])
+    correct: int = Field(ge=0, description="Index of the right choice, from 0.", examples=[0])
+
+    @model_validator(mode="after")
+    def _correct_is_a_choice(self) -> Self:
+        if self.correct >= len(self.choices):
+            raise ValueError(f"correct is {self.correct}, but there are only {len(self.choices)} choices")
+        return self
+
+
+class QuizIn(BaseModel):
+    """Adds a quiz; its questions are numbered q1, q2 and so on."""
+
+    title: Title = Field(examples=["Final"])
+    questions: list[QuestionIn] = Field(min_length=1, max_length=100)
+    pass_score: float = Field(default=0.7, ge=0, le=1, description="Share of right answers that passes.")
+    max_attempts: int = Field(default=3, ge=1, le=20)
+
+
+class CourseIn(BaseModel):
+    """Creates a course as a draft. Its identifier is the slug, or made from the title."""
+
+    title: Title = Field(examples=["Tracing basics"])
+    description: Text = Field(examples=["From the first span to the whole picture."])
+    capacity: Capacity = Field(examples=[30])
+    slug: Slug | None = Field(default=None, examples=["tracing-basics"])
+    lessons: list[LessonIn] = Field(default=[], max_length=100)
+    quizzes: list[QuizIn] = Field(default=[], max_length=20)
+
+
+class CourseChange(BaseModel):
+    """Changes what is given. A capacity below the number of learners removes nobody."""
+
+    title: Title | None = None
+    description: Text | None = None
+    capacity: Capacity | None = None
+
+
+class LessonOrder(BaseModel):
+    """Puts the lessons in this order."""
+
+    lesson_ids: list[Slug] = Field(max_length=100, examples=[["spans", "metrics"]])
+
+
+class CourseOut(BaseModel):
+    """A course with its outline."""
+
+    id: str = Field(examples=["tracing-basics"])
+    title: str = Field(examples=["Tracing basics"])
+    description: str
+    capacity: int = Field(examples=[30])
+    state: CourseState
+    instructor_id: str = Field(examples=["usr_3f9ad2c4b1e05d6f7a88"])
+    lessons: list[LessonOutline]
+    quizzes: list[QuizOutline]
+    created_at: datetime
+    published_at: datetime | None
+
+    @classmethod
+    def of(cls, course: Course) -> Self:
+        """Returns what may be shown of ``course``."""
+        return cls.model_validate(course.model_dump(exclude={"version"}))
+
+
+class LessonOut(BaseModel):
+    """A lesson with its content."""
+
+    id: str = Field(examples=["spans"])
+    course_id: str = Field(examples=["tracing-basics"])
+    title: str = Field(examples=["Spans"])
+    minutes: int = Field(examples=[15])
+    content: str
+
+
+class QuestionOut(BaseModel):
+    """A question, without its answer."""
+
+    id: str = Field(examples=["q1"])
+    text: str
+    choices: list[str]
+
+
+class QuizOut(BaseModel):
+    """A quiz, without its answers."""
+
+    id: str = Field(examples=["final"])
+    course_id: str = Field(examples=["tracing-basics"])
+    title: str
+    pass_score: float
+    max_attempts: int
+    questions: list[QuestionOut]
+
+    @classmethod
+    def of(cls, quiz: Quiz) -> Self:
+        """Returns what a learner may see of ``quiz``."""
+        shown = quiz.model_dump(include={"course_id", "title", "pass_score", "max_attempts"})
+        questions = [QuestionOut.model_validate(question.model_dump()) for question in quiz.questions]
+        return cls(id=quiz.quiz_id, questions=questions, **shown)
+
+
+class CatalogueItem(BaseModel):
+    """A published course on a catalogue page."""
+
+    id: str = Field(examples=["tracing-basics"])
+    title: str = Field(examples=["Tracing basics"])
+    description: str
+    capacity: int = Field(examples=[30])
+    lessons: int = Field(description="How many there are.", examples=[8])
+    quizzes: int = Field(description="How many there are.", examples=[1])
+
+    @classmethod
+    def of(cls, course: Course) -> Self:
+        """Returns what the catalogue shows of ``course``."""
+        shown = course.model_dump(include={"id", "title", "description", "capacity"})
+        return cls(lessons=len(course.lessons), quizzes=len(course.quizzes), **shown)
+
+
+class CataloguePage(BaseModel):
+    """Published courses by identifier; ``last_id`` is the last one's, if another page follows."""
+
+    items: list[CatalogueItem]
+    last_id: str | None
+
+
+class CatalogueOut(BaseModel):
+    """A page of published courses, by identifier."""
+
+    items: list[CatalogueItem]
+    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last.")

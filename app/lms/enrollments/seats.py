@@ -1,0 +1,92 @@
+"""The seats of a course: never more taken than there are, and none lost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from app.core.clock import Clock
+from app.core.identifiers import new_id
+from app.core.telemetry import SEATS_RECLAIMED
+from app.lms.courses.schemas import Course
+from app.lms.enrollments.repository import EnrollmentRepository, SeatRepository
+from app.lms.enrollments.schemas import Claim, Enrollment, Seats
+from app.lms.refusals import CourseFull
+from otel import get_logger
+
+ABANDONED_AFTER: Final = timedelta(seconds=60)
+"""A seat that is held so long without an enrolment is free again. No request lives half as long."""
+
+_log = get_logger(service="enrollments")
+
+
+class SeatKeeper:
+    """Takes and frees seats for learners.
+
+    The seats of a course are one document that counts the free ones and names every holder, changed by one
+    atomic conditional update: a course is never overbooked. A seat is taken before the enrolment on it is
+    written; if the process dies in between, the learner's next try goes on with the seat, and when the course
+    looks full, seats without an enrolment are freed after a minute.
+    """
+
+    def __init__(self, seats: SeatRepository, enrollments: EnrollmentRepository, clock: Clock) -> None:
+        self._seats = seats
+        self._enrollments = enrollments
+        self._clock = clock
+
+    async def claim(self, course: Course, user_id: str, known: Enrollment | None) -> str | None:
+        """Takes a seat, or finds the one that the learner holds already, and returns its claim.
+
+        ``known`` is the enrolment that the learner has left. None means: try again, something changed.
+
+        Raises:
+            CourseFull: Every seat is taken.
+        """
+        claim = Claim(claim=new_id("seat"), at=self._clock.now())
+        if await self._seats.take(course.id, user_id, claim, course.capacity):
+            return claim.claim
+        seats = await self._seats.find(course.id)
+        if seats is None:
+            await self._seats.open(course.id, course.capacity, claim.at)
+            return None
+        if seats.capacity != course.capacity:
+            await self._seats.resize(course.id, seats.capacity, course.capacity)
+            return None
+        if user_id in seats.holders:
+            return await self._keep(course.id, user_id, seats.holders[user_id], claim, known)
+        if seats.free > 0 or await self._reclaim(seats):
+            return None
+        raise CourseFull(course_id=course.id, capacity=course.capacity)
+
+    async def _keep(
+        self, course_id: str, user_id: str, held: Claim, claim: Claim, known: Enrollment | None
+    ) -> str | None:
+        """Goes on with a seat that an earlier request took; returns its claim, None to try again.
+
+        A seat that somebody may be about to free, because it is old or because its enrolment was left, is
+        named anew first: whoever frees the old claim then fails.
+        """
+        is_left = known is not None and known.claim == held.claim
+        is_old = held.at < claim.at - ABANDONED_AFTER / 2
+        if not (is_left or is_old):
+            return held.claim
+        return claim.claim if await self._seats.take_over(course_id, user_id, held.claim, claim) else None
+
+    async def release(self, enrollment: Enrollment) -> None:
+        """Frees the seat of an enrolment that was left, unless the learner is back on it."""
+        await self._seats.release(enrollment.course_id, enrollment.user_id, enrollment.claim)
+
+    async def _reclaim(self, seats: Seats) -> int:
+        """Frees abandoned seats, at most once a minute for each course; returns how many."""
+        oldest = self._clock.now() - ABANDONED_AFTER
+        if not await self._seats.mark_checked(seats.id, before=oldest, now=self._clock.now()):
+            return 0
+        enrollments = await self._enrollments.of_course(seats.id)
+        sitting = {enrollment.user_id for enrollment in enrollments if enrollment.holds_seat}
+        freed = 0
+        for user_id, held in seats.holders.items():
+            if held.at < oldest and user_id not in sitting:
+                freed += await self._seats.release(seats.id, user_id, held.claim)
+        SEATS_RECLAIMED.add(freed)
+        _log.warning("seats_reclaimed", course_id=seats.id, seats=freed)
+        return freed

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, status
+
+from app.core.errors import (
+    CredentialsInvalid,
+    RefreshReused,
+    RoleRequired,
+    SessionsUnavailable,
+    TokenExpired,
+    TokenInvalid,
+    TokenRevoked,
+)
+from app.http.auth import ADMIN_ONLY, TOKEN_REFUSALS, SignedIn
+from app.http.problems import refusals
+from app.lms.refusals import EmailTaken, UserNotFound
+from app.lms.services import Lms
+from app.lms.users.schemas import Credentials, Refresh, Registration, RoleChange, TokenPair, UserId, UserOut
+
+router = APIRouter(tags=["users"])
+
+
+@router.post("/users", status_code=status.HTTP_201_CREATED, responses=refusals(EmailTaken))
+async def register(registration: Registration, lms: Lms) -> UserOut:
+    """Opens an account; its role is student."""
+    return UserOut.of(await lms.users.register(registration))
+
+
+@router.post("/auth/login", responses=refusals(CredentialsInvalid))
+async def login(credentials: Credentials, lms: Lms) -> TokenPair:
+    """Signs in and starts a session."""
+    return await lms.users.login(credentials)
+
+
+@router.post(
+    "/auth/refresh",
+    responses=refusals(TokenInvalid, TokenExpired, TokenRevoked, RefreshReused, SessionsUnavailable),
+)
+async def refresh(request: Refresh, lms: Lms) -> TokenPair:
+    """Exchanges a refresh token for new tokens; each works once, a second use ends the session."""
+    return await lms.users.refresh(request.refresh_token)
+
+
+@router.post(
+    "/auth/logout",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=refusals(*TOKEN_REFUSALS, SessionsUnavailable),
+)
+async def logout(principal: SignedIn, lms: Lms) -> None:
+    """Ends the session of the access token that is sent."""
+    await lms.users.logout(principal)
+
+
+@router.get("/users/me", responses=refusals(*TOKEN_REFUSALS, UserNotFound))
+async def me(principal: SignedIn, lms: Lms) -> UserOut:
+    """Returns the account of the one who asks."""
+    return UserOut.of(await lms.users.get(principal.id))
+
+
+@router.patch(
+    "/users/{user_id}/role",
+    dependencies=[ADMIN_ONLY],
+    responses=refusals(*TOKEN_REFUSALS, RoleRequired, UserNotFound, SessionsUnavailable),
+)
+async def change_role(user_id: Annotated[UserId, Path()], change: RoleChange, lms: Lms) -> UserOut:
+    """Gives a user another role; the user's access tokens end at once."""
+    return UserOut.of(await lms.users.change_role(user_id, change.role))

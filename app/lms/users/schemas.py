@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, EmailStr, Field, SecretStr, StringConstraints
+
+from app.core.records import Record
+from app.core.security import Role
+
+UserId = Annotated[str, StringConstraints(pattern=r"^usr_[0-9a-f]{20}$")]
+Email = Annotated[EmailStr, AfterValidator(str.lower)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+
+
+class User(Record):
+    """A stored account; ``email`` is unique and in lower case."""
+
+    email: str
+    name: str
+    role: Role
+    password_hash: str
+    created_at: datetime
+
+
+class Registration(BaseModel):
+    """Opens an account."""
+
+    email: Email = Field(examples=["ada@example.org"])
+    password: SecretStr = Field(min_length=12, max_length=128, examples=["correct horse battery"])
+    name: Name = Field(examples=["Ada Lovelace"])
+
+
+class Credentials(BaseModel):
+    """Signs in."""
+
+    email: Email = Field(examples=["ada@example.org"])
+    password: SecretStr = Field(min_length=1, max_length=128, examples=["correct horse battery"])
+
+
+class Refresh(BaseModel):
+    """Prolongs a session."""
+
+    refresh_token: str = Field(min_length=1, max_length=2000, description="The newest one; each works once.")
+
+
+class RoleChange(BaseModel):
+    """Gives a user another role."""
+
+    role: Role = Field(examples=["instructor"])
+
+
+class UserOut(BaseModel):
+    """An account, as its owner and admins see it."""
+
+    id: str = Field(examples=["usr_3f9ad2c4b1e05d6f7a88"])
+    email: str = Field(examples=["ada@example.org"])
+    name: str = Field(examples=["Ada Lovelace"])
+    role: Role = Field(examples=["student"])
+    created_at: datetime
+
+    @classmethod
+    def of(cls, user: User) -> Self:
+        """Returns what may be shown of ``user``."""
+        return cls(id=user.id, email=user.email, name=user.name, role=user.role, created_at=user.created_at)
+
+
+class TokenPair(BaseModel):
+    """The tokens of a session (RFC 6749, 5.1)."""
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a scheme, no secret
+    expires_in: int = Field(description="Seconds until the access token expires.", examples=[600])
+    refresh_token: str | None = Field(
+        description="Good for one refresh; null while the session store is away: sign in again later."
+    )

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from app.core.clock import Clock
+from app.core.errors import CredentialsInvalid, SessionsUnavailable, TokenRevoked
+from app.core.identifiers import new_id
+from app.core.security import Passwords, Principal, Role, Tokens
+from app.core.telemetry import LOGINS, REGISTRATIONS
+from app.infra.mongo import DuplicateId
+from app.infra.sessions import Sessions
+from app.lms.refusals import EmailTaken, UserNotFound
+from app.lms.users.repository import UserRepository
+from app.lms.users.schemas import Credentials, Registration, TokenPair, User
+from otel import breadcrumb, get_logger, traced
+
+_log = get_logger(service="users")
+
+
+class UserService:
+    """Accounts and sessions: who may sign in, and for how long that holds."""
+
+    def __init__(
+        self,
+        repository: UserRepository,
+        passwords: Passwords,
+        tokens: Tokens,
+        sessions: Sessions,
+        clock: Clock,
+    ) -> None:
+        self._repository = repository
+        self._passwords = passwords
+        self._tokens = tokens
+        self._sessions = sessions
+        self._clock = clock
+
+    @traced("users.register")
+    async def register(self, registration: Registration, role: Role = Role.STUDENT) -> User:
+        """Opens an account and returns it.
+
+        Raises:
+            EmailTaken: An account has the mail address.
+        """
+        user = User(
+            id=new_id("usr"),
+            email=registration.email,
+            name=registration.name,
+            role=role,
+            password_hash=await self._passwords.hash(registration.password.get_secret_value()),
+            created_at=self._clock.now(),
+        )
+        try:
+            await self._repository.insert(user)
+        except DuplicateId as error:
+            REGISTRATIONS.add(1, {"outcome": "email_taken"})
+            raise EmailTaken from error
+        REGISTRATIONS.add(1, {"outcome": "created"})
+        _log.info("registered", user_id=user.id, role=user.role.value)
+        return user
+
+    async def prepare(self, admin: Registration) -> None:
+        """Makes sure that mail addresses are unique and that there is an admin; no account changes."""
+        await self._repository.prepare()
+        if await self._repository.find_by_email(admin.email) is not None:
+            return
+        try:
+            await self.register(admin, Role.ADMIN)
+        except EmailTaken:
+            _log.info("admin_exists", reason="another process was faster")
+
+    @traced("users.login")
+    async def login(self, credentials: Credentials) -> TokenPair:
+        """Starts a session and returns its tokens; without a session store, an access token alone.
+
+        Raises:
+            CredentialsInvalid: No account has this mail address and password; both take the same time.
+        """
+        user = await self._repository.find_by_email(credentials.email)
+        password = credentials.password.get_secret_value()
+        right, new_hash = await self._passwords.verify(password, user.password_hash if user else None)
+        if user is None or not right:
+            LOGINS.add(1, {"outcome": "wrong_password" if user else "unknown_user"})
+            _log.warning("login_refused", user_id=user.id if user else None)
+            raise CredentialsInvalid
+        if new_hash is not None:
+            await self._repository.set_password_hash(user.id, old=user.password_hash, new=new_hash)
+        LOGINS.add(1, {"outcome": "success"})
+        breadcrumb("lms.login", role=user.role.value)
+        _log.info("login", user_id=user.id, role=user.role.value)
+        return await self._start_session(user)
+
+    async def _start_session(self, user: User) -> TokenPair:
+        family, token_id = new_id("fam"), new_id("ref")
+        try:
+            await self._sessions.start(family, token_id)
+        except SessionsUnavailable:
+            _log.warning("session_not_kept", user_id=user.id)
+            return self._pair(user, family, token_id=None)
+        return self._pair(user, family, token_id)
+
+    @traced("users.refresh")
+    async def refresh(self, refresh_token: str) -> TokenPair:
+        """Exchanges a refresh token for new tokens, with the role that the user has now.
+
+        Raises:
+            TokenExpired: It was not used in time.
+            TokenInvalid: It is not ours.
+            RefreshReused: It was exchanged before; the session has been ended.
+            TokenRevoked: The session has ended, or its user is gone.
+            SessionsUnavailable: The session store does not answer; the token stays good.
+        """
+        claims = self._tokens.read_refresh(refresh_token, self._clock.now())
+        user = await self._repository.find(claims.user_id)
+        if user is None:
+            raise TokenRevoked
+        token_id = new_id("ref")
+        await self._sessions.rotate(claims, token_id)
+        return self._pair(user, claims.family, token_id)
+
+    async def logout(self, principal: Principal) -> None:
+        """Ends the session that ``principal`` uses.
+
+        Raises:
+            SessionsUnavailable: The session store does not answer; the session may still run.
+        """
+        await self._sessions.end(principal.family)
+        _log.info("logout", user_id=principal.id)
+
+    async def get(self, user_id: str) -> User:
+        """Returns the account ``user_id``.
+
+        Raises:
+            UserNotFound: There is none.
+        """
+        user = await self._repository.find(user_id)
+        if user is None:
+            raise UserNotFound(user_id=user_id)
+        return user
+
+    @traced("users.change_role")
+    async def change_role(self, user_id: str, role: Role) -> User:
+        """Gives a user another role and returns the account; access tokens with the old role end at once.
+
+        Raises:
+            UserNotFound: There is none.
+            SessionsUnavailable: The role is changed, but old access tokens may live until they expire.
+        """
+        if not await self._repository.set_role(user_id, role):
+            raise UserNotFound(user_id=user_id)
+        await self._sessions.revoke_access(user_id, before=self._clock.now())
+        _log.info("role_changed", user_id=user_id, role=role.value)
+        return await self.get(user_id)
+
+    def _pair(self, user: User, family: str, token_id: str | None) -> TokenPair:
+        now = self._clock.now()
+        return TokenPair(
+            access_token=self._tokens.access(user.id, user.role, family, now),
+            expires_in=int(self._tokens.access_ttl.total_seconds()),
+            refresh_token=token_id and self._tokens.refresh(user.id, family, token_id, now),
+        )

@@ -1,0 +1,117 @@
+"""The composition root: settings, telemetry and connections become an application. Nothing runs at import."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
+
+import otel
+from app.core.clock import Clock, SystemClock
+from app.core.settings import Settings, load_settings
+from app.core.telemetry import LMS_METRICS
+from app.http.auth import Authenticator
+from app.http.body_limit import BodyLimit
+from app.http.handlers import install_handlers
+from app.http.openapi import ProblemApi
+from app.http.problems import CATALOGUE_PATH, ProblemKind, catalogue, render_unhandled
+from app.infra.resources import open_resources
+from app.lms import services
+from app.lms.certificates import router as certificates
+from app.lms.courses import router as courses
+from app.lms.demo import demo_router
+from app.lms.enrollments import router as enrollments
+from app.lms.submissions import router as submissions
+from app.lms.users import router as users
+from app.monitoring.health import HealthChecks
+from app.monitoring.router import monitoring_router, probes
+
+DISTRIBUTION = "stegmaier-lms-observability"
+DESCRIPTION = """A small learning platform. Errors are problem bodies (RFC 9457): `code` is stable, and
+`trace_id` and `request_id` find the request in traces, logs and the error tracker."""
+TAGS = [
+    {"name": "users", "description": "Accounts and sessions."},
+    {"name": "courses", "description": "The catalogue, and what authors write."},
+    {"name": "enrollments", "description": "Seats, lessons and progress."},
+    {"name": "submissions", "description": "Answers to quizzes."},
+    {"name": "certificates", "description": "Proofs of completion that anyone can check."},
+    {"name": "monitoring", "description": "The platform's own state."},
+    {"name": "health", "description": "Probes of an orchestrator."},
+]
+
+
+def build() -> FastAPI:
+    """Returns the application of this process, with its telemetry running: uvicorn's factory.
+
+    Raises:
+        SettingsError: A setting of the platform is wrong.
+        otel.ConfigError: A setting of the telemetry is wrong.
+    """
+    settings = load_settings()
+    telemetry = otel.configure(otel.TelemetryConfig.from_env(), catalogue=LMS_METRICS)
+    return create_app(settings, telemetry)
+
+
+def create_app(
+    settings: Settings, telemetry: otel.Telemetry | None = None, clock: Clock | None = None
+) -> FastAPI:
+    """Returns the application. It connects when it starts to serve, and closes what it opened at the end."""
+    app = ProblemApi(
+        title="Stegmaier LMS",
+        version=app_version(),
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        lifespan=_lifespan(settings, clock or SystemClock()),
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+        middleware=[Middleware(BodyLimit, max_bytes=settings.body_limit_bytes)],
+    )
+    install_handlers(app)
+    app.include_router(_api(settings, telemetry))
+    app.include_router(certificates.well_known)
+    app.include_router(probes)
+    otel.instrument(app, render_error=render_unhandled)
+    return app
+
+
+def _lifespan(settings: Settings, clock: Clock) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_resources(settings) as resources:
+            app.state.services = services.build_services(settings, resources, clock)
+            await services.prepare(settings, app.state.services)
+            metrics_token = settings.metrics_token.get_secret_value()
+            tokens = services.build_tokens(settings)
+            app.state.authenticator = Authenticator(tokens, resources.sessions, clock, metrics_token)
+            app.state.health = HealthChecks(resources)
+            yield
+
+    return lifespan
+
+
+def _api(settings: Settings, telemetry: otel.Telemetry | None) -> APIRouter:
+    api = APIRouter(prefix="/api/v1")
+    for slice_ in (users, courses, enrollments, submissions, certificates):
+        api.include_router(slice_.router)
+    if settings.demo_failure_ratio > 0:
+        # The demonstration's dice are no secret.
+        api.include_router(demo_router(settings.demo_failure_ratio, random.Random()))  # noqa: S311 - see above
+    api.include_router(monitoring_router(telemetry.prometheus_text if telemetry else None))
+    api.add_api_route(CATALOGUE_PATH.removeprefix(api.prefix), _problems, tags=["problems"])
+    return api
+
+
+async def _problems() -> list[ProblemKind]:
+    """Lists every kind of problem that this API answers with: what `type` in a problem body points to."""
+    return catalogue()
+
+
+def app_version() -> str:
+    """Returns the installed version, ``0+source`` in a source tree that was not installed."""
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return "0+source"

@@ -1,0 +1,85 @@
+"""Whether the platform can serve: each thing that it needs is asked, within a second, all at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from pydantic import BaseModel, Field
+
+from app.infra.resources import Resources
+
+CHECK_SECONDS: Final = 1.0
+
+
+class Status(StrEnum):
+    """How it stands (draft-inadarei-api-health-check): ``warn`` serves with something missing."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, no password
+    WARN = "warn"
+    FAIL = "fail"
+
+
+class CheckResult(BaseModel):
+    """How one thing that the platform needs stands."""
+
+    status: Status
+    critical: bool = Field(description="Whether the platform cannot serve without it.")
+    observed_value: float = Field(description="How long the answer took.", examples=[1.2])
+    observed_unit: str = "ms"
+    output: str | None = Field(default=None, description="What went wrong, by type.", examples=[None])
+
+
+class Health(BaseModel):
+    """How the platform stands; the checks are for those who may see them."""
+
+    status: Status
+    checks: dict[str, CheckResult] | None = None
+
+    def without_details(self) -> Health:
+        """Returns the status alone."""
+        return Health(status=self.status)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that the platform needs; ``probe`` returns if it answers and raises if not."""
+
+    name: str
+    critical: bool
+    probe: Callable[[], Awaitable[None]]
+
+    async def run(self) -> CheckResult:
+        """Asks once, and waits for a second at most."""
+        started = time.perf_counter()
+        output: str | None = None
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                await self.probe()
+        except Exception as error:  # noqa: BLE001 - whatever a probe raises is its answer
+            output = type(error).__name__
+        passed = Status.PASS if output is None else Status.FAIL if self.critical else Status.WARN
+        elapsed = round((time.perf_counter() - started) * 1000, 1)
+        return CheckResult(status=passed, critical=self.critical, observed_value=elapsed, output=output)
+
+
+class HealthChecks:
+    """The checks of the platform: without the database it fails, without Redis it serves with less."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._checks = (
+            Check("mongodb", critical=True, probe=resources.database.ping),
+            Check("redis", critical=False, probe=resources.redis.ping),
+        )
+
+    async def run(self) -> Health:
+        """Asks everything at once; the worst answer is the platform's."""
+        results = await asyncio.gather(*(check.run() for check in self._checks))
+        checks = {check.name: result for check, result in zip(self._checks, results, strict=True)}
+        found = {result.status for result in results}
+        worst = next((status for status in (Status.FAIL, Status.WARN) if status in found), Status.PASS)
+        return Health(status=worst, checks=checks)

@@ -58,6 +58,9 @@ func (g *gate) serve(ctx context.Context, listener net.Listener) {
 	var clients sync.WaitGroup
 	defer clients.Wait()
 	context.AfterFunc(ctx, func() { listener.Close() })
+	address := listener.Addr()
+	// FerretDB's own words, which supervisors wait for.
+	g.log.Info(fmt.Sprintf("Listening on %s %s...", strings.ToUpper(address.Network()), address))
 	for {
 		client, err := listener.Accept()
 		if errors.Is(err, net.ErrClosed) {

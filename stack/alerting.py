@@ -113,7 +113,7 @@ def _complete(entry: Mapping[str, Any], channels: Channels) -> bool:
 
 def _fill(entry: Mapping[str, Any], channels: Channels, seen_as: Path) -> dict[str, Any]:
     filled = {key: _value(text, channels) for key, text in entry.items()}
-    return {key: str(seen_as / text) if key.endswith("_file") else text for key, text in filled.items()}
+    return {key: str(seen_as / str(text)) if key.endswith("_file") else text for key, text in filled.items()}
 
 
 def _value(text: object, channels: Channels) -> object:

@@ -1,0 +1,230 @@
+"""The Docker stack: writes what docker-compose.yml mounts, then runs Docker Compose.
+
+``python -m stack.compose up --build --wait``: every argument goes to ``docker compose``, after the files and
+profiles that `.env` asks for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from stack import alerting, collector
+from stack.environment import Environment, load
+from stack.native.assemble import prepare_folder
+from stack.native.plan import BUGSINK_PROJECT, Plan
+from stack.settings import REPOSITORY, SettingsError
+
+# Where Prometheus finds each part inside of the networks of docker-compose.yml.
+TARGETS: Final[Mapping[str, str | None]] = {
+    "lms": "app:8000",
+    "collector": "collector:8888",
+    "prometheus": "127.0.0.1:9090",
+    "alertmanager": "alertmanager:9093",
+    "loki": "loki:3100",
+    "tempo": "tempo:3200",
+    "jaeger": None,
+}
+# The services that a server of the user's own replaces, by profile.
+PROFILES: Final[Mapping[str, str]] = {
+    "database": "MONGODB_URL",
+    "cache": "REDIS_URL",
+    "errors": "SENTRY_DSN",
+    "mail": "STACK_MAIL_SMARTHOST",
+}
+# Containers run as users of their own and must read these; the folder above is closed to everyone else.
+_READABLE: Final = 0o444
+_CLOSED: Final = 0o700
+_OWN: Final = ("LMS_HOST", "LMS_PORT", "LMS_SECRETS_DIR", "PYTHONPATH", "MONGODB_URL", "REDIS_URL")
+_SECRET: Final = ("jwt_secret", "certificate_key", "admin_password", "metrics_token")
+
+
+class DockerStack:
+    """The containers of one environment. Nothing is written or started here."""
+
+    def __init__(self, environment: Environment) -> None:
+        """Takes settings that were checked."""
+        self.environment = environment
+        self.folder = environment.stack.folder / "compose"
+        self._plan = Plan(environment, {})
+
+    def profiles(self) -> list[str]:
+        """Returns the profiles to start: those whose server the user has not brought."""
+        return [profile for profile, given in PROFILES.items() if not self.environment.given(given)]
+
+    def arguments(self) -> list[str]:
+        """Returns what comes before Docker Compose's own command."""
+        files = ["docker-compose.yml", *(["docker-compose.sentry.yml"] if self._sentry() else [])]
+        project = ["--project-directory", str(REPOSITORY)]
+        return [
+            *project,
+            *(part for file in files for part in ("--file", str(REPOSITORY / file))),
+            *(part for profile in self.profiles() for part in ("--profile", profile)),
+        ]
+
+    def variables(self) -> dict[str, str]:
+        """Returns what docker-compose.yml asks for beyond `.env`."""
+        return {"STACK_DATA_DIR": str(self.environment.stack.folder), **self._sentry()}
+
+    def _sentry(self) -> dict[str, str]:
+        if not self.environment.stack.sentry_otlp:
+            return {}
+        if not self.environment.given("SENTRY_DSN"):
+            raise SettingsError("STACK_SENTRY_OTLP is on, but SENTRY_DSN is missing: set it, or turn it off")
+        return collector.sentry_environment(self.environment.values["SENTRY_DSN"])
+
+    def write(self) -> None:
+        """Writes the configuration and secrets that the containers mount, over those of a former start.
+
+        Files are written in place: a running container has them mounted.
+
+        Raises:
+            SettingsError: the data folder cannot be used.
+        """
+        prepare_folder(self.environment.stack.folder)
+        self.folder.mkdir(mode=_CLOSED, exist_ok=True)
+        self.folder.chmod(_CLOSED)
+        for name, text in {**self._secrets(), **self._generated()}.items():
+            _put(self.folder / "secrets" / name, text)
+        self._prometheus(self.folder / "prometheus")
+        alerting.write(
+            self.folder / "alertmanager",
+            self._channels(),
+            seen_as=Path("/etc/alertmanager"),
+            file_mode=_READABLE,
+        )
+
+    def app_environment(self) -> dict[str, str]:
+        """Returns the platform's variables that neither docker-compose.yml nor a secret's file sets."""
+        ours = {*_OWN, *(f"LMS_{name.upper()}" for name in _SECRET)}
+        native = {key: value for key, value in self._plan.app_environment().items() if key not in ours}
+        dsn = f"http://{self._plan.bugsink_key.hex}@bugsink:8000/{BUGSINK_PROJECT}"
+        addresses = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318",
+            "SENTRY_DSN": self.environment.values.get("SENTRY_DSN") or dsn,
+        }
+        return native | addresses
+
+    def _secrets(self) -> dict[str, str]:
+        """Returns the content of each file of ``secrets/``."""
+        stack, app = self.environment.stack, self.environment.app
+        database = stack.postgres_password.get_secret_value()
+        cache = stack.redis_password.get_secret_value()
+        urls = {
+            "mongodb_url": f"mongodb://lms:{quote(database, safe='')}@mongo:27017/lms?authSource=admin",
+            "redis_url": f"redis://:{quote(cache, safe='')}@redis:6379/0",
+        }
+        given = {name: self.environment.values.get(name.upper()) or url for name, url in urls.items()}
+        bugsink = {
+            "BUGSINK_SECRET_KEY": stack.bugsink_secret_key.get_secret_value(),
+            "BUGSINK_ADMIN_EMAIL": app.admin_email,
+            "BUGSINK_ADMIN_PASSWORD": stack.bugsink_password.get_secret_value(),
+            "BUGSINK_PROJECT_ID": str(BUGSINK_PROJECT),
+            "BUGSINK_PROJECT_KEY": str(self._plan.bugsink_key),
+        }
+        return {
+            **{f"lms_{name}": getattr(app, name).get_secret_value() for name in _SECRET},
+            **given,
+            "mongodb_password": database,
+            "redis_conf": f"requirepass {_quoted(cache)}\n",
+            "otlp_token": stack.otlp_token.get_secret_value(),
+            "app_env": _shell(self.app_environment()),
+            "bugsink_env": _shell(bugsink),
+        }
+
+    def _generated(self) -> dict[str, str]:
+        """Returns Grafana's secrets: made at the first start and kept, since nothing else needs them."""
+        kept = {name: self.folder / "secrets" / name for name in ("grafana_password", "grafana_secret_key")}
+        return {
+            name: path.read_text(encoding="utf-8") if path.exists() else secrets.token_urlsafe(24)
+            for name, path in kept.items()
+        }
+
+    def _prometheus(self, folder: Path) -> None:
+        rules = {path.name: path for path in (REPOSITORY / "alertmanager" / "rules").glob("*.yml")}
+        for stale in (folder / "rules").glob("*.yml"):
+            stale.unlink() if stale.name not in rules else None
+        for name, path in rules.items():
+            _put(folder / "rules" / name, path.read_text(encoding="utf-8"))
+        source = REPOSITORY / "stack" / "prometheus" / "prometheus.yml"
+        _put(folder / "prometheus.yml", source.read_text(encoding="utf-8"))
+        _put(folder / "secrets" / "metrics_token", self.environment.app.metrics_token.get_secret_value())
+        for job, address in TARGETS.items():
+            _put(folder / "targets" / f"{job}.json", json.dumps([{"targets": [address]}] if address else []))
+
+    def _channels(self) -> alerting.Channels:
+        """The user's ways to a person; mail that has no relay is caught by Mailpit, to be looked at."""
+        stack = self.environment.stack
+        relay = stack.mail_smarthost
+        return alerting.Channels(
+            slack_webhook_url=stack.slack_webhook_url,
+            watchdog_url=stack.watchdog_url,
+            mail_to=stack.mail_to if relay else self.environment.app.admin_email,
+            mail_from=stack.mail_from,
+            mail_smarthost=relay or "mailpit:1025",
+            mail_tls=stack.mail_tls if relay else False,
+        )
+
+
+def command() -> list[str]:
+    """Returns Docker Compose as this machine has it: the plugin, else the program.
+
+    Raises:
+        SettingsError: there is neither.
+    """
+    docker = shutil.which("docker")
+    if (
+        docker
+        and subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode == 0
+    ):
+        return [docker, "compose"]
+    if program := shutil.which("docker-compose"):
+        return [program]
+    raise SettingsError("Docker Compose is not installed: install its plugin, or use STACK=native")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Writes what the containers mount and runs Docker Compose; returns its exit status."""
+    rest = list(sys.argv[1:] if argv is None else argv)
+    if not rest or rest[0] in {"-h", "--help"}:
+        print(__doc__)
+        return 0
+    try:
+        stack = DockerStack(load())
+        stack.write()
+        line = [*command(), *stack.arguments(), *rest]
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return subprocess.run(line, env={**os.environ, **stack.variables()}, check=False).returncode
+
+
+def _put(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(_READABLE)
+
+
+def _shell(variables: Mapping[str, str]) -> str:
+    """Returns lines that a shell reads as they are, whatever a value holds."""
+    return "".join(f"{key}={shlex.quote(value)}\n" for key, value in variables.items())
+
+
+def _quoted(value: str) -> str:
+    """Returns the value as a string of redis.conf."""
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+if __name__ == "__main__":
+    sys.exit(main())

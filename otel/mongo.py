@@ -1,0 +1,71 @@
+"""MongoDB instrumentation: the driver's own listeners, for pymongo, its async client and motor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pymongo import monitoring
+
+from otel.config import TelemetryConfig
+from otel.db_metrics import DB_METRICS
+from otel.mongo_commands import CommandTelemetry
+from otel.mongo_pool import PoolTelemetry
+from otel.redaction import Redactor
+
+Listener = monitoring.CommandListener | monitoring.ConnectionPoolListener
+
+
+@dataclass(slots=True)
+class _Switch(monitoring.CommandListener):
+    """Stands in the driver's global list, which nobody can leave; hands on while there is someone."""
+
+    target: CommandTelemetry | None = None
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        """Hands the event on."""
+        if self.target is not None:
+            self.target.started(event)
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        """Hands the event on."""
+        if self.target is not None:
+            self.target.succeeded(event)
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        """Hands the event on."""
+        if self.target is not None:
+            self.target.failed(event)
+
+
+_switch: _Switch | None = None
+
+
+def register(config: TelemetryConfig, redactor: Redactor) -> Callable[[], None]:
+    """Lets every client that is made from now on report its commands and pools; returns the undo.
+
+    A command gets a CLIENT span below the caller's span, `db.client.operation.duration`, and a slow-query log
+    line from `config.slow_query_ms` on.
+    """
+    global _switch  # noqa: PLW0603 - the driver's list of listeners is global as well
+    if _switch is None:
+        _switch = _Switch()
+        monitoring.register(_switch)
+        monitoring.register(PoolTelemetry())
+    switch = _switch
+    switch.target = CommandTelemetry(redactor, config.slow_query_ms / 1000)
+
+    def undo() -> None:
+        switch.target = None
+
+    return undo
+
+
+def event_listeners() -> tuple[Listener, ...]:
+    """Return the listeners to give to a client: none after `register`, which reaches them all."""
+    if _switch is not None:
+        return ()
+    return (CommandTelemetry(Redactor(), TelemetryConfig().slow_query_ms / 1000), PoolTelemetry())
+
+
+__all__ = ["DB_METRICS", "event_listeners", "register"]

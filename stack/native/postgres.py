@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from stack.native.tools import ToolError, tool_path
+from stack.native.toolchain.errors import ToolError
+from stack.native.toolchain.programs import tool_path
 
 PASSWORD_VARIABLE = "STACK_POSTGRES_PASSWORD"  # noqa: S105 - the variable's name
 MAJOR_VERSION = "16"
@@ -111,9 +112,6 @@ def serve(database: Database) -> int:
     with _programs(account) as programs:
         if not _is_initialised(database.data):
             _create(database, programs)
-        (database.data / "pg_hba.conf").write_text(
-            f"host {database.name} {database.name} 127.0.0.1/32 scram-sha-256\n"
-        )
         _in_single_mode(database.data, programs, "postgres", _password_statement(database))
         return _in_foreground(database, programs)
 
@@ -149,9 +147,10 @@ def _programs(account: Account) -> Iterator[Programs]:
             f"User {account.uid}, whom PostgreSQL runs as, may not enter {folder}; set LMS_CACHE_DIR."
         )
     with tempfile.TemporaryDirectory(prefix="lms-postgres-", dir=parent) as copy:
-        Path(copy).chmod(0o755)  # noqa: S103 - public programs, for the other user to execute
-        # bin, lib and share keep their places, by which PostgreSQL finds them; the bundled libraries likewise.
-        shutil.copytree(folder.parents[2], copy, dirs_exist_ok=True, symlinks=True)
+        Path(copy).chmod(0o755)
+        # PostgreSQL finds its libraries by their place relative to its program.
+        unneeded = shutil.ignore_patterns("pginstall18", "include")
+        shutil.copytree(folder.parents[2], copy, ignore=unneeded, dirs_exist_ok=True)
         yield Programs(Path(copy) / folder.relative_to(folder.parents[2]), account)
 
 
@@ -182,6 +181,9 @@ def _create(database: Database, programs: Programs) -> None:
         os.chown(new, programs.account.uid, programs.account.gid)
     arguments = ["-D", _HERE, "-U", "postgres", "--auth=reject", "--encoding=UTF8", "--locale=C"]
     _finish(programs.command("initdb", *arguments), new, "")
+    # Written by the account itself: root writes nothing into a folder of somebody else.
+    hosts = f"host {database.name} {database.name} 127.0.0.1/32 scram-sha-256\n"
+    _finish([*programs.account.prefix(), "tee", "pg_hba.conf"], new, hosts)
     _in_single_mode(new, programs, "postgres", f'CREATE ROLE "{database.name}" LOGIN;')
     _in_single_mode(new, programs, "postgres", f'CREATE DATABASE "{database.name}" OWNER "{database.name}";')
     if database.data.exists():
@@ -240,18 +242,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit status."""
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _exit_on_signal)
-    password = os.environ.get(PASSWORD_VARIABLE, "")
     try:
-        if not password or "\n" in password or "\0" in password:
-            raise ToolError(
-                f"{PASSWORD_VARIABLE} is missing or has a line break; set it to the database's password."
-            )
-        return serve(Database(options.data_dir.resolve(), options.port, options.name, password))
+        return serve(Database(options.data_dir.resolve(), options.port, options.name, _password()))
     except ToolError as error:
         print(error, file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"PostgreSQL cannot start: {error.filename or ''}: {error.strerror}.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+
+
+def _password() -> str:
+    password = os.environ.get(PASSWORD_VARIABLE, "")
+    if not password or "\n" in password or "\0" in password:
+        raise ToolError(
+            f"{PASSWORD_VARIABLE} is missing or has a line break; set it to the database's password."
+        )
+    return password
 
 
 def _exit_on_signal(number: int, _frame: FrameType | None) -> None:

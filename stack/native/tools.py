@@ -15,36 +15,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import FrameType
 
-from stack.native.toolchain import system
 from stack.native.toolchain.build import make_all
 from stack.native.toolchain.cache import cache_dir, is_built, tool_dir
 from stack.native.toolchain.catalogue import TOOLS, Tool, WheelTool, tool_of
 from stack.native.toolchain.errors import ToolError
+from stack.native.toolchain.programs import provided, tool_path
 from stack.native.toolchain.progress import Board
 
 __all__ = ["ToolError", "ensure", "main", "tool_path"]
 
 _INTERRUPTED = 130
-
-
-def tool_path(name: str) -> Path:
-    """Returns the absolute path of a program, for example of "prometheus"; builds nothing.
-
-    "redis-server" is the machine's own if that is new enough.
-
-    Raises:
-        ToolError: there is no such program, or it is not built yet.
-    """
-    if name == "redis-server" and (own := system.find_redis()):
-        return own
-    tool = tool_of(name)
-    cache = cache_dir()
-    if not is_built(cache, tool):
-        raise ToolError(
-            f"{name} is not built yet; run `python -m stack.native.tools build --tool {name}` "
-            "(`make up` does it too)."
-        )
-    return tool_dir(cache, tool) / tool.binaries[name]
 
 
 def ensure(names: Iterable[str], board: Board | None = None) -> dict[str, Path]:
@@ -57,13 +37,9 @@ def ensure(names: Iterable[str], board: Board | None = None) -> dict[str, Path]:
         ToolError: there is no such program, or it could not be made; the text says what to do.
     """
     wanted = tuple(dict.fromkeys(names))
-    tools = dict.fromkeys(tool_of(name) for name in wanted if not _provided(name))
+    tools = dict.fromkeys(tool_of(name) for name in wanted if provided(name) is None)
     make_all(tools, cache_dir(), board or Board())
     return {name: tool_path(name) for name in wanted}
-
-
-def _provided(name: str) -> bool:
-    return name == "redis-server" and system.find_redis() is not None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -109,8 +85,8 @@ def _print_list() -> None:
 
 
 def _state(cache: Path, tool: Tool, name: str) -> str:
-    if _provided(name):
-        return f"{system.find_redis()} (the machine's own)"
+    if own := provided(name):
+        return f"{own} (the machine's own)"
     if not is_built(cache, tool):
         return "not built"
     path = tool_dir(cache, tool) / tool.binaries[name]

@@ -104,6 +104,8 @@ def staged(final: Path) -> Iterator[Path]:
         shutil.rmtree(debris)
     partial = final.with_name(f"{final.name}.partial-{os.getpid()}")
     partial.mkdir()
+    # Whatever the umask: PostgreSQL may have to run as another user.
+    partial.chmod(0o755)
     try:
         yield partial
         if final.exists():

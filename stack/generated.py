@@ -1,0 +1,66 @@
+"""The files that a program writes: `make generate` writes them, `make check` compares them."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from app.core.telemetry import LMS_METRICS
+from otel import docs
+from stack import environment
+from stack.settings import REPOSITORY
+
+FILES: Final[Mapping[str, Callable[[], str]]] = {
+    ".env.example": environment.example,
+    "docs/telemetry.md": lambda: docs.render([LMS_METRICS]),
+}
+SHOWN_LINES: Final = 20
+
+
+def stale() -> dict[str, str]:
+    """Returns, for each file that is not what its program writes, the first lines of the difference."""
+    return {name: difference for name, text in FILES.items() if (difference := _difference(name, text()))}
+
+
+def write() -> list[str]:
+    """Writes the files that differ and returns their names."""
+    names = list(stale())
+    for name in names:
+        path = REPOSITORY / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(FILES[name](), encoding="utf-8")
+    return names
+
+
+def _difference(name: str, wanted: str) -> str:
+    path = REPOSITORY / name
+    found = path.read_text(encoding="utf-8") if path.exists() else ""
+    lines = difflib.unified_diff(
+        found.splitlines(),
+        wanted.splitlines(),
+        f"{name} as it is",
+        f"{name} as it should be",
+        lineterm="",
+        n=0,
+    )
+    return "\n".join(list(lines)[:SHOWN_LINES])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line; 1 if `check` finds a stale file."""
+    parser = argparse.ArgumentParser(prog="python -m stack.generated", description=__doc__)
+    parser.add_argument("command", choices=["write", "check"])
+    if parser.parse_args(argv).command == "write":
+        print("\n".join(f"wrote {name}" for name in write()) or "Every generated file is up to date.")
+        return 0
+    found = stale()
+    for name, difference in found.items():
+        print(f"{name} is not what its program writes: run `make generate`.\n{difference}", file=sys.stderr)
+    return int(bool(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

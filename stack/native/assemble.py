@@ -1,0 +1,143 @@
+"""Fills the data folder's etc/: the repository's configuration as copies, plus addresses and secrets.
+
+Prometheus and Alertmanager expand no environment variables, so what differs per machine stands in files
+beside theirs: `targets/*.json` and `secrets/*`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from stack import alerting
+from stack.dotenv_file import write_private
+from stack.native.plan import Plan
+from stack.settings import REPOSITORY, SettingsError
+
+MARKER: Final = ".stegmaier-lms-stack"
+BUGSINK: Final = Path(__file__).with_name("bugsink")
+
+_REDIS: Final = """\
+bind 127.0.0.1
+port {port}
+requirepass {password}
+dir {folder}
+daemonize no
+appendonly yes
+appendfsync everysec
+save ""
+maxmemory 256mb
+maxmemory-policy noeviction
+"""
+
+
+def prepare_folder(folder: Path) -> None:
+    """Makes the data folder, readable by its owner only, and marks it as ours.
+
+    Raises:
+        SettingsError: it cannot be made or written, or holds something else.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not (folder / MARKER).exists() and any(folder.iterdir()):
+            raise SettingsError(
+                f"{folder} is not empty and not this stack's: give STACK_DATA_DIR a folder of its own"
+            )
+        (folder / MARKER).write_text("`make clean` removes this folder.\n", encoding="utf-8")
+        folder.chmod(0o700)
+        for name in ("logs", "run", "redis", "bugsink", "collector", "jaeger/keys", "jaeger/values"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"The data folder {folder} cannot be used: {error.strerror or error}") from None
+
+
+def assemble(plan: Plan) -> Path:
+    """Writes etc/ anew and returns the file for process-compose. Running parts read nothing of it again."""
+    etc = plan.etc
+    shutil.rmtree(etc, ignore_errors=True)
+    etc.mkdir(mode=0o700)
+    _prometheus(plan, etc / "prometheus")
+    _copy(etc / "loki", [REPOSITORY / "stack" / "loki" / "loki.yml"])
+    alerting.write(etc / "alertmanager", _channels(plan))
+    _collector(plan, etc / "collector")
+    _redis(plan, etc / "redis")
+    _bugsink(etc / "bugsink")
+    config = etc / "process-compose.yaml"
+    write_private(config, plan.document())
+    return config
+
+
+def _copy(folder: Path, files: Iterable[Path]) -> None:
+    folder.mkdir(parents=True)
+    for path in files:
+        shutil.copyfile(path, folder / path.name)
+
+
+def _secrets(folder: Path, **secrets: str) -> None:
+    folder.mkdir(mode=0o700)
+    for name, value in secrets.items():
+        write_private(folder / name, value)
+
+
+def _prometheus(plan: Plan, folder: Path) -> None:
+    stack, app = plan.environment.stack, plan.environment.app
+    _copy(folder, [REPOSITORY / "stack" / "prometheus" / "prometheus.yml"])
+    _copy(folder / "rules", sorted((REPOSITORY / "alertmanager" / "rules").glob("*.yml")))
+    _secrets(folder / "secrets", metrics_token=app.metrics_token.get_secret_value())
+    ports = {
+        "lms": app.port,
+        "collector": stack.port_collector_metrics,
+        "prometheus": stack.port_prometheus,
+        "alertmanager": stack.port_alertmanager,
+        "loki": stack.port_loki,
+        "jaeger": stack.port_jaeger_admin,
+    }
+    (folder / "targets").mkdir()
+    for job, port in ports.items():
+        _write_targets(folder / "targets" / f"{job}.json", [f"127.0.0.1:{port}"])
+    _write_targets(folder / "targets" / "tempo.json", [])
+
+
+def _write_targets(path: Path, targets: list[str]) -> None:
+    """Writes a job's targets; Prometheus wants the file of a job without any, too."""
+    path.write_text(json.dumps([{"targets": targets}] if targets else []), encoding="utf-8")
+
+
+def _channels(plan: Plan) -> alerting.Channels:
+    stack = plan.environment.stack
+    return alerting.Channels(
+        slack_webhook_url=stack.slack_webhook_url,
+        watchdog_url=stack.watchdog_url,
+        mail_to=stack.mail_to,
+        mail_from=stack.mail_from,
+        mail_smarthost=stack.mail_smarthost,
+        mail_tls=stack.mail_tls,
+    )
+
+
+def _collector(plan: Plan, folder: Path) -> None:
+    _copy(folder, [REPOSITORY / "collector-config" / path.name for path in plan.fragments()])
+    _secrets(folder / "secrets", otlp_token=plan.environment.stack.otlp_token.get_secret_value())
+
+
+def _redis(plan: Plan, folder: Path) -> None:
+    folder.mkdir()
+    password = plan.environment.stack.redis_password.get_secret_value()
+    settings = {"port": plan.environment.stack.port_redis, "password": _quoted(password)}
+    write_private(
+        folder / "redis.conf", _REDIS.format(**settings, folder=_quoted(str(plan.folder / "redis")))
+    )
+
+
+def _quoted(value: str) -> str:
+    """Returns the value as a string of redis.conf."""
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _bugsink(folder: Path) -> None:
+    folder.mkdir()
+    for name in ("bugsink_conf.py", "prepare.py"):
+        shutil.copyfile(BUGSINK / f"{name}.in", folder / name)

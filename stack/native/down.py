@@ -1,0 +1,67 @@
+"""`make down` and `make clean` without Docker."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from stack.native.assemble import MARKER
+from stack.native.supervisor import StackError, Supervisor
+
+
+def down(folder: Path) -> None:
+    """Stops every process of the folder's stack and keeps the data.
+
+    Raises:
+        StackError: a process survived being killed.
+    """
+    supervisor = Supervisor(folder)
+    if not supervisor.members():
+        print("The stack does not run.")
+        return
+    print("Stopping the stack, in order.", flush=True)
+    count = supervisor.stop(print)
+    if left := supervisor.members():
+        raise StackError(f"These processes could not be ended: {', '.join(str(each.pid) for each in left)}")
+    print(f"Stopped: none of {count} processes is left. The data stays in {folder}.")
+
+
+def clean(folder: Path, volumes: Callable[[], None] | None, *, force: bool) -> None:
+    """Says what it is about to remove, asks on a terminal, stops the stack and removes its data folder.
+
+    ``volumes`` stops and empties a stack that is Docker's; None is the native one.
+
+    Raises:
+        StackError: the folder is not the stack's, or nobody is there to ask.
+    """
+    if not folder.exists():
+        print(f"There is nothing to remove: {folder} does not exist.")
+        return
+    if not (folder / MARKER).exists():
+        raise StackError(f"{folder} was not made by this stack and is left alone: check STACK_DATA_DIR")
+    megabytes = sum(_size(path) for path in folder.rglob("*")) >> 20
+    print(f"This removes {folder} ({megabytes} MB): users, courses, all telemetry. .env and the tools stay.")
+    if not force and not _agreed():
+        print("Nothing was removed.")
+        return
+    if volumes:
+        volumes()
+    else:
+        down(folder)
+    shutil.rmtree(folder)
+    print(f"Removed {folder}.")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_blocks * 512
+    except OSError:
+        return 0
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        raise StackError("Nobody is there to ask: `make clean FORCE=1` removes it without asking")
+    return input("Remove it? [y/N] ").strip().lower() in {"y", "yes"}

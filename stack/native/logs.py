@@ -1,0 +1,85 @@
+"""`make logs` without Docker: what the parts write, as they write it."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from stack.native.supervisor import StackError
+
+POLL_SECONDS = 0.3
+SHOWN_LINES = 20
+
+
+class Tail:
+    """The end of one log file and what is added to it, also after it was rotated."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.stem
+        self._path = path
+        self._stream: TextIO | None = None
+
+    def last(self, count: int) -> list[str]:
+        """Returns the last lines and stands behind them."""
+        self._stream = self._path.open(encoding="utf-8", errors="replace")
+        return list(deque(self._stream, maxlen=count))
+
+    def new(self) -> Iterator[str]:
+        """Yields the lines that were added since."""
+        if self._stream is None:
+            return
+        yield from self._stream
+        if self._rotated(self._stream):
+            self._stream.close()
+            self._stream = self._path.open(encoding="utf-8", errors="replace")
+
+    def _rotated(self, stream: TextIO) -> bool:
+        try:
+            return self._path.stat().st_size < stream.tell()
+        except FileNotFoundError:
+            return False
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        if self._stream:
+            self._stream.close()
+
+
+def logs(folder: Path, part: str | None, *, follow: bool) -> None:
+    """Prints the end of each part's log, or of one part's, and follows until interrupted.
+
+    Raises:
+        StackError: there is no such log; the message lists those there are.
+    """
+    paths = sorted((folder / "logs").glob("*.log"))
+    chosen = [path for path in paths if part in {None, path.stem}]
+    if not chosen:
+        names = ", ".join(path.stem for path in paths)
+        raise StackError(
+            f"There is no log of {part!r}: PART may be {names}" if paths else "There are no logs yet"
+        )
+    tails = [Tail(path) for path in chosen]
+    try:
+        _print(tails, follow=follow)
+    finally:
+        for tail in tails:
+            tail.close()
+
+
+def _print(tails: list[Tail], *, follow: bool) -> None:
+    width = max(len(tail.name) for tail in tails) if len(tails) > 1 else 0
+    for tail in tails:
+        _show(tail.name, width, tail.last(SHOWN_LINES))
+    while follow:
+        for tail in tails:
+            _show(tail.name, width, tail.new())
+        time.sleep(POLL_SECONDS)
+
+
+def _show(name: str, width: int, lines: Iterator[str] | list[str]) -> None:
+    prefix = f"{name:<{width}} | " if width else ""
+    for line in lines:
+        print(f"{prefix}{line.rstrip()}", flush=True)

@@ -1,0 +1,242 @@
+"""The native stack as one object: what `make up` starts and what tests start in a scratch folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from stack.environment import Environment, check
+from stack.native.assemble import assemble, prepare_folder
+from stack.native.plan import Part, Plan
+from stack.native.ports import free_ports, taken
+from stack.native.probes import Health, cache, mongodb
+from stack.native.supervisor import StackError, State, Supervisor
+from stack.native.tools import ensure, tool_path
+from stack.settings import StackSettings
+from stack.variables import generate, required
+
+PROGRAMS: Final = (
+    "process-compose",
+    "ferretdb",
+    "redis-server",
+    "prometheus",
+    "loki",
+    "jaeger",
+    "alertmanager",
+    "otelcol-lms",
+    "bugsink-python",
+    "bugsink-gunicorn",
+)
+POSTGRES: Final = "postgres"
+READY_SECONDS: Final = 120.0
+POLL_SECONDS: Final = 0.2
+CRASHES: Final = 3
+LEAST_FREE_BYTES: Final = 300 * 1024 * 1024
+FULL_BYTES: Final = 16 * 1024 * 1024
+
+
+@dataclass
+class Progress:
+    """How far a start is: the second at which each part was ready, and what the supervisor says."""
+
+    parts: list[Part]
+    ready: dict[str, float] = field(default_factory=dict)
+    states: Mapping[str, State] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def waiting(self) -> list[Part]:
+        """The parts that are not ready yet."""
+        return [part for part in self.parts if part.name not in self.ready]
+
+
+Watcher = Callable[[Progress], None]
+
+
+class NativeStack:
+    """The stack of one environment, in the folder that it names; any object of it may stop any start."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self.folder = environment.stack.folder
+        self.supervisor = Supervisor(self.folder)
+        self.plan = Plan(environment, {name: tool_path(name) for name in PROGRAMS})
+
+    @classmethod
+    def scratch(cls, folder: Path, overrides: Mapping[str, str] | None = None) -> NativeStack:
+        """Returns a stack in ``folder`` with free ports and fresh secrets, nothing of the shell's."""
+        names = [*(name for name in StackSettings.model_fields if name.startswith("port_")), "lms"]
+        keys = ["LMS_PORT" if name == "lms" else f"STACK_{name.upper()}" for name in names]
+        ports = dict(zip(keys, map(str, free_ports(len(keys))), strict=True))
+        secrets = {each.key: generate(each.key) for each in required()}
+        return cls(check({**secrets, **ports, "STACK_DATA_DIR": str(folder), **(overrides or {})}))
+
+    def url(self, part: str) -> str:
+        """Returns a part's address, such as http://127.0.0.1:3100 for `loki`; the first of several.
+
+        Raises:
+            StackError: no such part, or one without a port.
+        """
+        ports = {each.name: each.ports for each in self.parts()}.get(part)
+        if not ports:
+            raise StackError(f"There is no part {part!r} with a port")
+        return f"http://127.0.0.1:{ports[0].port}"
+
+    def parts(self) -> list[Part]:
+        """Returns what runs, in the order of start."""
+        return self.plan.parts()
+
+    def log(self, part: str) -> Path:
+        """Returns the file with a part's output."""
+        return self.plan.log(part)
+
+    def running(self) -> bool:
+        """Tells whether this folder's stack was started and not stopped."""
+        return self.supervisor.running()
+
+    def start(self, watch: Watcher = lambda _: None) -> Progress:
+        """Starts every part and waits until all are ready; a failure or an interrupt leaves no process.
+
+        Raises:
+            StackError: it runs already, a port is taken, a server of the user's does not answer, or a part does
+                not become ready; the message names it.
+            SettingsError: the data folder cannot be used.
+        """
+        with self.exclusive():
+            self._preflight()
+            config = assemble(self.plan)
+            try:
+                self.supervisor.start(self.plan.program("process-compose"), config, os.environ)
+                return self._wait_ready(watch)
+            except BaseException:
+                self.supervisor.stop(lambda _: None)
+                raise
+
+    def stop(self, notice: Callable[[str], None] = lambda _: None) -> int:
+        """Stops every part in order, leftovers too; returns how many processes there were."""
+        with self.exclusive():
+            return self.supervisor.stop(notice)
+
+    def wait_ready(self, watch: Watcher = lambda _: None) -> Progress:
+        """Waits until every part is well, for example after one was started again.
+
+        Raises:
+            StackError: a part does not become ready.
+        """
+        return self._wait_ready(watch)
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Holds the folder, so that two commands never start or stop at once.
+
+        Raises:
+            StackError: another command holds it.
+        """
+        prepare_folder(self.folder)
+        with (self.folder / "run" / "lock").open("w", encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StackError(
+                    f"Another command is starting or stopping the stack in {self.folder}: wait for it"
+                ) from None
+            yield
+
+    def _preflight(self) -> None:
+        if self.running():
+            raise StackError("The stack runs already: `make status` shows it, `make down` stops it")
+        self.supervisor.stop(lambda _: None)
+        if sentences := taken(port for part in self.parts() for port in part.ports):
+            raise StackError("\n".join(sentences))
+        self._disk(LEAST_FREE_BYTES)
+        self._own_server("MONGODB_URL", mongodb, self.plan.mongodb_url)
+        self._own_server("REDIS_URL", cache, self.plan.redis_url)
+
+    def _disk(self, least: int) -> None:
+        free = shutil.disk_usage(self.folder).free
+        if free < least:
+            raise StackError(
+                f"The disk of the data folder {self.folder} is nearly full: {free // 2**20} MB are free, "
+                f"{least // 2**20} are needed. Free some, or set STACK_DATA_DIR to a folder on another disk"
+            )
+
+    def _own_server(self, variable: str, probe: Callable[[str], Health], url: str) -> None:
+        if not self.environment.given(variable):
+            return
+        health = probe(url)
+        if not health.well:
+            raise StackError(
+                f"{variable} is set, but that server does not serve ({health.detail}): start it, correct the "
+                f"address, or remove the line so that the stack starts its own"
+            )
+
+    def _wait_ready(self, watch: Watcher) -> Progress:
+        progress = Progress(self.parts())
+        begun = time.monotonic()
+        reasons: dict[str, str] = {}
+        while progress.waiting:
+            progress.states = self.supervisor.states()
+            progress.seconds = time.monotonic() - begun
+            for part in progress.waiting:
+                self._look(part, progress, reasons)
+            watch(progress)
+            if progress.waiting:
+                self._give_up(progress, reasons)
+                time.sleep(POLL_SECONDS)
+        return progress
+
+    def _look(self, part: Part, progress: Progress, reasons: dict[str, str]) -> None:
+        """Notes a part that is ready now."""
+        state = progress.states.get(part.name)
+        if state is None or state.status == "Pending":
+            reasons[part.name] = "it waits for the others"
+            return
+        self._refuse_broken(part, state)
+        if part.once:
+            health = Health(well=state.status == "Completed", detail="it is not done")
+        else:
+            health = part.health() if state.status == "Running" else Health(well=False, detail=state.status)
+        if health.well:
+            progress.ready[part.name] = progress.seconds
+        reasons[part.name] = health.detail
+
+    def _refuse_broken(self, part: Part, state: State) -> None:
+        ended = state.status in {"Completed", "Error", "Skipped"} and (not part.once or state.exit_code != 0)
+        if ended or state.restarts >= CRASHES:
+            times = f"ended {state.restarts} times" if state.restarts else "ended"
+            raise self._failure(part, f"{times} before it was ready (exit code {state.exit_code})")
+
+    def _give_up(self, progress: Progress, reasons: Mapping[str, str]) -> None:
+        if not self.supervisor.running():
+            raise StackError(f"The supervisor ended while the parts started (log: {self.supervisor.log})")
+        if progress.seconds > READY_SECONDS:
+            part = progress.waiting[0]
+            raise self._failure(part, f"is not ready after {READY_SECONDS:.0f} s: {reasons.get(part.name)}")
+
+    def _failure(self, part: Part, what: str) -> StackError:
+        """Describes a failed start: the part, its last lines, its log, and the disk if that is the reason."""
+        lines = self.supervisor.last_lines(part.name)
+        free = shutil.disk_usage(self.folder).free
+        full = free < FULL_BYTES or any("no space left" in line.lower() for line in lines)
+        reason = (
+            f"\nThe disk of {self.folder} is full ({free // 2**20} MB free): free some space." if full else ""
+        )
+        said = "".join(f"\n  | {line[:300]}" for line in lines) or "\n  | (nothing)"
+        end = f"\nIts last lines:{said}\nIts log: {self.log(part.name)}"
+        return StackError(f"{part.name} ({part.title}) {what}.{reason}{end}")
+
+
+def ensure_programs() -> None:
+    """Builds or fetches what the stack runs and is not there yet, showing progress.
+
+    Raises:
+        stack.native.toolchain.errors.ToolError: one of them cannot be made.
+    """
+    ensure([*PROGRAMS, POSTGRES])

@@ -1,0 +1,275 @@
+"""What a native start consists of: process-compose.yaml with this environment's values, and its parts."""
+
+from __future__ import annotations
+
+import re
+import sys
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import yaml
+from pydantic import SecretStr
+
+from stack import collector
+from stack.environment import Environment
+from stack.native.ports import Wanted
+from stack.native.probes import PROBES, Health
+from stack.settings import REPOSITORY, SettingsError, variable
+
+SOURCE: Final = Path(__file__).with_name("process-compose.yaml")
+DATABASE: Final = "lms"
+BUGSINK_PROJECT: Final = 1
+NEVER: Final = 1_000_000  # failures in a row
+_PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z_]+)\}")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One process. ``once``: it ends when its work is done. ``open``: where a person looks."""
+
+    name: str
+    title: str
+    ports: tuple[Wanted, ...]
+    probe: tuple[str, str] | None = field(repr=False)  # holds logins
+    open: str | None
+    once: bool
+
+    def health(self) -> Health:
+        """Asks the part itself; a part without a probe is well."""
+        if self.probe is None:
+            return Health(well=True)
+        kind, target = self.probe
+        return PROBES[kind](target)
+
+
+class Plan:
+    """The native stack of one environment. Nothing is written or started here."""
+
+    def __init__(self, environment: Environment, programs: Mapping[str, Path]) -> None:
+        """Takes the settings and the path of each program by its name (`loki`, `otelcol-lms`...)."""
+        self.environment = environment
+        self.folder = environment.stack.folder
+        self.etc = self.folder / "etc"
+        self._programs = programs
+
+    def program(self, name: str) -> Path:
+        """Returns the path of a program."""
+        return self._programs[name]
+
+    @cached_property
+    def mongodb_url(self) -> str:
+        """The database's address with its login: the user's own, else FerretDB's."""
+        if self.environment.given("MONGODB_URL"):
+            return self.environment.app.mongodb_url
+        password = quote(self.environment.stack.postgres_password.get_secret_value(), safe="")
+        port = self.environment.stack.port_mongodb
+        return f"mongodb://{DATABASE}:{password}@127.0.0.1:{port}/{DATABASE}?authMechanism=PLAIN"
+
+    @cached_property
+    def redis_url(self) -> str:
+        """Redis' address with its password: the user's own, else ours."""
+        if self.environment.given("REDIS_URL"):
+            return self.environment.app.redis_url
+        password = quote(self.environment.stack.redis_password.get_secret_value(), safe="")
+        return f"redis://:{password}@127.0.0.1:{self.environment.stack.port_redis}/0"
+
+    @cached_property
+    def sentry_dsn(self) -> str:
+        """Where errors go: the user's DSN, else Bugsink's, known before it starts."""
+        given = self.environment.values.get("SENTRY_DSN")
+        key = self.bugsink_key.hex
+        return given or f"http://{key}@127.0.0.1:{self.environment.stack.port_bugsink}/{BUGSINK_PROJECT}"
+
+    @cached_property
+    def bugsink_key(self) -> uuid.UUID:
+        """The public key of Bugsink's project."""
+        secret = self.environment.stack.bugsink_secret_key.get_secret_value()
+        return uuid.uuid5(uuid.NAMESPACE_URL, f"bugsink-project:{secret}")
+
+    @cached_property
+    def values(self) -> dict[str, str | list[str]]:
+        """What ${NAME} stands for in process-compose.yaml; a list replaces the whole item that names it."""
+        programs = {f"{name.replace('-', '_')}_program": str(path) for name, path in self._programs.items()}
+        stack = self.environment.stack
+        plain = {name: getattr(stack, name) for name in type(stack).model_fields}
+        return {
+            **{
+                variable(name): str(value)
+                for name, value in plain.items()
+                if not isinstance(value, SecretStr)
+            },
+            **programs,
+            "LMS_PORT": str(self.environment.app.port),
+            "postgres_password": stack.postgres_password.get_secret_value(),
+            "python": sys.executable,
+            "repository": str(REPOSITORY),
+            "data": str(self.folder),
+            "etc": str(self.etc),
+            "collector_configs": collector.arguments(self.fragments()),
+            "collector_environment": _lines(self._collector_sinks()),
+            "app_environment": _lines(self.app_environment()),
+            "demo_environment": _lines(self.demo_environment()),
+            "bugsink_environment": _lines(self._bugsink_environment()),
+            "bugsink_admin": _lines(
+                {
+                    "BUGSINK_ADMIN_EMAIL": self.environment.app.admin_email,
+                    "BUGSINK_ADMIN_PASSWORD": stack.bugsink_password.get_secret_value(),
+                    "BUGSINK_PROJECT_ID": str(BUGSINK_PROJECT),
+                    "BUGSINK_PROJECT_KEY": str(self.bugsink_key),
+                }
+            ),
+        }
+
+    def fragments(self) -> list[Path]:
+        """Returns the Collector's files, of the folder that `assemble` fills."""
+        files = collector.fragments("all-in-one", self._collector_sinks())
+        return [self.etc / "collector" / path.name for path in files]
+
+    def _collector_sinks(self) -> dict[str, str]:
+        """Addresses of the sinks: they decide which fragments are used."""
+        sinks = {"JAEGER_OTLP_URL": f"http://127.0.0.1:{self.environment.stack.port_jaeger_otlp}"}
+        if not self.environment.stack.sentry_otlp:
+            return sinks
+        if not self.environment.given("SENTRY_DSN"):
+            raise SettingsError(
+                "STACK_SENTRY_OTLP is on, but SENTRY_DSN is missing: set it, or turn the first off"
+            )
+        return sinks | collector.sentry_environment(self.environment.values["SENTRY_DSN"])
+
+    def app_environment(self) -> dict[str, str]:
+        """Returns the platform's variables: what the user has set, and what only the stack knows."""
+        given = self.environment.with_prefixes("LMS_", "OTEL_", "TELEMETRY_", "SENTRY_")
+        token = self.environment.stack.otlp_token.get_secret_value()
+        name = self.environment.app.environment
+        known = {
+            "OTEL_SERVICE_NAME": "lms",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{self.environment.stack.port_collector}",
+            "OTEL_EXPORTER_OTLP_HEADERS": f"Authorization=Bearer%20{quote(token, safe='')}",
+            "OTEL_RESOURCE_ATTRIBUTES": f"service.namespace=stegmaier,deployment.environment.name={name}",
+            "OTEL_METRIC_EXPORT_INTERVAL": "10000",
+            "SENTRY_DSN": self.sentry_dsn,
+            "TELEMETRY_LOG_FORMAT": "json",
+            "LMS_DEMO_FAILURE_RATIO": "0.3",
+            "PYTHONPATH": str(REPOSITORY),
+        }
+        return {**known, **given, "MONGODB_URL": self.mongodb_url, "REDIS_URL": self.redis_url}
+
+    def demo_environment(self) -> dict[str, str]:
+        """Returns what `python -m stack.demo` needs: the platform's address and an admin."""
+        app = self.environment.app
+        return {
+            "PYTHONPATH": str(REPOSITORY),
+            "LMS_PORT": str(app.port),
+            "LMS_ADMIN_EMAIL": app.admin_email,
+            "LMS_ADMIN_PASSWORD": app.admin_password.get_secret_value(),
+        }
+
+    def _bugsink_environment(self) -> dict[str, str]:
+        stack = self.environment.stack
+        return {
+            "PYTHONPATH": str(self.etc / "bugsink"),
+            "DJANGO_SETTINGS_MODULE": "bugsink_conf",
+            "BUGSINK_DATA_DIR": str(self.folder / "bugsink"),
+            "BUGSINK_URL": f"http://127.0.0.1:{stack.port_bugsink}",
+            "BUGSINK_SECRET_KEY": stack.bugsink_secret_key.get_secret_value(),
+        }
+
+    @cached_property
+    def _processes(self) -> dict[str, Any]:
+        """The processes that run, with every placeholder filled in."""
+        source = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))["processes"]
+        kept = {name: each for name, each in source.items() if not self._left_out(each)}
+        for each in kept.values():
+            wanted = each.get("depends_on", {})
+            each["depends_on"] = {name: condition for name, condition in wanted.items() if name in kept}
+        return {name: fill(each, self.values) for name, each in kept.items()}
+
+    def _left_out(self, process: Mapping[str, Any]) -> bool:
+        return self.environment.given(process.get("x-unless", ""))
+
+    def parts(self) -> list[Part]:
+        """Returns the parts in the order of the file: each after those that it needs."""
+        running = {name: each for name, each in self._processes.items() if not each.get("disabled")}
+        return [self._part(name, process) for name, process in running.items()]
+
+    def _part(self, name: str, process: Mapping[str, Any]) -> Part:
+        wanted = tuple(Wanted(int(str(self.values[key])), name, key) for key in process.get("x-ports", ()))
+        return Part(
+            name=name,
+            title=process["x-title"],
+            ports=wanted,
+            probe=self._probe(process, wanted),
+            open=process.get("x-open"),
+            once=process.get("availability", {}).get("restart") == "no",
+        )
+
+    def _probe(self, process: Mapping[str, Any], wanted: tuple[Wanted, ...]) -> tuple[str, str] | None:
+        if "readiness_probe" in process:
+            http = process["readiness_probe"]["http_get"]
+            return "http", f"http://127.0.0.1:{http['port']}{http['path']}"
+        targets = {"mongodb": self.mongodb_url, "redis": self.redis_url}
+        kind = process.get("x-probe")
+        return (kind, targets.get(kind, str(wanted[0].port))) if kind else None
+
+    def document(self) -> str:
+        """Returns the file that process-compose reads. It holds secrets."""
+        source = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))
+        source["processes"] = {name: self._finished(name, each) for name, each in self._processes.items()}
+        # process-compose expands variables in the whole text; `$$` is a dollar.
+        return yaml.safe_dump(source, sort_keys=False, width=10_000).replace("$", "$$")
+
+    def _finished(self, name: str, process: Mapping[str, Any]) -> dict[str, Any]:
+        """Adds what every process has: a log that is bounded, a restart, an end in bounded time."""
+        finished = {
+            "working_dir": str(self.folder),
+            "log_location": str(self.log(name)),
+            "log_configuration": {
+                "disable_json": True,
+                "no_metadata": True,
+                "no_color": True,
+                "flush_each_line": True,
+                "fields_order": ["message"],
+                "rotation": {"max_size_mb": 10, "max_backups": 2},
+            },
+            "availability": {"restart": "always", "backoff_seconds": 1},
+            "shutdown": {"timeout_seconds": 10},
+            **process,
+        }
+        if "readiness_probe" in finished:
+            defaults = {"period_seconds": 1, "timeout_seconds": 5, "failure_threshold": NEVER}
+            finished["readiness_probe"] = defaults | finished["readiness_probe"]
+        return finished
+
+    def log(self, part: str) -> Path:
+        """Returns the file that holds what a part wrote last."""
+        return self.folder / "logs" / f"{part}.log"
+
+
+def fill(node: Any, values: Mapping[str, str | list[str]]) -> Any:  # noqa: ANN401 - YAML is of any type
+    """Returns ``node`` with each ${NAME} replaced by its value.
+
+    Raises:
+        KeyError: nothing has that name: a mistake in process-compose.yaml.
+    """
+    if isinstance(node, dict):
+        return {key: fill(each, values) for key, each in node.items()}
+    if isinstance(node, list):
+        return [item for each in node for item in _filled_item(each, values)]
+    if isinstance(node, str):
+        return _PLACEHOLDER.sub(lambda match: str(values[match[1]]), node)
+    return node
+
+
+def _filled_item(item: Any, values: Mapping[str, str | list[str]]) -> list[Any]:  # noqa: ANN401 - likewise
+    match = _PLACEHOLDER.fullmatch(item) if isinstance(item, str) else None
+    value = values[match[1]] if match else None
+    return value if isinstance(value, list) else [fill(item, values)]
+
+
+def _lines(variables: Mapping[str, str]) -> list[str]:
+    return [f"{key}={value}" for key, value in variables.items()]

@@ -1,0 +1,84 @@
+"""Looks at the ports before anything starts, because a port that is taken fails late and obscurely."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import psutil
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A port, the part that opens it, and the variable that changes it."""
+
+    port: int
+    part: str
+    variable: str
+
+
+def taken(wanted: Iterable[Wanted]) -> list[str]:
+    """Returns a sentence for each port that something else holds or two parts ask for."""
+    sentences: list[str] = []
+    seen: dict[int, Wanted] = {}
+    for each in wanted:
+        if each.port in seen:
+            first = seen[each.port]
+            sentences.append(
+                f"Port {each.port} is asked for twice, by {first.part} ({first.variable}) and {each.part} "
+                f"({each.variable}): set one of the variables to another port in .env."
+            )
+        elif not is_free(each.port):
+            sentences.append(
+                f"Port {each.port}, which {each.part} needs, is taken{_holder(each.port)}: stop that, "
+                f"or set {each.variable} to another port in .env."
+            )
+        seen.setdefault(each.port, each)
+    return sentences
+
+
+def is_free(port: int) -> bool:
+    """Tells whether a server may listen on the loopback port; fading connections do not count."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+            probe.listen(1)
+        except OSError:
+            return False
+    return True
+
+
+def free_ports(count: int) -> list[int]:
+    """Returns different ports that nothing listens on now."""
+    sockets = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind((LOOPBACK, 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def _holder(port: int) -> str:
+    """Names the process that listens on the port, as far as this user may know."""
+    try:
+        connections = psutil.net_connections(kind="tcp")
+    except psutil.AccessDenied:
+        return ""
+    for each in connections:
+        if each.status == psutil.CONN_LISTEN and each.pid and each.laddr[1:] == (port,):
+            return _described(each.pid)
+    return ""
+
+
+def _described(pid: int) -> str:
+    try:
+        command = " ".join(psutil.Process(pid).cmdline())[:80]
+    except psutil.Error:
+        return f" by process {pid}"
+    return f" by process {pid} ({command})"

@@ -1,0 +1,222 @@
+"""process-compose, wrapped: started in a session of its own, asked over a socket that only its owner opens.
+
+Its TCP interface listens on every address and knows no password, therefore a Unix socket in a private
+folder. Its own detached mode hides what it says when it cannot start, therefore a session made here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+import psutil
+
+from stack.native.session import Session, kill, wait_gone
+from stack.settings import SettingsError
+
+SOCKET_PATH_LIMIT: Final = 100  # sockaddr_un holds 108 bytes
+ANSWER_SECONDS: Final = 10.0
+STOP_SECONDS: Final = 90.0
+KILL_SECONDS: Final = 5.0
+# What a process may need of the caller's environment; nothing else is passed on.
+INHERITED: Final = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
+PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+LOOPBACK: Final = "127.0.0.1,localhost"
+
+
+class StackError(Exception):
+    """The stack cannot do what was asked; the message names the part, the reason and what to do."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What the supervisor says of one part: ``status`` is process-compose's word (Running, Restarting...)."""
+
+    name: str
+    status: str
+    ready: bool
+    restarts: int
+    exit_code: int
+    pid: int
+
+
+class Supervisor:
+    """The process-compose of one data folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.run = folder / "run"
+        self.log = folder / "logs" / "supervisor.log"
+        self._record = self.run / "session.json"
+        self._output = folder / "logs" / "supervisor.out"
+
+    @property
+    def socket(self) -> Path:
+        """The socket's path: in the data folder, or in a private temporary one if that path is too long."""
+        path = self.run / "supervisor.sock"
+        if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
+            return path
+        digest = hashlib.sha256(os.fsencode(self.run)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"stack-{os.getuid()}-{digest}" / "supervisor.sock"
+
+    def session(self) -> Session | None:
+        """Returns the session of the last start on this boot, running or not."""
+        return Session.load(self._record)
+
+    def running(self) -> bool:
+        """Tells whether the supervisor lives."""
+        session = self.session()
+        return session is not None and session.alive()
+
+    def start(self, program: Path, config: Path, environ: Mapping[str, str]) -> None:
+        """Starts process-compose on ``config`` and waits until it answers.
+
+        Raises:
+            StackError: it ended, or did not answer in time; its output is in the message.
+        """
+        _private_folder(self.run)
+        _private_folder(self.socket.parent)
+        command = [
+            str(program),
+            "--config",
+            str(config),
+            "--tui=false",
+            "--disable-dotenv",
+            "--ordered-shutdown",
+        ]
+        command += ["--use-uds", "--unix-socket", str(self.socket), "--log-file", str(self.log)]
+        with self._output.open("wb") as output:
+            process = subprocess.Popen(
+                command,
+                cwd=self.run.parent,
+                env=child_environment(environ),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=output,
+                start_new_session=True,
+            )
+        Session.of(process.pid).save(self._record)
+        self._await_answer(process)
+
+    def _await_answer(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while not self._answers():
+            if process.poll() is not None or time.monotonic() > deadline:
+                said = self._output.read_text(encoding="utf-8", errors="replace").strip()
+                raise StackError(
+                    f"The supervisor did not start: {said or 'it said nothing'} (log: {self.log})"
+                )
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        try:
+            return self._request("GET", "/live").is_success
+        except httpx.TransportError:
+            return False
+
+    def states(self) -> dict[str, State]:
+        """Returns each part's state; empty while the supervisor shuts down or is gone."""
+        try:
+            answer = self._request("GET", "/processes")
+        except httpx.TransportError:
+            return {}
+        return {item["name"]: _state(item) for item in answer.json()["data"]}
+
+    def last_lines(self, part: str, count: int = 15) -> list[str]:
+        """Returns the last lines that a part wrote, from memory: also when the disk is full."""
+        try:
+            # Limit 0: everything from there to the end. Any other limit counts from the wrong end.
+            answer = self._request("GET", f"/process/logs/{part}/{count}/0")
+        except httpx.TransportError:
+            return []
+        return list(answer.json().get("logs") or []) if answer.is_success else []
+
+    def start_part(self, part: str) -> None:
+        """Starts a part that does not run.
+
+        Raises:
+            StackError: it runs already, or there is no such part.
+        """
+        self._command("POST", f"/process/start/{part}")
+
+    def stop_part(self, part: str) -> None:
+        """Stops a part and leaves it stopped.
+
+        Raises:
+            StackError: it does not run, or there is no such part.
+        """
+        self._command("PATCH", f"/process/stop/{part}")
+
+    def _command(self, method: str, path: str) -> None:
+        answer = self._request(method, path)
+        if not answer.is_success:
+            raise StackError(f"The supervisor refused {path}: {answer.json().get('error', answer.text)}")
+
+    def _request(self, method: str, path: str) -> httpx.Response:
+        transport = httpx.HTTPTransport(uds=str(self.socket))
+        with httpx.Client(transport=transport, base_url="http://supervisor", timeout=STOP_SECONDS) as client:
+            return client.request(method, path)
+
+    def members(self) -> list[psutil.Process]:
+        """Returns every living process of the last start."""
+        session = self.session()
+        return session.members() if session else []
+
+    def stop(self, notice: Callable[[str], None]) -> int:
+        """Stops every process in order and waits until none is left; returns how many there were.
+
+        Parts get their own time to end (`shutdown.timeout_seconds`); what outlives all of that is killed,
+        and ``notice`` is told which.
+        """
+        before = self.members()
+        session = self.session()
+        if session is not None and session.alive():
+            kill([process for process in before if process.pid == session.leader], signal.SIGTERM)
+            left = wait_gone(self.members, STOP_SECONDS)
+        else:
+            kill(before, signal.SIGTERM)
+            left = wait_gone(self.members, STOP_SECONDS / 3)
+        if left:
+            notice(
+                f"Killing what did not end in time: {', '.join(f'{p.name()} (pid {p.pid})' for p in left)}"
+            )
+            kill(left, signal.SIGKILL)
+            wait_gone(self.members, KILL_SECONDS)
+        self._record.unlink(missing_ok=True)
+        self.socket.unlink(missing_ok=True)
+        return len(before)
+
+
+def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Returns the little of ``environ`` that every part gets; with a proxy, loopback stays direct."""
+    kept = {key: environ[key] for key in (*INHERITED, *PROXIES) if key in environ}
+    if any(key in kept for key in PROXIES):
+        direct = ",".join(filter(None, (environ.get("NO_PROXY") or environ.get("no_proxy"), LOOPBACK)))
+        kept |= {"NO_PROXY": direct, "no_proxy": direct}
+    return kept
+
+
+def _private_folder(path: Path) -> None:
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.stat().st_uid != os.getuid():
+        raise SettingsError(f"{path} belongs to another user: set STACK_DATA_DIR to a folder of your own")
+    path.chmod(0o700)
+
+
+def _state(item: Mapping[str, object]) -> State:
+    return State(
+        name=str(item["name"]),
+        status=str(item["status"]),
+        ready=item["is_ready"] == "Ready",
+        restarts=int(str(item["restarts"])),
+        exit_code=int(str(item["exit_code"])),
+        pid=int(str(item["pid"])),
+    )

@@ -1,0 +1,111 @@
+"""`make up` without Docker: everything from an empty folder to a table of what to open."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from stack.environment import DOTENV, Environment
+from stack.native.native_stack import NativeStack, Progress, ensure_programs
+from stack.settings import REPOSITORY
+
+CONSOLE = Console(highlight=False, soft_wrap=True)
+LEARNERS = "learners"
+
+
+def up(environment: Environment, *, demo: bool) -> None:
+    """Starts the stack, loads the demo, prints what runs where; says so if it runs already.
+
+    Raises:
+        StackError, SettingsError, ToolError: one sentence for the user; nothing is left running.
+    """
+    ensure_programs()
+    stack = NativeStack(environment)
+    if stack.running():
+        CONSOLE.print("The stack runs already.")
+        show(stack)
+        return
+    with Display() as display:
+        progress = stack.start(display.watch)
+    CONSOLE.print(f"Ready after {progress.seconds:.1f} s.")
+    if demo:
+        try:
+            study(stack)
+        except BaseException:
+            stack.stop()
+            raise
+    show(stack)
+
+
+class Display:
+    """Shows which parts are ready: one live line on a terminal, else one line per part."""
+
+    def __init__(self) -> None:
+        self._live = (
+            Live(console=CONSOLE, refresh_per_second=5, transient=True) if CONSOLE.is_terminal else None
+        )
+        self._told: set[str] = set()
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def watch(self, progress: Progress) -> None:
+        """Takes note of a start's progress."""
+        if self._live:
+            self._live.update(_line(progress))
+            return
+        for name in progress.ready.keys() - self._told:
+            CONSOLE.print(f"  ready: {name} ({progress.ready[name]:.1f} s)")
+        self._told |= progress.ready.keys()
+
+
+def _line(progress: Progress) -> str:
+    words = [
+        f"[green]{part.name}[/]" if part.name in progress.ready else part.name for part in progress.parts
+    ]
+    return f"Starting ({progress.seconds:.0f} s): {' '.join(words)}"
+
+
+def study(stack: NativeStack) -> None:
+    """Loads the catalogue, then lets learners study for a minute in the background."""
+    CONSOLE.print("Loading the demo catalogue.")
+    command = [sys.executable, "-m", "stack.demo", "catalogue"]
+    subprocess.run(command, check=True, cwd=REPOSITORY, env=_demo_environment(stack))
+    stack.supervisor.start_part(LEARNERS)
+    CONSOLE.print(f"Simulated learners study for a minute (log: {stack.log(LEARNERS)}).")
+
+
+def _demo_environment(stack: NativeStack) -> Mapping[str, str]:
+    return {**os.environ, **stack.plan.demo_environment()}
+
+
+def show(stack: NativeStack) -> None:
+    """Prints what runs, where to look and how to log in."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("What", no_wrap=True)
+    table.add_column("Where", no_wrap=True)
+    for part in stack.parts():
+        if part.open:
+            table.add_row(part.title, part.open)
+    CONSOLE.print()
+    CONSOLE.print(table)
+    app = stack.environment.app
+    CONSOLE.print(
+        f"\nLog in as {app.admin_email}, with LMS_ADMIN_PASSWORD (platform) or STACK_BUGSINK_PASSWORD (errors);"
+    )
+    CONSOLE.print(
+        f"both passwords are in {DOTENV}. `make status` shows the parts' health, `make down` stops them."
+    )

@@ -1,0 +1,166 @@
+"""What runs around the platform: its addresses, limits and secrets, read from STACK_* variables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+REPOSITORY: Final = Path(__file__).resolve().parent.parent
+PREFIX: Final = "STACK_"
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Secret = Annotated[SecretStr, Field(min_length=16)]
+
+
+def _hours(value: str) -> str:
+    """Returns hours and days as hours, which every store understands."""
+    match = re.fullmatch(r"([1-9][0-9]{0,4})([hd])", value)
+    if match is None:
+        raise ValueError("must be hours or days, such as 168h or 7d")
+    return f"{int(match[1]) * (24 if match[2] == 'd' else 1)}h"
+
+
+Retention = Annotated[str, AfterValidator(_hours)]
+
+
+class SettingsError(Exception):
+    """A setting is missing, unknown or not acceptable; the message names the key and the fix."""
+
+
+class StackSettings(BaseModel):
+    """The stack's own settings, checked once and never changed.
+
+    A field ``port_loki`` is read from ``STACK_PORT_LOKI``. Fields without a default are secrets:
+    ``make up`` generates them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data_dir: Path = Field(
+        default=Path(".stack"), description="Folder of all data; relative to the repository"
+    )
+
+    port_collector: Port = Field(default=4318, description="OTLP/HTTP intake of the Collector")
+    port_collector_health: Port = Field(default=13133, description="Health of the Collector")
+    port_collector_metrics: Port = Field(default=8888, description="The Collector's own metrics")
+    port_prometheus: Port = Field(default=9090, description="Prometheus: metrics, rules")
+    port_loki: Port = Field(default=3100, description="Loki: logs")
+    port_jaeger: Port = Field(default=16686, description="Jaeger: traces, for people")
+    port_jaeger_otlp: Port = Field(default=14318, description="Jaeger: traces, from the Collector")
+    port_jaeger_admin: Port = Field(default=14269, description="Jaeger: health and its own metrics")
+    port_alertmanager: Port = Field(default=9093, description="Alertmanager: alerts, silences")
+    port_bugsink: Port = Field(default=8001, description="Bugsink: errors")
+    port_mongodb: Port = Field(default=27017, description="FerretDB, speaking MongoDB's protocol")
+    port_redis: Port = Field(default=6379, description="Redis")
+    port_postgres: Port = Field(default=15432, description="PostgreSQL, behind FerretDB")
+
+    retention_metrics: Retention = Field(
+        default="360h", description="How long Prometheus keeps metrics (h or d)"
+    )
+    retention_logs: Retention = Field(default="168h", description="How long Loki keeps logs (h or d)")
+    retention_traces: Retention = Field(default="72h", description="How long Jaeger keeps traces (h or d)")
+    metrics_max_mb: int = Field(
+        default=2048, ge=64, description="Size at which Prometheus drops its oldest metrics"
+    )
+
+    sentry_otlp: bool = Field(
+        default=False,
+        description="Sends warnings and sampled traces to Sentry too; needs SENTRY_DSN (Sentry, not Bugsink)",
+    )
+    slack_webhook_url: SecretStr | None = Field(
+        default=None, description="Slack's incoming webhook for alerts"
+    )
+    watchdog_url: SecretStr | None = Field(
+        default=None,
+        description="Asked every five minutes while alerting works; an outside monitor misses it otherwise",
+    )
+    mail_to: str | None = Field(
+        default=None, description="Who gets alerts by mail; needs STACK_MAIL_SMARTHOST"
+    )
+    mail_from: str = Field(default="alerts@lms.invalid", description="Sender of alert mails")
+    mail_smarthost: str | None = Field(
+        default=None, description="host:port of a mail relay without a password"
+    )
+    mail_tls: bool = Field(default=True, description="Refuses a mail relay that offers no STARTTLS")
+
+    otlp_token: Secret = Field(description="Bearer token that the Collector asks of every sender")
+    postgres_password: Secret = Field(
+        description="Password of the database; also the platform's, through FerretDB"
+    )
+    redis_password: Secret = Field(description="Password of Redis")
+    bugsink_password: Secret = Field(description="Password of Bugsink's admin, who has LMS_ADMIN_EMAIL")
+    bugsink_secret_key: Annotated[SecretStr, Field(min_length=50)] = Field(
+        description="Signs Bugsink's sessions; its project's key is derived from it"
+    )
+
+    @model_validator(mode="after")
+    def _mail_is_whole(self) -> Self:
+        """Raises ValueError naming the half that mail lacks."""
+        if (self.mail_to is None) != (self.mail_smarthost is None):
+            raise ValueError("STACK_MAIL_TO and STACK_MAIL_SMARTHOST belong together: set both or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Self:
+        """Raises ValueError naming two variables that ask for the same port."""
+        seen: dict[int, str] = {}
+        for variable, port in self.ports().items():
+            if port in seen:
+                raise ValueError(f"{seen[port]} and {variable} both ask for port {port}: change one of them")
+            seen[port] = variable
+        return self
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> StackSettings:
+        """Reads the STACK_* variables; an empty value counts as absent.
+
+        Raises:
+            SettingsError: a value is missing or broken; one line per variable.
+        """
+        keys = {variable(name): name for name in cls.model_fields}
+        found = {name: environ[key] for key, name in keys.items() if environ.get(key)}
+        try:
+            return cls.model_validate(found)
+        except ValidationError as error:
+            raise SettingsError("\n".join(_sentences(error))) from None
+
+    def ports(self) -> dict[str, int]:
+        """Returns every port by the variable that sets it, in the order of the fields."""
+        names = [name for name in type(self).model_fields if name.startswith("port_")]
+        return {variable(name): getattr(self, name) for name in names}
+
+    @property
+    def folder(self) -> Path:
+        """The data folder as an absolute path."""
+        return data_folder(self.data_dir)
+
+
+def data_folder(given: Path) -> Path:
+    """Returns the absolute path of a data folder; a relative one is below the repository."""
+    return (REPOSITORY / given.expanduser()).resolve()
+
+
+def variable(field: str) -> str:
+    """Returns the environment variable of a field: ``port_loki`` is ``STACK_PORT_LOKI``."""
+    return PREFIX + field.upper()
+
+
+def _sentences(error: ValidationError) -> list[str]:
+    return [
+        _sentence(str(item["loc"][0]) if item["loc"] else "", item["type"], item["msg"])
+        for item in error.errors()
+    ]
+
+
+def _sentence(field: str, kind: str, message: str) -> str:
+    if not field:
+        return message.removeprefix("Value error, ")
+    if kind == "missing":
+        return (
+            f"{variable(field)} is missing: `python -m stack.environment write` adds a generated one to .env"
+        )
+    return f"{variable(field)} is not valid: {message.removeprefix('Value error, ')}."

@@ -1,0 +1,102 @@
+"""Asks the real stores which numbers of a run they hold, as a user would read them."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import httpx
+
+from bench.ledger.items import METRIC, NUMBER
+from bench.process import BenchError
+
+# How far around now the stores are asked, in seconds: wider than every window of theirs.
+_BEFORE: Final = 9 * 3600
+_AFTER: Final = 3600
+_PAGE: Final = 5000
+_MANY: Final = 100_000
+
+
+class Shelves:
+    """Reads the numbers of a run out of the stores.
+
+    Args:
+        urls: base URL of the store of each signal.
+    """
+
+    def __init__(self, urls: dict[str, str]) -> None:
+        self._urls = urls
+        self._client = httpx.AsyncClient(timeout=30)
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._client.aclose()
+
+    async def stored(self, signal: str, run: str) -> Counter[int]:
+        """Returns how often the store shows each number of the run.
+
+        Raises:
+            BenchError: the store refuses the question.
+        """
+        readers: dict[str, Callable[[str], Awaitable[Counter[int]]]] = {
+            "traces": self._spans,
+            "metrics": self._points,
+            "logs": self._records,
+        }
+        return await readers[signal](run)
+
+    async def _get(self, url: str, parameters: dict[str, str | int]) -> Any:  # noqa: ANN401 - JSON
+        answer = await self._client.get(url, params=parameters)
+        if not answer.is_success:
+            raise BenchError(f"{url} answered {answer.status_code}: {answer.text[:300]}")
+        return answer.json()
+
+    async def _spans(self, run: str) -> Counter[int]:
+        """Asks Jaeger, without the adjusters that would hide a span stored twice."""
+        microsecond, now = 1_000_000, time.time()
+        window: dict[str, str | int] = {
+            "start": int((now - _BEFORE) * microsecond),
+            "end": int((now + _AFTER) * microsecond),
+            "service": run,
+            "limit": _MANY,
+            "raw": "true",
+        }
+        found = await self._get(f"{self._urls['traces']}/api/traces", window)
+        spans = (span for trace in found["data"] or [] for span in trace["spans"])
+        return Counter(tag["value"] for span in spans for tag in span["tags"] if tag["key"] == NUMBER)
+
+    async def _points(self, run: str) -> Counter[int]:
+        """Asks Prometheus for the raw samples: the value is the number."""
+        name = METRIC.replace(".", "_")
+        question: dict[str, str | int] = {
+            "query": f'{name}{{service_name="{run}"}}[{_BEFORE + _AFTER}s]',
+            "time": int(time.time()) + _AFTER,
+        }
+        found = await self._get(f"{self._urls['metrics']}/api/v1/query", question)
+        series = found["data"]["result"]
+        return Counter(int(value) for each in series for _time, value in each["values"])
+
+    async def _records(self, run: str) -> Counter[int]:
+        """Asks Loki page by page; no two records of a run have the same time."""
+        second = 1_000_000_000
+        start, end = time.time_ns() - _BEFORE * second, time.time_ns() + _AFTER * second
+        counted: Counter[int] = Counter()
+        while True:
+            page = await self._page(run, start, end)
+            counted.update(int(line.rpartition(" ")[2]) for _time, line in page)
+            if len(page) < _PAGE:
+                return counted
+            start = max(int(moment) for moment, _line in page) + 1
+
+    async def _page(self, run: str, start: int, end: int) -> list[tuple[str, str]]:
+        question: dict[str, str | int] = {
+            "query": f'{{service_name="{run}"}}',
+            "start": start,
+            "end": end,
+            "limit": _PAGE,
+            "direction": "forward",
+        }
+        found = await self._get(f"{self._urls['logs']}/loki/api/v1/query_range", question)
+        return [(moment, line) for stream in found["data"]["result"] for moment, line in stream["values"]]

@@ -1,0 +1,78 @@
+"""The real stores, started from the repository's configuration on free ports."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+from bench.process import Program, local
+from stack.native.ports import LOOPBACK, free_ports
+from stack.native.tools import tool_path
+
+REPOSITORY: Final = Path(__file__).resolve().parent.parent
+
+
+def prometheus(folder: Path, port: int) -> Program:
+    """Returns Prometheus with ``stack/prometheus/prometheus.yml``; its data is under the folder."""
+    etc = folder / "prometheus-etc"
+    for name in ("targets", "secrets", "rules"):
+        (etc / name).mkdir(parents=True)
+    shutil.copy(REPOSITORY / "stack" / "prometheus" / "prometheus.yml", etc)
+    command = [
+        str(tool_path("prometheus")),
+        f"--config.file={etc}/prometheus.yml",
+        f"--web.listen-address={LOOPBACK}:{port}",
+        "--web.enable-otlp-receiver",
+        "--enable-feature=exemplar-storage",
+        f"--storage.tsdb.path={folder}/prometheus",
+        "--log.level=warn",
+    ]
+    return Program("prometheus", command, folder, local(port, "/-/ready"), {"GOGC": "50"})
+
+
+def loki(folder: Path, port: int) -> Program:
+    """Returns Loki with ``stack/loki/loki.yml``; its data is under the folder."""
+    environment = {
+        "LOKI_LISTEN": LOOPBACK,
+        "LOKI_HTTP_PORT": str(port),
+        "LOKI_DATA_DIR": str(folder / "loki"),
+        "GOGC": "50",
+    }
+    configuration = REPOSITORY / "stack" / "loki" / "loki.yml"
+    command = [str(tool_path("loki")), f"-config.file={configuration}", "-config.expand-env=true"]
+    # Not /ready: that waits a quarter of a minute for other Lokis.
+    ready = local(port, "/loki/api/v1/labels")
+    return Program("loki", command, folder, ready, environment)
+
+
+def jaeger(folder: Path, port: int, otlp_port: int) -> Program:
+    """Returns Jaeger with its disk store under the folder, as the native stack runs it.
+
+    Args:
+        folder: for data and output.
+        port: of the query API.
+        otlp_port: of the OTLP/HTTP receiver.
+    """
+    (admin,) = free_ports(1)
+    nowhere = (
+        "query.grpc-server",
+        "collector.otlp.grpc",
+        "collector.http-server",
+        "collector.grpc-server",
+    )
+    command = [
+        str(tool_path("jaeger")),
+        f"--query.http-server.host-port={LOOPBACK}:{port}",
+        "--collector.otlp.enabled=true",
+        f"--collector.otlp.http.host-port={LOOPBACK}:{otlp_port}",
+        f"--admin.http.host-port={LOOPBACK}:{admin}",
+        *(f"--{name}.host-port={LOOPBACK}:0" for name in nowhere),
+        "--badger.ephemeral=false",
+        f"--badger.directory-key={folder}/jaeger/keys",
+        f"--badger.directory-value={folder}/jaeger/values",
+        "--badger.consistency=false",
+        "--log-level=warn",
+    ]
+    environment = {"SPAN_STORAGE_TYPE": "badger", "GOGC": "50"}
+    return Program("jaeger", command, folder, local(admin, "/"), environment)

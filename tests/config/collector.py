@@ -7,7 +7,7 @@ import re
 import secrets
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,10 +67,10 @@ class Collector:
         Raises:
             AssertionError: it has not, after PATIENCE seconds.
         """
-        deadline = time.monotonic() + PATIENCE
-        while self.metric(name, **labels) < minimum:
-            assert time.monotonic() < deadline, f"{name}{labels} is {self.metric(name, **labels)}"
-            time.sleep(PAUSE)
+        wait_until(
+            lambda: self.metric(name, **labels) >= minimum,
+            f"{name}{labels} did not reach {minimum}: {self.log()[-2000:]}",
+        )
 
     def written(self, signal: str) -> dict[str, Any]:
         """Returns what file.yaml has written of a signal so far as one payload."""
@@ -88,6 +88,18 @@ class Collector:
         """Ends it as a power cut would."""
         self.process.kill()
         self.process.wait(PATIENCE)
+
+
+def wait_until(condition: Callable[[], bool], otherwise: str) -> None:
+    """Returns when the condition is true.
+
+    Raises:
+        AssertionError: it is not, after PATIENCE seconds; says ``otherwise``.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(PAUSE)
 
 
 def environment(folder: Path, given: Mapping[str, str]) -> dict[str, str]:

@@ -83,7 +83,7 @@ def with_hexadecimal_ids(value: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 def ordered(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Returns the value with attributes and data points sorted, and without empty objects, lists and texts."""
+    """Returns the value with attributes and points sorted, and without empty objects, lists and texts."""
     if isinstance(value, list):
         return [ordered(each) for each in value]
     if not isinstance(value, dict):

@@ -1,0 +1,162 @@
+"""What the edge does with bad input: refused or cut, counted, and the next good request succeeds."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.config import collector, otlp_json
+from tests.config.collector import Collector
+
+MEBIBYTE = 1024 * 1024
+PROTOBUF = {"Content-Type": "application/x-protobuf"}
+
+
+def _span(**fields: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    span = {
+        "traceId": "0af7651916cd43dd8448eb211c80319c",
+        "spanId": "b7ad6b7169203331",
+        "name": "GET /",
+        "startTimeUnixNano": "1795500000000000000",
+        "endTimeUnixNano": "1795500000040000000",
+        **fields,
+    }
+    return {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+
+
+def _log(body: str) -> dict[str, Any]:
+    record = {"timeUnixNano": "1795500000000000000", "body": {"stringValue": body}}
+    return {"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]}
+
+
+@pytest.fixture(name="edge", scope="module")
+def _edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collector]:
+    with collector.running(["base.yaml", "file.yaml"], tmp_path_factory.mktemp("edge")) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _still_works(edge: Collector) -> Iterator[None]:
+    """After every test a good request is accepted and arrives."""
+    yield
+    before = edge.metric("otelcol_exporter_sent_spans_total", exporter="file/traces")
+    assert edge.send("traces", _span()).status_code == 200
+    edge.wait_for_metric("otelcol_exporter_sent_spans_total", before + 1, exporter="file/traces")
+
+
+def _answered(edge: Collector, status: int) -> float:
+    return edge.metric("http_server_request_duration_seconds_count", http_response_status_code=str(status))
+
+
+BOMB = gzip.compress(bytes(200 * MEBIBYTE), 9)
+TEXT = json.dumps(_span()).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        pytest.param(TEXT, {"Authorization": ""}, 401, id="no token"),
+        pytest.param(TEXT, {"Authorization": "Bearer 0123456789abcdef"}, 401, id="wrong token"),
+        pytest.param(TEXT, {"Authorization": "Bearer"}, 401, id="empty token"),
+        pytest.param(TEXT, {"Authorization": "Basic bG1zOmxtcw=="}, 401, id="other scheme"),
+        pytest.param(TEXT, {"Content-Type": "text/plain"}, 415, id="wrong content type"),
+        pytest.param(b'{"resourceSpans": [', {}, 400, id="broken JSON"),
+        pytest.param(b'{"resourceSpans": 5}', {}, 400, id="JSON of another type"),
+        pytest.param(json.dumps(_span(traceId="zz")).encode(), {}, 400, id="an id that is none"),
+        pytest.param(b"\xff\xff\xff\xff", PROTOBUF, 400, id="broken protobuf"),
+        pytest.param(b'{"resourceSpans": [' + b" " * 5 * MEBIBYTE + b"]}", {}, 400, id="oversized"),
+        pytest.param(BOMB, {**PROTOBUF, "Content-Encoding": "gzip"}, 400, id="compressed bomb"),
+        pytest.param(b"no gzip", {**PROTOBUF, "Content-Encoding": "gzip"}, 400, id="not compressed as said"),
+        pytest.param(TEXT, {"Content-Encoding": "br"}, 400, id="unknown compression"),
+    ],
+)
+def test_bad_input_is_refused_and_counted(
+    edge: Collector, body: bytes, headers: dict[str, str], status: int
+) -> None:
+    before = _answered(edge, status)
+    memory = edge.metric("otelcol_process_memory_rss_bytes")
+    response = edge.post("traces", body, headers)
+    assert response.status_code == status, response.text
+    edge.wait_for_metric(
+        "http_server_request_duration_seconds_count", before + 1, http_response_status_code=str(status)
+    )
+    assert edge.metric("otelcol_process_memory_rss_bytes") < memory + 100 * MEBIBYTE
+
+
+def test_a_refusal_says_nothing_of_the_token(edge: Collector) -> None:
+    response = edge.post("traces", TEXT, {"Authorization": "Bearer planted-token-of-a-stranger"})
+    assert "planted" not in response.text
+    assert "planted" not in edge.log()
+    assert edge.token not in edge.log()
+
+
+def _last(edge: Collector, signal: str) -> dict[str, Any]:
+    return list(otlp_json.items(signal, edge.written(signal)))[-1]
+
+
+def test_of_a_million_attributes_the_first_hundred_and_more_stay(edge: Collector) -> None:
+    request = ExportTraceServiceRequest()
+    span = request.resource_spans.add().scope_spans.add().spans.add(trace_id=b"t" * 16, span_id=b"s" * 8)
+    span.name = "many attributes"
+    for index in range(200_000):
+        span.attributes.add(key=f"k{index}").value.int_value = 1
+    body = request.SerializeToString()
+    assert len(body) < 4 * MEBIBYTE
+    before = edge.metric("otelcol_exporter_sent_spans_total", exporter="file/traces")
+    assert edge.post("traces", body, PROTOBUF).status_code == 200
+    edge.wait_for_metric("otelcol_exporter_sent_spans_total", before + 1, exporter="file/traces")
+    kept = next(
+        s for s in otlp_json.items("traces", edge.written("traces")) if s["name"] == "many attributes"
+    )
+    assert [pair["key"] for pair in kept["attributes"]] == [f"k{index}" for index in range(128)]
+    request.resource_spans[0].scope_spans[0].spans[0].attributes.extend(
+        span.attributes[index % 1000] for index in range(800_000)
+    )
+    assert edge.post("traces", request.SerializeToString(), PROTOBUF).status_code == 400
+
+
+def test_huge_strings_are_cut(edge: Collector) -> None:
+    huge = "ä" * MEBIBYTE
+    span = _span(
+        name=f"huge {huge}",
+        attributes=[{"key": "huge", "value": {"stringValue": huge}}],
+    )
+    sent = edge.metric("otelcol_exporter_sent_spans_total", exporter="file/traces")
+    logs = edge.metric("otelcol_exporter_sent_log_records_total", exporter="file/logs")
+    assert edge.send("traces", span).status_code == 400, "escaped, this is more than 4 MiB of JSON"
+    request = ExportTraceServiceRequest()
+    added = request.resource_spans.add().scope_spans.add().spans.add(trace_id=b"t" * 16, span_id=b"h" * 8)
+    added.name = f"huge {huge}"
+    added.attributes.add(key="huge").value.string_value = huge[:1000] + "anna@example.org" + huge[:100_000]
+    assert edge.post("traces", request.SerializeToString(), PROTOBUF).status_code == 200
+    records = ExportLogsServiceRequest()
+    records.resource_logs.add().scope_logs.add().log_records.add().body.string_value = huge
+    assert edge.post("logs", records.SerializeToString(), PROTOBUF).status_code == 200
+    edge.wait_for_metric("otelcol_exporter_sent_spans_total", sent + 1, exporter="file/traces")
+    edge.wait_for_metric("otelcol_exporter_sent_log_records_total", logs + 1, exporter="file/logs")
+    kept = next(s for s in otlp_json.items("traces", edge.written("traces")) if s["name"].startswith("huge"))
+    assert len(kept["name"].encode()) == 255  # 256 would cut a letter in two
+    [text] = [pair["value"]["stringValue"] for pair in kept["attributes"]]
+    assert len(text.encode()) <= 16384
+    assert "anna" not in text
+    assert "****" in text
+    assert len(_last(edge, "logs")["body"]["stringValue"].encode()) == 65536
+
+
+def test_the_token_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
+    with collector.running(["base.yaml"], tmp_path) as running:
+        assert running.send("traces", _span()).status_code == 200
+        (tmp_path / "token").write_text("0123456789abcdef0123456789abcdef\n")
+        log = running.log
+        collector.wait_until(lambda: log().count("refresh token") > 1, "the token was not read again")
+        assert running.send("traces", _span()).status_code == 401
+        assert running.post(
+            "traces", TEXT, {"Authorization": "Bearer 0123456789abcdef0123456789abcdef"}
+        ).is_success

@@ -1,0 +1,283 @@
+"""Planted secrets in every place of every signal are found at no sink, on no disk and in no log."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stack.collector import FRAGMENTS
+from tests.config import collector, intake, otlp_json
+from tests.config.collector import Collector
+from tests.config.intake import Intake
+from tests.config.test_collector_golden import sinks
+
+SINKS = ["file.yaml", "prometheus.yaml", "loki.yaml", "jaeger.yaml", "tempo.yaml", "otlp.yaml", "sentry.yaml"]
+FILES = ["base.yaml", "span-metrics.yaml", *SINKS]
+TIMES = {"startTimeUnixNano": "1795500000000000000", "timeUnixNano": "1795500000000000000"}
+
+VALUES = {
+    "mail": "anna.needlemail@leak.example",
+    "mail in a URL": "https://x.example/u/anna.needleurl%40leak.example?a=b",
+    "JWT": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJuZWVkbGVqd3QifQ.bmVlZGxlc2lnbmF0dXJl",
+    "bearer": "Authorization: Bearer needlebearer.0123456789",
+    "basic": "basic bmVlZGxlOmJhc2lj",
+    "URL with a password": "mongodb://lms:needledsn@127.0.0.1:27017/lms",
+    "assignment": "login failed, password=needlepassword; retry",
+    "JSON": '{"api_key": "needleapikey", "n": 1}',
+    "AWS key": "AKIANEEDLENEEDLENEED",
+    "GitHub token": "ghp_needle0123456789needle0123456789",
+    "card": "card 4111 1111 1111 1111 declined",
+    "IBAN": "IBAN DE44 5001 0517 5407 3249 31",
+    "phone": "call +49 (0)151 2345-6789 now",
+    "private key": "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYneedlekey\n-----END PRIVATE KEY-----",
+}
+VALUE_NEEDLES = re.split(
+    r",\s+",
+    """needlemail, needleurl, bmVlZGxlc2lnbmF0dXJl, eyJzdWIiOiJuZWVkbGVqd3QifQ, needlebearer,
+    bmVlZGxlOmJhc2lj, needledsn, needlepassword, needleapikey, AKIANEEDLE, needle0123456789,
+    4111 1111, 4111111111111111, 5001 0517, 2345-6789, needlekey""",
+)
+KEYS = re.split(
+    r",\s+",
+    """password, user.password, http.request.header.cookie, http.request.header.x-forwarded-for,
+    X-API-Key, access_token, token, client_secret, email, user.name, first_name, lastname,
+    phone_number, date_of_birth, client.address, network.peer.address, url.query, quiz.answer,
+    course.grade, iban""",
+)
+
+
+class Plants:
+    """Makes one unmistakable address per place, so that a leak says where it was."""
+
+    def __init__(self) -> None:
+        self.needles = list(VALUE_NEEDLES)
+
+    def mail(self, place: str) -> str:
+        """Returns an address that stands in that place only."""
+        needle = f"plant-{len(self.needles)}-{place}"
+        self.needles.append(needle)
+        return f"{needle}@leak.example"
+
+    def attributes(self, place: str) -> list[dict[str, Any]]:
+        """Returns attributes with every kind of secret: by value, by key, nested, as a number, in a key."""
+        text = [
+            {"key": f"note.{index}", "value": {"stringValue": value}}
+            for index, value in enumerate(VALUES.values())
+        ]
+        by_key = [
+            {"key": key, "value": {"stringValue": self.mail(f"key-{place}").split("@")[0]}} for key in KEYS
+        ]
+        text_in_map = {"key": "deep", "value": {"stringValue": self.mail(f"map-{place}")}}
+        inner = {"values": [text_in_map, {"key": self.mail(f"deep-key-{place}"), "value": {"intValue": "1"}}]}
+        items = {"values": [{"stringValue": self.mail(f"list-{place}")}, {"kvlistValue": inner}]}
+        return [
+            *text,
+            *by_key,
+            {"key": "nested.map", "value": {"kvlistValue": inner}},
+            {"key": "nested.list", "value": {"arrayValue": items}},
+            {"key": "number", "value": {"intValue": "4111111111111111"}},
+            {"key": self.mail(f"in-key-{place}"), "value": {"intValue": "1"}},
+        ]
+
+    def wrap(self, root: str, kind: str, content: dict[str, Any]) -> dict[str, Any]:
+        """Returns a payload with plants in resource and scope."""
+        scope = {
+            "name": self.mail("scope"),
+            "version": self.mail("version"),
+            "attributes": self.attributes("scope"),
+        }
+        one = {"scope": scope, "schemaUrl": f"https://{self.mail('scope-schema')}", **content}
+        resource = {"attributes": [SERVICE, *self.attributes("resource")]}
+        return {root: [{"resource": resource, "schemaUrl": f"https://{self.mail('schema')}", kind: [one]}]}
+
+
+SERVICE = {"key": "service.name", "value": {"stringValue": "planted"}}
+
+
+def _traces(plants: Plants) -> dict[str, Any]:
+    def span(index: int, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+        return {
+            "traceId": "0af7651916cd43dd8448eb211c80319c",
+            "spanId": f"{index:016x}",
+            "name": f"GET /users/{plants.mail('span-name')}",
+            "kind": 2,
+            "startTimeUnixNano": "1795500000000000000",
+            "endTimeUnixNano": "1795500000040000000",
+            "traceState": f"vendor={plants.mail('state')}",
+            "status": {"code": 2, "message": plants.mail("status")},
+            "attributes": plants.attributes("span"),
+            **fields,
+        }
+
+    event = {
+        "timeUnixNano": "1795500000000000000",
+        "name": plants.mail("event"),
+        "attributes": plants.attributes("event"),
+    }
+    link = {"traceId": "1" * 32, "spanId": "1" * 16, "traceState": f"v={plants.mail('link-state')}"}
+    links = [{**link, "attributes": plants.attributes("link")}]
+    return plants.wrap(
+        "resourceSpans", "scopeSpans", {"spans": [span(1), span(2, events=[event]), span(3, links=links)]}
+    )
+
+
+def _metrics(plants: Plants) -> dict[str, Any]:
+    def point(**fields: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+        return {**TIMES, "attributes": plants.attributes("label")[:30], **fields}
+
+    exemplar = {
+        "timeUnixNano": "1795500000000000000",
+        "asDouble": 1.5,
+        "spanId": "1" * 16,
+        "traceId": "1" * 32,
+    }
+    exemplars = [{**exemplar, "filteredAttributes": plants.attributes("exemplar")}]
+    buckets = {"count": "1", "sum": 1.5, "bucketCounts": ["0", "1"], "explicitBounds": [1]}
+    powers = {"count": "1", "sum": 1.5, "scale": 0, "positive": {"bucketCounts": ["1"]}}
+    kinds = {
+        "gauge": {"dataPoints": [point(asDouble=1.5), point(asInt="2", exemplars=exemplars)]},
+        "sum": {
+            "aggregationTemporality": 2,
+            "isMonotonic": True,
+            "dataPoints": [point(asInt="1", exemplars=exemplars)],
+        },
+        "histogram": {"aggregationTemporality": 2, "dataPoints": [point(**buckets, exemplars=exemplars)]},
+        "exponentialHistogram": {
+            "aggregationTemporality": 2,
+            "dataPoints": [point(**powers, exemplars=exemplars)],
+        },
+        "summary": {"dataPoints": [point(count="1", sum=1.5)]},
+    }
+    described = [
+        {
+            "name": f"planted.{kind}",
+            "description": f"ask {plants.mail('description')}",
+            "unit": "1",
+            kind: data,
+            "metadata": plants.attributes("metadata"),
+        }
+        for kind, data in kinds.items()
+    ]
+    named = [
+        {"name": plants.mail("metric-name"), "gauge": {"dataPoints": [point(asDouble=1.5)]}},
+        {"name": "planted.unit", "unit": plants.mail("unit"), "gauge": {"dataPoints": [point(asDouble=1.5)]}},
+    ]
+    return plants.wrap("resourceMetrics", "scopeMetrics", {"metrics": [*described, *named]})
+
+
+def _logs(plants: Plants) -> dict[str, Any]:
+    secret = plants.mail("body-bytes").encode()
+    plants.needles.append(base64.b64encode(secret).decode())
+    bodies: list[dict[str, Any]] = [{"stringValue": value} for value in VALUES.values()]
+    bodies += [
+        {"stringValue": f"welcome {plants.mail('body')}"},
+        {"kvlistValue": {"values": plants.attributes("body-map")}},
+        {"arrayValue": {"values": [{"stringValue": plants.mail("body-list")}]}},
+        {"bytesValue": base64.b64encode(secret).decode()},
+        {"intValue": "4111111111111111"},
+    ]
+    records = [
+        {
+            "timeUnixNano": "1795500000000000000",
+            "severityNumber": 17,
+            "severityText": plants.mail("severity"),
+            "eventName": plants.mail("event-name"),
+            "body": body,
+            "attributes": plants.attributes("log"),
+        }
+        for body in bodies
+    ]
+    return plants.wrap("resourceLogs", "scopeLogs", {"logRecords": records})
+
+
+@pytest.fixture(name="server")
+def _server() -> Iterator[Intake]:
+    with intake.listening() as server:
+        yield server
+
+
+def _everything(running: Collector, server: Intake) -> dict[str, str]:
+    """Returns all that left the Collector or that it wrote, by where it is."""
+    names = {"prometheus", "loki", "jaeger", "tempo", "next", "sentry"}
+    sent = {
+        f"{sink} {signal}": json.dumps(server.payload(sink, signal), ensure_ascii=False)
+        for sink in names
+        for signal in otlp_json.ROOTS
+    }
+    disk = {
+        str(path.relative_to(running.folder)): path.read_bytes().decode("latin-1")
+        for path in running.folder.rglob("*")
+        if path.is_file()
+    }
+    return {place: text for place, text in {**sent, **disk}.items() if text}
+
+
+def test_planted_secrets_are_found_nowhere(server: Intake, tmp_path: Path) -> None:
+    plants = Plants()
+    payloads = {"traces": _traces(plants), "metrics": _metrics(plants), "logs": _logs(plants)}
+    variables = {**sinks(server, tmp_path), "SPAN_METRICS_INTERVAL": "1s"}
+    with collector.running(FILES, tmp_path, **variables) as running:
+        for signal, payload in payloads.items():
+            response = running.send(signal, payload)
+            assert response.status_code == 200, response.text
+        for sink, signal, count in [
+            *((sink, "traces", 2) for sink in ("jaeger", "tempo", "next", "sentry")),
+            *((sink, "metrics", 6) for sink in ("prometheus", "next")),
+            *((sink, "logs", len(VALUES) + 5) for sink in ("loki", "next", "sentry")),
+        ]:
+            server.wait_for_items(sink, signal, count)
+        collector.wait_until(
+            lambda: "traces.span.metrics.calls" in otlp_json.names(server.payload("prometheus", "metrics")),
+            "no span metrics",
+        )
+        assert running.metric("otelcol_processor_filter_spans_filtered_total", filter="filter/links") == 1
+        assert (
+            running.metric("otelcol_processor_filter_datapoints_filtered_total", filter="filter/names") == 2
+        )
+        assert running.stop() == 0
+    found = _everything(running, server)
+    assert {"jaeger traces", "prometheus metrics", "loki logs", "files/logs.jsonl"} <= set(found)
+    leaks = {place: [needle for needle in plants.needles if needle in text] for place, text in found.items()}
+    assert not {place: needles for place, needles in leaks.items() if needles}
+    assert all("****" in text for place, text in found.items() if place.startswith("files/"))
+
+
+def test_the_plants_do_arrive_without_redaction(server: Intake, tmp_path: Path) -> None:
+    """The search above can fail: past the masking processors it finds what was planted."""
+    plants = Plants()
+    fragment = tmp_path / "unmasked.yaml"
+    fragment.write_text("processors: {redaction: {blocked_key_patterns: [], blocked_values: []}}\n")
+    files = [FRAGMENTS / "base.yaml", FRAGMENTS / "loki.yaml", fragment]
+    with collector.running(files, tmp_path, **sinks(server, tmp_path)) as running:
+        assert running.send("logs", _logs(plants)).status_code == 200
+        server.wait_for_items("loki", "logs", len(VALUES) + 5)
+    text = json.dumps(server.payload("loki", "logs"), ensure_ascii=False)
+    assert {"needlemail", "4111 1111", "needlepassword"} <= {
+        needle for needle in plants.needles if needle in text
+    }
+
+
+def test_what_redaction_cannot_read_is_refused_not_passed_on(server: Intake, tmp_path: Path) -> None:
+    """An error inside the chain fails closed: the sender is told, and nothing is sent on."""
+    fragment = tmp_path / "failing.yaml"
+    fragment.write_text(
+        "processors: {transform/bound: {log_statements: "
+        "[{context: log, statements: ['set(log.severity_number, Int(Len(log.body)))']}]}}\n"
+    )
+    files = [FRAGMENTS / "base.yaml", FRAGMENTS / "loki.yaml", fragment]
+    with collector.running(files, tmp_path, **sinks(server, tmp_path)) as running:
+        assert running.send("logs", {"resourceLogs": [_record({"intValue": "5"})]}).status_code >= 400
+        assert running.send("logs", {"resourceLogs": [_record({"stringValue": "text"})]}).status_code == 200
+        server.wait_for_items("loki", "logs", 1)
+        assert running.metric("otelcol_receiver_accepted_log_records_total") == 1
+    assert server.items("loki", "logs") == 1
+
+
+def _record(body: dict[str, Any]) -> dict[str, Any]:
+    return {"scopeLogs": [{"logRecords": [{"timeUnixNano": "1795500000000000000", "body": body}]}]}

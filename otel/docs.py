@@ -10,6 +10,7 @@ from pathlib import Path
 
 from otel.catalogue import Allowed, Catalogue, Declaration
 from otel.config import settings
+from otel.prometheus_name import prometheus_name
 from otel.startup import catalogues
 
 _HEAD = """# Telemetry reference
@@ -19,8 +20,8 @@ code; this page, the limits and the allowed attribute values come from there. A 
 becomes `_OTHER`, an undeclared attribute is dropped, a series beyond the limit is counted in the series
 `otel.metric.overflow=true`; `telemetry.*` counts each of these.
 
-In Prometheus, dots become underscores, the unit is appended and counters end in `_total`:
-`http.server.request.duration` is `http_server_request_duration_seconds`.
+In Prometheus a histogram's series end in `_bucket`, `_count` and `_sum`, and an attribute's dots become
+underscores: `http.route` is `http_route`.
 """
 
 
@@ -38,18 +39,22 @@ def load(path: str) -> Catalogue:
     """Imports a catalogue by `module:NAME`.
 
     Raises:
-        ValueError: The path does not name a catalogue.
+        argparse.ArgumentTypeError: The path does not name a catalogue.
     """
     module, _, name = path.partition(":")
-    found = getattr(import_module(module), name, None)
+    try:
+        found = getattr(import_module(module), name, None)
+    except (ImportError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"{path}: {error}") from None
     if not isinstance(found, Catalogue):
-        raise ValueError(f"{path}: expected module:NAME of an otel.Catalogue")
+        raise argparse.ArgumentTypeError(f"{path}: expected module:NAME of an otel.Catalogue")
     return found
 
 
 def _metric(declared: Declaration) -> str:
     lines = [f"### `{declared.name}`\n", f"{declared.description}\n", "| | |", "|---|---|"]
     lines.append(f"| kind, unit | {declared.kind}, `{declared.unit}` |")
+    lines.append(f"| in Prometheus | `{prometheus_name(declared)}` |")
     lines.append(f"| most series | {declared.limit} |")
     if declared.recorded_by:
         lines.append(f"| recorded by | {declared.recorded_by} |")
@@ -76,13 +81,13 @@ def _settings() -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Writes the reference, or with --check compares it; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m otel.docs", description=__doc__)
-    parser.add_argument("catalogue", nargs="*", help="catalogue of a service, as module:NAME")
+    parser.add_argument("catalogue", nargs="*", type=load, help="catalogue of a service, as module:NAME")
     parser.add_argument("--output", type=Path, help="the file to write (default: standard output)")
     parser.add_argument("--check", action="store_true", help="fail if the file is not up to date")
     chosen = parser.parse_args(arguments)
     if chosen.check and chosen.output is None:
         parser.error("--check needs --output, the file to compare with")
-    text = render(load(path) for path in chosen.catalogue)
+    text = render(chosen.catalogue)
     if chosen.check:
         return _compare(text, chosen.output)
     if chosen.output is None:

@@ -1,0 +1,171 @@
+"""The end of the telemetry against collectors that are dead in different ways."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import pytest
+from opentelemetry import trace
+
+from otel.accounting import SignalView
+from otel.lifecycle import run_bounded
+from tests.otel.conftest import Configure
+from tests.otel.receiver import black_hole, receiver, refusing_port, unavailable, wait_for
+
+Dead = Callable[[], AbstractContextManager[str]]
+DEAD = [
+    pytest.param(refusing_port, id="refuses"),
+    pytest.param(black_hole, id="never answers"),
+    pytest.param(unavailable, id="answers 503"),
+]
+LIMIT = 5.0
+
+SERVICE = """
+import logging, os, sys, time
+import otel
+from opentelemetry import trace
+telemetry = otel.configure(otel.TelemetryConfig.from_env(
+    {"OTEL_SERVICE_NAME": "dying", "OTEL_EXPORTER_OTLP_ENDPOINT": sys.argv[1]}))
+with trace.get_tracer("t").start_as_current_span("s"):
+    logging.getLogger("app").warning("last words")
+print(time.time(), flush=True)
+"""
+
+
+def balanced(view: SignalView) -> bool:
+    return view["produced"] == view["exported"] + sum(view["dropped"].values()) + view["pending"]
+
+
+def produce(spans: int) -> None:
+    tracer = trace.get_tracer("test")
+    for number in range(spans):
+        with tracer.start_as_current_span(f"span {number}"):
+            logging.getLogger("app").warning("record %s", number)
+
+
+@pytest.mark.parametrize("dead", DEAD)
+def test_shutdown_takes_at_most_five_seconds(configure: Configure, dead: Dead) -> None:
+    with dead() as url:
+        telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=url, TELEMETRY_LOG_BURST="0")
+        produce(700)
+        started = time.monotonic()
+        report = telemetry.shutdown()
+        took = time.monotonic() - started
+    assert took <= LIMIT
+    assert not report.complete
+    for signal in ("traces", "logs", "metrics"):
+        view = report.accounts[signal]
+        assert balanced(view)
+        assert view["pending"] == view["exported"] == 0
+    assert report.accounts["traces"]["produced"] == 700
+    assert report.accounts["logs"]["produced"] >= 700
+
+
+@pytest.mark.parametrize("dead", DEAD)
+def test_a_process_ends_within_five_seconds_of_its_last_line(dead: Dead) -> None:
+    with dead() as url:
+        process = subprocess.run(  # noqa: S603 - our own interpreter
+            [sys.executable, "-c", SERVICE, url], capture_output=True, text=True, check=True, timeout=60
+        )
+    ended = time.time()
+    [last] = [line for line in process.stdout.splitlines() if not line.startswith("{")]
+    assert ended - float(last) <= LIMIT
+
+
+@pytest.mark.parametrize("dead", DEAD)
+def test_flush_keeps_its_time(configure: Configure, dead: Dead) -> None:
+    with dead() as url:
+        telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=url, TELEMETRY_SHUTDOWN_SECONDS="0.5")
+        produce(5)
+        started = time.monotonic()
+        assert not telemetry.flush(0.5)
+        assert time.monotonic() - started < 1.5
+        telemetry.shutdown()
+
+
+def test_a_working_collector_gets_everything(configure: Configure) -> None:
+    with receiver() as collector:
+        telemetry = configure(
+            OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
+            OTEL_EXPORTER_OTLP_HEADERS="Authorization=Bearer%20abc",
+            OTEL_EXPORTER_OTLP_COMPRESSION="gzip",
+            TELEMETRY_LOG_BURST="0",
+        )
+        produce(600)
+        report = telemetry.shutdown()
+    assert report.complete
+    assert len(collector.spans()) == report.accounts["traces"]["exported"] == 600
+    assert len(collector.records()) == report.accounts["logs"]["exported"] == 600
+    assert report.accounts["metrics"]["exported"] == report.accounts["metrics"]["produced"] > 0
+    assert {each["authorization"] for each in collector.headers} == {"Bearer abc"}
+
+
+def test_a_collector_that_comes_back_gets_what_was_kept(configure: Configure) -> None:
+    with receiver() as collector:
+        collector.status = 503
+        telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OTEL_BSP_SCHEDULE_DELAY="50")
+        produce(3)
+        wait_for(lambda: collector.refused > 0)
+        collector.status = 200
+        wait_for(lambda: len(collector.spans()) == 3)
+        assert telemetry.shutdown().accounts["traces"] == {
+            "produced": 3,
+            "exported": 3,
+            "dropped": {},
+            "pending": 0,
+        }
+
+
+def test_memory_is_bounded_while_the_collector_is_away(configure: Configure) -> None:
+    with black_hole() as url:
+        telemetry = configure(
+            OTEL_EXPORTER_OTLP_ENDPOINT=url,
+            OTEL_BSP_MAX_QUEUE_SIZE="100",
+            OTEL_BSP_MAX_EXPORT_BATCH_SIZE="50",
+            OTEL_BLRP_MAX_QUEUE_SIZE="100",
+            TELEMETRY_SHUTDOWN_SECONDS="0.5",
+        )
+        produce(5_000)
+        view = telemetry.accounting()["traces"]
+        assert view["pending"] <= 150
+        assert view["dropped"]["queue_full"] >= 4_850
+        assert balanced(view)
+        telemetry.shutdown()
+
+
+def test_spans_after_the_end_are_counted(configure: Configure) -> None:
+    with receiver() as collector:
+        telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
+        span = trace.get_tracer("t").start_span("late")
+        telemetry.shutdown()
+        span.end()
+    assert telemetry.accounting()["traces"]["dropped"] == {"already_shutdown": 1}
+
+
+def test_a_second_shutdown_returns_the_first_report(configure: Configure) -> None:
+    telemetry = configure(
+        OTEL_TRACES_EXPORTER="none", OTEL_LOGS_EXPORTER="none", OTEL_METRICS_EXPORTER="none"
+    )
+    assert telemetry.shutdown() is telemetry.shutdown()
+
+
+def test_a_task_that_hangs_or_fails_costs_the_others_nothing() -> None:
+    released = threading.Event()
+
+    def hang(_: float) -> bool:
+        return released.wait(20)
+
+    def fail(_: float) -> bool:
+        raise OSError("gone")
+
+    started = time.monotonic()
+    results = run_bounded({"good": lambda _: True, "hangs": hang, "fails": fail}, 0.2)
+    assert time.monotonic() - started < 2
+    assert results == {"good": True, "hangs": False, "fails": False}
+    released.set()

@@ -1,0 +1,185 @@
+"""The metrics' way out: by OTLP with exemplars, as Prometheus text, and those that libraries record."""
+
+from __future__ import annotations
+
+import pytest
+from opentelemetry import metrics, trace
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from otel.catalogue import ANY_BOUNDED, Catalogue, Counter, External, Gauge, Histogram, UpDownCounter
+from otel.metric_data import DeclaredMetrics
+from otel.prometheus_name import prometheus_label, prometheus_name
+from otel.telemetry import Telemetry
+from tests.otel.conftest import Configure
+from tests.otel.receiver import Receiver, receiver, text_attributes
+
+ENROLLMENTS = Counter(
+    "lms.enrollments",
+    unit="{enrollment}",
+    description="Enrolments.",
+    attributes={"outcome": ("created", "full")},
+)
+WAIT = Histogram(
+    "lms.wait", unit="s", description="Waiting.", attributes={"room": ("a", "b")}, buckets=(1, 2)
+)
+SEATS = UpDownCounter("lms.seats", unit="{seat}", description="Seats.")
+SHARE = Gauge("lms.share", unit="1", description="Share.")
+FOREIGN = External(
+    "somelib.calls",
+    kind="counter",
+    unit="{call}",
+    description="Calls.",
+    recorded_by="somelib",
+    attributes={"method": ANY_BOUNDED()},
+    limit=10,
+)
+CATALOGUE = Catalogue("lms", ENROLLMENTS, WAIT, SEATS, SHARE, FOREIGN)
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    DeclaredMetrics([CATALOGUE]).forget()
+
+
+def families(telemetry: Telemetry) -> dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], float]]:
+    text = telemetry.prometheus_text().decode()
+    return {
+        family.name: {
+            (sample.name, tuple(sorted(sample.labels.items()))): sample.value for sample in family.samples
+        }
+        for family in text_string_to_metric_families(text)
+    }
+
+
+def exported(collector: Receiver, name: str) -> Metric:
+    [metric] = collector.latest(name).values()
+    return metric
+
+
+def test_declared_metrics_leave_by_otlp(configure: Configure) -> None:
+    with receiver() as collector:
+        telemetry = configure(CATALOGUE, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
+        ENROLLMENTS.add(2, {"outcome": "created"})
+        SEATS.add(-3)
+        SHARE.set(0.25)
+        assert telemetry.flush(5)
+        total = exported(collector, "lms.enrollments")
+        assert total.sum.is_monotonic
+        assert {text_attributes(p.attributes)["outcome"]: p.as_int for p in total.sum.data_points} == {
+            "created": 2,
+            "full": 0,
+        }
+        seats = exported(collector, "lms.seats")
+        assert not seats.sum.is_monotonic
+        assert seats.sum.data_points[0].as_int == -3
+        assert exported(collector, "lms.share").gauge.data_points[0].as_double == 0.25
+        assert telemetry.shutdown().complete
+
+
+def test_a_histogram_leaves_with_its_exemplar(configure: Configure) -> None:
+    with receiver() as collector:
+        telemetry = configure(CATALOGUE, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
+        with trace.get_tracer("t").start_as_current_span("s") as span:
+            WAIT.record(1.5, {"room": "a"})
+        telemetry.prometheus_text()
+        assert telemetry.flush(5)
+        [point] = exported(collector, "lms.wait").histogram.data_points
+        assert list(point.bucket_counts) == [0, 1, 0]
+        assert list(point.explicit_bounds) == [1, 2]
+        [exemplar] = point.exemplars
+        assert exemplar.trace_id == span.get_span_context().trace_id.to_bytes(16, "big")
+        assert exemplar.as_double == 1.5
+
+
+def test_exemplars_can_be_switched_off(configure: Configure) -> None:
+    with receiver() as collector:
+        telemetry = configure(
+            CATALOGUE, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OTEL_METRICS_EXEMPLAR_FILTER="always_off"
+        )
+        with trace.get_tracer("t").start_as_current_span("s"):
+            WAIT.record(1.5, {"room": "a"})
+        assert telemetry.flush(5)
+        assert not exported(collector, "lms.wait").histogram.data_points[0].exemplars
+
+
+def quiet(configure: Configure, **environ: str) -> Telemetry:
+    none = dict.fromkeys(("OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER", "OTEL_LOGS_EXPORTER"), "none")
+    return configure(CATALOGUE, **none, **environ)
+
+
+def test_prometheus_text_shows_the_same_under_prometheus_names(configure: Configure) -> None:
+    telemetry = quiet(configure)
+    ENROLLMENTS.add(2, {"outcome": "created"})
+    WAIT.record(1.5, {"room": "a"})
+    SHARE.set(0.5)
+    found = families(telemetry)
+    assert found["lms_enrollments"]["lms_enrollments_total", (("outcome", "created"),)] == 2
+    assert found["lms_wait_seconds"]["lms_wait_seconds_bucket", (("le", "2.0"), ("room", "a"))] == 1
+    assert found["target_info"]
+    assert prometheus_name(ENROLLMENTS.declaration) == "lms_enrollments_total"
+    assert prometheus_name(WAIT.declaration) == "lms_wait_seconds"
+    assert prometheus_name(SHARE.declaration) == "lms_share_ratio"
+    assert prometheus_label("http.route") == "http_route"
+
+
+def test_prometheus_text_can_be_switched_off(configure: Configure) -> None:
+    telemetry = quiet(configure, TELEMETRY_PROMETHEUS="off")
+    with pytest.raises(RuntimeError, match="TELEMETRY_PROMETHEUS"):
+        telemetry.prometheus_text()
+
+
+def test_a_library_metric_keeps_listed_attributes_and_its_limit(configure: Configure) -> None:
+    telemetry = quiet(configure)
+    calls = metrics.get_meter("somelib").create_counter("somelib.calls", unit="{call}")
+    for number in range(100):
+        calls.add(1, {"method": f"M{number}", "host": f"h{number}"})
+    series = families(telemetry)["somelib_calls"]
+    assert len(series) == 11
+    assert series["somelib_calls_total", (("otel_metric_overflow", "True"),)] == 90
+    assert all("host" not in dict(labels) for _, labels in series)
+
+
+def test_what_the_rules_took_away_is_reported(configure: Configure) -> None:
+    telemetry = quiet(configure)
+    ENROLLMENTS.add(1, {"outcome": "bribed", "mail": "a@b.example"})
+    ENROLLMENTS.add(-1)
+    found = families(telemetry)
+    label = (("metric", "lms.enrollments"),)
+    assert found["telemetry_attributes_dropped"]["telemetry_attributes_dropped_total", label] == 1
+    assert found["telemetry_values_replaced"]["telemetry_values_replaced_total", label] == 1
+    assert found["telemetry_measurements_refused"]["telemetry_measurements_refused_total", label] == 1
+    assert "a@b.example" not in telemetry.prometheus_text().decode()
+
+
+def test_the_sdk_reports_about_itself(configure: Configure) -> None:
+    with receiver() as collector:
+        telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
+        with trace.get_tracer("t").start_as_current_span("s"):
+            pass
+        assert telemetry.flush(5)
+        found = families(telemetry)
+        exported = found["otel_sdk_exporter_span_exported"]
+        assert sum(exported.values()) >= 1
+        assert sum(found["otel_sdk_processor_span_queue_capacity"].values()) == 2048
+        assert sum(found["otel_sdk_processor_span_processed"].values()) >= 1
+        assert "otel_sdk_exporter_operation_duration_seconds" in found
+
+
+def test_two_catalogues_may_not_declare_the_same_metric(configure: Configure) -> None:
+    double = Catalogue("other", Counter("lms.enrollments", unit="1", description="X."))
+    with pytest.raises(ValueError, match=r"lms\.enrollments is declared by"):
+        configure(CATALOGUE, double)
+
+
+def test_process_and_system_report_themselves(configure: Configure) -> None:
+    telemetry = quiet(configure, TELEMETRY_RUNTIME_METRICS="on")
+    found = families(telemetry)
+    assert sum(found["process_cpu_time_seconds"].values()) > 0
+    assert 1e6 < sum(found["process_memory_usage_bytes"].values()) < 1e10
+    assert sum(found["process_thread_count"].values()) >= 1
+    assert sum(found["process_unix_file_descriptor_count"].values()) > 3
+    assert sum(found["cpython_gc_collections"].values()) > 0
+    if telemetry.slot.number == 0:
+        assert sum(found["system_memory_usage_bytes"].values()) > 1e8
+        assert sum(found["system_filesystem_usage_bytes"].values()) > 1e8

@@ -17,8 +17,8 @@ from opentelemetry._logs import LoggerProvider
 from otel.config import TelemetryConfig
 from otel.logs_burst import BurstLimiter
 from otel.logs_levels import LEVELS, LevelOverride, LevelOverrides
-from otel.logs_pipeline import FIELDS, SCOPE_NAME, Pipeline
-from otel.logs_render import Render, pretty_renderer, render_json
+from otel.logs_pipeline import Pipeline
+from otel.logs_render import FIELDS, Render, pretty_renderer, render_json
 from otel.redaction import Redactor
 
 OVERRIDES: Final = LevelOverrides()
@@ -116,12 +116,14 @@ def configure_logging(
     `logger_provider` None sends nothing by OTLP. Of `resource` each line shows the service's name, version
     and environment; `stream` defaults to stdout.
     """
+    from otel.logs_otlp import OtlpLogger  # noqa: PLC0415 - a logger alone does not need the SDK
+
     out = sys.stdout if stream is None else stream
     pipeline = Pipeline(
         stream=out,
         render=_renderer(config.log_format, out),
         redactor=redactor,
-        logger=None if logger_provider is None else logger_provider.get_logger(SCOPE_NAME),
+        logger=None if logger_provider is None else OtlpLogger(logger_provider),
         resource=resource,
         levels=OVERRIDES,
         bursts=BurstLimiter(config.log_burst, config.log_burst_seconds),

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import logging
-import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Final, TextIO, cast
+from typing import TYPE_CHECKING, Final, TextIO
 
 from opentelemetry import trace
-from opentelemetry._logs import Logger, LogRecord, SeverityNumber
-from opentelemetry.context import get_current
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
-from opentelemetry.util.types import Attributes
 
 from otel.context import REQUEST
 from otel.logs_burst import BurstLimiter, Message
 from otel.logs_levels import LevelOverrides
-from otel.logs_render import STACKTRACE, Entry, Render
+from otel.logs_render import FIELDS, SHOWN, STACKTRACE, Entry, Render
 from otel.redaction import Redactor
 
-FIELDS: Final = "event_fields"
-SCOPE_NAME: Final = "otel.logs"
-"""Instrumentation scope of the records that this pipe emits; they are redacted already."""
+if TYPE_CHECKING:
+    from otel.logs_otlp import OtlpLogger
 
 # Loggers of the export path: what they say about a failed export must not be exported (endless loop).
 _LOCAL_ONLY: Final = ("opentelemetry", "sentry_sdk", "urllib3", "requests")
@@ -34,17 +29,6 @@ _RESERVED: Final = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None
     "asctime",
     FIELDS,
 }
-_SEVERITIES: Final = {
-    logging.DEBUG: (SeverityNumber.DEBUG, "DEBUG"),
-    logging.INFO: (SeverityNumber.INFO, "INFO"),
-    logging.WARNING: (SeverityNumber.WARN, "WARN"),
-    logging.ERROR: (SeverityNumber.ERROR, "ERROR"),
-    logging.CRITICAL: (SeverityNumber.FATAL, "FATAL"),
-}
-# What a line on the stream says of the resource; OTLP sends all of it once per batch.
-_SHOWN: Final = ("service.name", "service.version", "deployment.environment.name")
-# Fields that OTLP carries natively or in the resource.
-_NATIVE: Final = frozenset({"timestamp", "level", "event", "trace_id", "span_id", *_SHOWN})
 
 
 class Pipeline(logging.Handler):
@@ -61,7 +45,7 @@ class Pipeline(logging.Handler):
         stream: TextIO,
         render: Render,
         redactor: Redactor,
-        logger: Logger | None,
+        logger: OtlpLogger | None,
         resource: Mapping[str, str],
         levels: LevelOverrides,
         bursts: BurstLimiter,
@@ -71,7 +55,7 @@ class Pipeline(logging.Handler):
         self._render = render
         self._redactor = redactor
         self._logger = logger
-        self._resource = {name: resource[name] for name in _SHOWN if name in resource}
+        self._resource = {name: resource[name] for name in SHOWN if name in resource}
         self._levels = levels
         self._bursts = bursts
         self._stream_failed = False
@@ -132,18 +116,7 @@ class Pipeline(logging.Handler):
         self._write(record, self._render(entry) + "\n")
         if self._logger is None or record.name.startswith(_LOCAL_ONLY) or not is_instrumentation_enabled():
             return
-        severity, text = _severity(record.levelno)
-        self._logger.emit(
-            LogRecord(
-                timestamp=int(record.created * 1e9),
-                observed_timestamp=time.time_ns(),
-                context=get_current(),
-                severity_number=severity,
-                severity_text=text,
-                body=str(entry["event"]),
-                attributes=_attributes(entry),
-            ),
-        )
+        self._logger.emit(record, entry)
 
     def _write(self, record: logging.LogRecord, line: str) -> None:
         self.acquire()
@@ -192,11 +165,6 @@ class Pipeline(logging.Handler):
         entry[STACKTRACE] = self._redactor.text("".join(traceback.format_exception(error)))
 
 
-def _attributes(entry: Entry) -> Attributes:
-    # The redactor left JSON types only, which OTLP's AnyValue covers.
-    return cast("Attributes", {name: value for name, value in entry.items() if name not in _NATIVE})
-
-
 def _add_context(entry: Entry) -> None:
     request = REQUEST.get()
     span = trace.get_current_span()
@@ -212,14 +180,6 @@ def _add_context(entry: Entry) -> None:
         entry["user.id"] = request.user_id
     if (route := request.route) is not None:
         entry["http.route"] = route
-
-
-def _severity(level: int) -> tuple[SeverityNumber, str]:
-    known = _SEVERITIES.get(level)
-    if known is not None:
-        return known
-    floor = max((number for number in _SEVERITIES if number <= level), default=logging.DEBUG)
-    return _SEVERITIES[floor]
 
 
 def _message(record: logging.LogRecord) -> str:

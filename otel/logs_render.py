@@ -12,6 +12,12 @@ import structlog
 Entry = dict[str, object]
 Render = Callable[[Entry], str]
 
+FIELDS: Final = "event_fields"
+"""The attribute of a stdlib record under which an `EventLogger` hands its fields to the pipe."""
+
+SHOWN: Final = ("service.name", "service.version", "deployment.environment.name")
+"""What a line on the stream says of the resource; OTLP sends all of it once per batch."""
+
 STACKTRACE: Final = "exception.stacktrace"
 
 # C0, DEL and C1 controls, line and paragraph separators, and the marks that reorder text (Unicode TR 36).

@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, Status
 from opentelemetry.util.types import AttributeValue
 
-from otel.logs_pipeline import SCOPE_NAME
+from otel.logs_otlp import SCOPE_NAME
 from otel.redaction import Redactor
 
 

@@ -1,6 +1,7 @@
 """Which fragments of collector-config/ make up a Collector.
 
-``python -m stack.collector all-in-one`` prints the ``--config`` arguments of a preset, one per line.
+``python -m stack.collector all-in-one`` checks the environment and prints the ``--config`` arguments
+of a preset, one per line.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 
 FRAGMENTS: Final = Path(__file__).resolve().parent.parent / "collector-config"
 _LINE: Final = re.compile(r"(?P<file>[\w-]+\.yaml)(?:\s+if\s+(?P<variable>[A-Z][A-Z0-9_]*))?")
+_NEEDED: Final = re.compile(r"\$\{env:([A-Z][A-Z0-9_]*)\}")
 
 
 class CollectorError(Exception):
@@ -51,6 +53,22 @@ def _parse(source: Path, number: int, line: str) -> tuple[Path, str | None]:
     return path, match["variable"]
 
 
+def check(files: Sequence[Path], environ: Mapping[str, str]) -> None:
+    """Raises if a variable without a default is not set: the Collector would start with half an address.
+
+    Raises:
+        CollectorError: names every such variable and the fragment that needs it.
+    """
+    needed = [(path.name, name) for path in files for name in _NEEDED.findall(_code(path))]
+    missing = [f"{name} ({file})" for file, name in dict.fromkeys(needed) if not environ.get(name)]
+    if missing:
+        raise CollectorError(f"not set: {', '.join(missing)}. collector-config/README.md says what each is")
+
+
+def _code(path: Path) -> str:
+    return "\n".join(line for line in path.read_text().splitlines() if not line.lstrip().startswith("#"))
+
+
 def arguments(files: Sequence[Path]) -> list[str]:
     """Returns the Collector's command line for the fragments."""
     return [f"--config={path}" for path in files]
@@ -83,17 +101,19 @@ def sentry_environment(dsn: str) -> dict[str, str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Prints the arguments of a preset for this environment; 2 for a preset that makes no Collector."""
+    """Prints the arguments of a preset for this environment; 2 if they make no Collector."""
     parser = argparse.ArgumentParser(
         prog="python -m stack.collector", description=(__doc__ or "").splitlines()[0]
     )
     parser.add_argument("preset", help=f"one of {', '.join(presets())}")
     chosen = parser.parse_args(argv)
     try:
-        print(*arguments(fragments(chosen.preset, os.environ)), sep="\n")
+        files = fragments(chosen.preset, os.environ)
+        check(files, os.environ)
     except CollectorError as error:
         print(error, file=sys.stderr)
         return 2
+    print(*arguments(files), sep="\n")
     return 0
 
 

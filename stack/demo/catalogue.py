@@ -1,0 +1,126 @@
+"""The demo catalogue: read from courses.yaml, put into a platform over its HTTP API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import yaml
+
+SOURCE: Final = Path(__file__).with_name("courses.yaml")
+API: Final = "/api/v1"
+_EXCERPT: Final = 200
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question; ``right`` is the index of the right choice, from 0."""
+
+    text: str
+    choices: tuple[str, ...]
+    right: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quiz:
+    """A quiz; the platform numbers its questions q1, q2 and so on."""
+
+    title: str
+    questions: tuple[Question, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A course of the catalogue; ``lessons`` are their titles in order."""
+
+    slug: str
+    title: str
+    description: str
+    capacity: int
+    lessons: tuple[str, ...]
+    quizzes: tuple[Quiz, ...]
+
+    def body(self) -> dict[str, Any]:
+        """Returns what the platform takes to create the course."""
+        return {
+            "slug": self.slug,
+            "title": self.title,
+            "description": self.description,
+            "capacity": self.capacity,
+            "lessons": [
+                {"title": lesson, "content": f"{lesson}: {self.description}", "minutes": 10}
+                for lesson in self.lessons
+            ],
+            "quizzes": [
+                {
+                    "title": quiz.title,
+                    "questions": [
+                        {"text": each.text, "choices": list(each.choices), "correct": each.right}
+                        for each in quiz.questions
+                    ],
+                }
+                for quiz in self.quizzes
+            ],
+        }
+
+
+@cache
+def courses() -> tuple[Course, ...]:
+    """Returns the courses of the demo catalogue, in the order of the file."""
+    return tuple(_course(entry) for entry in yaml.safe_load(SOURCE.read_text(encoding="utf-8")))
+
+
+def _course(entry: dict[str, Any]) -> Course:
+    quizzes = tuple(_quiz(quiz) for quiz in entry.pop("quizzes"))
+    return Course(lessons=tuple(entry.pop("lessons")), quizzes=quizzes, **entry)
+
+
+def _quiz(entry: dict[str, Any]) -> Quiz:
+    questions = (Question(each["text"], tuple(each["choices"]), each["right"]) for each in entry["questions"])
+    return Quiz(entry["title"], tuple(questions))
+
+
+async def fill(client: httpx.AsyncClient, email: str, password: str) -> int:
+    """Creates and publishes the courses that the platform lacks; returns how many. Again changes nothing.
+
+    Args:
+        client: has the platform's address.
+        email: of an admin or instructor.
+        password: of the same.
+
+    Raises:
+        DemoError: the platform refuses; with its own sentence.
+    """
+    login = await client.post(f"{API}/auth/login", json={"email": email, "password": password})
+    if login.status_code == HTTPStatus.UNAUTHORIZED:
+        raise DemoError(
+            f"The platform refuses {email}: LMS_ADMIN_PASSWORD is used when the admin is made, once. "
+            "Give the password that is valid now, or start with empty data (`make clean`)."
+        )
+    headers = {"Authorization": f"Bearer {_accepted(login).json()['access_token']}"}
+    return sum([await _ensure(client, headers, course) for course in courses()])
+
+
+async def _ensure(client: httpx.AsyncClient, headers: dict[str, str], course: Course) -> bool:
+    created = await client.post(f"{API}/courses", json=course.body(), headers=headers)
+    if created.status_code != HTTPStatus.CONFLICT:
+        _accepted(created)
+    _accepted(await client.post(f"{API}/courses/{course.slug}/publish", headers=headers))
+    return created.status_code == HTTPStatus.CREATED
+
+
+def _accepted(response: httpx.Response) -> httpx.Response:
+    if response.is_success:
+        return response
+    request = response.request
+    raise DemoError(
+        f"{request.method} {request.url.path} answered {response.status_code}: {response.text[:_EXCERPT]}"
+    )

@@ -84,6 +84,7 @@ class HttpStack:
         direct_send: Send,
     ) -> None:
         context = RequestContext(headers.request_id or new_request_id(), trace.get_current_span(), scope)
+        context.span.set_attribute("request_id", context.request_id)
         scope.setdefault("state", {})["request_context"] = context
         token = REQUEST.set(context)
         try:

@@ -28,6 +28,9 @@ from stack.settings import SettingsError, data_folder
 
 INTERRUPTED: Final = 130
 REFUSALS: Final = (SettingsError, StackError, ToolError, AlertingError, CollectorError, docker.DockerError)
+# The demo's endpoint that fails exists in demo mode only, unless the user says how often it fails.
+DEMO_FAILURES: Final = "LMS_DEMO_FAILURE_RATIO"
+DEMO_RATIO: Final = "0.3"
 OFF: Final = {"off", "0", "no", "false"}
 
 
@@ -62,8 +65,11 @@ def _interrupt_once() -> None:
 
 def _up(_: argparse.Namespace) -> bool:
     in_docker = docker.chosen()
-    environment = _environment()
     demo = os.environ.get("DEMO", "on").lower() not in OFF
+    environment = _environment()
+    if demo and not environment.given(DEMO_FAILURES):
+        os.environ[DEMO_FAILURES] = DEMO_RATIO
+        environment = load()
     if in_docker:
         docker.up(environment, demo=demo)
     else:

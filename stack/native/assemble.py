@@ -14,11 +14,11 @@ from typing import Final
 
 from stack import alerting
 from stack.dotenv_file import write_private
+from stack.native.bugsink import template
 from stack.native.plan import Plan
 from stack.settings import REPOSITORY, SettingsError
 
 MARKER: Final = ".stegmaier-lms-stack"
-BUGSINK: Final = Path(__file__).with_name("bugsink")
 
 _REDIS: Final = """\
 bind 127.0.0.1
@@ -64,7 +64,7 @@ def assemble(plan: Plan) -> Path:
     alerting.write(etc / "alertmanager", _channels(plan))
     _collector(plan, etc / "collector")
     _redis(plan, etc / "redis")
-    _bugsink(etc / "bugsink")
+    _bugsink(plan, etc / "bugsink")
     config = etc / "process-compose.yaml"
     write_private(config, plan.document())
     return config
@@ -137,7 +137,10 @@ def _quoted(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _bugsink(folder: Path) -> None:
+def _bugsink(plan: Plan, folder: Path) -> None:
+    """Writes what Bugsink runs with, and its empty databases if it has none yet."""
     folder.mkdir()
-    for name in ("bugsink_conf.py", "prepare.py"):
-        shutil.copyfile(BUGSINK / f"{name}.in", folder / name)
+    template.copy_sources(folder)
+    data = plan.folder / "bugsink"
+    if not any(data.iterdir()):
+        shutil.copytree(template.folder(plan.program("bugsink-python")), data, dirs_exist_ok=True)

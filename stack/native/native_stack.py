@@ -14,6 +14,7 @@ from typing import Final
 
 from stack.environment import Environment, check
 from stack.native.assemble import assemble, prepare_folder
+from stack.native.bugsink import template
 from stack.native.plan import Part, Plan
 from stack.native.ports import free_ports, taken
 from stack.native.probes import Health, cache, mongodb
@@ -105,8 +106,8 @@ class NativeStack:
         """Starts every part and waits until all are ready; a failure or an interrupt leaves no process.
 
         Raises:
-            StackError: it runs already, a port is taken, a server of the user's does not answer, or a part does
-                not become ready; the message names it.
+            StackError: it runs already, a port is taken, a server of the user's does not answer, or a part
+                does not become ready; the message names it.
             SettingsError: the data folder cannot be used.
         """
         with self.exclusive():
@@ -202,7 +203,8 @@ class NativeStack:
         if part.once:
             health = Health(well=state.status == "Completed", detail="it is not done")
         else:
-            health = part.health() if state.status == "Running" else Health(well=False, detail=state.status)
+            asked = state.status == "Running" and (state.ready or not part.speaks)
+            health = part.health() if asked else Health(well=False, detail=f"it is {state.status.lower()}")
         if health.well:
             progress.ready[part.name] = progress.seconds
         reasons[part.name] = health.detail
@@ -240,3 +242,4 @@ def ensure_programs() -> None:
         stack.native.toolchain.errors.ToolError: one of them cannot be made.
     """
     ensure([*PROGRAMS, POSTGRES])
+    template.ensure(tool_path("bugsink-python"))

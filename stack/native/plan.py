@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from stack import collector
 from stack.environment import Environment
+from stack.native.bugsink import template
 from stack.native.ports import Wanted
 from stack.native.probes import PROBES, Health
 from stack.settings import REPOSITORY, SettingsError, variable
@@ -30,7 +31,7 @@ _PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z_]+)\}")
 
 @dataclass(frozen=True)
 class Part:
-    """One process. ``once``: it ends when its work is done. ``open``: where a person looks."""
+    """One process. ``once``: it ends when its work is done. ``speaks``: its log says when it is ready."""
 
     name: str
     title: str
@@ -38,6 +39,7 @@ class Part:
     probe: tuple[str, str] | None = field(repr=False)  # holds logins
     open: str | None
     once: bool
+    speaks: bool
 
     def health(self) -> Health:
         """Asks the part itself; a part without a probe is well."""
@@ -154,7 +156,6 @@ class Plan:
             "OTEL_METRIC_EXPORT_INTERVAL": "10000",
             "SENTRY_DSN": self.sentry_dsn,
             "TELEMETRY_LOG_FORMAT": "json",
-            "LMS_DEMO_FAILURE_RATIO": "0.3",
             "PYTHONPATH": str(REPOSITORY),
         }
         return {**known, **given, "MONGODB_URL": self.mongodb_url, "REDIS_URL": self.redis_url}
@@ -175,6 +176,7 @@ class Plan:
             "PYTHONPATH": str(self.etc / "bugsink"),
             "DJANGO_SETTINGS_MODULE": "bugsink_conf",
             "BUGSINK_DATA_DIR": str(self.folder / "bugsink"),
+            "BUGSINK_VERSION": template.version(self.program("bugsink-python")),
             "BUGSINK_URL": f"http://127.0.0.1:{stack.port_bugsink}",
             "BUGSINK_SECRET_KEY": stack.bugsink_secret_key.get_secret_value(),
         }
@@ -206,6 +208,7 @@ class Plan:
             probe=self._probe(process, wanted),
             open=process.get("x-open"),
             once=process.get("availability", {}).get("restart") == "no",
+            speaks="ready_log_line" in process,
         )
 
     def _probe(self, process: Mapping[str, Any], wanted: tuple[Wanted, ...]) -> tuple[str, str] | None:

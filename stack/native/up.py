@@ -103,9 +103,6 @@ def show(stack: NativeStack) -> None:
     CONSOLE.print()
     CONSOLE.print(table)
     app = stack.environment.app
-    CONSOLE.print(
-        f"\nLog in as {app.admin_email}, with LMS_ADMIN_PASSWORD (platform) or STACK_BUGSINK_PASSWORD (errors);"
-    )
-    CONSOLE.print(
-        f"both passwords are in {DOTENV}. `make status` shows the parts' health, `make down` stops them."
-    )
+    CONSOLE.print(f"\nLog in as {app.admin_email}. The passwords are in {DOTENV}:")
+    CONSOLE.print("LMS_ADMIN_PASSWORD for the platform, STACK_BUGSINK_PASSWORD for Bugsink.")
+    CONSOLE.print("`make status` shows the parts' health, `make down` stops them.")

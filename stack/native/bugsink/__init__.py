@@ -1,1 +1,1 @@
-"""What Bugsink gets from us: its settings and the script that prepares its database. Its own Python runs both."""
+"""What Bugsink gets from us: its settings and a script for its database; its own Python runs both."""

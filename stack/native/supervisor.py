@@ -59,6 +59,7 @@ class Supervisor:
         self.log = folder / "logs" / "supervisor.log"
         self._record = self.run / "session.json"
         self._output = folder / "logs" / "supervisor.out"
+        self._child: subprocess.Popen[bytes] | None = None
 
     @property
     def socket(self) -> Path:
@@ -105,6 +106,7 @@ class Supervisor:
                 stderr=output,
                 start_new_session=True,
             )
+        self._child = process
         Session.of(process.pid).save(self._record)
         self._await_answer(process)
 
@@ -192,9 +194,16 @@ class Supervisor:
             )
             kill(left, signal.SIGKILL)
             wait_gone(self.members, KILL_SECONDS)
+        self._reap()
         self._record.unlink(missing_ok=True)
         self.socket.unlink(missing_ok=True)
         return len(before)
+
+    def _reap(self) -> None:
+        """Takes note of the supervisor's end, if this process started it."""
+        if self._child is not None:
+            self._child.wait(KILL_SECONDS)
+            self._child = None
 
 
 def child_environment(environ: Mapping[str, str]) -> dict[str, str]:

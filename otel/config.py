@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from otel.otlp import ConfigError, OtlpTarget, Signal, read, targets_from_env
-from otel.parsing import choice, levels, milliseconds, names, number, pairs, switch, text, whole
+from otel.parsing import choice, levels, milliseconds, names, number, pairs, sentry_dsn, switch, text, whole
 
 PREFIX: Final = "TELEMETRY_"
 _SAMPLERS: Final = (
@@ -100,7 +100,7 @@ class TelemetryConfig:
         "tracecontext,baggage",
         "tracecontext, baggage or none",
     )
-    sentry_dsn: str = _setting("SENTRY_DSN", text, "", "where errors go; empty sends none", secret=True)
+    sentry_dsn: str = _setting("SENTRY_DSN", sentry_dsn, "", "where errors go; empty sends none", secret=True)
     sentry_environment: str = _setting("SENTRY_ENVIRONMENT", text, "", "default: deployment.environment.name")
     sentry_release: str = _setting("SENTRY_RELEASE", text, "", "default: service.version")
     sentry_sample_rate: float = _setting(

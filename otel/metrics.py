@@ -113,6 +113,7 @@ def _view(metric: External) -> View:
     histogram = declared.kind == "histogram"
     return View(
         instrument_name=declared.name,
+        description=declared.description,
         attribute_keys=set(declared.attributes),
         aggregation=ExplicitBucketHistogramAggregation(declared.buckets) if histogram else None,
         aggregation_cardinality_limit=declared.limit,

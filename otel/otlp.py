@@ -20,6 +20,7 @@ SIGNALS: Final[tuple[Signal, ...]] = ("traces", "metrics", "logs")
 
 _T = TypeVar("_T")
 _PREFIX: Final = "OTEL_EXPORTER_OTLP"
+_SECRET: Final = ("_HEADERS", "_DSN")
 
 
 class ConfigError(ValueError):
@@ -47,7 +48,7 @@ def read(environ: Mapping[str, str], key: str, reader: Reader[_T], default: _T) 
     """Reads one variable; an empty one counts as not set.
 
     Raises:
-        ConfigError: The value is not allowed. The value of a header is not repeated.
+        ConfigError: The value is not allowed. A secret value is not repeated.
     """
     raw = environ.get(key, "")
     if not raw.strip():
@@ -55,7 +56,7 @@ def read(environ: Mapping[str, str], key: str, reader: Reader[_T], default: _T) 
     try:
         return reader(raw)
     except ValueError as error:
-        raise ConfigError(key, "…" if "HEADERS" in key else raw, str(error)) from None
+        raise ConfigError(key, "…" if key.endswith(_SECRET) else raw, str(error)) from None
 
 
 def targets_from_env(environ: Mapping[str, str]) -> dict[Signal, OtlpTarget]:

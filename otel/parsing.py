@@ -100,3 +100,13 @@ def http_url(value: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("an absolute URL such as http://127.0.0.1:4318")
     return url.rstrip("/")
+
+
+def sentry_dsn(value: str) -> str:
+    """A Sentry DSN: URL with a public key and a project number; empty for none."""
+    dsn = value.strip()
+    parts = urlsplit(dsn)
+    complete = parts.scheme in {"http", "https"} and parts.username and parts.hostname
+    if dsn and not (complete and parts.path.rpartition("/")[2].isdigit()):
+        raise ValueError("a DSN such as https://key@errors.example.org/1")
+    return dsn

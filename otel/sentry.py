@@ -118,7 +118,6 @@ def configure_sentry(
         default_integrations=False,
         auto_enabling_integrations=False,
         auto_session_tracking=False,
-        send_default_pii=False,
         include_local_variables=False,
         max_request_body_size="never",
         in_app_exclude=["otel"],

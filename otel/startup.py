@@ -8,7 +8,11 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Final
 
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.metrics import Observation
+from opentelemetry.propagate import get_global_textmap, set_global_textmap
+from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from otel.assembly import assemble
 from otel.catalogue import Catalogue
@@ -75,6 +79,7 @@ def start(config: TelemetryConfig, given: tuple[Catalogue, ...], memory: MemoryS
 def _switch_on(
     config: TelemetryConfig, redactor: Redactor, parts: Pipelines, memory: MemorySinks | None
 ) -> None:
+    parts.undo.append(_set_propagators(config))
     facts = parts.tracers.resource.attributes
     undo = configure_logging(
         config,
@@ -89,6 +94,13 @@ def _switch_on(
         parts.undo.append(_observe_errors(parts.errors))
     for module in _installed():
         parts.undo += _start(module, config, redactor)
+
+
+def _set_propagators(config: TelemetryConfig) -> Undo:
+    before = get_global_textmap()
+    known = {"tracecontext": TraceContextTextMapPropagator, "baggage": W3CBaggagePropagator}
+    set_global_textmap(CompositePropagator([known[name]() for name in config.propagators if name in known]))
+    return lambda: set_global_textmap(before)
 
 
 def _installed() -> list[ModuleType]:

@@ -91,10 +91,12 @@ def test_an_unknown_key_of_ours_is_refused_with_the_nearest() -> None:
 def test_secrets_appear_neither_in_errors_nor_in_the_text_of_the_settings() -> None:
     with pytest.raises(ConfigError) as caught:
         TelemetryConfig.from_env({"OTEL_EXPORTER_OTLP_HEADERS": "hunter2"})
+    with pytest.raises(ConfigError, match="a DSN such as") as refused:
+        TelemetryConfig.from_env({"SENTRY_DSN": "hunter2"})
     config = TelemetryConfig.from_env(
         {"OTEL_EXPORTER_OTLP_HEADERS": "a=hunter2", "SENTRY_DSN": "https://hunter2@errors.invalid/1"}
     )
-    assert "hunter2" not in f"{caught.value} {config}"
+    assert "hunter2" not in f"{caught.value} {refused.value} {config}"
 
 
 def test_a_certificate_that_exists_is_taken(tmp_path: Path) -> None:

@@ -1,0 +1,134 @@
+"""A service that knows nothing of the platform, with the three lines of the README, over real uvicorn."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.otel.receiver import Receiver, receiver, text_attributes, wait_for
+
+SERVICE = """
+from fastapi import FastAPI
+
+import otel
+
+otel.configure()
+app = FastAPI()
+otel.instrument(app)
+
+ITEMS = {"1": "lamp"}
+
+
+@app.get("/items/{item_id}")
+async def item(item_id: str) -> dict[str, str]:
+    otel.get_logger(service="items").info("item_read", item_id=item_id)
+    return {"name": ITEMS[item_id]}
+
+
+@app.post("/items")
+async def create(item: dict[str, str]) -> dict[str, str]:
+    return item
+"""
+
+
+@contextmanager
+def running(folder: Path, collector: Receiver, *options: str) -> Iterator[str]:
+    (folder / "service.py").write_text(SERVICE)
+    environ = {
+        **os.environ,
+        "PYTHONPATH": f"{folder}:{Path.cwd()}",
+        "OTEL_SERVICE_NAME": "items",
+        "OTEL_RESOURCE_ATTRIBUTES": "service.version=1.0,deployment.environment.name=test",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        "OTEL_BSP_SCHEDULE_DELAY": "100",
+        "OTEL_BLRP_SCHEDULE_DELAY": "100",
+        "OTEL_METRIC_EXPORT_INTERVAL": "300",
+    }
+    output = folder / "output"
+    with output.open("w") as stream:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter
+            [sys.executable, "-m", "uvicorn", "service:app", "--port", "0", *options],
+            cwd=folder,
+            env=environ,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_for(lambda: process.poll() is not None or "Uvicorn running on" in output.read_text(), 30)
+        assert process.poll() is None, output.read_text()
+        yield output.read_text().split("Uvicorn running on ")[1].split(" ")[0].split('"')[0]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(15)
+
+
+def requests_counted(collector: Receiver) -> dict[str, int]:
+    """Requests by instance of the service."""
+    return {
+        instance: sum(point.count for point in metric.histogram.data_points)
+        for instance, metric in collector.latest("http.server.request.duration").items()
+    }
+
+
+def test_one_request_leaves_one_span_one_line_and_one_count(tmp_path: Path) -> None:
+    with receiver() as collector:
+        with running(tmp_path, collector) as url:
+            answer = httpx.post(f"{url}/items", json={"name": "desk"}, headers={"X-Request-ID": "r-1"})
+            assert answer.status_code == 200
+        [span] = collector.spans()
+        assert span.name == "POST /items"
+        assert text_attributes(span.attributes)["http.route"] == "/items"
+        access = [
+            record
+            for record in collector.records()
+            if text_attributes(record.attributes).get("logger") == "access"
+        ]
+        assert [text_attributes(record.attributes)["request_id"] for record in access] == ["r-1"]
+        assert access[0].trace_id == span.trace_id
+        assert list(requests_counted(collector).values()) == [1]
+        resource = text_attributes(collector.traces[0].resource_spans[0].resource.attributes)
+        assert resource["service.name"] == "items"
+        assert resource["deployment.environment.name"] == "test"
+
+
+def test_an_error_is_answered_with_its_trace_and_logged_with_it(tmp_path: Path) -> None:
+    with receiver() as collector:
+        with running(tmp_path, collector) as url:
+            answer = httpx.get(f"{url}/items/9")
+        problem = answer.json()
+        assert answer.status_code == 500
+        [span] = collector.spans()
+        assert span.trace_id.hex() == problem["trace_id"]
+        errors = [record for record in collector.records() if record.severity_text == "ERROR"]
+        assert {record.trace_id.hex() for record in errors} == {problem["trace_id"]}
+
+
+def test_the_last_request_is_not_lost_when_the_process_is_told_to_end(tmp_path: Path) -> None:
+    with receiver() as collector:
+        with running(tmp_path, collector) as url:
+            for _ in range(20):
+                httpx.get(f"{url}/items/1")
+        assert len(collector.spans()) == 20
+        assert sum(requests_counted(collector).values()) == 20
+
+
+@pytest.mark.parametrize("workers", [2])
+def test_workers_count_for_themselves_under_stable_names(tmp_path: Path, workers: int) -> None:
+    with receiver() as collector, running(tmp_path, collector, "--workers", str(workers)) as url:
+        wait_for(lambda: len(collector.latest("process.uptime")) == workers, 30)
+        for _ in range(40):
+            httpx.get(f"{url}/items/1")
+        wait_for(lambda: sum(requests_counted(collector).values()) == 40)
+        instances = collector.latest("process.uptime").keys()
+    numbers = sorted(instance.rpartition("-")[2] for instance in instances)
+    assert len(numbers) == workers
+    assert all(number.isdigit() for number in numbers)
+    assert len(collector.spans()) == 40

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from fastapi import FastAPI
+from opentelemetry import propagate, trace
+from sentry_sdk.utils import BadDsn
+
+import otel
+from otel.config import TelemetryConfig
+from otel.setup import active
+from tests.otel.conftest import Configure
+
+NONE = {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
+
+
+def python(program: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", program],
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_importing_the_package_loads_no_sdk() -> None:
+    done = python("import otel, sys; print([m for m in sys.modules if m.startswith('opentelemetry')])")
+    assert done.stdout == "[]\n"
+
+
+def test_declaring_metrics_loads_no_sdk() -> None:
+    done = python("import otel.catalogue, sys; print('opentelemetry.sdk' in sys.modules)")
+    assert done.stdout == "False\n"
+
+
+def test_every_public_name_exists_and_others_do_not() -> None:
+    assert all(getattr(otel, name) is not None for name in otel.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'magic'"):
+        _ = otel.magic
+
+
+def test_the_stable_conventions_are_asked_for_before_the_instrumentations_start() -> None:
+    program = """
+import json, os, otel
+otel.configure(otel.TelemetryConfig.from_env())
+from opentelemetry.instrumentation._semconv import _OpenTelemetrySemanticConventionStability as stability
+from opentelemetry.instrumentation._semconv import _OpenTelemetryStabilitySignalType as signal
+mode = stability._get_opentelemetry_stability_opt_in_mode
+print(json.dumps([mode(each).value for each in (signal.HTTP, signal.DATABASE)]))
+"""
+    done = python(program, **NONE, TELEMETRY_RUNTIME_METRICS="off")
+    assert json.loads(done.stdout.splitlines()[-1]) == ["http", "database"], done.stderr
+
+
+def test_a_wrong_setting_is_named_in_one_line() -> None:
+    done = python("import otel; otel.configure()", TELEMETRY_LOG_LEVEL="loud")
+    assert done.returncode != 0
+    assert done.stderr.splitlines()[-1].endswith(
+        "TELEMETRY_LOG_LEVEL='loud': expected one of debug, info, warning, error, critical"
+    )
+
+
+def test_a_failed_start_leaves_nothing_behind(configure: Configure) -> None:
+    broken = TelemetryConfig(
+        sentry_dsn="gopher://x", traces_exporter="none", metrics_exporter="none", logs_exporter="none"
+    )
+    with pytest.raises(BadDsn):
+        otel.configure(broken)
+    assert active() is None
+    configure(**NONE)
+    assert active() is not None
+
+
+def test_disabled_telemetry_records_nothing(configure: Configure) -> None:
+    telemetry = configure(OTEL_SDK_DISABLED="true", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
+    with trace.get_tracer("t").start_as_current_span("s") as span:
+        assert not span.is_recording()
+    report = telemetry.shutdown()
+    assert report.complete
+    assert report.accounts["traces"]["produced"] == report.accounts["metrics"]["produced"] == 0
+
+
+@pytest.mark.parametrize(
+    ("names", "fields"),
+    [
+        ("tracecontext,baggage", {"traceparent", "tracestate", "baggage"}),
+        ("tracecontext", {"traceparent", "tracestate"}),
+        ("none", set()),
+    ],
+)
+def test_propagators_are_the_configured_ones(configure: Configure, names: str, fields: set[str]) -> None:
+    configure(**NONE, OTEL_PROPAGATORS=names)
+    assert set(propagate.get_global_textmap().fields) == fields
+
+
+@pytest.mark.parametrize(
+    ("sampler", "argument", "sampled"),
+    [
+        ("always_on", "1", True),
+        ("always_off", "1", False),
+        ("traceidratio", "0", False),
+        ("parentbased_traceidratio", "1", True),
+        ("parentbased_always_off", "1", False),
+    ],
+)
+def test_the_sampler_is_the_configured_one(
+    configure: Configure, sampler: str, argument: str, *, sampled: bool
+) -> None:
+    configure(**NONE, OTEL_TRACES_SAMPLER=sampler, OTEL_TRACES_SAMPLER_ARG=argument)
+    with trace.get_tracer("t").start_as_current_span("s") as span:
+        assert span.get_span_context().trace_flags.sampled is sampled
+
+
+def test_an_app_can_be_instrumented_without_telemetry() -> None:
+    otel.instrument(FastAPI())
+    assert active() is None
+
+
+def test_the_config_may_be_made_by_hand(configure: Configure) -> None:
+    assert configure(**NONE).config.service_name == "test"
+    assert TelemetryConfig(service_name="by hand").service_name == "by hand"

@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
-from pymongo import monitoring
 from pymongo.errors import (
     ConnectionFailure,
     DuplicateKeyError,
@@ -30,7 +29,6 @@ from app.core.errors import DatabaseUnavailable
 
 Document = dict[str, Any]
 Filter = Mapping[str, Any]
-Listener = monitoring.CommandListener | monitoring.ConnectionPoolListener
 
 _T = TypeVar("_T")
 
@@ -78,16 +76,15 @@ class Collection(Protocol):
 class Database:
     """A client of one database. Writes are acknowledged by a majority's journal.
 
-    ``url`` names the database as its path. ``listeners`` are pymongo's event listeners. ``seconds`` bounds
-    the choice of a server, a connection and the wait for a free one; an operation may take twice that.
+    ``url`` names the database as its path. ``seconds`` bounds the choice of a server, a connection and the wait
+    for a free one; an operation may take twice that. The telemetry listens to clients made after it started.
     """
 
-    def __init__(self, url: str, *, listeners: Sequence[Listener] = (), seconds: float = 2.0) -> None:
+    def __init__(self, url: str, *, seconds: float = 2.0) -> None:
         milliseconds = int(seconds * 1000)
         self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
             url,
             appname="stegmaier-lms",
-            event_listeners=list(listeners),
             tz_aware=True,
             w="majority",
             journal=True,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from app.core.settings import Settings
-from app.infra.mongo import Database, Listener
+from app.infra.mongo import Database
 from app.infra.redis import RedisClient
 from app.infra.sessions import Sessions
 
@@ -22,14 +22,14 @@ class Resources:
 
 
 @asynccontextmanager
-async def open_resources(settings: Settings, listeners: Sequence[Listener] = ()) -> AsyncIterator[Resources]:
+async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     """Opens the connections, and closes them at the end. Waits for the database; Redis may be away.
 
     Raises:
         DatabaseUnavailable: The database does not answer within ``settings.startup_seconds``.
     """
     async with AsyncExitStack() as stack:
-        database = Database(settings.mongodb_url, listeners=listeners)
+        database = Database(settings.mongodb_url)
         stack.callback(database.close)
         redis = RedisClient(settings.redis_url)
         stack.push_async_callback(redis.close)

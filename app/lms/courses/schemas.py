@@ -153,9 +153,9 @@ class CourseIn(BaseModel):
 class CourseChange(BaseModel):
     """Changes what is given. A capacity below the number of learners removes nobody."""
 
-    title: Title | None = None
+    title: Title | None = Field(default=None, examples=["Tracing in depth"])
     description: Text | None = None
-    capacity: Capacity | None = None
+    capacity: Capacity | None = Field(default=None, examples=[50])
 
 
 class LessonOrder(BaseModel):

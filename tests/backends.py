@@ -1,0 +1,252 @@
+"""The real database and cache for tests: started once per run on free ports, stopped by their process ids.
+
+`TEST_MONGODB_URL` and `TEST_REDIS_URL` name servers to use instead. Tests that stop or kill a server start one
+of their own (`RedisServer`, `DatabaseServer`).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import urlsplit, urlunsplit
+
+import pymongo
+import pymongo.errors
+import pytest
+import redis
+
+from stack.native.postgres import PASSWORD_VARIABLE
+from stack.native.tools import tool_path
+
+START_SECONDS: Final = 60.0
+STOP_SECONDS: Final = 20.0
+_POLL_SECONDS: Final = 0.05
+
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float = START_SECONDS) -> None:
+    """Returns as soon as `condition` is true, and fails with `what` was waited for when the time is over."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds:g} s in vain until {what}")
+        time.sleep(_POLL_SECONDS)
+
+
+def free_port() -> int:
+    """Returns a port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def with_database(url: str, name: str) -> str:
+    """Returns the database URL `url` for the database `name`."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+class Program:
+    """A program that runs until `stop` or `kill`; its output is in a file."""
+
+    def __init__(
+        self, command: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._log = log
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [str(part) for part in command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(environment or {})},
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    def ready(self, condition: Callable[[], object]) -> None:
+        """Waits until `condition` is true; fails with the program's last words if it ends before."""
+
+        def ready_or_gone() -> bool:
+            if self._process.poll() is not None:
+                raise RuntimeError(f"ended with {self._process.returncode}: {self._log.read_text()[-2000:]}")
+            return bool(condition())
+
+        wait_until(ready_or_gone, f"the program of {self._log} was ready")
+
+    def stop(self) -> None:
+        """Ends the program and waits until it has ended; kills it if it does not."""
+        if self._process.poll() is not None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """Kills the program on the spot."""
+        self._process.kill()
+        self._process.wait()
+
+
+class RedisServer:
+    """A Redis server that keeps nothing; it can be stopped and started again on the same port."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._port = free_port()
+        self.url = f"redis://127.0.0.1:{self._port}/0"
+        self._program = self._start()
+
+    def _start(self) -> Program:
+        options = ["--port", str(self._port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._folder)]
+        program = Program([tool_path("redis-server"), *options], self._folder / "redis.log")
+        program.ready(self._answers)
+        return program
+
+    def _answers(self) -> bool:
+        try:
+            with redis.Redis.from_url(self.url) as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+    def stop(self) -> None:
+        """Ends the server."""
+        self._program.stop()
+
+    def start(self) -> None:
+        """Starts the server again, empty."""
+        self._program = self._start()
+
+
+class DatabaseServer:
+    """FerretDB on PostgreSQL, as the native stack runs them; it can be killed and started again on its data."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._postgres_port, self._port = free_port(), free_port()
+        self._password = secrets.token_urlsafe(16)
+        login = f"lms:{self._password}@127.0.0.1:{self._port}"
+        self.url = f"mongodb://{login}/lms?authMechanism=PLAIN"
+        self._postgres, self._ferretdb = self._start()
+
+    def _start(self) -> tuple[Program, Program]:
+        command = [sys.executable, "-m", "stack.native.postgres", "run"]
+        options = ["--data-dir", self._folder / "data", "--port", str(self._postgres_port)]
+        environment = {PASSWORD_VARIABLE: self._password}
+        postgres = Program([*command, *options], self._folder / "postgres.log", environment)
+        try:
+            postgres.ready(self._postgres_listens)
+            ferretdb = self._start_ferretdb()
+        except BaseException:
+            postgres.stop()
+            raise
+        return postgres, ferretdb
+
+    def _start_ferretdb(self) -> Program:
+        environment = {
+            "FERRETDB_POSTGRESQL_URL": f"postgres://127.0.0.1:{self._postgres_port}/lms",
+            "FERRETDB_LISTEN_ADDR": f"127.0.0.1:{self._port}",
+            "FERRETDB_LOG_LEVEL": "error",
+        }
+        ferretdb = Program([tool_path("ferretdb")], self._folder / "ferretdb.log", environment)
+        try:
+            ferretdb.ready(self._answers)
+        except BaseException:
+            ferretdb.stop()
+            raise
+        return ferretdb
+
+    def _postgres_listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self._postgres_port)) == 0
+
+    def _answers(self) -> bool:
+        try:
+            with pymongo.MongoClient[dict[str, object]](self.url, serverSelectionTimeoutMS=500) as client:
+                return bool(client["lms"].command("ping"))
+        except pymongo.errors.PyMongoError:
+            return False
+
+    def stop(self) -> None:
+        """Ends both servers."""
+        self._ferretdb.stop()
+        self._postgres.stop()
+
+    def crash(self) -> None:
+        """Kills both servers, as a power cut does."""
+        self._ferretdb.kill()
+        for line in (self._folder / "data" / "postmaster.pid").read_text().splitlines()[:1]:
+            os.kill(int(line), signal.SIGKILL)
+        self._postgres.stop()
+
+    def freeze(self) -> None:
+        """Stops FerretDB in its tracks: connections stay open, and nothing is answered."""
+        os.kill(self._ferretdb.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Lets FerretDB go on."""
+        os.kill(self._ferretdb.pid, signal.SIGCONT)
+
+    def start(self) -> None:
+        """Starts both servers again on the data that is there."""
+        self._postgres, self._ferretdb = self._start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+@pytest.fixture(scope="session")
+def mongodb_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a database server for this test run."""
+    given = os.environ.get("TEST_MONGODB_URL")
+    if given:
+        yield given
+        return
+    with DatabaseServer(tmp_path_factory.mktemp("mongodb")) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a Redis server for this test run."""
+    given = os.environ.get("TEST_REDIS_URL")
+    if given:
+        yield given
+        return
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture
+def empty_mongodb_url(mongodb_url: str) -> Iterator[str]:
+    """URL of an empty database that this test has for itself."""
+    name = f"test_{secrets.token_hex(6)}"
+    url = with_database(mongodb_url, name)
+    yield url
+    with pymongo.MongoClient[dict[str, object]](url) as client:
+        client.drop_database(name)
+
+
+@pytest.fixture
+def empty_redis_url(redis_url: str) -> str:
+    """URL of a Redis database that holds nothing."""
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushdb()
+    return redis_url

@@ -1,0 +1,137 @@
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stack.native.toolchain.cache import (
+    cache_dir,
+    exclusive,
+    is_built,
+    require_space,
+    size_of,
+    staged,
+    tool_dir,
+)
+from stack.native.toolchain.catalogue import GO, GoTool
+from stack.native.toolchain.errors import ToolError
+
+HOLDER = """
+import sys
+from pathlib import Path
+from stack.native.toolchain.cache import exclusive
+with exclusive(Path(sys.argv[1]), print):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_root_and_others_have_different_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert cache_dir({"XDG_CACHE_HOME": "/x"}) == Path("/var/cache/stegmaier-lms")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert cache_dir({"XDG_CACHE_HOME": "/x"}) == Path("/x/stegmaier-lms")
+    assert cache_dir({}) == Path.home() / ".cache" / "stegmaier-lms"
+    assert cache_dir({"XDG_CACHE_HOME": "relative"}) == Path.home() / ".cache" / "stegmaier-lms"
+
+
+def test_the_user_may_choose_the_place() -> None:
+    assert cache_dir({"LMS_CACHE_DIR": "/elsewhere"}) == Path("/elsewhere")
+    with pytest.raises(ToolError, match="LMS_CACHE_DIR is 'here'; give an absolute path"):
+        cache_dir({"LMS_CACHE_DIR": "here"})
+
+
+def test_folders_are_named_after_version_or_hash(tool: GoTool, cache: Path) -> None:
+    assert tool_dir(cache, tool) == cache / "tools" / f"greeting-{tool.key}"
+    assert tool_dir(cache, GO) == cache / f"go-{GO.version}"
+
+
+def test_a_tool_is_built_only_with_all_its_binaries(tool: GoTool, cache: Path) -> None:
+    folder = tool_dir(cache, tool)
+    folder.mkdir(parents=True)
+    for name in tool.binaries:
+        assert not is_built(cache, tool)
+        (folder / name).touch(mode=0o755)
+    assert is_built(cache, tool)
+
+
+def test_a_staged_folder_appears_whole_and_readable(tmp_path: Path) -> None:
+    final = tmp_path / "tools" / "x-1"
+    previous = os.umask(0o077)
+    try:
+        with staged(final) as partial:
+            (partial / "x").write_text("1")
+            assert not final.exists()
+    finally:
+        os.umask(previous)
+    assert [path.name for path in final.parent.iterdir()] == ["x-1"]
+    assert stat.S_IMODE(final.stat().st_mode) == 0o755
+
+
+def test_a_failed_stage_leaves_nothing(tmp_path: Path) -> None:
+    final = tmp_path / "x-1"
+    with pytest.raises(FileNotFoundError), staged(final) as partial:
+        (partial / "half" / "file").touch()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_debris_of_a_killed_build_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "x-1.partial-4711").mkdir()
+    (tmp_path / "x-1.partial-4711" / "half").touch()
+    with staged(tmp_path / "x-1"):
+        assert [path.name for path in tmp_path.iterdir()] == [f"x-1.partial-{os.getpid()}"]
+
+
+def test_a_second_process_waits_and_says_for_whom(cache: Path) -> None:
+    sentences: list[str] = []
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(cache)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+
+        def release(sentence: str) -> None:
+            assert holder.stdin is not None
+            sentences.append(sentence)
+            holder.stdin.close()
+
+        with exclusive(cache, release):
+            assert holder.wait() == 0
+    assert sentences == [f"Another build (process {holder.pid}) is running; waiting for it."]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_cache_that_cannot_be_written_is_a_clear_error() -> None:
+    with pytest.raises(ToolError, match="cannot be written"), exclusive(Path("/proc/nowhere"), print):
+        pass
+
+
+def test_a_cache_below_a_file_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(ToolError, match=r"cannot be written .* set LMS_CACHE_DIR"),
+        exclusive(tmp_path / "file" / "cache", print),
+    ):
+        pass
+
+
+def test_too_little_space_says_how_much_is_needed(tmp_path: Path) -> None:
+    with pytest.raises(
+        ToolError, match=r"GB free, but building the tools needs 1000000\.0 GB .* LMS_CACHE_DIR"
+    ):
+        require_space(tmp_path, 10**15, reusable=lambda: 0)
+
+
+def test_what_an_interrupted_build_left_counts_as_space(tmp_path: Path) -> None:
+    require_space(tmp_path, 10**15, reusable=lambda: 10**15)
+
+
+def test_size_counts_files_below(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b").write_bytes(bytes(10))
+    (tmp_path / "c").write_bytes(bytes(5))
+    assert size_of(tmp_path) == 15
+    assert size_of(tmp_path / "none") == 0

@@ -1,0 +1,85 @@
+from pathlib import Path
+
+import pytest
+
+from stack.native.toolchain import go as golang
+from stack.native.toolchain.catalogue import GoTool
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("https://proxy.example,direct", "https://proxy.example"),
+        ("https://proxy.example|direct", "https://proxy.example"),
+        ("https://a.example,https://b.example, direct", "https://a.example,https://b.example"),
+        ("https://proxy.example", "https://proxy.example"),
+        ("https://direct.example", "https://direct.example"),
+        ("direct", "direct"),
+        ("off", "off"),
+    ],
+)
+def test_the_last_resort_of_the_proxy_list_is_dropped(given: str, used: str) -> None:
+    assert golang.without_direct(given) == used
+
+
+def test_the_users_go_settings_do_not_reach_the_build(real_go: golang.Go, tmp_path: Path) -> None:
+    mine = {
+        "PATH": "/usr/bin",
+        "HOME": str(tmp_path),
+        "GOPROXY": "https://proxy.example,direct",
+        "GOFLAGS": "-mod=vendor",
+        "GOROOT": "/old",
+        "GOEXPERIMENT": "x",
+        "GOMODCACHE": "/mine",
+        "CGO_CFLAGS": "-O9",
+        "HTTPS_PROXY": "http://gateway.example",
+    }
+    used = golang.environment(real_go, tmp_path / "scratch", mine)
+    assert used["GOPROXY"] == "https://proxy.example"
+    assert used["GOFLAGS"] == "-mod=readonly -modcacherw -buildvcs=false"
+    assert used["CGO_ENABLED"] == "0"
+    assert used["GOTOOLCHAIN"] == "local"
+    assert used["HTTPS_PROXY"] == "http://gateway.example"
+    assert not {"GOROOT", "GOEXPERIMENT", "CGO_CFLAGS"} & used.keys()
+    folders = ("GOCACHE", "GOMODCACHE", "GOPATH", "GOTMPDIR", "TMPDIR")
+    assert all(Path(used[name]).is_relative_to(tmp_path / "scratch") for name in folders)
+
+
+def test_tags_reach_the_command(real_go: golang.Go, tmp_path: Path) -> None:
+    tool = GoTool("x", tmp_path, "m", {"x": "."}, 1, 1, ("netgo", "remove_all_sd"))
+    command = golang.build_command(real_go, tool, tmp_path / "out")
+    assert command[command.index("-tags") + 1] == "netgo,remove_all_sd"
+    assert command[command.index("-o") + 1].endswith("/out/")
+
+
+def _fake_go(folder: Path, version: str) -> None:
+    command = folder / "go"
+    command.write_text(f"#!/bin/sh\necho '{version}'\n")
+    command.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("version", "serves"),
+    [
+        ("go1.26.7", True),
+        ("go1.26.8", True),
+        ("go1.27.0", True),
+        ("go1.26.8 X:boringcrypto", True),
+        ("go1.26", False),
+        ("go1.9.7", False),
+        ("devel +abc", False),
+        ("", False),
+    ],
+)
+def test_the_machines_go_serves_if_it_is_new_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, *, serves: bool
+) -> None:
+    _fake_go(tmp_path, version)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    found = golang.find_on_path((1, 26, 7))
+    assert (found is not None) == serves
+
+
+def test_no_go_on_the_path_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert golang.find_on_path((1, 21)) is None

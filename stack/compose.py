@@ -41,6 +41,9 @@ PROFILES: Final[Mapping[str, str]] = {
     "errors": "SENTRY_DSN",
     "mail": "STACK_MAIL_SMARTHOST",
 }
+# Commands that need the files and secrets. All others, `down` above all, work with a broken .env too.
+STARTING: Final = frozenset({"up", "create", "run", "config", "build"})
+EVERYTHING: Final = ("--project-directory", str(REPOSITORY), "--profile", "*")
 # Containers run as users of their own and must read these; the folder above is closed to everyone else.
 _READABLE: Final = 0o444
 _CLOSED: Final = 0o700
@@ -102,6 +105,23 @@ class DockerStack:
             seen_as=Path("/etc/alertmanager"),
             file_mode=_READABLE,
         )
+
+    def addresses(self) -> list[tuple[str, str, str]]:
+        """Returns what a person opens: the part, its address, and how to log in."""
+        stack, app = self.environment.stack, self.environment.app
+        password = self.folder / "secrets" / "grafana_password"
+        places = [
+            ("Learning platform", f"{app.port}/docs", f"{app.admin_email}, LMS_ADMIN_PASSWORD"),
+            ("Grafana", f"{stack.port_grafana}", f"admin, password in {password}"),
+            ("Prometheus", f"{stack.port_prometheus}", ""),
+            ("Alertmanager", f"{stack.port_alertmanager}", ""),
+        ]
+        if "errors" in self.profiles():
+            login = f"{app.admin_email}, STACK_BUGSINK_PASSWORD"
+            places.append(("Errors (Bugsink)", f"{stack.port_bugsink}", login))
+        if "mail" in self.profiles():
+            places.append(("Alert mails (Mailpit)", f"{stack.port_mailpit}", ""))
+        return [(part, f"http://127.0.0.1:{where}", login) for part, where, login in places]
 
     def app_environment(self) -> dict[str, str]:
         """Returns the platform's variables that neither docker-compose.yml nor a secret's file sets."""
@@ -193,19 +213,26 @@ def command() -> list[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Writes what the containers mount and runs Docker Compose; returns its exit status."""
+    """Runs Docker Compose and returns its exit status; before ``up`` it writes what the containers mount."""
     rest = list(sys.argv[1:] if argv is None else argv)
     if not rest or rest[0] in {"-h", "--help"}:
         print(__doc__)
         return 0
     try:
-        stack = DockerStack(load())
-        stack.write()
-        line = [*command(), *stack.arguments(), *rest]
-    except SettingsError as error:
+        program = command()
+        options, variables = _prepared() if rest[0] in STARTING else (EVERYTHING, {})
+    except (SettingsError, alerting.AlertingError, collector.CollectorError) as error:
         print(error, file=sys.stderr)
         return 1
-    return subprocess.run(line, env={**os.environ, **stack.variables()}, check=False).returncode
+    return subprocess.run(
+        [*program, *options, *rest], env={**os.environ, **variables}, check=False
+    ).returncode
+
+
+def _prepared() -> tuple[Sequence[str], Mapping[str, str]]:
+    stack = DockerStack(load())
+    stack.write()
+    return stack.arguments(), stack.variables()
 
 
 def _put(path: Path, text: str) -> None:

@@ -9,6 +9,9 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
+from rich.console import Console
+from rich.table import Table
+
 from stack import compose
 from stack.environment import Environment
 from stack.settings import REPOSITORY, SettingsError
@@ -48,12 +51,14 @@ def answers() -> bool:
 
 def up(environment: Environment, *, demo: bool) -> None:
     """Starts every service, waits until all are healthy, loads the demo, prints where to look."""
-    _compose("up", "--detach", "--wait", "--remove-orphans")
+    _compose("up", "--build", "--detach", "--wait", "--remove-orphans")
     if demo:
         study(environment)
-    port, mail = environment.app.port, environment.app.admin_email
-    print(f"The platform: http://127.0.0.1:{port}/docs (log in as {mail}; LMS_ADMIN_PASSWORD is in .env).")
-    print("The other addresses are those of `make status`; README.md says what each is for.")
+    table = Table("What", "Where", "Log in as", box=None, pad_edge=False)
+    for row in compose.DockerStack(environment).addresses():
+        table.add_row(*row)
+    Console(soft_wrap=True).print(table)
+    print("The LMS_* and STACK_* passwords are in .env. `make status` shows each part's health.")
 
 
 def study(environment: Environment) -> None:

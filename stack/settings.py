@@ -54,6 +54,8 @@ class StackSettings(BaseModel):
     port_jaeger_admin: Port = Field(default=14269, description="Jaeger: health and its own metrics")
     port_alertmanager: Port = Field(default=9093, description="Alertmanager: alerts, silences")
     port_bugsink: Port = Field(default=8001, description="Bugsink: errors")
+    port_grafana: Port = Field(default=3000, description="Grafana: dashboards (Docker only)")
+    port_mailpit: Port = Field(default=8025, description="Mailpit: alert mails to look at (Docker only)")
     port_mongodb: Port = Field(default=27017, description="FerretDB, speaking MongoDB's protocol")
     port_redis: Port = Field(default=6379, description="Redis")
     port_postgres: Port = Field(default=15432, description="PostgreSQL, behind FerretDB")

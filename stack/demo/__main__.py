@@ -16,6 +16,7 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from app.core.settings import Settings
 from stack import environment
 from stack.demo.catalogue import DemoError, courses, fill
 from stack.demo.plan import plan
@@ -88,10 +89,10 @@ def _client(url: str) -> httpx.AsyncClient:
 
 async def _catalogue(url: str, arguments: argparse.Namespace) -> int:
     settings = _settings()
-    email = arguments.email or settings.get("LMS_ADMIN_EMAIL") or ""
+    email = arguments.email or settings.get("LMS_ADMIN_EMAIL") or Settings.model_fields["admin_email"].default
     password = settings.get("LMS_ADMIN_PASSWORD")
-    if not email or not password:
-        raise DemoError("LMS_ADMIN_EMAIL and LMS_ADMIN_PASSWORD are not set: `make up` writes them to .env")
+    if not password:
+        raise DemoError("LMS_ADMIN_PASSWORD is not set: `make up` writes it to .env")
     async with _client(url) as client:
         made = await fill(client, email, password)
     print(f"Demo catalogue: {made} courses made, {len(courses()) - made} were there.")

@@ -15,10 +15,11 @@ import yaml
 from app.core.settings import load_settings
 from otel.config import TelemetryConfig
 from stack import collector
-from stack.compose import TARGETS, DockerStack
+from stack.compose import TARGETS, DockerStack, main
 from stack.environment import load, write
 from stack.native.tools import tool_path
 from stack.settings import REPOSITORY
+from tests.config.programs import free_port
 
 SERVICES = sorted(yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())["services"])
 # What a person opens; all else is reached on the internal networks only.
@@ -212,6 +213,53 @@ def test_prometheus_and_alertmanager_accept_what_is_mounted(docker: DockerStack)
         command = [str(tool_path(tool)), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - our tools
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(name="no_daemon")
+def _no_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Only the real Docker Compose is on PATH, nothing answers it, and the settings are broken."""
+    (tmp_path / "docker-compose").symlink_to(tool_path("docker-compose"))
+    host = f"tcp://127.0.0.1:{free_port()}"
+    for key, value in {"PATH": str(tmp_path), "DOCKER_HOST": host, "LMS_PROT": "8000"}.items():
+        monkeypatch.setenv(key, value)
+    return host
+
+
+def test_broken_settings_stop_a_start(no_daemon: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["up"]) == 1
+    assert "LMS_PROT" in (said := capfd.readouterr().err)
+    assert no_daemon not in said
+
+
+@pytest.mark.parametrize("command", ["down", "ps"])
+def test_broken_settings_stop_nothing_else(
+    command: str, no_daemon: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command]) != 0
+    assert no_daemon in capfd.readouterr().err
+
+
+def test_without_docker_compose_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["ps"]) == 1
+    assert capsys.readouterr().err.startswith("Docker Compose is not installed")
+
+
+def test_a_person_is_told_every_published_address(docker: DockerStack, model: dict[str, Any]) -> None:
+    published = {
+        port["published"] for service in model["services"].values() for port in service.get("ports", [])
+    }
+    assert {address.split("/")[2].split(":")[1] for _, address, _ in docker.addresses()} == published
+
+
+def test_ports_of_ones_own_are_published(tmp_path: Path) -> None:
+    stack = _stack(tmp_path, STACK_PORT_GRAFANA="3999", LMS_PORT="8999")
+    services = json.loads(_resolve(stack, "config", "--format", "json").stdout)["services"]
+    assert services["grafana"]["ports"][0]["published"] == "3999"
+    assert services["app"]["ports"][0]["published"] == "8999"
+    assert services["app"]["ports"][0]["target"] == 8000
 
 
 def test_each_scrape_job_has_a_target_that_is_a_service(docker: DockerStack) -> None:

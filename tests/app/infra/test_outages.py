@@ -1,0 +1,198 @@
+"""What happens when the database or Redis is away: real servers, stopped or frozen by their process ids."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from app.core.errors import DatabaseUnavailable
+from app.infra.mongo import Database, DatabaseRefused, address
+from app.infra.redis import TIMEOUT_SECONDS, RedisClient, RedisUnavailable
+from otel.testing import Captured
+from tests.app.conftest import make_settings, serving
+from tests.app.fixed_clock import FixedClock
+from tests.app.people import LESSON, RIGHT, Api
+from tests.app.problems import assert_problem
+from tests.backends import DatabaseServer, RedisServer, free_port
+
+
+@pytest.fixture(scope="module")
+def own_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseServer]:
+    with DatabaseServer(tmp_path_factory.mktemp("own-database")) as server:
+        yield server
+
+
+@pytest.fixture
+async def api_without_redis(
+    empty_mongodb_url: str, own_redis: RedisServer, telemetry: Captured, clock: FixedClock
+) -> AsyncIterator[Api]:
+    async with serving(make_settings(empty_mongodb_url, own_redis.url), telemetry, clock) as api:
+        yield api
+
+
+async def test_without_redis_the_catalogue_comes_from_the_database(
+    api_without_redis: Api, own_redis: RedisServer, telemetry: Captured
+) -> None:
+    author = await api_without_redis.instructor()
+    course = await api_without_redis.course(author)
+    own_redis.stop()
+    answer = await api_without_redis.client.get("/courses")
+    assert [item["id"] for item in answer.json()["items"]] == [course]
+    assert telemetry.value("lms.catalogue.reads", {"cache": "bypassed"}) == 1
+
+
+async def test_without_redis_people_learn_on(
+    api_without_redis: Api, own_redis: RedisServer, telemetry: Captured
+) -> None:
+    author, learner = await api_without_redis.instructor(), await api_without_redis.student()
+    course = await api_without_redis.course(author)
+    own_redis.stop()
+    assert (await learner.post(f"/courses/{course}/enrollments")).status_code == 201
+    assert (await learner.put(f"/courses/{course}/lessons/spans/completion")).status_code == 200
+    answer = await learner.post(f"/courses/{course}/quizzes/final/submissions", {"answers": RIGHT})
+    assert answer.status_code == 201
+    assert telemetry.value("lms.token.revocation_checks", {"outcome": "unavailable"}) == 3
+
+
+async def test_without_redis_edits_are_stored(
+    api_without_redis: Api, own_redis: RedisServer, telemetry: Captured
+) -> None:
+    author = await api_without_redis.instructor()
+    course = await api_without_redis.course(author)
+    own_redis.stop()
+    assert (await author.post(f"/courses/{course}/lessons", LESSON)).status_code == 201
+    assert telemetry.value("lms.catalogue.invalidations", {"outcome": "failed"}) == 1
+
+
+async def test_without_redis_sessions_change_for_nobody(
+    api_without_redis: Api, own_redis: RedisServer
+) -> None:
+    person = await api_without_redis.student()
+    own_redis.stop()
+    refreshed = await api_without_redis.client.post("/auth/refresh", json={"refresh_token": person.refresh})
+    assert_problem(refreshed, 503, "sessions_unavailable")
+    assert refreshed.headers["retry-after"] == "2"
+    assert_problem(await person.post("/auth/logout"), 503, "sessions_unavailable")
+
+
+async def test_without_redis_a_login_gets_an_access_token_alone(
+    api_without_redis: Api, own_redis: RedisServer
+) -> None:
+    person = await api_without_redis.student()
+    own_redis.stop()
+    again = await api_without_redis.login(person.email)
+    assert again.refresh is None
+    assert (await again.get("/users/me")).status_code == 200
+
+
+async def test_a_refresh_token_survives_the_outage_of_the_client_only(
+    api_without_redis: Api, own_redis: RedisServer
+) -> None:
+    """Redis here keeps nothing over a restart, so after one the session has ended: the token is refused."""
+    person = await api_without_redis.student()
+    own_redis.stop()
+    own_redis.start()
+    refreshed = await api_without_redis.client.post("/auth/refresh", json={"refresh_token": person.refresh})
+    assert_problem(refreshed, 401, "token_revoked")
+    again = await api_without_redis.login(person.email)
+    assert again.refresh is not None
+
+
+async def test_without_redis_the_platform_warns_and_serves(
+    api_without_redis: Api, own_redis: RedisServer
+) -> None:
+    admin = await api_without_redis.admin()
+    own_redis.stop()
+    health = await admin.get("/monitoring/health")
+    assert health.status_code == 200
+    assert health.json()["status"] == "warn"
+    assert health.json()["checks"]["redis"]["status"] == "warn"
+    assert (await admin.get("http://lms.test/readyz")).status_code == 200
+
+
+async def test_redis_is_given_up_quickly() -> None:
+    client = RedisClient(f"redis://127.0.0.1:{free_port()}/0")
+    started = time.monotonic()
+    with pytest.raises(RedisUnavailable):
+        await client.get("anything")
+    assert time.monotonic() - started < 2 * TIMEOUT_SECONDS + 0.5
+    await client.close()
+
+
+async def test_a_frozen_database_is_a_503_and_no_hang(
+    own_database: DatabaseServer, empty_redis_url: str, telemetry: Captured, clock: FixedClock
+) -> None:
+    async with serving(make_settings(own_database.url, empty_redis_url), telemetry, clock) as api:
+        admin = await api.admin()
+        own_database.freeze()
+        try:
+            started = time.monotonic()
+            answer = await admin.get("/enrollments")
+            assert time.monotonic() - started < 10
+            assert_problem(answer, 503, "database_unavailable")
+            assert answer.headers["retry-after"] == "2"
+            ready = await api.client.get("http://lms.test/readyz")
+            assert (ready.status_code, ready.json()["status"]) == (503, "fail")
+            assert (await api.client.get("http://lms.test/livez")).status_code == 200
+        finally:
+            own_database.thaw()
+        assert (await admin.get("/enrollments")).status_code == 200
+    (record,) = (log for log in telemetry.logs if log.body == "unavailable")
+    assert record.attributes["code"] == "database_unavailable"
+
+
+async def test_acknowledged_answers_survive_the_death_of_the_database(
+    own_database: DatabaseServer, empty_redis_url: str, telemetry: Captured, clock: FixedClock
+) -> None:
+    async with serving(make_settings(own_database.url, empty_redis_url), telemetry, clock) as api:
+        course = await api.course(await api.instructor())
+        learner = await api.student()
+        await learner.post(f"/courses/{course}/enrollments")
+        path = f"/courses/{course}/quizzes/final/submissions"
+        acknowledged = [(await learner.post(path, {"answers": {"q1": choice}})).json() for choice in (0, 1)]
+        own_database.crash()
+        assert_problem(await learner.post(path, {"answers": RIGHT}), 503, "database_unavailable")
+        own_database.start()
+        assert (await learner.get(path)).json() == acknowledged
+
+
+async def test_writes_ask_for_a_majority_and_its_journal(mongodb_url: str) -> None:
+    database = Database(mongodb_url)
+    concern = database._client.write_concern
+    assert concern.document == {"w": "majority", "j": True}
+    database.close()
+
+
+async def test_nobody_home_is_told_in_time() -> None:
+    tries: list[int] = []
+    database = Database(f"mongodb://127.0.0.1:{free_port()}/lms", seconds=0.2)
+    started = time.monotonic()
+    with pytest.raises(DatabaseUnavailable):
+        await database.wait(1.0, lambda: tries.append(1))
+    assert time.monotonic() - started < 5
+    assert tries
+    database.close()
+
+
+async def test_a_wrong_password_is_refused_and_not_repeated(own_database: DatabaseServer) -> None:
+    login, _, rest = own_database.url.partition("@")
+    wrong = f"{login.rpartition(':')[0]}:wrong-password@{rest}"
+    database = Database(wrong)
+    with pytest.raises(DatabaseRefused) as caught:
+        await database.wait(5.0)
+    assert "wrong-password" not in str(caught.value)
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("mongodb://lms:secret@db.example:27018/lms", "db.example:27018"),
+        ("mongodb://a,b:1/lms", "a:27017, b:1"),
+        ("mongodb://%", "the address in MONGODB_URL"),
+    ],
+)
+def test_an_address_has_no_credentials(url: str, shown: str) -> None:
+    assert address(url) == shown

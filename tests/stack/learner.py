@@ -1,0 +1,76 @@
+"""People who use the running platform over HTTP."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+import httpx
+
+from stack.native.native_stack import NativeStack
+
+
+@dataclass
+class Person:
+    """A signed-in user of the running platform."""
+
+    client: httpx.Client
+    id: str
+    email: str
+
+    def post(self, path: str, body: object = None, request_id: str | None = None) -> httpx.Response:
+        """Sends a POST in this person's name."""
+        headers = {"X-Request-ID": request_id} if request_id else {}
+        return self.client.post(path, json=body, headers=headers)
+
+
+class Platform:
+    """The running platform's HTTP API."""
+
+    def __init__(self, stack: NativeStack) -> None:
+        self._stack = stack
+        self._clients: list[httpx.Client] = []
+
+    def close(self) -> None:
+        """Closes the connections."""
+        for client in self._clients:
+            client.close()
+
+    def anonymous(self) -> httpx.Client:
+        """Returns a client that is not signed in."""
+        client = httpx.Client(base_url=f"{self._stack.url('app')}/api/v1", timeout=20.0)
+        self._clients.append(client)
+        return client
+
+    def admin(self) -> Person:
+        """Signs the first admin in."""
+        app = self._stack.environment.app
+        return self.login(app.admin_email, app.admin_password.get_secret_value())
+
+    def student(self) -> Person:
+        """Registers a new student and signs them in."""
+        mail, password = f"{secrets.token_hex(6)}@example.org", secrets.token_urlsafe(16)
+        body = {"email": mail, "password": password, "name": "Katherine Johnson"}
+        _good(self.anonymous().post("/users", json=body))
+        return self.login(mail, password)
+
+    def login(self, email: str, password: str) -> Person:
+        """Signs a known user in."""
+        client = self.anonymous()
+        tokens = _good(client.post("/auth/login", json={"email": email, "password": password})).json()
+        client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+        return Person(client, _good(client.get("/users/me")).json()["id"], email)
+
+    def course(self, title: str) -> str:
+        """Creates and publishes a course of one lesson; returns its id."""
+        author = self.admin()
+        lesson = {"title": "Spans", "content": "A span is one operation.", "minutes": 5}
+        body = {"title": title, "description": "", "capacity": 20, "lessons": [lesson]}
+        course_id: str = _good(author.post("/courses", body)).json()["id"]
+        _good(author.post(f"/courses/{course_id}/publish"))
+        return course_id
+
+
+def _good(answer: httpx.Response) -> httpx.Response:
+    assert answer.is_success, f"{answer.request.url}: {answer.status_code} {answer.text}"
+    return answer

@@ -1,0 +1,118 @@
+"""Questions to the stores of a running stack, as a developer asks them by hand."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+
+from stack.native.native_stack import NativeStack
+from stack.native.plan import BUGSINK_PROJECT
+
+SERVICE: Final = "lms"
+_LOG_WINDOW: Final = "1h"
+
+
+@dataclass(frozen=True)
+class Span:
+    """One span as the trace store returns it."""
+
+    id: str
+    parent: str | None
+    name: str
+    kind: str
+    trace_id: str
+    attributes: Mapping[str, Any]
+
+
+class Stores:
+    """The trace store, the log store, the metric store, the alert router and the error tracker."""
+
+    def __init__(self, stack: NativeStack) -> None:
+        self._stack = stack
+        self._http = httpx.Client(timeout=15.0)
+        self._bugsink_token: str | None = None
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    def _get(self, part: str, path: str, **query: str) -> Any:  # noqa: ANN401 - JSON
+        answer = self._http.get(f"{self._stack.url(part)}{path}", params=query)
+        answer.raise_for_status()
+        return answer.json()
+
+    def spans(self, request_id: str) -> list[Span]:
+        """Returns all spans of the traces in which a span carries this request id."""
+        wanted = f'{{"request_id":"{request_id}"}}'
+        found = self._get("jaeger", "/api/traces", service=SERVICE, tags=wanted, lookback="1h")["data"]
+        return [_span(each) for trace in found for each in trace["spans"]]
+
+    def logs(self, request_id: str) -> list[dict[str, str]]:
+        """Returns the log records of this request: their fields, and the text as `body`."""
+        query = f'{{service_name="{SERVICE}"}} | request_id=`{request_id}`'
+        answer = self._get("loki", "/loki/api/v1/query_range", query=query, since=_LOG_WINDOW, limit="100")
+        streams = answer["data"]["result"]
+        return [{**each["stream"], "body": line} for each in streams for _, line in each["values"]]
+
+    def total(self, promql: str) -> float:
+        """Returns the value of a query that yields one number; 0 for no series."""
+        result = self._get("prometheus", "/api/v1/query", query=f"sum({promql})")["data"]["result"]
+        return float(result[0]["value"][1]) if result else 0.0
+
+    def totals(self, promql: str) -> dict[tuple[tuple[str, str], ...], float]:
+        """Returns the value of each series of a query, by its labels."""
+        result = self._get("prometheus", "/api/v1/query", query=promql)["data"]["result"]
+        return {tuple(sorted(each["metric"].items())): float(each["value"][1]) for each in result}
+
+    def alerts(self) -> set[str]:
+        """Returns the names of the alerts that Alertmanager knows as active."""
+        return {each["labels"]["alertname"] for each in self._get("alertmanager", "/api/v2/alerts")}
+
+    def issues(self) -> list[dict[str, Any]]:
+        """Returns the error tracker's issues."""
+        return list(self._bugsink("issues/", project=str(BUGSINK_PROJECT))["results"])
+
+    def events(self, issue_id: str) -> list[dict[str, Any]]:
+        """Returns an issue's events with all that the application sent."""
+        listed = self._bugsink("events/", issue=issue_id)["results"]
+        return [self._bugsink(f"events/{each['id']}/")["data"] for each in listed]
+
+    def _bugsink(self, path: str, **query: str) -> Any:  # noqa: ANN401 - JSON
+        if self._bugsink_token is None:
+            self._bugsink_token = self._new_bugsink_token()
+        answer = self._http.get(
+            f"{self._stack.url('bugsink')}/api/canonical/0/{path}",
+            params=query,
+            headers={"Authorization": f"Bearer {self._bugsink_token}"},
+        )
+        answer.raise_for_status()
+        return answer.json()
+
+    def _new_bugsink_token(self) -> str:
+        python = self._stack.plan.program("bugsink-python")
+        done = subprocess.run(  # noqa: S603 - Bugsink's own command
+            [python.parent / "bugsink-manage", "create_auth_token"],
+            env={**os.environ, **self._stack.plan._bugsink_environment()},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout.split()[-1]
+
+
+def _span(found: Mapping[str, Any]) -> Span:
+    tags = {tag["key"]: tag["value"] for tag in found["tags"]}
+    parents = [each["spanID"] for each in found["references"] if each["refType"] == "CHILD_OF"]
+    return Span(
+        id=found["spanID"],
+        parent=parents[0] if parents else None,
+        name=found["operationName"],
+        kind=tags.get("span.kind", "internal"),
+        trace_id=found["traceID"],
+        attributes=tags,
+    )

@@ -92,9 +92,8 @@ def _folder() -> Path:
     try:
         return load().stack.folder
     except SettingsError:
-        given = dotenv_file.read(DOTENV) if DOTENV.exists() else {}
-        chosen = os.environ.get("STACK_DATA_DIR") or given.get("STACK_DATA_DIR")
-        return data_folder(Path(chosen or ".stack"))
+        given = os.environ.get("STACK_DATA_DIR") or dotenv_file.peek(DOTENV, "STACK_DATA_DIR")
+        return data_folder(Path(given or ".stack"))
 
 
 def _in_docker(folder: Path) -> bool:
@@ -112,9 +111,9 @@ def _down(_: argparse.Namespace) -> bool:
 
 
 def _status(_: argparse.Namespace) -> bool:
-    environment = load()
-    if not _in_docker(environment.stack.folder):
-        return status.status(environment)
+    folder = _folder()
+    if not _in_docker(folder):
+        return status.status(folder)
     docker.status()
     return True
 
@@ -129,14 +128,13 @@ def _logs(options: argparse.Namespace) -> bool:
 
 
 def _demo(_: argparse.Namespace) -> bool:
-    environment = load()
-    if _in_docker(environment.stack.folder):
-        docker.study(environment)
+    folder = _folder()
+    if _in_docker(folder):
+        docker.study(load())
         return True
-    stack = NativeStack(environment)
-    if not stack.running():
+    if not Supervisor(folder).running():
         raise StackError("The stack does not run: `make up` starts it")
-    up.study(stack)
+    up.study(NativeStack(load()))
     return True
 
 

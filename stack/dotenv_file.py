@@ -43,6 +43,16 @@ def read(path: Path) -> dict[str, str]:
     return values
 
 
+def peek(path: Path, key: str) -> str | None:
+    """Returns one value of a `.env` file whatever else is wrong in it, or None."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            found = [binding.value for binding in parse_stream(stream) if binding.key == key]
+    except OSError:
+        return None
+    return found[-1] if found else None
+
+
 def write_private(path: Path, text: str) -> None:
     """Puts ``text`` into ``path``, readable by its owner only, whole or not at all."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")

@@ -86,6 +86,10 @@ def check(values: Mapping[str, str], mistakes: Iterable[str] = ()) -> Environmen
         TelemetryConfig.from_env(values)
     except ConfigError as error:
         found.append(str(error))
+    if any(" is missing" in sentence for sentence in found):
+        found.append(
+            "`python -m stack.environment write` adds generated values for all secrets that .env lacks."
+        )
     if found:
         raise SettingsError("\n".join(found))
     return Environment(values, app, stack)

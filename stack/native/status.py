@@ -3,39 +3,41 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psutil
 from rich.console import Console
-from rich.table import Table
 
-from stack.environment import Environment
+from stack.environment import load
 from stack.native.native_stack import NativeStack
 from stack.native.plan import Part
 from stack.native.probes import Health
-from stack.native.supervisor import State
+from stack.native.supervisor import State, Supervisor
 from stack.native.up import LEARNERS
 
 CONSOLE = Console(highlight=False, soft_wrap=True)
-TROUBLED = 3
+STYLES = {"ill": "red", "Health": "bold"}
 
 
-def status(environment: Environment) -> bool:
-    """Prints a line per part; tells whether all of them are well."""
-    stack = NativeStack(environment)
-    if not stack.running():
-        left = stack.supervisor.members()
+def status(folder: Path) -> bool:
+    """Prints a line per part of the folder's stack; tells whether all of them are well."""
+    supervisor = Supervisor(folder)
+    if not supervisor.running():
+        left = supervisor.members()
         CONSOLE.print(
             f"The supervisor is gone, {len(left)} processes are left: `make down` ends them."
             if left
             else "The stack does not run: `make up` starts it."
         )
         return False
+    stack = NativeStack(load())
     parts = stack.parts()
     states = stack.supervisor.states()
     with ThreadPoolExecutor(max_workers=len(parts)) as pool:
         found = list(pool.map(Part.health, parts))
     well = [_well(part, states.get(part.name), health) for part, health in zip(parts, found, strict=True)]
-    CONSOLE.print(_table(parts, states, found, well))
+    lines = zip(parts, found, well, strict=True)
+    _print([_line(part, states.get(part.name), health, well=good) for part, health, good in lines])
     _totals(stack)
     return all(well)
 
@@ -46,21 +48,27 @@ def _well(part: Part, state: State | None, health: Health) -> bool:
     return state is not None and state.status == "Running" and health.well
 
 
-def _table(parts: list[Part], states: dict[str, State], found: list[Health], well: list[bool]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("Part", "Health", "Process", "Port", "Restarts", "MiB", "What it is"):
-        table.add_column(heading, no_wrap=heading != "Health")
-    for part, health, good in zip(parts, found, well, strict=True):
-        state = states.get(part.name)
-        word = "[green]well[/]" if good else f"[red]ill[/] {health.detail}"
-        process = f"{state.status} {state.pid}" if state else "gone"
-        ports = ",".join(str(port.port) for port in part.ports)
-        restarts = str(state.restarts if state else "")
-        memory = str(_memory(state.pid)) if state and state.status == "Running" else ""
-        table.add_row(
-            part.name, "done" if part.once and good else word, process, ports, restarts, memory, part.title
-        )
-    return table
+def _line(part: Part, state: State | None, health: Health, *, well: bool) -> tuple[str, ...]:
+    word = "ill" if not well else "done" if part.once else "well"
+    process = f"{state.status} {state.pid}" if state else "gone"
+    running = state is not None and state.status == "Running"
+    restarts = str(state.restarts) if state and state.restarts else ""
+    ports = " ".join(str(port.port) for port in part.ports)
+    memory = str(_memory(state.pid)) if state and running else ""
+    return part.name, word, process, restarts, memory, ports, part.title + _why(health)
+
+
+def _why(health: Health) -> str:
+    return f": {health.detail}" if health.detail else ""
+
+
+def _print(lines: list[tuple[str, ...]]) -> None:
+    """Prints columns as wide as their longest word; a narrow terminal wraps the last one, nothing is cut."""
+    heads = ("Part", "Health", "Process", "Restarts", "MiB", "Ports", "What it is")
+    widths = [max(map(len, column)) for column in zip(heads, *lines, strict=True)]
+    for line in [heads, *lines]:
+        text = "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip()
+        CONSOLE.print(text, style=STYLES.get(line[1]))
 
 
 def _totals(stack: NativeStack) -> None:

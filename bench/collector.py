@@ -57,7 +57,7 @@ class Collector:
         folder.mkdir(parents=True, exist_ok=True)
         self.port, self._metrics_port, health = free_ports(3)
         self.token = secrets.token_urlsafe(24)
-        self.state = folder / "state"
+        self.state = Path(recipe.environment.get("COLLECTOR_STATE_DIR", folder / "state"))
         token_file = folder / "token"
         token_file.write_text(self.token)
         environment = {

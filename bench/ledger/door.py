@@ -36,6 +36,7 @@ class Door:
             self.port,
             interface="asgi3",
             log_config=None,
+            log_level="critical",
             access_log=False,
             lifespan="off",
             ws="none",

@@ -14,7 +14,7 @@ from bench.process import BenchError
 
 # How far around now the stores are asked, in seconds: wider than every window of theirs.
 _BEFORE: Final = 9 * 3600
-_AFTER: Final = 3600
+_AFTER: Final = 3 * 3600
 _PAGE: Final = 5000
 _MANY: Final = 100_000
 

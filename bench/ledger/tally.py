@@ -80,13 +80,12 @@ async def tally(stage: Stage) -> list[Row]:
 
 
 async def _primary(stage: Stage, signal: str) -> Row:
-    wanted = stage.sender.books[signal].acknowledged
+    delivered = stage.world.proxies[signal].wire.delivered.get(stage.run, Counter())
     deadline = time.monotonic() + _SHOWN_WITHIN
     stored = await stage.world.shelves.stored(signal, stage.run)
-    while not wanted <= stored.keys() and time.monotonic() < deadline:
+    while not delivered.keys() <= stored.keys() and time.monotonic() < deadline:
         await asyncio.sleep(0.5)
         stored = await stage.world.shelves.stored(signal, stage.run)
-    delivered = stage.world.proxies[signal].wire.delivered.get(stage.run, Counter())
     return _row(stage, SINKS[signal], signal, stored, delivered)
 
 

@@ -1,0 +1,111 @@
+"""Plays a scenario and says what is wrong with its ledger, if anything."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from bench.ledger.disk import can_mount, small_disk
+from bench.ledger.scenarios import Evidence, Scenario
+from bench.ledger.tally import Row, settle, tally
+from bench.ledger.world import SINKS, Stage, World, stage
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a metric said at the end."""
+
+    evidence: Evidence
+    value: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a scenario.
+
+    Args:
+        scenario: that was played.
+        rows: one per sink and signal.
+        answers: what the senders were answered, by status.
+        shown: the evidence with its values.
+        problems: sentences; none means that the scenario kept its promise.
+        seconds: how long it took.
+        skipped: why it was not played; empty if it was.
+    """
+
+    scenario: Scenario
+    rows: tuple[Row, ...] = ()
+    answers: Counter[str] | None = None
+    shown: tuple[Shown, ...] = ()
+    problems: tuple[str, ...] = ()
+    seconds: float = 0.0
+    skipped: str = ""
+
+
+async def play(world: World, scenario: Scenario) -> Outcome:
+    """Plays a scenario in front of the shared stores and returns its outcome.
+
+    Raises:
+        BenchError: the scenario could not be played to its end.
+    """
+    state = world.folder / f"disk-{scenario.name}"
+    if scenario.disk and not can_mount(state):
+        return Outcome(scenario, skipped="this user may not mount a small disk")
+    setting, started = scenario.setting, time.monotonic()
+    if scenario.disk:
+        setting = replace(
+            setting, environment={**setting.environment, "COLLECTOR_STATE_DIR": str(state)}
+        )
+    with _disk(scenario, world):
+        async with stage(world, scenario.name, setting) as on:
+            await scenario.play(on)
+            await settle(on)
+            outcome = await _judged(on, scenario)
+    return replace(outcome, seconds=time.monotonic() - started)
+
+
+@contextmanager
+def _disk(scenario: Scenario, world: World) -> Iterator[None]:
+    if not scenario.disk:
+        yield
+        return
+    with small_disk(world.folder / f"disk-{scenario.name}", scenario.disk):
+        yield
+
+
+async def _judged(on: Stage, scenario: Scenario) -> Outcome:
+    rows = tuple(await tally(on))
+    shown = tuple(
+        [Shown(each, await on.collector.total(each.metric, **each.labels)) for each in scenario.evidence]
+    )
+    answers: Counter[str] = sum((book.answers for book in on.sender.books.values()), Counter())
+    problems = (
+        *(problem for row in rows if row.sink in SINKS.values() for problem in _wrong(row, scenario)),
+        *(f"{each.evidence.metric} {dict(each.evidence.labels)} is 0" for each in shown if not each.value),
+        *_wrong_answers(rows, answers, scenario),
+        *on.world.sentry.mistakes,
+    )
+    return Outcome(scenario, rows, answers, shown, problems)
+
+
+def _wrong(row: Row, scenario: Scenario) -> Iterator[str]:
+    if not row.sent or not row.acknowledged:
+        yield f"{row.sink}: nothing was acknowledged, so nothing is proved"
+    if row.lost and row.sink not in scenario.losses:
+        yield f"{row.sink}: {row.lost} of {row.acknowledged} acknowledged items are lost"
+    if not row.lost and row.sink in scenario.losses:
+        yield f"{row.sink}: nothing is lost, although {scenario.losses[row.sink]}"
+    if row.duplicated:
+        yield f"{row.sink}: shows {row.duplicated} items more than once"
+    if row.repeated and not scenario.repeats:
+        yield f"{row.sink}: was given {row.repeated} items more than once"
+
+
+def _wrong_answers(rows: tuple[Row, ...], answers: Counter[str], scenario: Scenario) -> Iterator[str]:
+    if scenario.calm and answers.keys() != {"200"}:
+        yield f"the senders were answered {dict(answers)} instead of 200 only"
+    if scenario.refuses and all(row.sent == row.acknowledged for row in rows):
+        yield "everything was acknowledged: nothing was full"

@@ -1,0 +1,220 @@
+"""What happens to the sinks and the Collector in each scenario, while numbered items are sent."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from bench.ledger.disk import enlarge
+from bench.ledger.items import BATCH, SIGNALS
+from bench.ledger.proxy import Fault, status
+from bench.ledger.tally import settle
+from bench.ledger.world import SINKS, Stage
+from bench.process import BenchError, until
+
+_HOUR = 3600.0
+_RATE = 200.0
+_FAST = 1e6
+_FAR_TOO_MUCH = 60_000
+
+
+async def all_down(stage: Stage) -> None:
+    """Lets every sink refuse connections for longer than a default Collector retries."""
+    await _outage(stage, *SINKS.values())
+
+
+async def prometheus_down(stage: Stage) -> None:
+    """Lets Prometheus refuse connections for that long; the others must get theirs meanwhile."""
+    await _outage(stage, "prometheus")
+
+
+async def loki_down(stage: Stage) -> None:
+    """Lets Loki refuse connections for that long; the others must get theirs meanwhile."""
+    await _outage(stage, "loki")
+
+
+async def jaeger_down(stage: Stage) -> None:
+    """Lets Jaeger refuse connections for that long; the others must get theirs meanwhile."""
+    await _outage(stage, "jaeger")
+
+
+async def _outage(stage: Stage, *sinks: str) -> None:
+    await stage.down(*sinks)
+    over = time.monotonic() + stage.outage
+    await stage.sender.send(600, _RATE)
+    for signal in SIGNALS:
+        if SINKS[signal] not in sinks:
+            await _all_delivered(stage, signal)
+    # The outage has to last: there is no event to wait for.
+    await asyncio.sleep(max(over - time.monotonic(), 0))
+    await stage.up()
+
+
+async def _all_delivered(stage: Stage, signal: str) -> None:
+    wanted = len(stage.sender.books[signal].acknowledged)
+
+    async def reached() -> bool:
+        return stage.delivered(signal) >= wanted
+
+    await until(f"{SINKS[signal]} has its {wanted} items although another sink is down", reached)
+
+
+async def slow(stage: Stage) -> None:
+    """Lets every sink take two seconds for an answer."""
+    stage.behave(Fault(delay=2.0))
+    await stage.sender.send(600, _RATE)
+    await stage.answered(200, 2, *SINKS.values())
+    await stage.up()
+
+
+async def too_slow(stage: Stage) -> None:
+    """Lets every sink store but answer after the exporter has stopped waiting."""
+    stage.behave(Fault(delay=3.0))
+    await stage.sender.send(200, _RATE)
+    await stage.answered(200, 2, *SINKS.values())
+    await stage.up()
+
+
+async def lost_acknowledgement(stage: Stage) -> None:
+    """Lets every sink store and answer 503 all the same."""
+    stage.behave(Fault(answer=503))
+    await stage.sender.send(200, _RATE)
+    await stage.answered(503, 3, *SINKS.values())
+    await stage.up()
+
+
+async def retryable(stage: Stage) -> None:
+    """Lets every sink answer 429, 502, 503 and 504 in turn."""
+    for code in (429, 502, 503, 504):
+        stage.behave(status(code))
+        await stage.sender.send(100, _RATE)
+        await stage.answered(code, 2, *SINKS.values())
+    await stage.up()
+
+
+async def answers_400(stage: Stage) -> None:
+    """Lets every sink refuse for good with 400, then work again."""
+    await _permanent(stage, 400)
+
+
+async def answers_500(stage: Stage) -> None:
+    """Lets every sink answer 500, which the Collector's exporter takes for permanent, then work again."""
+    await _permanent(stage, 500)
+
+
+async def _permanent(stage: Stage, code: int) -> None:
+    stage.behave(status(code))
+    await stage.sender.send(200, _RATE)
+    await stage.answered(code, 1, *SINKS.values())
+    await settle(stage)
+    await stage.up()
+    await stage.sender.send(200, _RATE)
+
+
+async def killed_under_load(stage: Stage) -> None:
+    """Kills the Collector (SIGKILL) twice while it receives and delivers."""
+    load = asyncio.create_task(stage.sender.send(1500, 400))
+    for reached in (300, 900):
+        await stage.acknowledged(reached)
+        await stage.crash()
+    await load
+
+
+async def killed_in_replay(stage: Stage) -> None:
+    """Fills the queues while every sink is down, and kills the Collector while it empties them."""
+    await stage.down(*SINKS.values())
+    await stage.sender.send(1000, 500)
+    await stage.up()
+    stage.behave(Fault(delay=0.5))
+    for signal in SIGNALS:
+        await until(f"{SINKS[signal]} got a part", lambda signal=signal: _some(stage, signal))
+    await stage.crash()
+    for signal in SIGNALS:
+        if stage.delivered(signal) >= len(stage.sender.books[signal].acknowledged):
+            raise BenchError(f"{SINKS[signal]} had everything when the Collector was killed: send more")
+    await stage.up()
+    stage.behave(Fault())
+
+
+async def _some(stage: Stage, signal: str) -> bool:
+    return stage.delivered(signal) > 0
+
+
+async def restarted(stage: Stage) -> None:
+    """Stops the Collector in good order while its queues are full, and starts it again."""
+    await stage.down(*SINKS.values())
+    await stage.sender.send(600, _RATE)
+    await stage.restart()
+    await stage.up()
+
+
+async def queue_full(stage: Stage) -> None:
+    """Sends more than small queues hold while every sink is down."""
+    await stage.down(*SINKS.values())
+    await asyncio.gather(*(_fill(stage, signal) for signal in SIGNALS))
+    await stage.up()
+    await settle(stage)
+    await stage.sender.send(100, _RATE)
+
+
+async def _fill(stage: Stage, signal: str) -> None:
+    """Sends until two requests of the signal are given up, or far more is sent than there is room for."""
+    book = stage.sender.books[signal]
+    while len(book.sent) - len(book.acknowledged) < 2 * BATCH:
+        if len(book.sent) > _FAR_TOO_MUCH:
+            raise BenchError(f"{len(book.sent)} items of {signal} filled nothing: the queue is too large")
+        await stage.sender.send(BATCH, _FAST, (signal,))
+
+
+async def disk_full(stage: Stage) -> None:
+    """Sends more than the queues' disk holds while every sink is down; nobody makes room."""
+    await stage.down(*SINKS.values())
+    await asyncio.gather(*(_fill(stage, signal) for signal in SIGNALS))
+    await stage.up()
+    # Also a load while it recovers: the queue's gauge is right again only after the next item.
+    await stage.sender.send(200, _RATE)
+
+
+async def disk_full_relieved(stage: Stage) -> None:
+    """Sends more than the queues' disk holds while every sink is down; then somebody makes room."""
+    await stage.down(*SINKS.values())
+    await asyncio.gather(*(_fill(stage, signal) for signal in SIGNALS))
+    enlarge(stage.collector.state, 64)
+    await stage.sender.send(200, _RATE)
+    await stage.up()
+
+
+async def clock_inside(stage: Stage) -> None:
+    """Sends with a clock that is five hours behind, then five minutes ahead: inside every window."""
+    for skew in (-5 * _HOUR, _HOUR / 12):
+        stage.sender.set_clock(skew)
+        await stage.sender.send(200, _RATE)
+
+
+async def clock_behind(stage: Stage) -> None:
+    """Sends with the true time, then seven hours behind: outside of Prometheus' and Loki's windows."""
+    await _skewed(stage, -7 * _HOUR)
+
+
+async def clock_ahead(stage: Stage) -> None:
+    """Sends with the true time, then two hours ahead: further than Prometheus and Loki believe."""
+    await _skewed(stage, 2 * _HOUR)
+
+
+async def _skewed(stage: Stage, skew: float) -> None:
+    await stage.sender.send(200, _RATE)
+    await settle(stage)
+    stage.sender.set_clock(skew)
+    await stage.sender.send(200, _RATE)
+
+
+async def optional_dead(stage: Stage) -> None:
+    """Lets the optional sink be down, its queue long full, while the others work."""
+    await stage.world.sentry.door.shut()
+    await stage.sender.send(1500, 500)
+
+
+async def optional_refusing(stage: Stage) -> None:
+    """Lets the optional sink answer 503 to everything, its queue long full, while the others work."""
+    stage.world.sentry.fault = status(503)
+    await stage.sender.send(1500, 500)

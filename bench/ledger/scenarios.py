@@ -1,0 +1,254 @@
+"""The scenarios: what is played, what may be lost and why, and which metric shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from bench.ledger import plays
+from bench.ledger.sender import Patience
+from bench.ledger.world import SINKS, Setting, Stage
+
+PLAIN: Final = str(Path(__file__).resolve().parent.parent / "plain.yaml")
+_ITEMS: Final = {"traces": "spans", "metrics": "metric_points", "logs": "log_records"}
+# Small steps, so that a queue is emptied in many requests, and so that little fills it.
+_SMALL_BATCH: Final = {"flush_timeout": "100ms", "min_size": 2048, "max_size": 4096}
+_QUEUE_VARIABLES: Final = (
+    "COLLECTOR_TRACES_QUEUE_BYTES",
+    "COLLECTOR_METRICS_QUEUE_BYTES",
+    "COLLECTOR_LOGS_QUEUE_BYTES",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A metric of the Collector that must have moved, so that an alert on it fires.
+
+    Args:
+        metric: as the Collector exposes it.
+        labels: that the series must have.
+    """
+
+    metric: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One line of the ledger.
+
+    Args:
+        name: for the command line.
+        title: for the report.
+        play: what happens.
+        setting: the Collector and the sender.
+        short: whether the short form plays it.
+        losses: sinks that must lose acknowledged items here, with the reason. All others must lose none.
+        evidence: metrics that must have moved.
+        repeats: whether a store may be given an item twice (at-least-once). It must show it once.
+        refuses: whether the sender must have been refused something for good.
+        calm: whether the sender must have seen nothing but 200.
+        disk: size of the queues' disk in MiB; 0 is the disk of the machine. Needs the right to mount.
+    """
+
+    name: str
+    title: str
+    play: Callable[[Stage], Awaitable[None]]
+    setting: Setting = field(default_factory=Setting)
+    short: bool = False
+    losses: Mapping[str, str] = field(default_factory=dict)
+    evidence: tuple[Evidence, ...] = ()
+    repeats: bool = False
+    refuses: bool = False
+    calm: bool = False
+    disk: int = 0
+
+
+def dropped(sinks: Mapping[str, str]) -> tuple[Evidence, ...]:
+    """Returns the metrics by which the Collector tells that it gave up items for these sinks for good."""
+    return tuple(
+        Evidence(
+            f"otelcol_exporter_send_failed_{_ITEMS[signal]}_total",
+            {"exporter": f"otlp_http/{sink}", "error_permanent": "true"},
+        )
+        for signal, sink in SINKS.items()
+        if sink in sinks
+    )
+
+
+def refused() -> tuple[Evidence, ...]:
+    """Returns the metrics by which the Collector tells that it could not put items into a queue."""
+    return tuple(
+        Evidence(
+            f"otelcol_exporter_enqueue_failed_{_ITEMS[signal]}_total", {"exporter": f"otlp_http/{sink}"}
+        )
+        for signal, sink in SINKS.items()
+    )
+
+
+def _queues(change: Mapping[str, Any]) -> dict[str, Any]:
+    return {"exporters": {f"otlp_http/{sink}": {"sending_queue": dict(change)} for sink in SINKS.values()}}
+
+
+def _plain_retry(scale: float) -> dict[str, Any]:
+    """Returns the exporter's default retry in scaled time: 5 s to 30 s, 300 s in all."""
+    retry = {
+        "initial_interval": f"{5000 / scale:.0f}ms",
+        "max_interval": f"{30000 / scale:.0f}ms",
+        "max_elapsed_time": f"{300000 / scale:.0f}ms",
+    }
+    return {"exporters": {f"otlp_http/{sink}": {"retry_on_failure": retry} for sink in SINKS.values()}}
+
+
+_EVERYWHERE_400: Final = dict.fromkeys(SINKS.values(), "400 says that no repetition will help")
+_EVERYWHERE_500: Final = dict.fromkeys(
+    SINKS.values(), "otlp_http repeats 429, 502, 503 and 504 only; 500 is permanent to it"
+)
+_WINDOW: Final = {
+    "prometheus": "older than out_of_order_time_window, or too far ahead: answered 400",
+    "loki": "older than half of max_chunk_age behind its stream, or too far ahead: answered 400",
+}
+_DEFAULTS: Final = dict.fromkeys(SINKS.values(), "the default retry ends after 300 s, and the queue is memory")
+_TINY: Final = dict.fromkeys(_QUEUE_VARIABLES, "32768")
+_IMPATIENT: Final = Patience(deadline=1.0, timeout=0.5)
+_OPTIONAL: Final = Setting(
+    sentry=True,
+    environment={"COLLECTOR_SENTRY_QUEUE_BYTES": "32768"},
+    overlay={"exporters": {"otlp_http/sentry": {"sending_queue": {"batch": _SMALL_BATCH}}}},
+)
+_OPTIONAL_FULL: Final = (
+    Evidence("otelcol_exporter_enqueue_failed_spans_total", {"exporter": "otlp_http/sentry"}),
+    Evidence("otelcol_exporter_enqueue_failed_log_records_total", {"exporter": "otlp_http/sentry"}),
+)
+
+SCENARIOS: Final = (
+    Scenario("all-down", "every sink down for longer than the default retry", plays.all_down, short=True),
+    Scenario(
+        "all-down-unscaled",
+        "the same with the pauses of the fragments as they stand (five and a half minutes)",
+        plays.all_down,
+        Setting(scale=1.0),
+    ),
+    Scenario("prometheus-down", "Prometheus down for longer than the default retry", plays.prometheus_down),
+    Scenario("loki-down", "Loki down for longer than the default retry", plays.loki_down),
+    Scenario("jaeger-down", "Jaeger down for longer than the default retry", plays.jaeger_down),
+    Scenario("slow", "every sink takes 2 s for an answer", plays.slow),
+    Scenario(
+        "too-slow",
+        "every sink stores, but answers after the exporter's timeout",
+        plays.too_slow,
+        Setting(overlay={"exporters": {f"otlp_http/{sink}": {"timeout": "1s"} for sink in SINKS.values()}}),
+        repeats=True,
+    ),
+    Scenario(
+        "lost-acknowledgement",
+        "every sink stores, but answers 503",
+        plays.lost_acknowledgement,
+        repeats=True,
+        short=True,
+    ),
+    Scenario("retryable", "every sink answers 429, 502, 503, 504", plays.retryable, short=True),
+    Scenario(
+        "answers-400",
+        "every sink answers 400 for a while",
+        plays.answers_400,
+        losses=_EVERYWHERE_400,
+        evidence=dropped(_EVERYWHERE_400),
+    ),
+    Scenario(
+        "answers-500",
+        "every sink answers 500 for a while",
+        plays.answers_500,
+        losses=_EVERYWHERE_500,
+        evidence=dropped(_EVERYWHERE_500),
+        short=True,
+    ),
+    Scenario(
+        "killed-under-load",
+        "the Collector killed (SIGKILL) twice under load",
+        plays.killed_under_load,
+        repeats=True,
+        short=True,
+    ),
+    Scenario(
+        "killed-in-replay",
+        "the Collector killed (SIGKILL) while it empties full queues",
+        plays.killed_in_replay,
+        Setting(overlay=_queues({"batch": _SMALL_BATCH})),
+        repeats=True,
+        short=True,
+    ),
+    Scenario("restarted", "the Collector stopped and started with full queues", plays.restarted, repeats=True),
+    Scenario(
+        "queue-full",
+        "more than the queues hold while every sink is down",
+        plays.queue_full,
+        Setting(environment=_TINY, overlay=_queues({"batch": _SMALL_BATCH}), patience=_IMPATIENT),
+        evidence=refused(),
+        repeats=True,
+        refuses=True,
+        short=True,
+    ),
+    Scenario(
+        "disk-full",
+        "more than the disk holds while every sink is down; nobody makes room",
+        plays.disk_full,
+        Setting(patience=_IMPATIENT),
+        evidence=refused(),
+        repeats=True,
+        refuses=True,
+        disk=1,
+    ),
+    Scenario(
+        "disk-full-relieved",
+        "more than the disk holds while every sink is down; then somebody makes room",
+        plays.disk_full_relieved,
+        Setting(patience=_IMPATIENT),
+        evidence=refused(),
+        repeats=True,
+        refuses=True,
+        disk=1,
+    ),
+    Scenario("clock-inside", "a clock 5 h behind, then 5 min ahead", plays.clock_inside),
+    Scenario(
+        "clock-behind",
+        "a clock 7 h behind",
+        plays.clock_behind,
+        losses=_WINDOW,
+        evidence=dropped(_WINDOW),
+    ),
+    Scenario(
+        "clock-ahead",
+        "a clock 2 h ahead",
+        plays.clock_ahead,
+        losses=_WINDOW,
+        evidence=dropped(_WINDOW),
+    ),
+    Scenario(
+        "optional-dead",
+        "the optional sink down, its queue full",
+        plays.optional_dead,
+        _OPTIONAL,
+        evidence=_OPTIONAL_FULL,
+        calm=True,
+        short=True,
+    ),
+    Scenario(
+        "optional-refusing",
+        "the optional sink answers 503, its queue full",
+        plays.optional_refusing,
+        _OPTIONAL,
+        evidence=_OPTIONAL_FULL,
+        calm=True,
+    ),
+    Scenario(
+        "control",
+        "every sink down: a default Collector (bench/plain.yaml), to show that the ledger sees a loss",
+        plays.all_down,
+        Setting(fragments=(PLAIN,), overlay=_plain_retry(60.0)),
+        losses=_DEFAULTS,
+        short=True,
+    ),
+)

@@ -1,0 +1,18 @@
+"""Says on what a figure was measured."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+
+def described() -> str:
+    """Returns processor, cores, memory-free words and the load at this moment, for a page's head."""
+    model = "an unknown processor"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    load = os.getloadavg()[0]
+    return f"{os.cpu_count()} cores, {model}, {platform.system()}, load average {load:.1f}"

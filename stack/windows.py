@@ -172,7 +172,8 @@ def _texts(repository: Path, environ: Mapping[str, str], base: Mapping[str, Any]
     yield Rule(body, size(limits["max_line_size"]), "log bodies <= Loki's max_line_size (bytes)")
 
 
-def _longest(statements: Sequence[str], pattern: str) -> int:
+def _longest(groups: Sequence[Mapping[str, Sequence[str]]], pattern: str) -> int:
+    statements = [text for group in groups for text in group["statements"]]
     found = [int(match[1]) for text in statements for match in re.finditer(pattern, text)]
     if not found:
         raise WindowsError(f"transform/restore in base.yaml cuts nothing that matches {pattern}")

@@ -62,6 +62,8 @@ class HttpStack:
         if scope["type"] not in ("http", "websocket"):
             await self._inner(scope, receive, send)
             return
+        # So FastAPI itself tells a mounted application that someone else observes this request.
+        scope["fastapi.telemetry"] = None
         headers = RequestHeaders(scope["headers"])
         if scope["path"] in self._excluded and scope["type"] == "http":
             await self._serve(scope, headers, receive, send, send)

@@ -72,18 +72,8 @@ SECRET_PAIRS: Final = frozenset(
 # The last word that makes a key harmless: `token_type`, `password_length`.
 HARMLESS_ENDS: Final = frozenset(
     {
-        "count",
-        "type",
-        "kind",
-        "length",
-        "ttl",
-        "seconds",
-        "algorithm",
-        "expired",
-        "required",
-        "valid",
-        "size",
-        "bytes",
+        "count", "type", "kind", "length", "ttl", "seconds", "algorithm", "expired", "required", "valid",
+        "size", "bytes", "remaining", "limit", "outcome",
     },
 )  # fmt: skip
 # Semantic conventions name an anonymous session so.

@@ -8,6 +8,7 @@ import otel
 from otel.catalogue import Catalogue
 from otel.config import TelemetryConfig
 from otel.telemetry import Telemetry
+from otel.testing import Captured, capture_telemetry
 
 Configure = Callable[..., Telemetry]
 
@@ -26,3 +27,10 @@ def _configure() -> Iterator[Configure]:
     yield configure
     for telemetry in running:
         telemetry.shutdown(1)
+
+
+@pytest.fixture(name="captured")
+def _captured() -> Iterator[Captured]:
+    """Telemetry that is kept in memory for this test."""
+    with capture_telemetry() as captured:
+        yield captured

@@ -46,6 +46,7 @@ STARTING: Final = frozenset({"up", "create", "run", "config", "build"})
 EVERYTHING: Final = ("--project-directory", str(REPOSITORY), "--profile", "*")
 # Containers run as users of their own and must read these; the folder above is closed to everyone else.
 _READABLE: Final = 0o444
+_FOLDER: Final = 0o755
 _CLOSED: Final = 0o700
 _OWN: Final = ("LMS_HOST", "LMS_PORT", "LMS_SECRETS_DIR", "PYTHONPATH", "MONGODB_URL", "REDIS_URL")
 _SECRET: Final = ("jwt_secret", "certificate_key", "admin_password", "metrics_token")
@@ -94,6 +95,7 @@ class DockerStack:
             SettingsError: the data folder cannot be used.
         """
         prepare_folder(self.environment.stack.folder)
+        (self.folder / "alertmanager" / "alertmanager.yml").unlink(missing_ok=True)
         self.folder.mkdir(mode=_CLOSED, exist_ok=True)
         self.folder.chmod(_CLOSED)
         for name, text in {**self._secrets(), **self._generated()}.items():
@@ -105,6 +107,8 @@ class DockerStack:
             seen_as=Path("/etc/alertmanager"),
             file_mode=_READABLE,
         )
+        for path in self.folder.rglob("*"):
+            path.chmod(_FOLDER if path.is_dir() else _READABLE)
 
     def addresses(self) -> list[tuple[str, str, str]]:
         """Returns what a person opens: the part, its address, and how to log in."""

@@ -148,8 +148,18 @@ def test_every_secret_and_mount_is_there(docker: DockerStack, model: dict[str, A
 
 def test_containers_can_read_the_files_and_nobody_else_the_folder(docker: DockerStack) -> None:
     assert docker.folder.stat().st_mode & 0o777 == 0o700
-    files = [path for path in docker.folder.rglob("*") if path.is_file() and path.name != "alertmanager.yml"]
-    assert {path.stat().st_mode & 0o777 for path in files} == {0o444}
+    modes = {(path.is_dir(), path.stat().st_mode & 0o777) for path in docker.folder.rglob("*")}
+    assert modes == {(True, 0o755), (False, 0o444)}
+
+
+def test_a_strict_umask_changes_nothing_of_that(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        stack = _stack(tmp_path)
+        stack.write()
+    finally:
+        os.umask(before)
+    test_containers_can_read_the_files_and_nobody_else_the_folder(stack)
 
 
 def test_the_collector_has_the_fragments_and_variables_of_its_preset(model: dict[str, Any]) -> None:
@@ -202,6 +212,21 @@ def test_a_shell_reads_the_variables_as_they_are(docker: DockerStack) -> None:
     assert environ["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector:4318"
     assert "@bugsink:8000/" in environ["SENTRY_DSN"]
     TelemetryConfig.from_env(environ)
+
+
+def test_bugsink_has_every_variable_that_its_settings_and_its_preparation_ask_for(
+    docker: DockerStack, model: dict[str, Any]
+) -> None:
+    service = model["services"]["bugsink"]
+    sources = [
+        REPOSITORY / "stack" / "native" / "bugsink" / f"{name}.py.in" for name in ("bugsink_conf", "prepare")
+    ]
+    asked = {key for path in sources for key in re.findall(r'os\.environ\["(\w+)"', path.read_text())}
+    secret = re.findall(r"^(\w+)=", (docker.folder / "secrets" / "bugsink_env").read_text(), re.MULTILINE)
+    assert len(asked) >= 7
+    assert asked <= {*service["environment"], *secret}
+    assert service["image"].endswith(f":{service['environment']['BUGSINK_VERSION']}")
+    assert "bugsink" in service["environment"]["BUGSINK_HOSTS"].split(",")
 
 
 def test_prometheus_and_alertmanager_accept_what_is_mounted(docker: DockerStack) -> None:

@@ -87,10 +87,8 @@ async def test_without_redis_a_login_gets_an_access_token_alone(
     assert (await again.get("/users/me")).status_code == 200
 
 
-async def test_a_refresh_token_survives_the_outage_of_the_client_only(
-    api_without_redis: Api, own_redis: RedisServer
-) -> None:
-    """Redis here keeps nothing over a restart, so after one the session has ended: the token is refused."""
+async def test_a_session_ends_with_what_redis_forgets(api_without_redis: Api, own_redis: RedisServer) -> None:
+    """The test's Redis keeps nothing over a restart."""
     person = await api_without_redis.student()
     own_redis.stop()
     own_redis.start()

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import httpx
+
+from otel.testing import Captured
+from tests.app.people import LESSON, Api, Person
+from tests.app.problems import assert_problem
+
+
+async def publish(api: Api, author: Person, *slugs: str) -> None:
+    for slug in slugs:
+        await api.course(author, slug=slug, quizzes=[])
+
+
+async def pages(api: Api, limit: int) -> list[list[str]]:
+    found, cursor = [], None
+    while True:
+        params = {"limit": limit} | ({"cursor": cursor} if cursor else {})
+        body = (await api.client.get("/courses", params=httpx.QueryParams(params))).json()
+        found.append([item["id"] for item in body["items"]])
+        cursor = body["next_cursor"]
+        if cursor is None:
+            return found
+
+
+async def test_pages_cover_the_catalogue_once_in_order(api: Api) -> None:
+    author = await api.instructor()
+    await publish(api, author, "e", "b", "d", "a", "c")
+    await api.course(author, slug="draft", published=False)
+    assert await pages(api, 2) == [["a", "b"], ["c", "d"], ["e"]]
+    assert await pages(api, 5) == [["a", "b", "c", "d", "e"]]
+
+
+async def test_pages_stay_stable_while_courses_appear(api: Api) -> None:
+    author = await api.instructor()
+    await publish(api, author, "b", "d", "f")
+    first = (await api.client.get("/courses", params={"limit": 2})).json()
+    await publish(api, author, "a", "e")
+    rest = (await api.client.get("/courses", params={"limit": 9, "cursor": first["next_cursor"]})).json()
+    assert [item["id"] for item in first["items"]] == ["b", "d"]
+    assert [item["id"] for item in rest["items"]] == ["e", "f"]
+
+
+async def test_a_page_is_read_once_until_something_changes(api: Api, telemetry: Captured) -> None:
+    author = await api.instructor()
+    await publish(api, author, "a")
+    for _ in range(3):
+        await api.client.get("/courses")
+    assert telemetry.value("lms.catalogue.reads", {"cache": "miss"}) == 1
+    assert telemetry.value("lms.catalogue.reads", {"cache": "hit"}) == 2
+
+    await author.send("PATCH", "/courses/a", {"title": "Renamed"})
+    items = (await api.client.get("/courses")).json()["items"]
+    assert [item["title"] for item in items] == ["Renamed"]
+    assert telemetry.value("lms.catalogue.reads", {"cache": "miss"}) == 2
+
+
+async def test_an_item_counts_lessons_and_quizzes(api: Api) -> None:
+    author = await api.instructor()
+    await api.course(author, slug="a", lessons=[LESSON, LESSON])
+    (item,) = (await api.client.get("/courses")).json()["items"]
+    assert (item["lessons"], item["quizzes"], item["capacity"]) == (2, 1, 10)
+    assert "content" not in item
+
+
+async def test_a_limit_has_limits(api: Api) -> None:
+    for limit in (0, 101):
+        answer = await api.client.get("/courses", params={"limit": limit})
+        assert_problem(answer, 422, "validation_failed", "query.limit")

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from otel.testing import Captured
+from tests.app.people import Api
+from tests.app.problems import assert_problem
+
+TOKEN = {"Authorization": "Bearer metrics-token-of-the-tests"}
+
+
+async def test_a_healthy_platform_passes(api: Api) -> None:
+    for path in ("http://lms.test/livez", "http://lms.test/readyz", "/monitoring/health"):
+        answer = await api.client.get(path)
+        assert (answer.status_code, answer.json()) == (200, {"status": "pass", "checks": None})
+
+
+async def test_details_are_for_operators(api: Api) -> None:
+    student, admin = await api.student(), await api.admin()
+    assert (await student.get("/monitoring/health")).json()["checks"] is None
+    by_token = await api.client.get("/monitoring/health", headers=TOKEN)
+    for answer in (await admin.get("/monitoring/health"), by_token):
+        checks = answer.json()["checks"]
+        assert {name: check["status"] for name, check in checks.items()} == {
+            "mongodb": "pass",
+            "redis": "pass",
+        }
+        assert all(0 <= check["observed_value"] < 1000 for check in checks.values())
+
+
+async def test_metrics_are_for_operators(api: Api) -> None:
+    assert_problem(await api.client.get("/monitoring/metrics"), 401, "not_authenticated")
+    assert_problem(await (await api.student()).get("/monitoring/metrics"), 403, "role_required")
+    wrong = await api.client.get("/monitoring/metrics", headers={"Authorization": "Bearer wrong"})
+    assert_problem(wrong, 401, "token_invalid")
+
+
+async def test_metrics_are_prometheus_text(api: Api, telemetry: Captured) -> None:
+    await api.student()
+    answer = await api.client.get("/monitoring/metrics", headers=TOKEN)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert "lms_registrations_total" in answer.text
+    assert 'outcome="created"' in answer.text

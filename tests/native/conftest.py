@@ -1,5 +1,7 @@
 import os
-from collections.abc import Iterator
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
 
@@ -12,11 +14,10 @@ from stack.native.toolchain.cache import cache_dir
 from stack.native.toolchain.catalogue import GoTool
 from stack.native.toolchain.progress import Board
 
+# The built-in println writes to standard error and needs no package, so little has to be compiled.
 GREETING = """package main
 
-import "fmt"
-
-func main() {{ fmt.Println("{text}") }}
+func main() {{ println("{text}") }}
 """
 
 
@@ -54,9 +55,32 @@ def tool(tmp_path: Path) -> GoTool:
     return write_module(tmp_path / "module")
 
 
+@pytest.fixture(scope="session")
+def compiled_runtime(tmp_path_factory: pytest.TempPathFactory, real_go: golang.Go) -> Path:
+    """A Go build cache that has Go's runtime."""
+    folder = tmp_path_factory.mktemp("warm")
+    (folder / "tmp").mkdir()
+    tool = write_module(folder / "module")
+    command = golang.build_command(real_go, tool, folder / "out")
+    subprocess.run(command, cwd=tool.folder, env=golang.environment(real_go, folder), check=True)
+    return folder / "gocache"
+
+
 @pytest.fixture
-def cache(tmp_path: Path) -> Path:
-    return tmp_path / "cache"
+def warm(compiled_runtime: Path) -> Callable[[Path], None]:
+    """Puts a tools' cache into the state after an interrupted build: compiled packages, no tool."""
+
+    def fill(cache: Path) -> None:
+        shutil.copytree(compiled_runtime, cache / "build" / "gocache", copy_function=os.link)
+
+    return fill
+
+
+@pytest.fixture
+def cache(tmp_path: Path, warm: Callable[[Path], None]) -> Path:
+    folder = tmp_path / "cache"
+    warm(folder)
+    return folder
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ HANG = '[ "$1" = build ] && exec sleep 600'
 
 
 def _run(path: Path) -> str:
-    return subprocess.run([path], capture_output=True, text=True, check=True).stdout
+    return subprocess.run([path], capture_output=True, text=True, check=True).stderr
 
 
 def _leftovers(cache: Path) -> set[str]:
@@ -105,11 +105,12 @@ def test_a_second_checkout_builds_nothing(
 
 @pytest.mark.usefixtures("go_on_path")
 def test_a_changed_module_is_built_beside_the_old(
-    tool: GoTool, cache: Path, board: Board, tmp_path: Path
+    tool: GoTool, cache: Path, board: Board, tmp_path: Path, warm: Callable[[Path], None]
 ) -> None:
     make_all([tool], cache, board)
     changed = write_module(tmp_path / "changed", text="good day")
     (changed.folder / "go.mod").write_text("module example.test/greeting\n\ngo 1.22\n")
+    warm(cache)
     make_all([changed], cache, board)
     assert _run(tool_dir(cache, changed) / "greet") == "good day from hello\n"
     assert _run(tool_dir(cache, tool) / "greet") == "hello from hello\n"
@@ -201,7 +202,7 @@ def test_of_two_builds_at_once_one_works_and_the_other_waits(
     log = wrapped_go("")
     processes = [builder(), builder()]
     for process in processes:
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=240)
         assert process.returncode == 0, errors
     assert len(log.read_text().splitlines()) == 1
     assert is_built(cache, tool)

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def _query(command: Path, name: str, environ: Mapping[str, str]) -> str:
     try:
         result = subprocess.run(
             [command, "env", name],
-            env={**environ, "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off"},
+            env={**_without_go_settings(environ, keep={"GOPROXY", "GOENV"}), "GOTOOLCHAIN": "local"},
             cwd="/",
             capture_output=True,
             text=True,
@@ -65,6 +66,12 @@ def _query(command: Path, name: str, environ: Mapping[str, str]) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return result.stdout.strip()
+
+
+def _without_go_settings(environ: Mapping[str, str], keep: AbstractSet[str]) -> dict[str, str]:
+    foreign = (name for name in environ if name.startswith(_FOREIGN_PREFIXES))
+    dropped = set(foreign) - keep
+    return {name: value for name, value in environ.items() if name not in dropped}
 
 
 def without_direct(proxies: str) -> str:
@@ -80,10 +87,9 @@ def environment(go: Go, scratch: Path, environ: Mapping[str, str] = os.environ) 
 
     All caches are in `scratch`; of the user's own Go settings only the module proxy counts.
     """
-    clean = {name: value for name, value in environ.items() if not name.startswith(_FOREIGN_PREFIXES)}
     proxies = _query(go.command, "GOPROXY", environ)
     return {
-        **clean,
+        **_without_go_settings(environ, keep=frozenset()),
         "HOME": environ.get("HOME", str(scratch)),
         "CGO_ENABLED": "0",
         "GOENV": "off",

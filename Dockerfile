@@ -2,12 +2,11 @@
 # The platform's image: built with tools that the running one does not have, run as nobody in particular.
 
 FROM python:3.11-slim-bookworm AS build
-COPY --from=ghcr.io/astral-sh/uv:0.13.9 /uv /usr/local/bin/uv
 WORKDIR /srv/lms
 RUN python -m venv --without-pip /opt/venv
 # Dependencies first: they change less often than the code. A package whose hash differs is refused.
 COPY requirements.lock .
-RUN uv pip sync --python /opt/venv/bin/python --require-hashes --no-cache --compile-bytecode requirements.lock
+RUN pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes -r requirements.lock
 COPY app app
 COPY otel otel
 RUN python -m compileall -q app otel

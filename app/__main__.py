@@ -65,7 +65,7 @@ def _read_env_file(path: Path) -> None:
 
 async def _wait_for_database(settings: Settings) -> None:
     """Waits before the workers start, so that one sentence tells what is missing, not a trace of each."""
-    database = Database(settings.mongodb_url)
+    database = Database(settings.mongodb_url, seconds=settings.database_seconds)
     started = time.monotonic()
 
     def progress() -> None:

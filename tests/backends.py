@@ -1,7 +1,7 @@
-"""The real database and cache for tests: started once per run on free ports, stopped by their process ids.
+"""The real database and cache for tests: started once per run on free ports, stopped by process id.
 
-`TEST_MONGODB_URL` and `TEST_REDIS_URL` name servers to use instead. Tests that stop or kill a server start one
-of their own (`RedisServer`, `DatabaseServer`).
+`TEST_MONGODB_URL` and `TEST_REDIS_URL` name servers to use instead. Tests that stop or kill a server start
+one of their own (`RedisServer`, `DatabaseServer`).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Program:
     ) -> None:
         self._log = log
         with log.open("ab") as output:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - the stack's own programs
                 [str(part) for part in command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -93,6 +93,10 @@ class Program:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
+
+    def wait(self) -> int:
+        """Returns the exit status once the program has ended."""
+        return self._process.wait(STOP_SECONDS)
 
     def kill(self) -> None:
         """Kills the program on the spot."""
@@ -132,7 +136,7 @@ class RedisServer:
 
 
 class DatabaseServer:
-    """FerretDB on PostgreSQL, as the native stack runs them; it can be killed and started again on its data."""
+    """FerretDB on PostgreSQL as in the native stack; it can be killed and started again on its data."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -144,7 +148,7 @@ class DatabaseServer:
 
     def _start(self) -> tuple[Program, Program]:
         command = [sys.executable, "-m", "stack.native.postgres", "run"]
-        options = ["--data-dir", self._folder / "data", "--port", str(self._postgres_port)]
+        options: list[str | Path] = ["--data-dir", self._folder / "data", "--port", str(self._postgres_port)]
         environment = {PASSWORD_VARIABLE: self._password}
         postgres = Program([*command, *options], self._folder / "postgres.log", environment)
         try:

@@ -82,6 +82,12 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=1, le=65535, description="Port to listen on.")
     workers: int = Field(default=1, ge=1, le=64, description="Processes that serve requests.")
+    database_seconds: float = Field(
+        default=2,
+        gt=0,
+        le=60,
+        description="How long to wait for a database connection; an answer may take twice that.",
+    )
     startup_seconds: float = Field(default=15, gt=0, description="How long start-up waits for the database.")
     shutdown_seconds: int = Field(default=10, ge=1, description="How long running requests may take to end.")
 

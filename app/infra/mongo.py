@@ -33,6 +33,7 @@ Filter = Mapping[str, Any]
 _T = TypeVar("_T")
 
 DEFAULT_DATABASE: Final = "lms"
+_AUTHENTICATION_FAILED: Final = 18  # MongoDB's error codes
 # ServerSelectionTimeoutError, AutoReconnect and NetworkTimeout are kinds of ConnectionFailure.
 _UNAVAILABLE: Final = (ConnectionFailure, WaitQueueTimeoutError, ExecutionTimeout, WTimeoutError)
 
@@ -76,11 +77,12 @@ class Collection(Protocol):
 class Database:
     """A client of one database. Writes are acknowledged by a majority's journal.
 
-    ``url`` names the database as its path. ``seconds`` bounds the choice of a server, a connection and the wait
-    for a free one; an operation may take twice that. The telemetry listens to clients made after it started.
+    ``url`` names the database as its path. ``seconds`` bounds the choice of a server, a connection and the
+    wait for a free one; an operation may take twice that. The telemetry listens to clients that are made
+    after it started.
     """
 
-    def __init__(self, url: str, *, seconds: float = 2.0) -> None:
+    def __init__(self, url: str, *, seconds: float) -> None:
         milliseconds = int(seconds * 1000)
         self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
             url,
@@ -111,7 +113,9 @@ class Database:
         try:
             await _answer(self._database.command("ping"))
         except OperationFailure as error:
-            raise DatabaseRefused(str(error.details and error.details.get("errmsg"))) from error
+            failed_login = error.code == _AUTHENTICATION_FAILED
+            reason = "authentication failed" if failed_login else f"error {error.code}"
+            raise DatabaseRefused(reason) from error
 
     async def wait(self, seconds: float, progress: Callable[[], object] = lambda: None) -> None:
         """Returns as soon as the database answers; calls ``progress`` after each vain try, about every 2 s.

@@ -29,7 +29,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         DatabaseUnavailable: The database does not answer within ``settings.startup_seconds``.
     """
     async with AsyncExitStack() as stack:
-        database = Database(settings.mongodb_url)
+        database = Database(settings.mongodb_url, seconds=settings.database_seconds)
         stack.callback(database.close)
         redis = RedisClient(settings.redis_url)
         stack.push_async_callback(redis.close)

@@ -79,6 +79,13 @@ class Lesson(Record):
     lesson_id: str
     content: str
 
+    @classmethod
+    def of(cls, course_id: str, lesson_id: str, new: LessonIn) -> Self:
+        """Returns the content of a new lesson."""
+        return cls(
+            id=f"{course_id}:{lesson_id}", course_id=course_id, lesson_id=lesson_id, content=new.content
+        )
+
 
 class Question(BaseModel):
     """A question with one right choice; ``correct`` is its index from 0."""
@@ -100,6 +107,20 @@ class Quiz(Record):
     questions: tuple[Question, ...]
     pass_score: float
     max_attempts: int
+
+    @classmethod
+    def of(cls, course_id: str, quiz_id: str, new: QuizIn) -> Self:
+        """Returns a new quiz; its questions are numbered q1, q2 and so on."""
+        numbered = enumerate(new.questions, start=1)
+        return cls(
+            id=f"{course_id}:{quiz_id}",
+            course_id=course_id,
+            quiz_id=quiz_id,
+            title=new.title,
+            questions=tuple(Question(id=f"q{number}", **each.model_dump()) for number, each in numbered),
+            pass_score=new.pass_score,
+            max_attempts=new.max_attempts,
+        )
 
 
 class LessonIn(BaseModel):

@@ -21,7 +21,6 @@ from app.lms.courses.schemas import (
     LessonOut,
     LessonOutline,
     NewLesson,
-    Question,
     Quiz,
     QuizIn,
     QuizOutline,
@@ -161,7 +160,7 @@ class CourseService:
         """
         course = await self._owned(course_id, author)
         listed = any(known.id == lesson_id for known in course.lessons)
-        if not listed or not await self._repository.replace_lesson(_lesson(course_id, lesson_id, lesson)):
+        if not listed or not await self._repository.replace_lesson(Lesson.of(course_id, lesson_id, lesson)):
             raise LessonNotFound(course_id=course_id, lesson_id=lesson_id)
         new = LessonOutline(id=lesson_id, title=lesson.title, minutes=lesson.minutes)
 
@@ -252,14 +251,14 @@ class CourseService:
 
     async def _store_lesson(self, course_id: str, lesson: LessonIn) -> LessonOutline:
         async def insert(lesson_id: str) -> None:
-            await self._repository.insert_lesson(_lesson(course_id, lesson_id, lesson))
+            await self._repository.insert_lesson(Lesson.of(course_id, lesson_id, lesson))
 
         lesson_id = await _first_free(lesson.title, insert)
         return LessonOutline(id=lesson_id, title=lesson.title, minutes=lesson.minutes)
 
     async def _store_quiz(self, course_id: str, quiz: QuizIn) -> QuizOutline:
         async def insert(quiz_id: str) -> None:
-            await self._repository.insert_quiz(_quiz(course_id, quiz_id, quiz))
+            await self._repository.insert_quiz(Quiz.of(course_id, quiz_id, quiz))
 
         quiz_id = await _first_free(quiz.title, insert)
         limits = {"pass_score": quiz.pass_score, "max_attempts": quiz.max_attempts}
@@ -277,27 +276,3 @@ async def _first_free(title: str, insert: Callable[[str], Awaitable[None]]) -> s
             taken.add(candidate)
         else:
             return candidate
-
-
-def _lesson(course_id: str, lesson_id: str, lesson: LessonIn) -> Lesson:
-    return Lesson(
-        id=f"{course_id}:{lesson_id}", course_id=course_id, lesson_id=lesson_id, content=lesson.content
-    )
-
-
-def _quiz(course_id: str, quiz_id: str, quiz: QuizIn) -> Quiz:
-    questions = tuple(
-        Question(
-            id=f"q{number}", text=question.text, choices=tuple(question.choices), correct=question.correct
-        )
-        for number, question in enumerate(quiz.questions, start=1)
-    )
-    return Quiz(
-        id=f"{course_id}:{quiz_id}",
-        course_id=course_id,
-        quiz_id=quiz_id,
-        title=quiz.title,
-        questions=questions,
-        pass_score=quiz.pass_score,
-        max_attempts=quiz.max_attempts,
-    )

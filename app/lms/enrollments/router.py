@@ -34,8 +34,7 @@ router = APIRouter(tags=["enrollments"])
 async def enroll(course_id: CourseId, learner: SignedIn, response: Response, lms: Lms) -> EnrollmentOut:
     """Enrols the one who asks; again changes nothing and answers 200."""
     enrollment, is_new = await lms.enrollments.enroll(learner, course_id)
-    if not is_new:
-        response.status_code = status.HTTP_200_OK
+    response.status_code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
     return EnrollmentOut.of(enrollment)
 
 

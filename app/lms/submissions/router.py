@@ -48,8 +48,7 @@ async def submit(
 ) -> SubmissionOut:
     """Grades an answer; once this is acknowledged, the answer is on disk."""
     submission, is_new = await lms.submissions.submit(learner, course_id, quiz_id, answers.answers, key)
-    if not is_new:
-        response.status_code = status.HTTP_200_OK
+    response.status_code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
     return SubmissionOut.of(submission)
 
 

@@ -27,7 +27,7 @@ NEVER_ANSWERED: Final = {"forbidden", "conflict", "unavailable"}
 
 ELSEWHERE: Final = {
     "course_changed": "tests/app/lms/test_courses.py",
-    "enrollment_busy": "tests/app/lms/test_enrollments.py",
+    "enrollment_busy": "tests/app/lms/test_seats.py",
     "database_unavailable": "tests/app/infra/test_outages.py",
     "sessions_unavailable": "tests/app/infra/test_outages.py",
 }

@@ -10,7 +10,7 @@ from app.infra.mongo import Collection, Database, DuplicateId
 
 @pytest.fixture
 async def things(empty_mongodb_url: str) -> AsyncIterator[Collection]:
-    database = Database(empty_mongodb_url)
+    database = Database(empty_mongodb_url, seconds=20)
     yield database.collection("things")
     database.close()
 

@@ -122,7 +122,9 @@ async def test_redis_is_given_up_quickly() -> None:
 async def test_a_frozen_database_is_a_503_and_no_hang(
     own_database: DatabaseServer, empty_redis_url: str, telemetry: Captured, clock: FixedClock
 ) -> None:
-    async with serving(make_settings(own_database.url, empty_redis_url), telemetry, clock) as api:
+    async with serving(
+        make_settings(own_database.url, empty_redis_url, database_seconds=2), telemetry, clock
+    ) as api:
         admin = await api.admin()
         own_database.freeze()
         try:
@@ -144,7 +146,9 @@ async def test_a_frozen_database_is_a_503_and_no_hang(
 async def test_acknowledged_answers_survive_the_death_of_the_database(
     own_database: DatabaseServer, empty_redis_url: str, telemetry: Captured, clock: FixedClock
 ) -> None:
-    async with serving(make_settings(own_database.url, empty_redis_url), telemetry, clock) as api:
+    async with serving(
+        make_settings(own_database.url, empty_redis_url, database_seconds=2), telemetry, clock
+    ) as api:
         course = await api.course(await api.instructor())
         learner = await api.student()
         await learner.post(f"/courses/{course}/enrollments")
@@ -157,7 +161,7 @@ async def test_acknowledged_answers_survive_the_death_of_the_database(
 
 
 async def test_writes_ask_for_a_majority_and_its_journal(mongodb_url: str) -> None:
-    database = Database(mongodb_url)
+    database = Database(mongodb_url, seconds=2)
     concern = database._client.write_concern
     assert concern.document == {"w": "majority", "j": True}
     database.close()
@@ -177,9 +181,9 @@ async def test_nobody_home_is_told_in_time() -> None:
 async def test_a_wrong_password_is_refused_and_not_repeated(own_database: DatabaseServer) -> None:
     login, _, rest = own_database.url.partition("@")
     wrong = f"{login.rpartition(':')[0]}:wrong-password@{rest}"
-    database = Database(wrong)
+    database = Database(wrong, seconds=5)
     with pytest.raises(DatabaseRefused) as caught:
-        await database.wait(5.0)
+        await database.wait(30.0)
     assert "wrong-password" not in str(caught.value)
     database.close()
 

@@ -59,7 +59,7 @@ async def test_an_edit_changes_what_is_given(api: Api) -> None:
 
 async def test_lessons_are_added_placed_replaced_and_ordered(api: Api) -> None:
     author = await api.instructor()
-    course = await api.course(author, lessons=[])
+    course = await api.course(author, lessons=[], published=False)
     for title, position in (("Logs", None), ("Traces", 1), ("Logs", 2)):
         lesson = {**LESSON, "title": title, "position": position}
         answer = await author.post(f"/courses/{course}/lessons", lesson)
@@ -109,7 +109,7 @@ async def test_of_parallel_courses_of_one_name_one_is_made(api: Api) -> None:
 
 async def test_parallel_edits_lose_nothing(api: Api) -> None:
     author = await api.instructor()
-    course = await api.course(author, lessons=[])
+    course = await api.course(author, lessons=[], published=False)
     answers = await asyncio.gather(*(author.post(f"/courses/{course}/lessons", LESSON) for _ in range(4)))
     added = [answer for answer in answers if answer.status_code == 201]
     lessons = (await author.get(f"/courses/{course}")).json()["lessons"]
@@ -120,12 +120,14 @@ class FasterRival(CourseRepository):
     """Another author's edit always comes first."""
 
     async def replace(self, course: Course) -> bool:
-        assert await super().replace(course.model_copy(update={"description": "The rival's"}))
+        latest = await self.find(course.id)
+        assert latest is not None
+        assert await super().replace(latest.model_copy(update={"description": "The rival's"}))
         return await super().replace(course)
 
 
 async def test_who_is_always_overtaken_is_told(empty_mongodb_url: str, empty_redis_url: str) -> None:
-    database, redis = Database(empty_mongodb_url), RedisClient(empty_redis_url)
+    database, redis = Database(empty_mongodb_url, seconds=20), RedisClient(empty_redis_url)
     clock = SystemClock()
     author = Principal(id="usr_1", role=Role.INSTRUCTOR, family="fam_1", issued_at=clock.now())
 

@@ -90,7 +90,7 @@ async def test_who_is_not_enrolled_answers_nothing(api: Api, course: str) -> Non
 
 
 async def test_a_pass_that_a_crash_hid_is_found_on_the_next_look(
-    api: Api, services: Services, course: str, learner: Person
+    services: Services, course: str, learner: Person
 ) -> None:
     """The answer was stored, and the process died before the enrolment knew of it."""
     await store_behind_the_service(services, course, learner)

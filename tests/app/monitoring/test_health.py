@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from otel.testing import Captured
 from tests.app.people import Api
 from tests.app.problems import assert_problem
 
@@ -33,7 +32,7 @@ async def test_metrics_are_for_operators(api: Api) -> None:
     assert_problem(wrong, 401, "token_invalid")
 
 
-async def test_metrics_are_prometheus_text(api: Api, telemetry: Captured) -> None:
+async def test_metrics_are_prometheus_text(api: Api) -> None:
     await api.student()
     answer = await api.client.get("/monitoring/metrics", headers=TOKEN)
     assert answer.status_code == 200

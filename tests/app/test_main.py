@@ -1,0 +1,145 @@
+"""`python -m app` as an operator meets it: a process of its own, its sentences and its exit codes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.app.conftest import SEED
+from tests.app.people import ADMIN_EMAIL, ADMIN_PASSWORD
+from tests.backends import Program, free_port
+
+ROOT = Path(__file__).parents[2]
+SECRETS = {
+    "LMS_JWT_SECRET": "a secret of the tests, 32 bytes or more",
+    "LMS_CERTIFICATE_KEY": SEED,
+    "LMS_ADMIN_PASSWORD": ADMIN_PASSWORD,
+    "LMS_METRICS_TOKEN": "metrics-token-of-the-tests",
+}
+QUIET = {
+    "OTEL_TRACES_EXPORTER": "none",
+    "OTEL_METRICS_EXPORTER": "none",
+    "OTEL_LOGS_EXPORTER": "none",
+    "TELEMETRY_LOG_FORMAT": "json",
+}
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    kept = {
+        key: value for key, value in os.environ.items() if not key.startswith(("LMS_", "OTEL_", "TELEMETRY_"))
+    }
+    return {**kept, "PYTHONPATH": str(ROOT), **SECRETS, **QUIET}
+
+
+def run(environment: dict[str, str], folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "app", *arguments]
+    return subprocess.run(  # noqa: S603 - our own program
+        command, env=environment, cwd=folder, capture_output=True, text=True, timeout=90, check=False
+    )
+
+
+def test_help_tells_what_it_does(environment: dict[str, str], tmp_path: Path) -> None:
+    ended = run(environment, tmp_path, "--help")
+    assert ended.returncode == 0
+    assert "python -m app" in ended.stdout
+
+
+def test_wrong_settings_are_sentences_and_exit_2(environment: dict[str, str], tmp_path: Path) -> None:
+    environment |= {"LMS_PORT": "many", "LMS_PROT": "1"}
+    del environment["LMS_JWT_SECRET"]
+    ended = run(environment, tmp_path)
+    assert ended.returncode == 2
+    assert [line.split()[0] for line in ended.stderr.splitlines()] == [
+        "LMS_PROT",
+        "LMS_PORT",
+        "LMS_JWT_SECRET",
+    ]
+
+
+def test_wrong_telemetry_settings_exit_2(environment: dict[str, str], tmp_path: Path) -> None:
+    ended = run(environment | {"TELEMETRY_LOG_LEVEL": "loud"}, tmp_path)
+    assert ended.returncode == 2
+    assert "TELEMETRY_LOG_LEVEL" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_missing_database_is_waited_for_and_then_told(environment: dict[str, str], tmp_path: Path) -> None:
+    port = free_port()
+    environment |= {
+        "MONGODB_URL": f"mongodb://user:secret@127.0.0.1:{port}/lms",
+        "LMS_STARTUP_SECONDS": "3",
+        "LMS_DATABASE_SECONDS": "1",
+    }
+    ended = run(environment, tmp_path)
+    *progress, last = ended.stderr.splitlines()
+    assert ended.returncode == 1
+    assert last == f"The database at 127.0.0.1:{port} did not answer within 3 s; see MONGODB_URL."
+    assert progress
+    assert all(line.startswith("Waiting for the database") for line in progress)
+    assert "secret" not in ended.stderr
+
+
+def test_a_refused_login_is_told(environment: dict[str, str], tmp_path: Path, mongodb_url: str) -> None:
+    login, _, rest = mongodb_url.partition("@")
+    if not rest:
+        pytest.skip("the database of TEST_MONGODB_URL asks for no password")
+    environment |= {"MONGODB_URL": f"{login.rpartition(':')[0]}:wrong@{rest}", "LMS_STARTUP_SECONDS": "30"}
+    ended = run(environment, tmp_path)
+    assert ended.returncode == 1
+    last = ended.stderr.splitlines()[-1]
+    assert last.endswith("refuses us (authentication failed); see MONGODB_URL.")
+
+
+@pytest.fixture
+def served(
+    environment: dict[str, str], tmp_path: Path, empty_mongodb_url: str, empty_redis_url: str
+) -> Iterator[tuple[Program, str, Path]]:
+    """The platform in two processes, configured by a .env file."""
+    port = free_port()
+    values = {
+        "LMS_PORT": port,
+        "LMS_WORKERS": 2,
+        "LMS_STARTUP_SECONDS": 60,
+        "MONGODB_URL": empty_mongodb_url,
+        "REDIS_URL": empty_redis_url,
+    }
+    (tmp_path / ".env").write_text("".join(f"{key}={value}\n" for key, value in values.items()))
+    log, url = tmp_path / "app.log", f"http://127.0.0.1:{port}"
+    code = f"import os, sys; os.chdir({str(tmp_path)!r}); from app.__main__ import main; sys.exit(main([]))"
+    program = Program([sys.executable, "-c", code], log, environment)
+
+    def ready() -> bool:
+        try:
+            return httpx.get(f"{url}/readyz", timeout=2).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    try:
+        program.ready(ready)
+        yield program, url, log
+    finally:
+        program.stop()
+
+
+def test_it_serves_and_ends_on_a_signal(served: tuple[Program, str, Path]) -> None:
+    program, url, log = served
+    login = {"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD}
+    answer = httpx.post(f"{url}/api/v1/auth/login", json=login, timeout=20)
+    assert answer.status_code == 200
+    request_id = answer.headers["x-request-id"]
+    started = time.monotonic()
+    os.kill(program.pid, signal.SIGTERM)
+    assert program.wait() in {0, -signal.SIGTERM}
+    assert time.monotonic() - started < 30
+    written = log.read_text()
+    assert "Traceback" not in written
+    assert request_id in written

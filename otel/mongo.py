@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from pymongo import monitoring
 
 from otel.config import TelemetryConfig
-from otel.db_metrics import DB_METRICS
+from otel.db_metrics import CONNECTIONS, DB_METRICS
 from otel.mongo_commands import CommandTelemetry
 from otel.mongo_pool import PoolTelemetry
 from otel.redaction import Redactor
-
-Listener = monitoring.CommandListener | monitoring.ConnectionPoolListener
 
 
 @dataclass(slots=True)
@@ -39,6 +38,7 @@ class _Switch(monitoring.CommandListener):
 
 
 _switch: _Switch | None = None
+_pools: Final = PoolTelemetry()
 
 
 def register(config: TelemetryConfig, redactor: Redactor) -> Callable[[], None]:
@@ -51,21 +51,16 @@ def register(config: TelemetryConfig, redactor: Redactor) -> Callable[[], None]:
     if _switch is None:
         _switch = _Switch()
         monitoring.register(_switch)
-        monitoring.register(PoolTelemetry())
+        monitoring.register(_pools)
     switch = _switch
     switch.target = CommandTelemetry(redactor, config.slow_query_ms / 1000)
+    stop = CONNECTIONS.observe(_pools.connections)
 
     def undo() -> None:
+        stop()
         switch.target = None
 
     return undo
 
 
-def event_listeners() -> tuple[Listener, ...]:
-    """Return the listeners to give to a client: none after `register`, which reaches them all."""
-    if _switch is not None:
-        return ()
-    return (CommandTelemetry(Redactor(), TelemetryConfig().slow_query_ms / 1000), PoolTelemetry())
-
-
-__all__ = ["DB_METRICS", "event_listeners", "register"]
+__all__ = ["DB_METRICS", "register"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+import threading
+from typing import Any, Final
 
+from opentelemetry.metrics import Observation
 from pymongo.monitoring import (
     ConnectionCheckedInEvent,
     ConnectionCheckedOutEvent,
@@ -23,20 +26,24 @@ from otel.db_metrics import (
     CONNECTION_CREATE,
     CONNECTION_TIMEOUTS,
     CONNECTION_WAIT,
-    CONNECTIONS,
     CONNECTIONS_MAX,
 )
 
-_IDLE, _USED = "idle", "used"
-_DRIVERS_LIMIT = 100  # `maxPoolSize` that the driver assumes and does not list
+_POOL_NAME: Final = "db.client.connection.pool.name"
+_DRIVERS_LIMIT: Final = 100  # `maxPoolSize` that the driver assumes and does not list
 
 
 class PoolTelemetry(ConnectionPoolListener):
     """Turns the driver's pool events into `db.client.connection.*` metrics; the pool's name is host:port."""
 
+    def __init__(self) -> None:
+        self._forget()
+        os.register_at_fork(after_in_child=self._forget)
+
     def pool_created(self, event: PoolCreatedEvent) -> None:
         """Adds the pool's limit."""
-        CONNECTIONS_MAX.add(event.options.get("maxPoolSize") or _DRIVERS_LIMIT, _pool(event))
+        limit = event.options.get("maxPoolSize") or _DRIVERS_LIMIT
+        CONNECTIONS_MAX.add(limit, {_POOL_NAME: _name(event)})
 
     def pool_closed(self, event: PoolClosedEvent) -> None:
         """Keeps the limit: the next client of this process opens a pool of the same name."""
@@ -49,41 +56,56 @@ class PoolTelemetry(ConnectionPoolListener):
 
     def connection_created(self, event: ConnectionCreatedEvent) -> None:
         """Counts an idle connection."""
-        _count(event, _IDLE, 1)
+        self._change(event, idle=1)
 
     def connection_ready(self, event: ConnectionReadyEvent) -> None:
         """Measures the opening of a connection."""
         if event.duration is not None:
-            CONNECTION_CREATE.record(event.duration, _pool(event))
+            CONNECTION_CREATE.record(event.duration, {_POOL_NAME: _name(event)})
 
     def connection_closed(self, event: ConnectionClosedEvent) -> None:
         """Counts an idle connection less; one in use is checked in before."""
-        _count(event, _IDLE, -1)
+        self._change(event, idle=-1)
 
     def connection_check_out_started(self, event: ConnectionCheckOutStartedEvent) -> None:
         """Tells nothing that is measured."""
 
     def connection_check_out_failed(self, event: ConnectionCheckOutFailedEvent) -> None:
         """Counts a wait that ended without a connection."""
-        CONNECTION_TIMEOUTS.add(1, _pool(event))
+        CONNECTION_TIMEOUTS.add(1, {_POOL_NAME: _name(event)})
 
     def connection_checked_out(self, event: ConnectionCheckedOutEvent) -> None:
         """Measures the wait; the connection is in use now."""
         if event.duration is not None:
-            CONNECTION_WAIT.record(event.duration, _pool(event))
-        _count(event, _IDLE, -1)
-        _count(event, _USED, 1)
+            CONNECTION_WAIT.record(event.duration, {_POOL_NAME: _name(event)})
+        self._change(event, idle=-1, used=1)
 
     def connection_checked_in(self, event: ConnectionCheckedInEvent) -> None:
         """Counts the connection as idle again."""
-        _count(event, _USED, -1)
-        _count(event, _IDLE, 1)
+        self._change(event, idle=1, used=-1)
+
+    def connections(self) -> list[Observation]:
+        """Return the open connections by pool and state, for `CONNECTIONS.observe`."""
+        with self._lock:
+            counts = {name: tuple(each) for name, each in self._counts.items()}
+        return [
+            Observation(count, {_POOL_NAME: name, "db.client.connection.state": state})
+            for name, each in counts.items()
+            for state, count in zip(("idle", "used"), each, strict=True)
+        ]
+
+    def _change(self, event: Any, *, idle: int = 0, used: int = 0) -> None:  # noqa: ANN401 - see `_name`
+        with self._lock:
+            count = self._counts.setdefault(_name(event), [0, 0])
+            count[0] += idle
+            count[1] += used
+
+    def _forget(self) -> None:
+        """Start again in a forked child, where the driver opens pools of its own."""
+        self._lock = threading.Lock()
+        self._counts: dict[str, list[int]] = {}
 
 
-def _pool(event: Any) -> dict[str, str]:  # noqa: ANN401 - the driver's pool and connection events share no public base
+def _name(event: Any) -> str:  # noqa: ANN401 - the driver's pool and connection events share no public base
     host, port = event.address
-    return {"db.client.connection.pool.name": host if port is None else f"{host}:{port}"}
-
-
-def _count(event: Any, state: str, change: int) -> None:  # noqa: ANN401 - see `_pool`
-    CONNECTIONS.add(change, {**_pool(event), "db.client.connection.state": state})
+    return str(host) if port is None else f"{host}:{port}"

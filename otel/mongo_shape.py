@@ -24,7 +24,8 @@ def shape_of(command: Command) -> str:
     value, because programs build such paths from identifiers (`lessons.lesson-3.done`). A batch shows its
     first statement. At most 1,024 characters.
     """
-    told = {name: command[name] for name in _TELLING if name in command}
+    operation = next(iter(command), None)  # its value is the collection
+    told = {name: command[name] for name in _TELLING if name in command and name != operation}
     for name in _BATCHES:
         if name in told and isinstance(told[name], Sequence):
             told[name] = told[name][:1]

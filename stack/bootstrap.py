@@ -1,3 +1,4 @@
+# ruff: noqa: E402 - an interrupt while the rest is imported ends the program without a traceback
 """Makes .venv what requirements-dev.lock says; needs Python with venv and nothing else.
 
 Run by make before every target, so it is fast when there is nothing to do: it compares one hash.
@@ -5,12 +6,15 @@ Run by make before every target, so it is fast when there is nothing to do: it c
 
 from __future__ import annotations
 
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import contextlib
 import hashlib
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -33,7 +37,8 @@ class BootstrapError(Exception):
 
 def main() -> int:
     """Returns 0 when .venv holds what the lock says, 1 after a sentence, 130 when interrupted."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         _ensure()
     except BootstrapError as error:

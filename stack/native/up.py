@@ -23,6 +23,8 @@ LEARNERS = "learners"
 def up(environment: Environment, *, demo: bool) -> None:
     """Starts the stack, loads the demo, prints what runs where; says so if it runs already.
 
+    An interrupt or a failure at any point leaves nothing running.
+
     Raises:
         StackError, SettingsError, ToolError: one sentence for the user; nothing is left running.
     """
@@ -34,14 +36,15 @@ def up(environment: Environment, *, demo: bool) -> None:
         return
     with Display() as display:
         progress = stack.start(display.watch)
-    CONSOLE.print(f"Ready after {progress.seconds:.1f} s.")
-    if demo:
-        try:
+    try:
+        CONSOLE.print(f"Ready after {progress.seconds:.1f} s.")
+        if demo:
             study(stack)
-        except BaseException:
-            stack.stop()
-            raise
-    show(stack)
+        show(stack)
+    except BaseException:
+        CONSOLE.print("Stopping what was started.")
+        stack.stop()
+        raise
 
 
 class Display:

@@ -1,0 +1,167 @@
+"""The stack's commands, one per make target.
+
+Docker is used where a daemon answers, else the parts run as processes of this user; STACK=docker or
+STACK=native decides. STACK_DATA_DIR names the folder of the data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from stack import docker, dotenv_file
+from stack.alerting import AlertingError
+from stack.collector import CollectorError
+from stack.environment import DOTENV, Environment, load, write
+from stack.native import down, logs, status, up
+from stack.native.native_stack import NativeStack
+from stack.native.supervisor import StackError, Supervisor
+from stack.native.tools import ToolError
+from stack.settings import SettingsError, data_folder
+
+INTERRUPTED: Final = 130
+REFUSALS: Final = (SettingsError, StackError, ToolError, AlertingError, CollectorError, docker.DockerError)
+# The demo's endpoint that fails exists in demo mode only, unless the user says how often it fails.
+DEMO_FAILURES: Final = "LMS_DEMO_FAILURE_RATIO"
+DEMO_RATIO: Final = "0.3"
+OFF: Final = {"off", "0", "no", "false"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command: 0 done, 1 refused with a sentence, 130 interrupted."""
+    options = _parser().parse_args(argv)
+    _interrupt_once()
+    try:
+        return int(not options.run(options))
+    except REFUSALS as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return INTERRUPTED
+    except subprocess.CalledProcessError as error:
+        print(f"This command failed with status {error.returncode}: {' '.join(error.cmd)}", file=sys.stderr)
+        return 1
+
+
+def _interrupt_once() -> None:
+    """Turns the first SIGINT, SIGTERM or SIGHUP into KeyboardInterrupt; later ones only print."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda _number, _frame: print("Cleaning up; a moment.", file=sys.stderr))
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
+
+
+def _up(_: argparse.Namespace) -> bool:
+    in_docker = docker.chosen()
+    demo = os.environ.get("DEMO", "on").lower() not in OFF
+    environment = _environment()
+    if demo and not environment.given(DEMO_FAILURES):
+        os.environ[DEMO_FAILURES] = DEMO_RATIO
+        environment = load()
+    if in_docker:
+        docker.up(environment, demo=demo)
+    else:
+        up.up(environment, demo=demo)
+    return True
+
+
+def _environment() -> Environment:
+    """Returns the settings of `.env`, which is made with fresh secrets if it is not there."""
+    if not DOTENV.exists():
+        write()
+        print(f"Wrote {DOTENV} with generated secrets, readable by you only.")
+    elif dotenv_file.readable_by_others(DOTENV):
+        print(f"Others can read {DOTENV}, which holds secrets: `chmod 600 {DOTENV}`.", file=sys.stderr)
+    return load()
+
+
+def _folder() -> Path:
+    """Returns the data folder, also when the rest of `.env` is broken: stopping must always work."""
+    try:
+        return load().stack.folder
+    except SettingsError:
+        given = os.environ.get("STACK_DATA_DIR") or dotenv_file.peek(DOTENV, "STACK_DATA_DIR")
+        return data_folder(Path(given or ".stack"))
+
+
+def _in_docker(folder: Path) -> bool:
+    """Tells whether the running stack, else the next one, is Docker's."""
+    return not Supervisor(folder).members() and docker.chosen()
+
+
+def _down(_: argparse.Namespace) -> bool:
+    folder = _folder()
+    if _in_docker(folder):
+        docker.down()
+    else:
+        down.down(folder)
+    return True
+
+
+def _status(_: argparse.Namespace) -> bool:
+    folder = _folder()
+    if not _in_docker(folder):
+        return status.status(folder)
+    docker.status()
+    return True
+
+
+def _logs(options: argparse.Namespace) -> bool:
+    folder = _folder()
+    if _in_docker(folder):
+        docker.logs(options.part)
+    else:
+        logs.logs(folder, options.part, follow=not options.no_follow)
+    return True
+
+
+def _demo(_: argparse.Namespace) -> bool:
+    folder = _folder()
+    if _in_docker(folder):
+        docker.study(load())
+        return True
+    if not Supervisor(folder).running():
+        raise StackError("The stack does not run: `make up` starts it")
+    up.study(NativeStack(load()))
+    return True
+
+
+def _clean(options: argparse.Namespace) -> bool:
+    force = options.force or os.environ.get("FORCE", "").lower() not in {"", *OFF}
+    folder = _folder()
+    volumes = docker.remove if _in_docker(folder) else None
+    down.clean(folder, volumes, force=force)
+    return True
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m stack", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, run: Callable[[argparse.Namespace], bool], text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=run)
+        return command
+
+    add("up", _up, "start everything, load the demo (DEMO=off does not), print what to open")
+    add("down", _down, "stop everything; data stays")
+    add("status", _status, "show each part's health; fails if one is ill")
+    log = add("logs", _logs, "show what the parts write, until interrupted")
+    log.add_argument("part", nargs="?", help="one part only, for example app")
+    log.add_argument("--no-follow", action="store_true", help="show the end of the logs and stop")
+    add("demo", _demo, "load the demo catalogue and let simulated learners study for a minute")
+    cleaning = add("clean", _clean, "stop everything and remove its data, after asking")
+    cleaning.add_argument("--force", action="store_true", help="do not ask (FORCE=1 does the same)")
+    return parser

@@ -98,6 +98,8 @@ def _wrong(row: Row, scenario: Scenario) -> Iterator[str]:
         yield f"{row.sink}: {row.lost} of {row.acknowledged} acknowledged items are lost"
     if not row.lost and row.sink in scenario.losses:
         yield f"{row.sink}: nothing is lost, although {scenario.losses[row.sink]}"
+    if scenario.lost and row.lost > scenario.lost:
+        yield f"{row.sink}: {row.lost} acknowledged items are lost, {scenario.lost} had to be"
     if row.duplicated:
         yield f"{row.sink}: shows {row.duplicated} items more than once"
     if row.repeated and not scenario.repeats:

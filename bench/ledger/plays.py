@@ -63,7 +63,7 @@ async def slow(stage: Stage) -> None:
     """Lets every sink take two seconds for an answer."""
     stage.behave(Fault(delay=2.0))
     await stage.sender.send(600, _RATE)
-    await stage.answered(200, 2, *SINKS.values())
+    await stage.served(2)
     await stage.up()
 
 
@@ -71,7 +71,7 @@ async def too_slow(stage: Stage) -> None:
     """Lets every sink store but answer after the exporter has stopped waiting."""
     stage.behave(Fault(delay=3.0))
     await stage.sender.send(200, _RATE)
-    await stage.answered(200, 2, *SINKS.values())
+    await stage.served(2)
     await stage.up()
 
 
@@ -199,6 +199,14 @@ async def clock_behind(stage: Stage) -> None:
 async def clock_ahead(stage: Stage) -> None:
     """Sends with the true time, then two hours ahead: further than Prometheus and Loki believe."""
     await _skewed(stage, 2 * _HOUR)
+
+
+async def clock_mixed(stage: Stage) -> None:
+    """Lets every other request be seven hours behind, so that one batch holds good and hopeless items."""
+    for _ in range(10):
+        for skew in (0.0, -7 * _HOUR):
+            stage.sender.set_clock(skew)
+            await stage.sender.send(BATCH, _RATE)
 
 
 async def _skewed(stage: Stage, skew: float) -> None:

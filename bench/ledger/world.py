@@ -182,6 +182,15 @@ class Stage:
 
         await until(f"{', '.join(sinks)} answered {status} {times} times", reached)
 
+    async def served(self, times: int) -> None:
+        """Returns when each sink has answered that many requests with 2xx since the stage began."""
+
+        async def reached() -> bool:
+            wires = [proxy.wire.answers for proxy in self.world.proxies.values()]
+            return all(sum(wire[code] for code in wire if code < 300) >= times for wire in wires)  # noqa: PLR2004 - HTTP
+
+        await until(f"each sink answered {times} requests", reached)
+
 
 @asynccontextmanager
 async def stage(here: World, name: str, setting: Setting) -> AsyncIterator[Stage]:

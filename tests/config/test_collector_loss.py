@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -126,7 +127,7 @@ def test_a_full_primary_queue_is_told_to_the_sender_and_nothing_is_acknowledged_
 def _points(number: int) -> dict[str, Any]:
     points = [
         {
-            "timeUnixNano": "1795500000000000000",
+            "timeUnixNano": str(time.time_ns()),
             "asInt": "1",
             "attributes": [{"key": "padding", "value": {"stringValue": f"{index}-" + "x" * 300}}],
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from tests.config.test_collector_golden import sinks
 
 SINKS = ["file.yaml", "prometheus.yaml", "loki.yaml", "jaeger.yaml", "tempo.yaml", "otlp.yaml", "sentry.yaml"]
 FILES = ["base.yaml", "span-metrics.yaml", *SINKS]
-TIMES = {"startTimeUnixNano": "1795500000000000000", "timeUnixNano": "1795500000000000000"}
+NOW = str(time.time_ns())
+TIMES = {"startTimeUnixNano": NOW, "timeUnixNano": NOW}
 
 VALUES = {
     "mail": "anna.needlemail@leak.example",
@@ -107,8 +109,8 @@ def _traces(plants: Plants) -> dict[str, Any]:
             "spanId": f"{index:016x}",
             "name": f"GET /users/{plants.mail('span-name')}",
             "kind": 2,
-            "startTimeUnixNano": "1795500000000000000",
-            "endTimeUnixNano": "1795500000040000000",
+            "startTimeUnixNano": NOW,
+            "endTimeUnixNano": NOW,
             "traceState": f"vendor={plants.mail('state')}",
             "status": {"code": 2, "message": plants.mail("status")},
             "attributes": plants.attributes("span"),
@@ -116,7 +118,7 @@ def _traces(plants: Plants) -> dict[str, Any]:
         }
 
     event = {
-        "timeUnixNano": "1795500000000000000",
+        "timeUnixNano": NOW,
         "name": plants.mail("event"),
         "attributes": plants.attributes("event"),
     }
@@ -132,7 +134,7 @@ def _metrics(plants: Plants) -> dict[str, Any]:
         return {**TIMES, "attributes": plants.attributes("label")[:30], **fields}
 
     exemplar = {
-        "timeUnixNano": "1795500000000000000",
+        "timeUnixNano": NOW,
         "asDouble": 1.5,
         "spanId": "1" * 16,
         "traceId": "1" * 32,
@@ -184,7 +186,7 @@ def _logs(plants: Plants) -> dict[str, Any]:
     ]
     records = [
         {
-            "timeUnixNano": "1795500000000000000",
+            "timeUnixNano": NOW,
             "severityNumber": 17,
             "severityText": plants.mail("severity"),
             "eventName": plants.mail("event-name"),
@@ -280,4 +282,4 @@ def test_what_redaction_cannot_read_is_refused_not_passed_on(server: Intake, tmp
 
 
 def _record(body: dict[str, Any]) -> dict[str, Any]:
-    return {"scopeLogs": [{"logRecords": [{"timeUnixNano": "1795500000000000000", "body": body}]}]}
+    return {"scopeLogs": [{"logRecords": [{"timeUnixNano": NOW, "body": body}]}]}

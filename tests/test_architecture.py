@@ -149,8 +149,8 @@ def texts() -> Iterator[tuple[str, str]]:
     for path in tracked():
         try:
             yield name(path), path.read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            continue
+        except (UnicodeDecodeError, FileNotFoundError):
+            continue  # a binary, or a file that somebody removes just now
 
 
 @pytest.mark.parametrize("registry", REGISTRIES)

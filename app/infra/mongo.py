@@ -113,9 +113,7 @@ class Database:
         try:
             await _answer(self._database.command("ping"))
         except OperationFailure as error:
-            failed_login = error.code == _AUTHENTICATION_FAILED
-            reason = "authentication failed" if failed_login else f"error {error.code}"
-            raise DatabaseRefused(reason) from error
+            raise DatabaseRefused(_refusal(error)) from error
 
     async def wait(self, seconds: float, progress: Callable[[], object] = lambda: None) -> None:
         """Returns as soon as the database answers; calls ``progress`` after each vain try, about every 2 s.
@@ -182,6 +180,13 @@ async def _answer(operation: Awaitable[_T]) -> _T:
         raise DuplicateId from error
     except _UNAVAILABLE as error:
         raise DatabaseUnavailable from error
+
+
+def _refusal(error: OperationFailure) -> str:
+    """Returns why the database refuses us, without its own words: they may repeat the user's name."""
+    # FerretDB passes PostgreSQL's refusal on under its code for anything internal.
+    is_login = error.code == _AUTHENTICATION_FAILED or "SASL auth" in str(error)
+    return "authentication failed" if is_login else f"error {error.code}"
 
 
 def address(url: str) -> str:

@@ -80,9 +80,7 @@ class Collector:
         async with httpx.AsyncClient(timeout=10) as client:
             answer = await client.get(local(self._metrics_port, "/metrics"))
         families = text_string_to_metric_families(answer.text)
-        return [
-            Sample(each.name, each.labels, each.value) for family in families for each in family.samples
-        ]
+        return [Sample(each.name, each.labels, each.value) for family in families for each in family.samples]
 
     async def total(self, name: str, **labels: str) -> float:
         """Returns the sum of a metric over the series with these labels; 0 when there is none."""

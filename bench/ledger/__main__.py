@@ -1,4 +1,4 @@
-"""Counts what the Collector loses: ``python -m bench.ledger --short|--long [--scenario NAME]... [--list]``."""
+"""Counts what the Collector loses: ``python -m bench.ledger --short|--long|--scenario NAME|--list``."""
 
 from __future__ import annotations
 

@@ -56,9 +56,7 @@ async def play(world: World, scenario: Scenario) -> Outcome:
         return Outcome(scenario, skipped="this user may not mount a small disk")
     setting, started = scenario.setting, time.monotonic()
     if scenario.disk:
-        setting = replace(
-            setting, environment={**setting.environment, "COLLECTOR_STATE_DIR": str(state)}
-        )
+        setting = replace(setting, environment={**setting.environment, "COLLECTOR_STATE_DIR": str(state)})
     with _disk(scenario, world):
         async with stage(world, scenario.name, setting) as on:
             await scenario.play(on)

@@ -67,14 +67,14 @@ Numbered spans, points and records go over OTLP/HTTP into the real Collector wit
 Jaeger. A sender repeats 429, 502, 503, 504 and broken connections as an SDK does. At the end the stores are
 asked which numbers they hold.
 
-- **sent**: put on the wire at least once. **acknowledged**: answered with 2xx; from here on the Collector answers
-  for it. **stored**: what the store shows of what was sent.
-- **lost**: acknowledged and not stored. **duplicated**: shown more than once by the store. **repeated**: given to
-  the store more than once (delivery is at least once) and shown once.
-- An outage "longer than the default retry" is longer than 300 s of the exporter's default, in time that runs 60
-  times faster (so do the fragments' retry pauses), unless the title says unscaled.
-- The last scenario is a control: a Collector with the defaults that public demonstrations use. It must lose, or
-  the ledger could not see a loss.
+- **sent**: put on the wire at least once. **acknowledged**: answered with 2xx; from here on the Collector
+  answers for it. **stored**: what the store shows of what was sent.
+- **lost**: acknowledged and not stored. **duplicated**: shown more than once by the store. **repeated**:
+  given to the store more than once, because delivery is at least once.
+- An outage "longer than the default retry" is longer than 300 s of the exporter's default, in time that runs
+  60 times faster (so do the fragments' retry pauses), unless the title says unscaled.
+- The last scenario is a control: a Collector with the defaults that public demonstrations use. It must lose,
+  or the ledger could not see a loss.
 
 """
 
@@ -108,7 +108,7 @@ def _section(outcome: Outcome) -> str:
     lines += [
         "| " + " | ".join(str(asdict(row)[column]) for column in COLUMNS) + " |" for row in outcome.rows
     ]
-    answers = ", ".join(f"{code} × {count}" for code, count in sorted((outcome.answers or {}).items()))
+    answers = ", ".join(f"{code}: {count}" for code, count in sorted((outcome.answers or {}).items()))
     lines += ["", f"Answers to the sender: {answers}."]
     reasons = sorted({f"{sink}: {why}" for sink, why in outcome.scenario.losses.items()})
     lines += ["", "Lost, because:", *(f"- {reason}" for reason in reasons)] if reasons else []

@@ -83,9 +83,7 @@ def dropped(sinks: Mapping[str, str]) -> tuple[Evidence, ...]:
 def refused() -> tuple[Evidence, ...]:
     """Returns the metrics by which the Collector tells that it could not put items into a queue."""
     return tuple(
-        Evidence(
-            f"otelcol_exporter_enqueue_failed_{_ITEMS[signal]}_total", {"exporter": f"otlp_http/{sink}"}
-        )
+        Evidence(f"otelcol_exporter_enqueue_failed_{_ITEMS[signal]}_total", {"exporter": f"otlp_http/{sink}"})
         for signal, sink in SINKS.items()
     )
 
@@ -117,7 +115,9 @@ _OUTSIDE: Final = (
     *dropped({"loki": ""}),
     Evidence("otelcol_processor_filter_datapoints_filtered_total", {"filter": "filter/prometheus-window"}),
 )
-_DEFAULTS: Final = dict.fromkeys(SINKS.values(), "the default retry ends after 300 s, and the queue is memory")
+_DEFAULTS: Final = dict.fromkeys(
+    SINKS.values(), "the default retry ends after 300 s, and the queue is memory"
+)
 _TINY: Final = dict.fromkeys(_QUEUE_VARIABLES, "32768")
 _IMPATIENT: Final = Patience(deadline=1.0, timeout=0.5)
 _OPTIONAL: Final = Setting(
@@ -189,7 +189,9 @@ SCENARIOS: Final = (
         repeats=True,
         short=True,
     ),
-    Scenario("restarted", "the Collector stopped and started with full queues", plays.restarted, repeats=True),
+    Scenario(
+        "restarted", "the Collector stopped and started with full queues", plays.restarted, repeats=True
+    ),
     Scenario(
         "queue-full",
         "more than the queues hold while every sink is down",

@@ -1,0 +1,132 @@
+"""One variant in its own process: ``python -m bench.overhead.child NAME``, told what to do on stdin.
+
+Each line on stdin is a request in JSON, each line on stdout its answer; what the application prints goes
+to the file of `--output`.
+
+    {"do": "run", "requests": N}  serve N requests in-process
+    {"do": "flush"}               send everything that waits
+    {"do": "clock"}               CPU seconds of this process
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TextIO
+
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+
+from bench.overhead.application import application
+from bench.overhead.exchange import Exchanges
+from bench.overhead.variants import variant
+
+Answer = dict[str, Any]
+
+
+class Child:
+    """A variant around its application.
+
+    Args:
+        name: of the variant.
+        routes: how many the application has.
+        database_url: empty for an application without a database.
+    """
+
+    def __init__(self, name: str, routes: int, database_url: str) -> None:
+        entry = variant(name).entry
+        self._flush: Callable[[], object] = lambda: None
+        if not entry:
+            self.app = application(routes, database_url)
+            return
+        module, _, function = entry.partition(":")
+        attach = getattr(import_module(f"bench.overhead.{module}"), function)()
+        self.app = application(routes, database_url)
+        self._flush = attach(self.app)
+
+    def flush(self) -> Answer:
+        """Sends everything that waits."""
+        self._flush()
+        return {}
+
+    def clock(self) -> Answer:
+        """Returns the CPU seconds that this process has used, all threads together."""
+        return {"cpu": time.process_time()}
+
+
+def serve_in_process(child: Child, routes: int, replies: TextIO) -> None:
+    """Answers requests of the parent until it closes stdin; the application is called directly."""
+
+    async def run() -> None:
+        async with child.app.router.lifespan_context(child.app):
+            exchanges = Exchanges(child.app, routes)
+            for line in sys.stdin:
+                request = json.loads(line)
+                if request["do"] == "run":
+                    answer = await _measured(exchanges, child, request["requests"])
+                else:
+                    answer = getattr(child, request["do"])()
+                print(json.dumps(answer), file=replies, flush=True)
+
+    uvloop.run(run())
+
+
+async def _measured(exchanges: Exchanges, child: Child, requests: int) -> Answer:
+    """Serves the requests, then sends what they left behind.
+
+    `wall` and `path` (CPU of the serving thread) are those of the requests alone; `cpu` is the whole
+    process's, with the sending.
+    """
+    gc.collect()
+    cpu, path, wall = time.process_time(), time.thread_time(), time.perf_counter()
+    await exchanges.run(requests)
+    path, wall = time.thread_time() - path, time.perf_counter() - wall
+    child.flush()
+    return {"wall": wall, "path": path, "cpu": time.process_time() - cpu}
+
+
+def serve_uvicorn(child: Child, port: int, replies: TextIO) -> None:
+    """Serves over uvicorn, without its access log, and answers the parent from a thread."""
+    config = uvicorn.Config(child.app, port=port, access_log=False, log_level="warning")
+    server = uvicorn.Server(config)
+
+    def obey() -> None:
+        for line in sys.stdin:
+            print(json.dumps(getattr(child, json.loads(line)["do"])()), file=replies, flush=True)
+        server.should_exit = True
+
+    threading.Thread(target=obey, daemon=True).start()
+    server.run()
+
+
+def main() -> None:
+    """Runs the command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench.overhead.child")
+    parser.add_argument("name")
+    parser.add_argument("--routes", type=int, required=True)
+    parser.add_argument("--port", type=int, default=0, help="serve over uvicorn; 0: in-process")
+    parser.add_argument("--output", type=Path, required=True)
+    options = parser.parse_args()
+    replies = os.fdopen(os.dup(1), "w")
+    with options.output.open("ab") as output:
+        os.dup2(output.fileno(), 1)
+    child = Child(options.name, options.routes, os.environ.get("BENCH_MONGODB_URL", ""))
+    print(json.dumps({"pid": os.getpid()}), file=replies, flush=True)
+    if options.port:
+        serve_uvicorn(child, options.port, replies)
+    else:
+        serve_in_process(child, options.routes, replies)
+
+
+if __name__ == "__main__":
+    main()

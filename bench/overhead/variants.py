@@ -1,0 +1,102 @@
+"""Who takes part: every way of watching the same application that the table compares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+BARE: Final = "bare"
+COPIED: Final = "copied"
+LOGFIRE: Final = "logfire"
+OURS: Final = "ours"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of the table.
+
+    Args:
+        name: the short name on the command line and in the data.
+        title: what the reader sees.
+        entry: ``module:function`` in bench.overhead; called before the application is made, it returns
+            what is to be done with the application. Empty: nothing.
+        environment: variables of its process, besides those that all have.
+        sentry: whether its process gets a DSN.
+        spans: spans that must arrive per request without a database, exactly one of them of kind SERVER.
+    """
+
+    name: str
+    title: str
+    entry: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    sentry: bool = False
+    spans: int = 1
+
+
+_STABLE: Final = {"OTEL_SEMCONV_STABILITY_OPT_IN": "http,database"}
+# What TelemetryConfig lets one switch, all off: what is left cannot be switched.
+_LEAST: Final = {
+    "OTEL_TRACES_SAMPLER": "always_off",
+    "OTEL_TRACES_EXPORTER": "none",
+    "OTEL_METRICS_EXPORTER": "none",
+    "OTEL_LOGS_EXPORTER": "none",
+    "TELEMETRY_LOG_LEVELS": "access=warning",
+    "TELEMETRY_PROMETHEUS": "off",
+    "TELEMETRY_RUNTIME_METRICS": "off",
+}
+
+
+def _least_without(*keys: str) -> dict[str, str]:
+    return {key: value for key, value in _LEAST.items() if key not in keys}
+
+
+_SPAN: Final = ("OTEL_TRACES_SAMPLER", "OTEL_TRACES_EXPORTER")
+_LOG: Final = (*_SPAN, "TELEMETRY_LOG_LEVELS")
+
+VARIANTS: Final = (
+    Variant(BARE, "bare FastAPI", spans=0),
+    Variant("contrib", "OpenTelemetry contrib, defaults", "peers:contrib", spans=3),
+    Variant("contrib-tuned", "contrib, tuned: stable names, no send spans", "peers:contrib_tuned", _STABLE),
+    Variant(
+        COPIED,
+        "the copied stack: contrib defaults + Sentry defaults + prometheus-fastapi-instrumentator",
+        "peers:copied",
+        sentry=True,
+        spans=3,
+    ),
+    Variant(LOGFIRE, "logfire, as documented for another backend", "peers:logfire", spans=2),
+    Variant("ours-core", "ours: request id, context, metrics, error boundary", "ours:plain", _LEAST, spans=0),
+    Variant("ours-span", "… + SERVER span, sent by OTLP", "ours:plain", _least_without(*_SPAN)),
+    Variant("ours-access", "… + access log on stdout", "ours:plain", _least_without(*_LOG)),
+    Variant(
+        "ours-logs",
+        "… + the same record by OTLP",
+        "ours:plain",
+        _least_without(*_LOG, "OTEL_LOGS_EXPORTER"),
+    ),
+    Variant(OURS, "ours, every feature on", "ours:plain", sentry=True),
+    Variant("ours-unredacted", "every feature on, but no redaction", "ours:without_redaction", sentry=True),
+    Variant("ours-unmeasured", "every feature on, but no HTTP metrics", "ours:without_metrics", sentry=True),
+    Variant(
+        "ours-sampled",
+        "every feature on, 1 trace of 10",
+        "ours:plain",
+        {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.1"},
+        sentry=True,
+        spans=-1,
+    ),
+)
+"""In the order of the table; `spans` -1 says that it is left to chance."""
+
+SERVED: Final = (BARE, COPIED, LOGFIRE, OURS)
+"""Those that are measured over uvicorn as well."""
+
+
+def variant(name: str) -> Variant:
+    """Returns the variant of this name.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return next(each for each in VARIANTS if each.name == name)

@@ -5,7 +5,7 @@ RUN := .venv/bin/python
 export DEMO FORCE STACK
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs demo test check fmt generate bench clean environment
+.PHONY: help up down status logs demo test check fmt generate bench lock clean environment
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ generate: environment ## write the generated files anew
 
 bench: environment ## measure against peers; results are data and plots in bench/
 	@$(RUN) -m bench
+
+lock: environment ## write the requirement locks anew, after a change of pyproject.toml
+	@.venv/bin/uv pip compile -q --universal --generate-hashes --no-header pyproject.toml -o requirements.lock
+	@.venv/bin/uv pip compile -q --universal --generate-hashes --no-header --group dev pyproject.toml -o requirements-dev.lock
 
 clean: environment ## stop everything and remove its data, after asking (FORCE=1 does not)
 	@$(RUN) -m stack clean

@@ -25,7 +25,7 @@ class SignalAccount:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self._produced = 0
+        self.produced = 0
         self._exported = 0
         self._dropped: Counter[str] = Counter()
         self._closed = False
@@ -34,18 +34,21 @@ class SignalAccount:
         """Copies the account."""
         with self.lock:
             return {
-                "produced": self._produced,
+                "produced": self.produced,
                 "exported": self._exported,
                 "dropped": dict(self._dropped),
                 "pending": self._pending(),
             }
 
     def produce(self, count: int = 1) -> None:
-        """Counts new items as pending; after the end they are dropped at once."""
+        """Counts new items as pending; after the end they are dropped at once.
+
+        A queue that holds `lock` anyway adds to `produced` itself.
+        """
         with self.lock:
-            self._produced += count
+            self.produced += count
             if self._closed:
-                self._dropped["already_shutdown"] += count
+                self.drop("already_shutdown", count)
 
     def drop(self, reason: str, count: int = 1) -> None:
         """Counts pending items as lost."""
@@ -75,4 +78,4 @@ class SignalAccount:
         self.__init__()  # type: ignore[misc]  # the same state as a new one, in place
 
     def _pending(self) -> int:
-        return self._produced - self._exported - self._dropped.total()
+        return self.produced - self._exported - self._dropped.total()

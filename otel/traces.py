@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import (
+    ReadableSpan,
+    Span,
+    SpanProcessor,
+    SynchronousMultiSpanProcessor,
+    TracerProvider,
+)
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler, TraceIdRatioBased
+from opentelemetry.trace import TraceFlags
 
 from otel.batch import BatchQueue
 from otel.config import TelemetryConfig
+
+_SAMPLED: Final = int(TraceFlags.SAMPLED)
 
 
 class QueueSpanProcessor(SpanProcessor):
@@ -20,12 +31,10 @@ class QueueSpanProcessor(SpanProcessor):
         self._queue = queue
         self._shutdown_seconds = shutdown_seconds
 
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Has nothing to do."""
-
     def on_end(self, span: ReadableSpan) -> None:
         """Queues the span."""
-        if span.context is not None and span.context.trace_flags.sampled:
+        context = span.get_span_context()
+        if context is not None and context.trace_flags & _SAMPLED:
             self._queue.put(span)
 
     def shutdown(self) -> None:
@@ -35,6 +44,29 @@ class QueueSpanProcessor(SpanProcessor):
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Exports what is queued; True if it arrived in time."""
         return self._queue.flush(timeout_millis / 1000)
+
+
+class SpanProcessors(SynchronousMultiSpanProcessor):
+    """Calls the queue at the end of a span alone; the SDK would call it three times per span."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # the SDK gives it no types
+        self._watching: tuple[SpanProcessor, ...] = ()
+
+    def add_span_processor(self, span_processor: SpanProcessor) -> None:
+        """Registers a processor; they are called in this order."""
+        super().add_span_processor(span_processor)
+        if not isinstance(span_processor, QueueSpanProcessor):
+            self._watching += (span_processor,)
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Tells all but the queue of the start."""
+        for processor in self._watching:
+            processor.on_start(span, parent_context)
+
+    def _on_ending(self, span: Span) -> None:
+        if self._watching:
+            super()._on_ending(span)
 
 
 def sampler(config: TelemetryConfig) -> Sampler:
@@ -60,6 +92,7 @@ def tracer_provider(
         sampler=sampler(config),
         resource=resource,
         shutdown_on_exit=False,
+        active_span_processor=SpanProcessors(),
         id_generator=ids,
         meter_provider=meters,
     )

@@ -110,7 +110,7 @@ class CourseService:
 
     @traced("courses.publish", arguments=("course_id",))
     async def publish(self, course_id: str, author: Principal) -> Course:
-        """Puts a course into the catalogue and returns it; once it is there, nothing changes.
+        """Puts a course into the catalogue and returns it; again changes nothing.
 
         Raises:
             CourseIncomplete: It has no lesson.
@@ -125,6 +125,9 @@ class CourseService:
             return course if course.is_published else course.model_copy(update=changes)
 
         course = await self._edit(course_id, author, published)
+        # Listed second: if the process dies in between, publishing again lists it.
+        await self._repository.add_to_catalogue(course_id)
+        await self._catalogue.invalidate()
         if course.published_at == now:
             COURSES_PUBLISHED.add(1)
             breadcrumb("lms.published", course_id=course_id)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 import httpx
 
 from otel.testing import Captured
@@ -53,6 +55,22 @@ async def test_a_page_is_read_once_until_something_changes(api: Api, telemetry: 
     items = (await api.client.get("/courses")).json()["items"]
     assert [item["title"] for item in items] == ["Renamed"]
     assert telemetry.value("lms.catalogue.reads", {"cache": "miss"}) == 2
+
+
+async def test_a_crash_before_the_listing_is_repaired_by_publishing_again(api: Api) -> None:
+    author = await api.instructor()
+    await publish(api, author, "a", "b")
+    listed = api.app.state.services.courses._repository._catalogue
+    assert await listed.update({"_id": "published"}, {"$unset": {"courses.a": ""}})
+    assert (await author.post("/courses/a/publish")).status_code == 200
+    assert await pages(api, 5) == [["a", "b"]]
+
+
+async def test_courses_published_at_once_are_all_listed(api: Api) -> None:
+    author = await api.instructor()
+    slugs = [await api.course(author, published=False) for _ in range(6)]
+    await asyncio.gather(*(author.post(f"/courses/{slug}/publish") for slug in slugs))
+    assert await pages(api, 9) == [sorted(slugs)]
 
 
 async def test_an_item_counts_lessons_and_quizzes(api: Api) -> None:

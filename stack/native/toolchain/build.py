@@ -60,15 +60,18 @@ class Workshop:
         store.require_space(
             self._cache, scratch_bytes(missing), reusable=lambda: store.size_of(self._scratch)
         )
-        # What a killed build was compiling is of no use; what it had compiled is.
+        # What a killed build left here is of no use; what it had compiled, in the caches beside, is.
         shutil.rmtree(self._scratch / "tmp", ignore_errors=True)
         (self._scratch / "tmp").mkdir(parents=True)
 
         go_tools = [tool for tool in missing if isinstance(tool, GoTool)]
         go = self.find_go(golang.needed_version(go_tools)) if go_tools else None
         self._announce(missing, go)
-        with self._board:
-            self._in_parallel([self._task(tool, go) for tool in missing])
+        try:
+            with self._board:
+                self._in_parallel([self._task(tool, go) for tool in missing])
+        finally:
+            shutil.rmtree(self._scratch / "tmp")
         shutil.rmtree(self._scratch)
 
     def find_go(self, least: tuple[int, ...]) -> golang.Go:

@@ -17,17 +17,17 @@ _FOLDER = "stegmaier-lms"
 
 
 def cache_dir(environ: Mapping[str, str] = os.environ) -> Path:
-    """Returns the cache's folder: `LMS_CACHE_DIR`, else /var/cache for root, else the XDG cache.
+    """Returns the cache's folder: `STACK_CACHE_DIR`, else /var/cache for root, else the XDG cache.
 
     Source: XDG Base Directory Specification (a relative XDG_CACHE_HOME is ignored).
 
     Raises:
-        ToolError: `LMS_CACHE_DIR` is not an absolute path.
+        ToolError: `STACK_CACHE_DIR` is not an absolute path.
     """
-    if chosen := environ.get("LMS_CACHE_DIR"):
+    if chosen := environ.get("STACK_CACHE_DIR"):
         path = Path(chosen).expanduser()
         if not path.is_absolute():
-            raise ToolError(f"LMS_CACHE_DIR is {chosen!r}; give an absolute path.")
+            raise ToolError(f"STACK_CACHE_DIR is {chosen!r}; give an absolute path.")
         return path
     if os.geteuid() == 0:
         return Path("/var/cache") / _FOLDER
@@ -63,7 +63,7 @@ def exclusive(cache: Path, waiting: Callable[[str], None]) -> Iterator[None]:
     except OSError as error:
         raise ToolError(
             f"The tools' cache {cache} cannot be written ({error.strerror}); "
-            "set LMS_CACHE_DIR to a folder of yours."
+            "set STACK_CACHE_DIR to a folder of yours."
         ) from error
     with lock:
         told = False
@@ -127,7 +127,7 @@ def require_space(folder: Path, needed: int, *, reusable: Callable[[], int]) -> 
         return
     raise ToolError(
         f"The file system of {folder} has {free / 1e9:.1f} GB free, but building the tools needs "
-        f"{needed / 1e9:.1f} GB for a while; free some, or set LMS_CACHE_DIR to a folder with more space."
+        f"{needed / 1e9:.1f} GB for a while; free some, or set STACK_CACHE_DIR to a folder with more space."
     )
 
 

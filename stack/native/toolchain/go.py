@@ -92,6 +92,9 @@ def environment(go: Go, scratch: Path, environ: Mapping[str, str] = os.environ) 
         **_without_go_settings(environ, keep=frozenset()),
         "HOME": environ.get("HOME", str(scratch)),
         "CGO_ENABLED": "0",
+        # A compiler lives for seconds; collecting its garbage costs a quarter of the time.
+        "GOGC": "off",
+        "GOMEMLIMIT": "1GiB",
         "GOENV": "off",
         "GOWORK": "off",
         "GOTOOLCHAIN": "local",

@@ -1,8 +1,8 @@
 """Plays Sentry's OTLP intake, the one sink that is not ours to run, and checks what it is sent.
 
 The contract is https://docs.sentry.io/concepts/otlp/ as of 2026-05: the DSN's host and
-``/api/<project>/integration/otlp`` with ``/v1/traces`` and ``/v1/logs``, the key in ``x-sentry-auth``, protobuf;
-metrics are not taken.
+``/api/<project>/integration/otlp`` with ``/v1/traces`` and ``/v1/logs``, the key in ``x-sentry-auth``,
+protobuf; metrics are not taken.
 """
 
 from __future__ import annotations

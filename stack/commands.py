@@ -7,6 +7,7 @@ STACK=native decides. STACK_DATA_DIR names the folder of the data.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import signal
 import subprocess
@@ -37,6 +38,8 @@ OFF: Final = {"off", "0", "no", "false"}
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command: 0 done, 1 refused with a sentence, 130 interrupted."""
     options = _parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # progress is progress in a pipe, too
     _interrupt_once()
     try:
         return int(not options.run(options))
@@ -84,7 +87,10 @@ def _environment() -> Environment:
         print(f"Wrote {DOTENV} with generated secrets, readable by you only.")
     elif dotenv_file.readable_by_others(DOTENV):
         print(f"Others can read {DOTENV}, which holds secrets: `chmod 600 {DOTENV}`.", file=sys.stderr)
-    return load()
+    environment = load()
+    if environment.stack.cache_dir:
+        os.environ["STACK_CACHE_DIR"] = str(environment.stack.cache_dir)
+    return environment
 
 
 def _folder() -> Path:

@@ -44,6 +44,11 @@ class StackSettings(BaseModel):
         default=Path(".stack"), description="Folder of all data; relative to the repository"
     )
 
+    cache_dir: Path | None = Field(
+        default=None,
+        description="Folder of built tools, absolute; default: one per user, shared by all checkouts",
+    )
+
     port_collector: Port = Field(default=4318, description="OTLP/HTTP intake of the Collector")
     port_collector_health: Port = Field(default=13133, description="Health of the Collector")
     port_collector_metrics: Port = Field(default=8888, description="The Collector's own metrics")

@@ -224,7 +224,7 @@ class NativeStack:
 
     def _failure(self, part: Part, what: str) -> StackError:
         """Describes a failed start: the part, its last lines, its log, and the disk if that is the reason."""
-        lines = self.supervisor.last_lines(part.name)
+        lines = [line for line in self.supervisor.last_lines(part.name) if line.strip()]
         free = shutil.disk_usage(self.folder).free
         full = free < FULL_BYTES or any("no space left" in line.lower() for line in lines)
         reason = (

@@ -144,7 +144,7 @@ def _programs(account: Account) -> Iterator[Programs]:
     parent = next((path for path in _COPY_FOLDERS if path.is_dir() and account.may_enter(path)), None)
     if parent is None:
         raise ToolError(
-            f"User {account.uid}, whom PostgreSQL runs as, may not enter {folder}; set LMS_CACHE_DIR."
+            f"User {account.uid}, whom PostgreSQL runs as, may not enter {folder}; set STACK_CACHE_DIR."
         )
     with tempfile.TemporaryDirectory(prefix="lms-postgres-", dir=parent) as copy:
         Path(copy).chmod(0o755)

@@ -28,7 +28,10 @@ ANSWER_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 90.0
 KILL_SECONDS: Final = 5.0
 # What a process may need of the caller's environment; nothing else is passed on.
-INHERITED: Final = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
+INHERITED: Final = (
+    *("PATH", "HOME", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+    *("STACK_CACHE_DIR", "XDG_CACHE_HOME"),  # where the programs are
+)
 PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 # The supervisor and the Go programs under it collect garbage at 1.5 times what lives, not at 2 times.
 GARBAGE: Final = {"GOGC": "50"}
@@ -59,6 +62,7 @@ class Supervisor:
         self.log = folder / "logs" / "supervisor.log"
         self._record = self.run / "session.json"
         self._output = folder / "logs" / "supervisor.out"
+        self._process: subprocess.Popen[bytes] | None = None
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -97,7 +101,7 @@ class Supervisor:
         ]
         command += ["--use-uds", "--unix-socket", str(self.socket), "--log-file", str(self.log)]
         with self._output.open("wb") as output:
-            process = subprocess.Popen(
+            self._process = process = subprocess.Popen(
                 command,
                 cwd=self.run.parent,
                 env=child_environment(environ) | GARBAGE,
@@ -195,6 +199,9 @@ class Supervisor:
             kill(left, signal.SIGKILL)
             wait_gone(self.members, KILL_SECONDS)
         self._reap()
+        if self._process is not None:
+            self._process.wait(KILL_SECONDS)
+            self._process = None
         self._record.unlink(missing_ok=True)
         self.socket.unlink(missing_ok=True)
         return len(before)

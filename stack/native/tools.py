@@ -4,7 +4,7 @@
     python -m stack.native.tools path [--tool NAME]...
     python -m stack.native.tools list
 
-The programs lie in a cache of the user (`LMS_CACHE_DIR` moves it), under a hash of what they are
+The programs lie in a cache of the user (`STACK_CACHE_DIR` moves it), under a hash of what they are
 built from: a second checkout builds nothing.
 """
 

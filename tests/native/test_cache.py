@@ -38,9 +38,9 @@ def test_root_and_others_have_different_places(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_user_may_choose_the_place() -> None:
-    assert cache_dir({"LMS_CACHE_DIR": "/elsewhere"}) == Path("/elsewhere")
-    with pytest.raises(ToolError, match="LMS_CACHE_DIR is 'here'; give an absolute path"):
-        cache_dir({"LMS_CACHE_DIR": "here"})
+    assert cache_dir({"STACK_CACHE_DIR": "/elsewhere"}) == Path("/elsewhere")
+    with pytest.raises(ToolError, match="STACK_CACHE_DIR is 'here'; give an absolute path"):
+        cache_dir({"STACK_CACHE_DIR": "here"})
 
 
 def test_folders_are_named_after_version_or_hash(tool: GoTool, cache: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_second_process_waits_and_says_for_whom(cache: Path) -> None:
 def test_a_cache_below_a_file_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
-        pytest.raises(ToolError, match=r"cannot be written .* set LMS_CACHE_DIR"),
+        pytest.raises(ToolError, match=r"cannot be written .* set STACK_CACHE_DIR"),
         exclusive(tmp_path / "file" / "cache", print),
     ):
         pass
@@ -114,7 +114,7 @@ def test_a_cache_below_a_file_is_a_clear_error(tmp_path: Path) -> None:
 
 def test_too_little_space_says_how_much_is_needed(tmp_path: Path) -> None:
     with pytest.raises(
-        ToolError, match=r"GB free, but building the tools needs 1000000\.0 GB .* LMS_CACHE_DIR"
+        ToolError, match=r"GB free, but building the tools needs 1000000\.0 GB .* STACK_CACHE_DIR"
     ):
         require_space(tmp_path, 10**15, reusable=lambda: 0)
 

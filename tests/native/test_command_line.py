@@ -13,7 +13,7 @@ from stack.native.toolchain.progress import Board
 
 @pytest.fixture
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("LMS_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("STACK_CACHE_DIR", str(tmp_path))
     return tmp_path
 
 

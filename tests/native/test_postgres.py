@@ -179,7 +179,7 @@ def test_programs_in_a_closed_folder_are_copied_for_the_time_being(
     tool = programs["postgres"].parents[3]
     (cache / "tools").mkdir(parents=True)
     shutil.copytree(tool, cache / "tools" / tool.name)
-    server = launch(closed_folder / "pg", LMS_CACHE_DIR=str(cache))
+    server = launch(closed_folder / "pg", STACK_CACHE_DIR=str(cache))
     server.says("ready to accept connections")
     (postmaster,) = psutil.Process(server.process.pid).children()
     program = Path(f"/proc/{postmaster.pid}/exe").readlink()

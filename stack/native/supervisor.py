@@ -7,22 +7,27 @@ folder. Its own detached mode hides what it says when it cannot start, therefore
 from __future__ import annotations
 
 import hashlib
+import http
+import http.client
+import json
 import os
 import signal
+import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import httpx
 import psutil
 
 from stack.native.session import Session, kill, wait_gone
 from stack.settings import SettingsError
 
+UNREACHABLE: Final = (OSError, http.client.HTTPException)
 SOCKET_PATH_LIMIT: Final = 100  # sockaddr_un holds 108 bytes
 ANSWER_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 90.0
@@ -126,26 +131,26 @@ class Supervisor:
 
     def _answers(self) -> bool:
         try:
-            return self._request("GET", "/live").is_success
-        except httpx.TransportError:
+            return self._request("GET", "/live")[0]
+        except UNREACHABLE:
             return False
 
     def states(self) -> dict[str, State]:
         """Returns each part's state; empty while the supervisor shuts down or is gone."""
         try:
-            answer = self._request("GET", "/processes")
-        except httpx.TransportError:
+            _, answer = self._request("GET", "/processes")
+        except UNREACHABLE:
             return {}
-        return {item["name"]: _state(item) for item in answer.json()["data"]}
+        return {item["name"]: _state(item) for item in answer["data"]}
 
     def last_lines(self, part: str, count: int = 15) -> list[str]:
         """Returns the last lines that a part wrote, from memory: also when the disk is full."""
         try:
             # Limit 0: everything from there to the end. Any other limit counts from the wrong end.
-            answer = self._request("GET", f"/process/logs/{part}/{count}/0")
-        except httpx.TransportError:
+            _, answer = self._request("GET", f"/process/logs/{part}/{count}/0")
+        except UNREACHABLE:
             return []
-        return list(answer.json().get("logs") or []) if answer.is_success else []
+        return list(answer.get("logs") or [])
 
     def start_part(self, part: str) -> None:
         """Starts a part that does not run.
@@ -164,14 +169,20 @@ class Supervisor:
         self._command("PATCH", f"/process/stop/{part}")
 
     def _command(self, method: str, path: str) -> None:
-        answer = self._request(method, path)
-        if not answer.is_success:
-            raise StackError(f"The supervisor refused {path}: {answer.json().get('error', answer.text)}")
+        done, answer = self._request(method, path)
+        if not done:
+            raise StackError(f"The supervisor refused {path}: {answer.get('error', answer)}")
 
-    def _request(self, method: str, path: str) -> httpx.Response:
-        transport = httpx.HTTPTransport(uds=str(self.socket))
-        with httpx.Client(transport=transport, base_url="http://supervisor", timeout=STOP_SECONDS) as client:
-            return client.request(method, path)
+    def _request(self, method: str, path: str) -> tuple[bool, Any]:
+        """Returns whether the supervisor did it, and its answer.
+
+        Raises:
+            OSError, HTTPException: it does not answer.
+        """
+        with closing(_UnixConnection(self.socket)) as connection:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            return answer.status < http.HTTPStatus.MULTIPLE_CHOICES, json.load(answer)
 
     def members(self) -> list[psutil.Process]:
         """Returns every living process of the last start."""
@@ -211,6 +222,20 @@ class Supervisor:
         if self._child is not None:
             self._child.wait(KILL_SECONDS)
             self._child = None
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket. httpx does it too, but leaks the socket if nobody answers."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("supervisor", timeout=STOP_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        """Opens the socket."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
 
 
 def child_environment(environ: Mapping[str, str]) -> dict[str, str]:

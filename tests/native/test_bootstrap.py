@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stack import bootstrap, docker
+from stack.settings import SettingsError
+
+
+def test_uv_is_installed_by_the_hashes_of_the_lock() -> None:
+    block = bootstrap.BLOCK.search(bootstrap.LOCK.read_text() + "\nend")
+    assert block is not None
+    assert block[0].startswith("uv==")
+    assert block[0].count("--hash=sha256:") > 3
+    assert "\nuvicorn" not in block[0]
+
+
+def test_an_old_python_is_refused_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bootstrap, "LEAST", (99, 0))
+    assert bootstrap.main() == 1
+    assert "is too old: install" in capsys.readouterr().err
+
+
+def test_nothing_is_done_when_the_lock_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stamp = tmp_path / "stamp"
+    stamp.write_text(bootstrap._fingerprint())
+    monkeypatch.setattr(bootstrap, "STAMP", stamp)
+    assert bootstrap.main() == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_an_environment_that_cannot_be_made_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = tmp_path / "requirements.lock"
+    lock.write_text("# nothing\n")
+    monkeypatch.setattr(bootstrap, "LOCK", lock)
+    monkeypatch.setattr(bootstrap, "VENV", tmp_path / "venv")
+    monkeypatch.setattr(bootstrap, "STAMP", tmp_path / "venv" / "stamp")
+    assert bootstrap.main() == 1
+    assert "has no line uv==" in capsys.readouterr().err
+    assert not (tmp_path / "venv").exists()
+
+
+@pytest.mark.parametrize("wish", ["dokcer", "DOCKER"])
+def test_a_misspelt_choice_of_stack_is_refused(wish: str) -> None:
+    with pytest.raises(SettingsError, match="use docker or native"):
+        docker.chosen({"STACK": wish})
+
+
+def test_native_is_chosen_when_asked_for() -> None:
+    assert not docker.chosen({"STACK": "native"})

@@ -1,0 +1,113 @@
+"""The data folder: assembled, shown, removed, and never anyone else's."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stack.native.assemble import MARKER, assemble, prepare_folder
+from stack.native.bugsink import template
+from stack.native.down import clean
+from stack.native.logs import Tail, logs
+from stack.native.native_stack import NativeStack
+from stack.native.supervisor import StackError
+from stack.native.tools import tool_path
+from stack.settings import SettingsError
+
+
+@pytest.fixture
+def assembled(tmp_path: Path) -> NativeStack:
+    template.ensure(tool_path("bugsink-python"))
+    stack = NativeStack.scratch(tmp_path / "data")
+    prepare_folder(stack.folder)
+    assemble(stack.plan)
+    return stack
+
+
+def test_nobody_else_reads_the_folder_or_a_secret(assembled: NativeStack) -> None:
+    assert stat.S_IMODE(assembled.folder.stat().st_mode) == 0o700
+    holding = [*assembled.plan.etc.rglob("secrets/*"), assembled.plan.etc / "process-compose.yaml"]
+    assert len(holding) >= 3
+    assert {stat.S_IMODE(path.stat().st_mode) for path in holding} == {0o600}
+
+
+def test_every_scrape_job_has_its_targets_file(assembled: NativeStack) -> None:
+    folder = assembled.plan.etc / "prometheus"
+    jobs = yaml.safe_load((folder / "prometheus.yml").read_text())["scrape_configs"]
+    files = {name for job in jobs for sd in job["file_sd_configs"] for name in sd["files"]}
+    assert {name for name in files if not (folder / name).is_file()} == set()
+    lms = json.loads((folder / "targets" / "lms.json").read_text())
+    assert lms == [{"targets": [f"127.0.0.1:{assembled.environment.app.port}"]}]
+
+
+def test_what_the_user_changed_in_the_copies_is_written_anew(assembled: NativeStack) -> None:
+    stale = assembled.plan.etc / "prometheus" / "rules" / "gone.yml"
+    stale.write_text("groups: []")
+    assemble(assembled.plan)
+    assert not stale.exists()
+
+
+def test_bugsinks_data_is_not_replaced(assembled: NativeStack) -> None:
+    database = assembled.folder / "bugsink" / "db.sqlite3"
+    database.write_bytes(b"issues")
+    assemble(assembled.plan)
+    assert database.read_bytes() == b"issues"
+
+
+def test_a_folder_with_other_things_in_it_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(SettingsError, match="is not empty and not this stack's"):
+        prepare_folder(tmp_path)
+    with pytest.raises(StackError, match="was not made by this stack"):
+        clean(tmp_path, None, force=True)
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    with pytest.raises(SettingsError, match="cannot be used"):
+        prepare_folder(path)
+
+
+def test_clean_says_what_and_removes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    prepare_folder(tmp_path / "data")
+    clean(tmp_path / "data", None, force=True)
+    assert f"This removes {tmp_path / 'data'} (" in capsys.readouterr().out
+    assert not (tmp_path / "data").exists()
+
+
+def test_clean_without_anyone_to_ask_removes_nothing(tmp_path: Path) -> None:
+    prepare_folder(tmp_path / "data")
+    with pytest.raises(StackError, match="FORCE=1"):
+        clean(tmp_path / "data", None, force=False)
+    assert (tmp_path / "data" / MARKER).exists()
+
+
+def test_logs_of_one_part_or_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "app.log").write_text("one\ntwo\n")
+    (tmp_path / "logs" / "loki.log").write_text("three\n")
+    logs(tmp_path, "app", follow=False)
+    assert capsys.readouterr().out == "one\ntwo\n"
+    logs(tmp_path, None, follow=False)
+    assert capsys.readouterr().out == "app  | one\napp  | two\nloki | three\n"
+    with pytest.raises(StackError, match="PART may be app, loki"):
+        logs(tmp_path, "nonsense", follow=False)
+
+
+def test_a_rotated_log_is_followed(tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    path.write_text("old\n")
+    tail = Tail(path)
+    assert tail.last(5) == ["old\n"]
+    path.rename(tmp_path / "app-1.log")
+    path.write_text("")
+    assert list(tail.new()) == []
+    path.write_text("new\n")
+    assert list(tail.new()) == ["new\n"]
+    tail.close()

@@ -1,0 +1,147 @@
+"""`.env` as a person meets it: written once, refused with a sentence, never shown."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from stack import dotenv_file
+from stack.environment import check, example, load, write
+from stack.generated import stale
+from stack.settings import SettingsError
+from stack.variables import generate, required
+
+
+@pytest.fixture
+def dotenv(tmp_path: Path) -> Path:
+    path = tmp_path / ".env"
+    write(path)
+    return path
+
+
+def test_a_fresh_file_is_complete_and_its_owners_only(dotenv: Path) -> None:
+    environment = load(dotenv, {})
+    assert stat.S_IMODE(dotenv.stat().st_mode) == 0o600
+    assert environment.stack.port_loki == 3100
+    assert environment.app.port == 8000
+
+
+def test_every_secret_is_new_each_time(tmp_path: Path, dotenv: Path) -> None:
+    write(tmp_path / "other")
+    one, other = dotenv_file.read(dotenv), dotenv_file.read(tmp_path / "other")
+    assert one.keys() == other.keys() == {each.key for each in required()}
+    assert not set(one.values()) & set(other.values())
+
+
+def test_a_lost_secret_is_added_and_nothing_else_changed(dotenv: Path) -> None:
+    lines = dotenv.read_text().splitlines()
+    kept = [line for line in lines if not line.startswith("STACK_REDIS_PASSWORD=")]
+    dotenv.write_text("\n".join(kept))
+    assert write(dotenv) == ["STACK_REDIS_PASSWORD"]
+    assert dotenv.read_text().splitlines()[:-1] == kept
+    assert write(dotenv) == []
+    assert stat.S_IMODE(dotenv.stat().st_mode) == 0o600
+
+
+def test_the_shell_wins_over_the_file(dotenv: Path) -> None:
+    dotenv_file.append(dotenv, {"STACK_PORT_LOKI": "3200"})
+    assert load(dotenv, {}).stack.port_loki == 3200
+    assert load(dotenv, {"STACK_PORT_LOKI": "3300"}).stack.port_loki == 3300
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("STACK_PORT_LOKY", "3100", "STACK_PORT_LOKY is not a setting: did you mean STACK_PORT_LOKI?"),
+        ("COLOUR", "red", ".env: COLOUR is not a setting: remove the line."),
+        ("STACK_PORT_LOKI", "hundred", "STACK_PORT_LOKI is not valid"),
+        ("STACK_PORT_LOKI", "70000", "STACK_PORT_LOKI is not valid"),
+        ("STACK_PORT_LOKI", "9090", "STACK_PORT_PROMETHEUS and STACK_PORT_LOKI both ask for port 9090"),
+        ("STACK_RETENTION_LOGS", "a week", "STACK_RETENTION_LOGS is not valid: must be hours or days"),
+        ("STACK_MAIL_TO", "ops@lms.example", "STACK_MAIL_TO and STACK_MAIL_SMARTHOST belong together"),
+        ("LMS_PROT", "8000", "LMS_PROT is not a setting; the nearest is LMS_PORT"),
+        ("TELEMETRY_LOG_LEVEL", "loud", "TELEMETRY_LOG_LEVEL"),
+    ],
+)
+def test_a_mistake_is_named_with_its_fix(dotenv: Path, key: str, value: str, sentence: str) -> None:
+    dotenv_file.append(dotenv, {key: value})
+    with pytest.raises(SettingsError) as refusal:
+        load(dotenv, {})
+    assert sentence in str(refusal.value)
+
+
+def test_all_mistakes_are_told_at_once(dotenv: Path) -> None:
+    wrong = {"STACK_PORT_LOKI": "x", "LMS_PORT": "y", "TELEMETRY_LOG_LEVEL": "z", "FOO": "1"}
+    dotenv_file.append(dotenv, wrong)
+    with pytest.raises(SettingsError) as refusal:
+        load(dotenv, {})
+    assert [key for key in wrong if key not in str(refusal.value)] == []
+
+
+@pytest.mark.parametrize("key", [each.key for each in required()])
+def test_a_missing_secret_is_one_sentence_and_the_way_out(dotenv: Path, key: str) -> None:
+    values = {name: value for name, value in dotenv_file.read(dotenv).items() if name != key}
+    with pytest.raises(SettingsError) as refusal:
+        check(values)
+    first, way_out = str(refusal.value).splitlines()
+    assert first.startswith(f"{key} is missing")
+    assert "python -m stack.environment write" in way_out
+
+
+def test_a_refusal_never_shows_a_secret(dotenv: Path) -> None:
+    planted = "short"
+    values = dotenv_file.read(dotenv) | {each.key: planted for each in required()}
+    with pytest.raises(SettingsError) as refusal:
+        check(values)
+    assert planted not in str(refusal.value).replace("too short", "")
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("no equals sign", "line 2: this is not KEY=value"),
+        ("A='open", "line 2: this is not KEY=value"),
+        ("A", "line 2: A has no `=`"),
+        ("B=again", "line 2: B is given a second time"),
+    ],
+)
+def test_a_line_that_is_no_setting_is_named_by_its_number(tmp_path: Path, line: str, sentence: str) -> None:
+    path = tmp_path / ".env"
+    path.write_text(f"B=hidden\n{line}\n")
+    with pytest.raises(SettingsError, match=sentence) as refusal:
+        dotenv_file.read(path)
+    assert "hidden" not in str(refusal.value)
+
+
+def test_one_value_is_read_from_a_broken_file(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_text("no equals sign\nSTACK_DATA_DIR=/data\nA='open\n")
+    assert dotenv_file.peek(path, "STACK_DATA_DIR") == "/data"
+    assert dotenv_file.peek(tmp_path / "none", "STACK_DATA_DIR") is None
+
+
+def test_the_example_names_every_key_and_holds_no_secret() -> None:
+    text = example()
+    for each in required():
+        assert f"\n{each.key}=\n" in text
+    assert "\n# STACK_PORT_LOKI=3100\n" in text
+    assert "\n# LMS_PORT=8000\n" in text
+    assert "\n# TELEMETRY_LOG_LEVEL=info\n" in text
+
+
+def test_an_uncommented_default_is_accepted(dotenv: Path) -> None:
+    shown = [line.removeprefix("# ") for line in example().splitlines() if line.startswith("# ")]
+    prefixes = ("LMS_", "STACK_", "TELEMETRY_")
+    defaults = dict(line.split("=", 1) for line in shown if line.startswith(prefixes) and "=" in line)
+    assert len(defaults) > 40
+    load(dotenv, defaults)
+
+
+def test_the_generated_files_are_up_to_date() -> None:
+    assert stale() == {}
+
+
+def test_generated_passwords_are_long() -> None:
+    assert all(len(generate(each.key)) >= 16 for each in required())

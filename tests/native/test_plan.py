@@ -1,0 +1,131 @@
+"""What would be started, without starting it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stack.native.native_stack import NativeStack
+from stack.native.plan import SOURCE, fill
+from stack.settings import SettingsError, StackSettings
+
+
+def processes(stack: NativeStack) -> dict[str, Any]:
+    document = yaml.safe_load(stack.plan.document().replace("$$", "$"))
+    return dict(document["processes"])
+
+
+def environment(process: Mapping[str, Any]) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in process.get("environment", []))
+
+
+def test_no_part_gets_a_secret_that_it_does_not_need(tmp_path: Path) -> None:
+    stack = NativeStack.scratch(tmp_path)
+    settings = stack.environment.stack
+    app = stack.environment.app
+    knowing = {
+        app.jwt_secret: {"app"},
+        app.certificate_key: {"app"},
+        app.metrics_token: {"app"},
+        app.admin_password: {"app", "learners"},
+        settings.otlp_token: {"app"},
+        settings.postgres_password: {"postgres", "app"},
+        settings.redis_password: {"app"},
+        settings.bugsink_password: {"bugsink-prepare"},
+        settings.bugsink_secret_key: {"bugsink-prepare", "bugsink"},
+    }
+    texts = {name: yaml.safe_dump(each, width=10_000) for name, each in processes(stack).items()}
+    for secret, expected in knowing.items():
+        assert {name for name, text in texts.items() if secret.get_secret_value() in text} == expected
+
+
+def test_no_secret_is_on_a_command_line(tmp_path: Path) -> None:
+    stack = NativeStack.scratch(tmp_path)
+    commands = yaml.safe_dump([each["entrypoint"] for each in processes(stack).values()])
+    given = [
+        value
+        for key, value in stack.environment.values.items()
+        if not key.endswith(("DIR",)) and len(value) > 15
+    ]
+    assert [value for value in given if value in commands] == []
+
+
+def test_every_address_is_loopback(tmp_path: Path) -> None:
+    text = NativeStack.scratch(tmp_path).plan.document()
+    assert "0.0.0.0" not in text  # noqa: S104 - what must not be there
+    assert "localhost" not in text
+
+
+def test_every_port_of_the_settings_belongs_to_a_part(tmp_path: Path) -> None:
+    parts = NativeStack.scratch(tmp_path).parts()
+    declared = {wanted.variable for part in parts for wanted in part.ports}
+    docker_only = {"STACK_PORT_GRAFANA", "STACK_PORT_MAILPIT"}
+    assert declared | docker_only == {
+        *(f"STACK_{name.upper()}" for name in StackSettings.model_fields if name.startswith("port_")),
+        "LMS_PORT",
+    }
+
+
+def test_a_server_of_the_users_own_replaces_ours(tmp_path: Path) -> None:
+    theirs = {"MONGODB_URL": "mongodb://db.example/lms", "REDIS_URL": "redis://cache.example/0"}
+    stack = NativeStack.scratch(tmp_path, theirs)
+    found = processes(stack)
+    assert not {"postgres", "ferretdb", "redis"} & found.keys()
+    assert found["app"]["depends_on"].keys() == {"collector", "alertmanager", "bugsink"}
+    assert environment(found["app"]) | theirs == environment(found["app"])
+
+
+def test_a_dsn_of_the_users_own_reaches_the_platform(tmp_path: Path) -> None:
+    dsn = "https://key@sentry.example/7"
+    stack = NativeStack.scratch(tmp_path, {"SENTRY_DSN": dsn})
+    assert environment(processes(stack)["app"])["SENTRY_DSN"] == dsn
+    assert "SENTRY_OTLP_URL" not in environment(processes(stack)["collector"])
+
+
+def test_sentry_takes_spans_if_asked(tmp_path: Path) -> None:
+    asked = {"STACK_SENTRY_OTLP": "on", "SENTRY_DSN": "https://key@sentry.example/7"}
+    collector = processes(NativeStack.scratch(tmp_path, asked))["collector"]
+    assert environment(collector)["SENTRY_OTLP_URL"] == "https://sentry.example/api/7/integration/otlp"
+    assert any(word.endswith("/sentry.yaml") for word in collector["entrypoint"])
+
+
+def test_sentry_without_a_dsn_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="SENTRY_DSN is missing"):
+        NativeStack.scratch(tmp_path, {"STACK_SENTRY_OTLP": "on"}).plan.document()
+
+
+def test_days_become_hours_where_a_program_knows_hours_only(tmp_path: Path) -> None:
+    stack = NativeStack.scratch(tmp_path, {"STACK_RETENTION_TRACES": "2d"})
+    assert "--badger.span-store-ttl=48h" in processes(stack)["jaeger"]["entrypoint"]
+
+
+def test_no_probe_ever_kills_and_every_end_is_bounded(tmp_path: Path) -> None:
+    for process in processes(NativeStack.scratch(tmp_path)).values():
+        assert process.get("readiness_probe", {}).get("failure_threshold", 10**6) >= 10**6
+        assert 0 < process["shutdown"]["timeout_seconds"] <= 30
+
+
+def test_a_dollar_in_a_value_survives_the_supervisors_expansion(tmp_path: Path) -> None:
+    stack = NativeStack.scratch(tmp_path / "a$HOME")
+    assert "a$$HOME" in stack.plan.document()
+    assert processes(stack)["app"]["working_dir"] == str(tmp_path / "a$HOME")
+
+
+def test_a_value_is_not_filled_in_twice() -> None:
+    assert fill(["x=${a}", "${b}"], {"a": "${b}", "b": ["1", "2"]}) == ["x=${b}", "1", "2"]
+
+
+def test_a_name_that_nothing_defines_is_an_error() -> None:
+    with pytest.raises(KeyError, match="nonsense"):
+        fill({"k": "${nonsense}"}, {})
+
+
+def test_every_part_needs_only_parts_before_it() -> None:
+    source = yaml.safe_load(SOURCE.read_text())["processes"]
+    names = list(source)
+    for name, process in source.items():
+        assert all(names.index(other) < names.index(name) for other in process.get("depends_on", {}))

@@ -1,7 +1,7 @@
 """The load, in a process of its own: ready-made requests over keep-alive connections, as fast as they go.
 
-``python -m bench.throughput.load PORT SIGNAL SECONDS CONNECTIONS`` reads the bearer token from standard input and
-prints what it counted as JSON.
+``python -m bench.throughput.load PORT SIGNAL SECONDS CONNECTIONS`` reads the bearer token from standard input
+and prints what it counted as JSON.
 """
 
 from __future__ import annotations

@@ -24,6 +24,16 @@ _WARM_UP: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """What the load's process says: items acknowledged, its seconds by the clock and of CPU, answers by status."""
+
+    items: int
+    seconds: float
+    answers: dict[str, int]
+    cpu_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """What one Collector did in one round.
 
@@ -96,17 +106,18 @@ async def _loaded(collector: Collector, variant: Variant, signal: str, seconds: 
     before = _cpu(collector)
     counted = await _load(collector, signal, seconds)
     await _drained(collector)
-    answers = counted["answers"]
-    if not counted["items"]:
-        raise BenchError(f"{variant.name} acknowledged nothing: {answers}; {collector.program.tail()}")
+    if not counted.items:
+        raise BenchError(
+            f"{variant.name} acknowledged nothing: {counted.answers}; {collector.program.tail()}"
+        )
     return Figure(
         variant=variant.name,
         signal=signal,
-        items=counted["items"],
-        seconds=counted["seconds"],
+        items=counted.items,
+        seconds=counted.seconds,
         cpu_seconds=_cpu(collector) - before,
-        load_cpu_seconds=counted["cpu_seconds"],
-        refused=sum(count for status, count in answers.items() if status != "200"),
+        load_cpu_seconds=counted.cpu_seconds,
+        refused=sum(count for status, count in counted.answers.items() if status != "200"),
     )
 
 
@@ -122,7 +133,7 @@ async def _drained(collector: Collector) -> None:
     await until("the Collector's queues are empty", empty, 60)
 
 
-async def _load(collector: Collector, signal: str, seconds: float) -> dict[str, float | int | dict[str, int]]:
+async def _load(collector: Collector, signal: str, seconds: float) -> Counted:
     command = (
         *(sys.executable, "-m", "bench.throughput.load"),
         *(str(collector.port), signal, str(seconds), str(CONNECTIONS)),
@@ -133,5 +144,4 @@ async def _load(collector: Collector, signal: str, seconds: float) -> dict[str, 
     output, _ = await process.communicate(f"{collector.token}\n".encode())
     if process.returncode:
         raise BenchError(f"the load ended with {process.returncode}")
-    counted: dict[str, float | int | dict[str, int]] = json.loads(output)
-    return counted
+    return Counted(**json.loads(output))

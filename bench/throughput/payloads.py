@@ -45,7 +45,8 @@ def request(signal: str) -> bytes:
 def _attributes(values: dict[str, str | int]) -> list[KeyValue]:
     return [
         KeyValue(
-            key=key, value=AnyValue(int_value=value) if isinstance(value, int) else AnyValue(string_value=value)
+            key=key,
+            value=AnyValue(int_value=value) if isinstance(value, int) else AnyValue(string_value=value),
         )
         for key, value in values.items()
     ]

@@ -75,9 +75,7 @@ def recipe(variant: Variant, folder: Path, environment: dict[str, str]) -> Recip
     """Returns the variant's Collector; changed fragments are written into the folder."""
     if variant.change is None:
         return Recipe([str(PLAIN)], environment)
-    files = [
-        _changed(FRAGMENTS / name, folder, variant.change) for name in ("base.yaml", *_SINK_FILES)
-    ]
+    files = [_changed(FRAGMENTS / name, folder, variant.change) for name in ("base.yaml", *_SINK_FILES)]
     return Recipe([str(path) for path in files], environment)
 
 

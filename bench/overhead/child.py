@@ -11,7 +11,6 @@ to the file of `--output`.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import gc
 import json
 import os
@@ -25,7 +24,6 @@ from typing import Any, TextIO
 
 import uvicorn
 import uvloop
-from fastapi import FastAPI
 
 from bench.overhead.application import application
 from bench.overhead.exchange import Exchanges

@@ -65,7 +65,7 @@ VARIANTS: Final = (
         sentry=True,
         spans=3,
     ),
-    Variant(LOGFIRE, "logfire, as documented for another backend", "peers:logfire", spans=2),
+    Variant(LOGFIRE, "logfire, as documented for another backend", "peers:logfire"),
     Variant("ours-core", "ours: request id, context, metrics, error boundary", "ours:plain", _LEAST, spans=0),
     Variant("ours-span", "… + SERVER span, sent by OTLP", "ours:plain", _least_without(*_SPAN)),
     Variant("ours-access", "… + access log on stdout", "ours:plain", _least_without(*_LOG)),

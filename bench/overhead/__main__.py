@@ -1,0 +1,89 @@
+"""Measures what telemetry costs a request: ``python -m bench.overhead [--short] [--rounds N]``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from bench.overhead.environment import peers_python
+from bench.overhead.measure import Plan, chosen, measure
+from bench.overhead.report import FOLDER, Circumstances, verdicts, write
+from bench.overhead.variants import VARIANTS
+from bench.process import BenchError
+from stack.native.tools import ToolError, ensure
+
+_ROUNDS, _REQUESTS = 21, 400
+_SHORT_ROUNDS, _SHORT_REQUESTS = 5, 200
+_INTERRUPTED: Final = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit status."""
+    options = _parser().parse_args(arguments)
+    load_before = f"load average {os.getloadavg()[0]:.1f}"
+    try:
+        python = peers_python()
+        ensure(["postgres", "ferretdb"])
+        rounds = options.rounds or (_SHORT_ROUNDS if options.short else _ROUNDS)
+        plan = Plan(rounds, _SHORT_REQUESTS if options.short else _REQUESTS, chosen(options.variant))
+        measured = asyncio.run(measure(plan, python))
+    except (BenchError, ToolError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted; every process is stopped and nothing is written.", file=sys.stderr)
+        return _INTERRUPTED
+    written = write(measured, Circumstances.now(load_before), options.output)
+    print("\n".join(verdicts(measured)))
+    print("Written: " + ", ".join(str(path) for path in written))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench.overhead", description=_DESCRIPTION)
+    parser.add_argument(
+        "--short", action="store_true", help=f"{_SHORT_ROUNDS} rounds of {_SHORT_REQUESTS} requests"
+    )
+    parser.add_argument(
+        "--rounds", type=_positive, metavar="N", help=f"rounds in-process (default: {_ROUNDS})"
+    )
+    parser.add_argument(
+        "--variant",
+        action="append",
+        default=[],
+        choices=[each.name for each in VARIANTS],
+        metavar="NAME",
+        help="measure this one beside the bare application; several times for more (default: all of "
+        + ", ".join(each.name for each in VARIANTS)
+        + ")",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=FOLDER,
+        metavar="DIR",
+        help="where the results go (default: docs/benchmarks)",
+    )
+    return parser
+
+
+_DESCRIPTION: Final = (
+    "Measures CPU time and throughput of one application without telemetry, with what most people copy, with "
+    "logfire, and with ours feature by feature; in-process and over uvicorn with a real database call; with "
+    "1 and 100 routes. Installs the peers once, into the user's cache."
+)
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""From rounds to figures: medians, and ratios between what was measured in the same round."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from bench.overhead.variants import BARE
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One variant's part of one round, per request in seconds.
+
+    Args:
+        wall: time on the clock; over uvicorn the run's divided by its requests, so 1/wall is the throughput.
+        cpu: CPU of all threads of the process, sending included.
+        path: CPU of the thread that serves; 0 where it was not looked at.
+        latency: median from request to answer, over uvicorn.
+    """
+
+    wall: float
+    cpu: float
+    path: float = 0.0
+    latency: float = 0.0
+
+
+@dataclass
+class Series:
+    """All rounds of all variants at one number of routes.
+
+    Args:
+        routes: of the application.
+        served: whether over uvicorn with a database.
+        requests: per round.
+        rounds: by variant, all of the same length, in the order of measurement.
+        arrived: by variant, what the sink saw per request: ``spans``, ``server``, ``logs``, ``bytes``.
+    """
+
+    routes: int
+    served: bool
+    requests: int
+    rounds: dict[str, list[Round]] = field(default_factory=dict)
+    arrived: dict[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def median(self, name: str, what: str) -> float:
+        """Returns the median over the rounds of a field of `Round`."""
+        return float(median(getattr(each, what) for each in self.rounds[name]))
+
+    def overhead(self, name: str, what: str = "cpu") -> float:
+        """Returns the median over the rounds of what the variant costs more than the bare application."""
+        return median(self._overheads(name, what))
+
+    def share_of_overhead(self, name: str, of: str, what: str = "cpu") -> float:
+        """Returns the variant's overhead as a share of another's: the median of the rounds' shares.
+
+        Rounds in which the other's overhead drowned in noise (it is not positive) are left out.
+
+        Raises:
+            ValueError: There is no round left.
+        """
+        pairs = zip(self._overheads(name, what), self._overheads(of, what), strict=True)
+        shares = [mine / theirs for mine, theirs in pairs if theirs > 0]
+        if not shares:
+            raise ValueError(f"{of} never cost more than the bare application: measure more rounds")
+        return median(shares)
+
+    def throughput_share(self, name: str) -> float:
+        """Returns the variant's throughput as a share of the bare application's, the rounds' median."""
+        pairs = zip(self.rounds[name], self.rounds[BARE], strict=True)
+        return median(bare.wall / mine.wall for mine, bare in pairs)
+
+    def spread(self, name: str, what: str = "cpu") -> tuple[float, float]:
+        """Returns the quartiles of the variant's rounds."""
+        values = sorted(getattr(each, what) for each in self.rounds[name])
+        return quartiles(values)
+
+    def _overheads(self, name: str, what: str) -> list[float]:
+        pairs = zip(self.rounds[name], self.rounds[BARE], strict=True)
+        return [getattr(mine, what) - getattr(bare, what) for mine, bare in pairs]
+
+
+def quartiles(values: Sequence[float]) -> tuple[float, float]:
+    """Returns the lower and the upper quartile of ordered values, by the nearest rank."""
+    last = len(values) - 1
+    return values[round(last * 0.25)], values[round(last * 0.75)]

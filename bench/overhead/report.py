@@ -1,0 +1,174 @@
+"""Writes docs/benchmarks/overhead.md, .json and .svg."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from bench.machine import described
+from bench.overhead.chart import chart
+from bench.overhead.figures import Series
+from bench.overhead.variants import BARE, COPIED, variant
+from bench.overhead.verdict import aims
+
+FOLDER: Final = Path(__file__).resolve().parents[2] / "docs" / "benchmarks"
+_MICRO: Final = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """When and on what was measured; `load_before` is the load average before anything of ours ran."""
+
+    moment: str
+    machine: str
+    load_before: str
+    python: str
+    fastapi: str
+
+    @classmethod
+    def now(cls, load_before: str) -> Circumstances:
+        """Returns those of this moment."""
+        moment = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+        return cls(moment, described(), load_before, platform.python_version(), version("fastapi"))
+
+
+_HEAD: Final = """\
+# What telemetry costs a request
+
+Written by `python -m bench.overhead` ({moment}; {machine}; {load_before} before the run; \
+CPython {python}, FastAPI {fastapi}). The rounds are in `overhead.json`.
+
+![CPU time per request](overhead.svg)
+
+{verdict}
+
+## How to read it
+
+- Every variant is a process of its own with the same packages, the same application and the same receiver: a
+  local server that takes OTLP over HTTP and Sentry's envelopes and answers 200. Serialising and sending
+  are **in** everyone's CPU figures; metrics are sent once a minute by everyone, and so are outside of them.
+- In-process: the application is called as a server would call it, one request after the other, {requests} per
+  round, then everything that waits is sent. **CPU** is the whole process's CPU time per request, **path** that
+  of the serving thread alone (what the request itself waits for), **requests/s** is 1 / wall time.
+- Rounds are interleaved (A B C, A B C, ...); figures are medians over the rounds, overheads and shares are
+  taken within a round and then their median. The quartiles of CPU stand in brackets.
+- CPU times of a busy machine are longer than those of a quiet one (shared caches and cores), for all variants
+  alike: compare the shares between machines, not the microseconds.
+- uvicorn's own access log is off for everyone; ours writes one, to a file, the peers write none. Sentry's
+  defaults send no traces. Logfire's console print-out is off.
+- "arrives" is what the receiver decoded per request before the measurement, as a check that nobody is fast by
+  sending nothing.
+
+"""
+
+
+def page(measured: Sequence[Series], circumstances: Circumstances) -> str:
+    """Returns the measurement as Markdown."""
+    verdict = "\n".join(f"- {each}" for each in verdicts(measured))
+    requests = measured[0].requests
+    head = _HEAD.format(**asdict(circumstances), verdict=verdict, requests=requests)
+    return head + "\n".join(_served(each) if each.served else _in_process(each) for each in measured)
+
+
+def verdicts(measured: Sequence[Series]) -> list[str]:
+    """Returns a sentence for each aim: what was found and whether it is reached."""
+    return [
+        f"{aim.sentence[0].upper()}{aim.sentence[1:]}, at 100 routes: **{aim.found:.0%}** "
+        f"(aim: {'at most' if aim.at_most else 'at least'} {aim.bound:.0%}, "
+        f"{'reached' if aim.reached else '**not reached**'})"
+        for aim in aims(measured)
+    ]
+
+
+def _in_process(series: Series) -> str:
+    rows = [
+        "| variant | CPU µs | path µs | requests/s | overhead µs | of the copied stack's | arrives |",
+        "|---|---|---|---|---|---|---|",
+        *(_in_process_row(series, name) for name in series.rounds),
+    ]
+    return "\n".join([f"## In-process, {_routes(series)}", "", *rows, ""])
+
+
+def _in_process_row(series: Series, name: str) -> str:
+    low, high = (_micro(each) for each in series.spread(name))
+    cells = [
+        variant(name).title,
+        f"{_micro(series.median(name, 'cpu'))} ({low} to {high})",
+        _micro(series.median(name, "path")),
+        f"{1 / series.median(name, 'wall'):,.0f}",
+        "" if name == BARE else _micro(series.overhead(name)),
+        "" if name == BARE else _share(series, name),
+        _arrives(series, name),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _served(series: Series) -> str:
+    rows = [
+        "| variant | requests/s | of bare | server's CPU µs | overhead µs | of the copied stack's | latency ms |",
+        "|---|---|---|---|---|---|---|",
+        *(_served_row(series, name) for name in series.rounds),
+    ]
+    title = f"## Over uvicorn with one MongoDB read, {_routes(series)}, 8 connections"
+    return "\n".join([title, "", *rows, ""])
+
+
+def _served_row(series: Series, name: str) -> str:
+    cells = [
+        variant(name).title,
+        f"{1 / series.median(name, 'wall'):,.0f}",
+        f"{series.throughput_share(name):.0%}",
+        _micro(series.median(name, "cpu")),
+        "" if name == BARE else _micro(series.overhead(name)),
+        "" if name == BARE else _share(series, name),
+        f"{series.median(name, 'latency') * 1000:.1f}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _routes(series: Series) -> str:
+    return "1 route" if series.routes == 1 else f"{series.routes} routes, the last is asked"
+
+
+def _micro(seconds: float) -> str:
+    return f"{seconds * _MICRO:.0f}"
+
+
+def _share(series: Series, name: str) -> str:
+    if COPIED not in series.rounds:
+        return ""
+    return f"{series.share_of_overhead(name, COPIED):.0%}"
+
+
+def _arrives(series: Series, name: str) -> str:
+    seen = series.arrived.get(name, {})
+    counts = {"spans": "spans", "logs": "log records", "bytes": "bytes"}
+    return ", ".join(f"{seen[key]:g} {word}" for key, word in counts.items() if seen.get(key))
+
+
+def data(measured: Sequence[Series], circumstances: Circumstances) -> dict[str, Any]:
+    """Returns the measurement as plain values: every round in seconds per request, and the aims."""
+    return {
+        "circumstances": asdict(circumstances),
+        "aims": [{**asdict(aim), "reached": aim.reached} for aim in aims(measured)],
+        "series": [asdict(each) for each in measured],
+    }
+
+
+def write(measured: Sequence[Series], circumstances: Circumstances, folder: Path = FOLDER) -> list[Path]:
+    """Writes the page, the data and the chart into `folder` and returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = {
+        "overhead.md": page(measured, circumstances),
+        "overhead.json": json.dumps(data(measured, circumstances), indent=1) + "\n",
+        "overhead.svg": chart([each for each in measured if not each.served]),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return [folder / name for name in texts]

@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import socket
-import statistics
 import subprocess
 import time
 from collections.abc import Iterator
@@ -145,19 +144,20 @@ async def test_the_collector_takes_spans_metrics_and_records(app_telemetry: tupl
 
 
 @pytest.mark.parametrize("death", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
-async def test_requests_are_as_fast_without_the_collector(
+async def test_no_request_waits_for_a_collector_that_is_gone(
     app_telemetry: tuple[Collector, Any], death: signal.Signals
 ) -> None:
     collector, telemetry = app_telemetry
     app = service()
     await latencies(app, 50)
-    before = statistics.median(await latencies(app, 300))
+    await latencies(app, 300)
     os.kill(collector.process.pid, death)
-    after = statistics.median(await latencies(app, 700))
+    slowest = max(await latencies(app, 700))
     started = time.monotonic()
     report = telemetry.shutdown()
     assert time.monotonic() - started <= 5
-    assert after <= before * 2
+    # An export that nobody answers takes its timeout, 10 s; bench/overhead has the figures of the rest.
+    assert slowest < 5
     assert report.accounts["traces"]["dropped"]["queue_full"] > 0
     account = report.accounts["traces"]
     assert account["produced"] == account["exported"] + sum(account["dropped"].values()) == 1_050

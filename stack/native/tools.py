@@ -17,8 +17,9 @@ from types import FrameType
 
 from stack.native.toolchain.build import make_all
 from stack.native.toolchain.cache import cache_dir, is_built, tool_dir
-from stack.native.toolchain.catalogue import TOOLS, Tool, WheelTool, tool_of
+from stack.native.toolchain.catalogue import TOOLS, tool_of
 from stack.native.toolchain.errors import ToolError
+from stack.native.toolchain.kinds import Tool, WheelTool
 from stack.native.toolchain.programs import provided, tool_path
 from stack.native.toolchain.progress import Board
 
@@ -62,14 +63,17 @@ def _exit_on_signal(number: int, _frame: FrameType | None) -> None:
 
 
 def _run(command: str, names: Sequence[str]) -> int:
-    if command == "list":
-        _print_list()
-    elif command == "path":
-        for name in names:
-            print(tool_path(name))
-    else:
+    if command == "build":
         ensure(names)
         print(f"All programs asked for stand in {cache_dir()}.", file=sys.stderr)
+        return 0
+    # A reader that has seen enough, as in `list | head`, ends us without a word.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    if command == "list":
+        _print_list()
+        return 0
+    for name in names:
+        print(tool_path(name))
     return 0
 
 
@@ -81,7 +85,7 @@ def _print_list() -> None:
     cache = cache_dir()
     for tool in TOOLS:
         for name in tool.binaries:
-            print(f"{name:<20} {tool.version:<10} {_state(cache, tool, name)}")
+            print(f"{name:<20} {tool.release:<10} {_state(cache, tool, name)}")
 
 
 def _state(cache: Path, tool: Tool, name: str) -> str:

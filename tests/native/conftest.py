@@ -11,7 +11,7 @@ from rich.console import Console
 from stack.native.toolchain import go as golang
 from stack.native.toolchain.build import Workshop
 from stack.native.toolchain.cache import cache_dir
-from stack.native.toolchain.catalogue import GoTool
+from stack.native.toolchain.kinds import GoTool
 from stack.native.toolchain.progress import Board
 
 # The built-in println writes to standard error and needs no package, so little has to be compiled.

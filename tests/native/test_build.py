@@ -13,9 +13,9 @@ import pytest
 
 from stack.native.toolchain.build import expected_seconds, make_all, parallel_builds
 from stack.native.toolchain.cache import is_built, tool_dir
-from stack.native.toolchain.catalogue import GoTool
 from stack.native.toolchain.errors import ToolError
 from stack.native.toolchain.go import Go
+from stack.native.toolchain.kinds import GoTool
 from stack.native.toolchain.progress import Board
 from tests.native.conftest import GREETING, write_module
 

@@ -15,8 +15,9 @@ from stack.native.toolchain.cache import (
     staged,
     tool_dir,
 )
-from stack.native.toolchain.catalogue import GO, GoTool
+from stack.native.toolchain.catalogue import GO
 from stack.native.toolchain.errors import ToolError
+from stack.native.toolchain.kinds import GoTool
 
 HOLDER = """
 import sys
@@ -45,7 +46,7 @@ def test_the_user_may_choose_the_place() -> None:
 
 def test_folders_are_named_after_version_or_hash(tool: GoTool, cache: Path) -> None:
     assert tool_dir(cache, tool) == cache / "tools" / f"greeting-{tool.key}"
-    assert tool_dir(cache, GO) == cache / f"go-{GO.version}"
+    assert tool_dir(cache, GO) == cache / f"go-{GO.release}"
 
 
 def test_a_tool_is_built_only_with_all_its_binaries(tool: GoTool, cache: Path) -> None:

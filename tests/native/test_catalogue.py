@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stack.native.toolchain.catalogue import GO, REPOSITORY, TOOLS, GoTool, WheelTool, tool_of
+from stack.native.toolchain.catalogue import GO, REPOSITORY, TOOLS, tool_of
 from stack.native.toolchain.errors import ToolError
+from stack.native.toolchain.kinds import GoTool, WheelTool
 from tests.native.conftest import write_module
 
 GO_TOOLS = [tool for tool in TOOLS if isinstance(tool, GoTool)]
@@ -20,16 +21,16 @@ def test_binaries_have_unique_names() -> None:
 
 
 def test_versions_are_those_of_the_design() -> None:
-    versions = {tool.name: tool.version for tool in TOOLS}
+    versions = {tool.name: tool.release for tool in TOOLS}
     assert versions == {
-        "loki": "v3.7.8",
-        "prometheus": "v0.316.0",
-        "otelcol-lms": "v0.158.0",
-        "jaeger": "v1.76.0",
-        "alertmanager": "v0.31.1",
-        "ferretdb": "v1.24.2",
-        "process-compose": "v1.64.1",
-        "docker-compose": "v2.40.3",
+        "loki": "3.7.8",
+        "prometheus": "3.16.0",
+        "otelcol-lms": "0.158.0",
+        "jaeger": "1.76.0",
+        "alertmanager": "0.31.1",
+        "ferretdb": "1.24.2",
+        "process-compose": "1.64.1",
+        "docker-compose": "2.40.3",
         "postgres": "0.6.0",
         "redis": "6.2.5.1",
         "bugsink": "2.6.2",
@@ -38,7 +39,7 @@ def test_versions_are_those_of_the_design() -> None:
 
 @pytest.mark.parametrize("tool", GO_TOOLS, ids=lambda tool: tool.name)
 def test_the_go_wheel_is_new_enough_for_every_tool(tool: GoTool) -> None:
-    assert tool.go_line <= tuple(int(part) for part in GO.version.split("."))
+    assert tool.go_line <= tuple(int(part) for part in GO.release.split("."))
 
 
 @pytest.mark.parametrize("tool", GO_TOOLS, ids=lambda tool: tool.name)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from stack.native.toolchain import go as golang
-from stack.native.toolchain.catalogue import GoTool
+from stack.native.toolchain.kinds import GoTool
 
 
 @pytest.mark.parametrize(
@@ -45,11 +45,13 @@ def test_the_users_go_settings_do_not_reach_the_build(real_go: golang.Go, tmp_pa
     assert all(Path(used[name]).is_relative_to(tmp_path / "scratch") for name in folders)
 
 
-def test_tags_reach_the_command(real_go: golang.Go, tmp_path: Path) -> None:
-    tool = GoTool("x", tmp_path, "m", {"x": "."}, 1, 1, ("netgo", "remove_all_sd"))
+def test_tags_and_version_reach_the_command(real_go: golang.Go, tmp_path: Path) -> None:
+    (tmp_path / "go.mod").write_text("module x.test\n\nrequire m v0.316.2\n")
+    tool = GoTool("x", tmp_path, "m", {"x": "."}, 1, 1, ("netgo", "remove_all_sd"), "m/version.Version")
     command = golang.build_command(real_go, tool, tmp_path / "out")
-    assert command[command.index("-tags") + 1] == "netgo,remove_all_sd"
-    assert command[command.index("-o") + 1].endswith("/out/")
+    assert "-tags=netgo,remove_all_sd" in command
+    assert "-ldflags=-s -w -X m/version.Version=3.16.2" in command
+    assert f"-o={tmp_path}/out/" in command
 
 
 def _fake_go(folder: Path, version: str) -> None:

@@ -12,9 +12,10 @@ import psutil
 from stack.native.toolchain import cache as store
 from stack.native.toolchain import go as golang
 from stack.native.toolchain import wheels
-from stack.native.toolchain.catalogue import GO, GoTool, Tool, WheelTool
+from stack.native.toolchain.catalogue import GO
 from stack.native.toolchain.command import Setting, Stopped, run
 from stack.native.toolchain.errors import ToolError
+from stack.native.toolchain.kinds import GoTool, Tool, WheelTool
 from stack.native.toolchain.progress import Board
 
 _WHEEL_SECONDS = 8

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from stack.native.toolchain.catalogue import GO, Tool
+from stack.native.toolchain.catalogue import GO
 from stack.native.toolchain.errors import ToolError
+from stack.native.toolchain.kinds import Tool
 
 _LOCK_POLL_SECONDS = 0.5
 _FOLDER = "stegmaier-lms"
@@ -38,7 +39,7 @@ def cache_dir(environ: Mapping[str, str] = os.environ) -> Path:
 def tool_dir(cache: Path, tool: Tool) -> Path:
     """Returns the folder of the tool's present version, whether it exists or not."""
     if tool is GO:
-        return cache / f"go-{tool.version}"
+        return cache / f"go-{tool.release}"
     return cache / "tools" / f"{tool.name}-{tool.key}"
 
 

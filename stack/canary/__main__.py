@@ -1,0 +1,99 @@
+"""The canary: a numbered span, metric point and log record at an interval, and whether they arrive.
+
+It gives the Collector one of each, as any service does, asks the stores until each is there, and serves
+what it saw as metrics of its own, to be scraped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+import uuid
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+from prometheus_client import start_http_server
+
+from stack.canary import stores
+from stack.canary.flight import Flight
+from stack.canary.items import SIGNALS, send
+from stack.canary.settings import VARIABLES, Settings, SettingsError, from_env
+from stack.canary.verdict import Verdict
+
+# For a request that is under way when the canary is told to stop.
+_JOIN_SECONDS: Final = 6.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs until SIGTERM or SIGINT; 0 then, 1 if a setting is wrong or the port is taken."""
+    _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    stop = threading.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: stop.set())
+    try:
+        settings = from_env(os.environ)
+        run(settings, stop)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def run(settings: Settings, stop: threading.Event) -> None:
+    """Serves the verdict and lets the three signals fly until ``stop`` is set.
+
+    Raises:
+        SettingsError: the address of the verdict cannot be used.
+    """
+    verdict = Verdict(settings.seconds)
+    host, port = settings.listen
+    try:
+        server, serving = start_http_server(port, host, verdict.registry)
+    except OSError as error:
+        raise SettingsError(f"CANARY_LISTEN {host}:{port} cannot be used: {error.strerror}.") from None
+    flights = [
+        threading.Thread(target=each.fly, args=(stop,), daemon=True) for each in _flights(settings, verdict)
+    ]
+    for thread in flights:
+        thread.start()
+    stop.wait()
+    for thread in flights:
+        thread.join(_JOIN_SECONDS)
+    server.shutdown()
+    server.server_close()
+    serving.join()
+
+
+def _flights(settings: Settings, verdict: Verdict) -> list[Flight]:
+    asked = {
+        "traces": stores.traces(settings.traces),
+        "metrics": stores.prometheus(settings.prometheus),
+        "logs": stores.loki(settings.loki),
+    }
+    run_id = str(uuid.uuid4())
+    give = partial(send, settings.edge, settings.token_file)
+    return [Flight(each, run_id, give, asked[each], settings.seconds, verdict) for each in SIGNALS]
+
+
+def _parser() -> argparse.ArgumentParser:
+    lines = [f"  {each.key:<28} {each.meaning} ({_default(each.default)})" for each in VARIABLES]
+    return argparse.ArgumentParser(
+        prog="python -m stack.canary",
+        description=__doc__,
+        epilog="environment variables:\n" + "\n".join(lines),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _default(value: str | None) -> str:
+    return "required" if value is None else f"default: {value}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""Asks each store which of the canary's items have arrived."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from stack.canary.items import INSTANCE, NUMBER, SERVICE, Item
+from stack.canary.web import Answer, UnansweredError, request
+
+# Takes items of one run, at least one; returns the numbers of those that are there.
+# Raises UnansweredError where the store does not answer, or with something else.
+Store = Callable[[Sequence[Item]], set[int]]
+
+_NOT_FOUND: Final = 404
+_SLACK_SECONDS: Final = 60  # by which the clocks of canary and store may differ
+_SECOND: Final = 1_000_000_000
+
+
+def _label(attribute: str) -> str:
+    """Returns the name that Prometheus and Loki give to an OpenTelemetry attribute or metric."""
+    return attribute.replace(".", "_")
+
+
+def prometheus(url: str) -> Store:
+    """Returns what asks Prometheus: for the points as they were sent, not only for the last one."""
+
+    def ask(items: Sequence[Item]) -> set[int]:
+        seconds = (time.time_ns() - _oldest(items)) // _SECOND + _SLACK_SECONDS
+        selector = f'{_label(NUMBER)}{{job="{SERVICE}",instance="{items[0].run}"}}[{seconds}s]'
+        answer = request("GET", f"{url}/api/v1/query?{urlencode({'query': selector})}")
+        return _among(items, (value for series in _result(url, answer) for _, value in series["values"]))
+
+    return _checked(url, ask)
+
+
+def loki(url: str) -> Store:
+    """Returns what asks Loki: for the records of this run, by their number's structured metadata."""
+
+    def ask(items: Sequence[Item]) -> set[int]:
+        slack = _SLACK_SECONDS * _SECOND
+        query = {
+            "query": f'{{service_name="{SERVICE}"}} | {_label(INSTANCE)}="{items[0].run}"',
+            "start": _oldest(items) - slack,
+            "end": time.time_ns() + slack,
+            "limit": 1000,
+        }
+        answer = request("GET", f"{url}/loki/api/v1/query_range?{urlencode(query)}")
+        return _among(items, (series["stream"][_label(NUMBER)] for series in _result(url, answer)))
+
+    return _checked(url, ask)
+
+
+def traces(url: str) -> Store:
+    """Returns what asks a trace store for each item's trace, at an address that Jaeger and Tempo share."""
+
+    def ask(items: Sequence[Item]) -> set[int]:
+        return {item.number for item in items if _has_trace(url, item)}
+
+    return _checked(url, ask)
+
+
+def _has_trace(url: str, item: Item) -> bool:
+    answer = request("GET", f"{url}/api/traces/{item.trace_id.hex()}", headers={"Accept": "application/json"})
+    if answer.status == _NOT_FOUND:
+        return False
+    # The id is made of the number; the attribute says that the span is there and is ours.
+    if answer.well and NUMBER.encode() in answer.body:
+        return True
+    raise UnansweredError(f"{url} answers {answer.status}: {answer.text()}")
+
+
+def _checked(url: str, ask: Store) -> Store:
+    """Returns the same question, which names the store where an answer has another form than its API's."""
+
+    def checked(items: Sequence[Item]) -> set[int]:
+        try:
+            return ask(items)
+        except (ValueError, LookupError, TypeError, ArithmeticError) as error:
+            raise UnansweredError(f"{url} does not speak its API ({type(error).__name__})") from None
+
+    return checked
+
+
+def _result(url: str, answer: Answer) -> Any:  # noqa: ANN401 - JSON
+    """Returns the series of an answer of Prometheus' API, which Loki shares."""
+    if not answer.well:
+        raise UnansweredError(f"{url} answers {answer.status}: {answer.text()}")
+    return json.loads(answer.body)["data"]["result"]
+
+
+def _oldest(items: Sequence[Item]) -> int:
+    return min(item.sent for item in items)
+
+
+def _among(items: Sequence[Item], values: Iterator[str]) -> set[int]:
+    return {item.number for item in items} & {int(float(value)) for value in values}

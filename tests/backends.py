@@ -26,9 +26,11 @@ import redis
 from stack.native.postgres import PASSWORD_VARIABLE
 from stack.native.tools import tool_path
 
+ROOT: Final = Path(__file__).parents[1]
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 20.0
 _POLL_SECONDS: Final = 0.05
+_END_WITH_US: Final = ("setpriv", "--pdeathsig", "TERM")
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = START_SECONDS) -> None:
@@ -54,15 +56,20 @@ def with_database(url: str, name: str) -> str:
 
 
 class Program:
-    """A program that runs until `stop` or `kill`; its output is in a file."""
+    """A program that runs until `stop` or `kill`, or until the tests die; its output is in a file."""
 
     def __init__(
-        self, command: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str | Path],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        folder: Path = ROOT,
     ) -> None:
         self._log = log
         with log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603 - the stack's own programs
-                [str(part) for part in command],
+                [*_END_WITH_US, *(str(part) for part in command)],
+                cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -88,6 +88,7 @@ class Settings(BaseSettings):
         le=60,
         description="How long to wait for a database connection; an answer may take twice that.",
     )
+    redis_seconds: float = Field(default=0.25, gt=0, le=10, description="How long Redis may take to answer.")
     startup_seconds: float = Field(default=15, gt=0, description="How long start-up waits for the database.")
     shutdown_seconds: int = Field(default=10, ge=1, description="How long running requests may take to end.")
 

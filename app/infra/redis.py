@@ -14,7 +14,6 @@ from redis.exceptions import RedisError
 
 _T = TypeVar("_T")
 
-TIMEOUT_SECONDS: Final = 0.25
 KEY_PREFIX: Final = "lms:"
 
 
@@ -23,17 +22,18 @@ class RedisUnavailable(Exception):  # noqa: N818 - a state that every caller han
 
 
 class RedisClient:
-    """The commands that the platform uses. All raise `RedisUnavailable` after a quarter of a second at most.
+    """The commands that the platform uses; all raise `RedisUnavailable`.
 
-    A connection that the server closed is replaced once, at once; the client's own default would retry for
-    seconds, with the request waiting.
+    ``seconds`` bounds the wait for a connection and for an answer: it is short, because what needs Redis can
+    do without. A connection that the server closed is replaced once, at once; the client's own default would
+    retry for seconds, with the request waiting.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, seconds: float) -> None:
         self._redis: Redis = Redis.from_url(
             url,
-            socket_timeout=TIMEOUT_SECONDS,
-            socket_connect_timeout=TIMEOUT_SECONDS,
+            socket_timeout=seconds,
+            socket_connect_timeout=seconds,
             retry=Retry(NoBackoff(), 1),
             decode_responses=True,
             max_connections=100,

@@ -31,7 +31,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     async with AsyncExitStack() as stack:
         database = Database(settings.mongodb_url, seconds=settings.database_seconds)
         stack.callback(database.close)
-        redis = RedisClient(settings.redis_url)
+        redis = RedisClient(settings.redis_url, seconds=settings.redis_seconds)
         stack.push_async_callback(redis.close)
         await database.wait(settings.startup_seconds)
         ttls = {"access_ttl": settings.jwt_access_ttl, "refresh_ttl": settings.jwt_refresh_ttl}

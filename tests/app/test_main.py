@@ -114,8 +114,7 @@ def served(
     }
     (tmp_path / ".env").write_text("".join(f"{key}={value}\n" for key, value in values.items()))
     log, url = tmp_path / "app.log", f"http://127.0.0.1:{port}"
-    code = f"import os, sys; os.chdir({str(tmp_path)!r}); from app.__main__ import main; sys.exit(main([]))"
-    program = Program([sys.executable, "-c", code], log, environment)
+    program = Program([sys.executable, "-m", "app"], log, environment, tmp_path)
 
     def ready() -> bool:
         try:

@@ -18,7 +18,7 @@ SECOND = RefreshClaims(user_id="usr_1", family="fam_1", token_id="ref_2")
 
 @pytest.fixture
 async def redis(empty_redis_url: str) -> AsyncIterator[RedisClient]:
-    client = RedisClient(empty_redis_url)
+    client = RedisClient(empty_redis_url, seconds=10)
     yield client
     await client.close()
 

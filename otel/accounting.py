@@ -28,6 +28,7 @@ class SignalAccount:
         self.produced = 0
         self._exported = 0
         self._dropped: Counter[str] = Counter()
+        self._lost = 0
         self._closed = False
 
     def view(self) -> SignalView:
@@ -56,6 +57,7 @@ class SignalAccount:
             lost = min(count, self._pending())
             if lost:
                 self._dropped[reason] += lost
+                self._lost += lost
 
     def settle(self, count: int, *, exported: bool) -> None:
         """Counts the outcome of an export of pending items; after `close` it comes too late."""
@@ -78,4 +80,4 @@ class SignalAccount:
         self.__init__()  # type: ignore[misc]  # the same state as a new one, in place
 
     def _pending(self) -> int:
-        return self.produced - self._exported - self._dropped.total()
+        return self.produced - self._exported - self._lost

@@ -11,7 +11,8 @@ from typing import Final
 
 from otel.attributes import OTHER, Allowed, AnyText, AttributeValue, IntegerRange
 from otel.declaration import BYTES, DEFAULT_LIMIT, SECONDS, Declaration, Kind
-from otel.instruments import Counter, Gauge, Histogram, UpDownCounter
+from otel.histogram import Histogram
+from otel.instruments import Counter, Gauge, UpDownCounter
 
 ANY_BOUNDED: Final = AnyText
 """The attribute rule for values that a list cannot name: `ANY_BOUNDED(limit=200)`."""

@@ -10,16 +10,12 @@ from __future__ import annotations
 import logging
 import math
 import threading
-import time
 from abc import abstractmethod
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from itertools import product
 from typing import Final, Generic, TypeVar
 
-from opentelemetry.context import Context
 from opentelemetry.metrics import Observation
-from opentelemetry.trace import TraceFlags, get_current_span
 
 from otel.attributes import OVERFLOW_KEY, Allowed, AttributeKey, AttributeRules
 from otel.declaration import DEFAULT_LIMIT, Declaration, Kind
@@ -31,7 +27,6 @@ Observe = Callable[[], Iterable[Observation]]
 _P = TypeVar("_P", NumberPoint, HistogramPoint)
 _ALIASES_PER_SERIES: Final = 4
 _MOST_ZEROES: Final = 64
-_SAMPLED: Final = int(TraceFlags.SAMPLED)
 _log = logging.getLogger(__name__)
 
 
@@ -262,56 +257,3 @@ class Gauge(_Number):
             return
         with self._lock:
             point.value = value
-
-
-class Histogram(Instrument[HistogramPoint]):
-    """Counts measurements in buckets, with an exemplar (trace and span id) per bucket.
-
-    `buckets` are upper bounds; the units `s` and `By` have a default.
-
-    Raises:
-        ValueError: The declaration is incomplete or malformed.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        *,
-        unit: str,
-        description: str,
-        attributes: Mapping[str, Allowed] | None = None,
-        buckets: tuple[float, ...] = (),
-        limit: int = DEFAULT_LIMIT,
-    ) -> None:
-        declaration = Declaration(name, "histogram", unit, description, attributes or {}, buckets, limit)
-        self._bounds = declaration.buckets
-        super().__init__(declaration)
-
-    def record(
-        self, amount: float, attributes: Attributes | None = None, context: Context | None = None
-    ) -> None:
-        """Counts `amount`, zero or more; a negative or non-finite one is refused and counted.
-
-        The exemplar is the span of `context`, or the current one, if it is sampled.
-        """
-        try:
-            point = self._aliases[tuple(attributes.items()) if attributes else ()]
-        except (KeyError, TypeError):
-            point = self._resolve(attributes)
-        if not 0 <= amount < math.inf:
-            self.refused += 1
-            return
-        bucket = bisect_left(self._bounds, amount)
-        span = get_current_span(context).get_span_context()
-        with self._lock:
-            point.counts[bucket] += 1
-            point.total += amount
-            if amount < point.smallest:  # noqa: PLR1730 - min() costs three times the comparison
-                point.smallest = amount
-            if amount > point.largest:  # noqa: PLR1730 - as above
-                point.largest = amount
-            if span.trace_flags & _SAMPLED:
-                point.exemplars[bucket] = (amount, time.time_ns(), span.trace_id, span.span_id)
-
-    def _new_point(self, key: AttributeKey) -> HistogramPoint:
-        return HistogramPoint(key, len(self._bounds) + 1)

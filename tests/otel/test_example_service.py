@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -64,10 +65,18 @@ def running(folder: Path, collector: Receiver, *options: str) -> Iterator[str]:
     try:
         wait_for(lambda: process.poll() is not None or "Uvicorn running on" in output.read_text(), 30)
         assert process.poll() is None, output.read_text()
-        yield output.read_text().split("Uvicorn running on ")[1].split(" ")[0].split('"')[0]
+        url = output.read_text().split("Uvicorn running on ")[1].split(" ")[0].split('"')[0]
+        wait_for(lambda: listens(url), 30)
+        yield url
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(15)
+
+
+def listens(url: str) -> bool:
+    """Whether the port takes connections; workers open it after the supervisor has announced it."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))) == 0
 
 
 def requests_counted(collector: Receiver) -> dict[str, int]:

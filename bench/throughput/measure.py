@@ -25,7 +25,7 @@ _WARM_UP: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What the load's process says: items acknowledged, its seconds by the clock and of CPU, answers by status."""
+    """What the load says: items acknowledged, its seconds by the clock and of CPU, answers by status."""
 
     items: int
     seconds: float

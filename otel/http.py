@@ -14,14 +14,14 @@ from otel.context import REQUEST, RequestContext
 from otel.http_background import time_background_tasks
 from otel.http_connection import Connection
 from otel.http_errors import RenderError, is_disconnect, render, render_problem, report
-from otel.http_exchange import CANCELLED, DISCONNECTED, Exchange
-from otel.http_headers import RequestHeaders, new_request_id
+from otel.http_exchange import CANCELLED, DISCONNECTED, Exchange, Relay
+from otel.http_headers import RequestHeaders
 from otel.http_metrics import HTTP_METRICS
 from otel.http_route import Scope
 from otel.http_span import HEADERS, REAL_SCOPE, outside_of_any_span, server_span, slim_scope
 from otel.redaction import Redactor
 
-_DIRECT_SEND: Final = "otel.direct_send"
+_RELAY: Final = "otel.relay"
 
 
 def instrument_app(app: FastAPI, *, config: TelemetryConfig, render_error: RenderError | None = None) -> None:
@@ -66,16 +66,17 @@ class HttpStack:
         scope["fastapi.telemetry"] = None
         headers = RequestHeaders(scope["headers"])
         if scope["path"] in self._excluded and scope["type"] == "http":
-            await self._serve(scope, headers, receive, send, send)
+            relay = Relay(send)
+            await self._serve(scope, headers, receive, relay, relay)
             return
         slim = slim_scope(scope, headers)
-        slim[_DIRECT_SEND] = send
+        slim[_RELAY] = relay = Relay(send)
         with outside_of_any_span():
-            await self.app(slim, receive, send)
+            await self.app(slim, receive, relay)
 
     async def _enter(self, slim: Scope, receive: Receive, send: Send) -> None:
         """Continue inside contrib's middleware with the scope that the server gave."""
-        await self._serve(slim[REAL_SCOPE], slim[HEADERS], receive, send, slim[_DIRECT_SEND])
+        await self._serve(slim[REAL_SCOPE], slim[HEADERS], receive, send, slim[_RELAY])
 
     async def _serve(
         self,
@@ -83,18 +84,17 @@ class HttpStack:
         headers: RequestHeaders,
         receive: Receive,
         send: Send,
-        direct_send: Send,
+        relay: Relay,
     ) -> None:
-        context = RequestContext(headers.request_id or new_request_id(), trace.get_current_span(), scope)
-        context.span.set_attribute("request_id", context.request_id)
+        context = RequestContext(headers.request_id, trace.get_current_span(), scope)
         scope.setdefault("state", {})["request_context"] = context
         token = REQUEST.set(context)
         try:
             if scope["type"] == "websocket":
-                await self._connect(Connection(context, receive, send, direct_send))
+                await self._connect(Connection(context, receive, relay.direct))
                 return
-            logged = send is not direct_send
-            await self._exchange(Exchange(context, headers, receive, send, direct_send, logged=logged))
+            logged = send is not relay
+            await self._exchange(Exchange(context, headers, receive, send, relay, logged=logged))
         finally:
             REQUEST.reset(token)
 

@@ -22,7 +22,6 @@ class Connection:
     """The ASGI callables `receive` and `send` of one WebSocket connection, and what they saw."""
 
     __slots__ = (
-        "_direct_send",
         "_receive",
         "_send",
         "_started",
@@ -32,9 +31,9 @@ class Connection:
         "outcome",
     )
 
-    def __init__(self, context: RequestContext, receive: Receive, send: Send, direct_send: Send) -> None:
+    def __init__(self, context: RequestContext, receive: Receive, send: Send) -> None:
         self._started = time.perf_counter()
-        self._receive, self._send, self._direct_send = receive, send, direct_send
+        self._receive, self._send = receive, send
         self.context = context
         self.close_code: int | None = None
         self.error_type: str | None = None
@@ -54,12 +53,12 @@ class Connection:
         if kind == "websocket.accept":
             name_after_route(self.context, _WEBSOCKET)
             headers = with_identity(message.get("headers") or (), self.context)
-            await self._direct_send({**message, "headers": headers})
+            await self._send({**message, "headers": headers})
             return
         if kind == "websocket.close":
             self.close_code = message.get("code", 1000)
         # Past contrib's middleware, which would set status 200 on every message; a handshake's is 101.
-        await self._direct_send(message)
+        await self._send(message)
 
     def finish(self) -> None:
         """Records the metrics and writes the access-log line."""

@@ -20,8 +20,31 @@ FAILED: Final = "failed"
 INCOMPLETE: Final = "incomplete_response"
 
 _FIRST_SERVER_ERROR: Final = 500
+_LAST_PART: Final[Message] = {"type": "http.response.body"}
 _LONGEST_PATH: Final = 200
 _log = get_logger("access")
+
+
+class Relay:
+    """Sends the application's messages to the server while contrib's middleware sees a bare signal of them.
+
+    Contrib decodes all headers of the answer twice to find its length, for a metric that ours replace.
+    """
+
+    __slots__ = ("_message", "direct")
+
+    def __init__(self, send: Send) -> None:
+        self.direct = send
+        self._message: Message = {}
+
+    async def __call__(self, signal: Message) -> None:  # noqa: ARG002 - it only says that the time has come
+        """Sends the message that `through` holds; contrib's middleware calls this."""
+        await self.direct(self._message)
+
+    async def through(self, contrib_send: Send, signal: Message, message: Message) -> None:
+        """Sends `message`, letting contrib's middleware set status and end of the span by `signal`."""
+        self._message = message
+        await contrib_send(signal)
 
 
 class Exchange:
@@ -33,8 +56,8 @@ class Exchange:
 
     __slots__ = (
         "_active",
-        "_direct_send",
         "_receive",
+        "_relay",
         "_send",
         "_started",
         "_trailers",
@@ -56,12 +79,12 @@ class Exchange:
         headers: RequestHeaders,
         receive: Receive,
         send: Send,
-        direct_send: Send,
+        relay: Relay,
         *,
         logged: bool,
     ) -> None:
         self._started = time.perf_counter()
-        self._receive, self._send, self._direct_send = receive, send, direct_send
+        self._receive, self._send, self._relay = receive, send, relay
         self._trailers = False
         self.context = context
         self.method = bounded_method(context.scope["method"])
@@ -91,7 +114,7 @@ class Exchange:
         elif kind == "http.response.start":
             await self._send_start(message)
         else:
-            await self._send(message)
+            await self._relay.through(self._send, message, message)
             if kind == "http.response.pathsend" or self._ends_trailers(message):
                 self.finish()
 
@@ -101,7 +124,9 @@ class Exchange:
         span = self.context.span
         if span.is_recording():
             name_after_route(self.context, self.method)
-        await self._send({**message, "headers": with_identity(message.get("headers", ()), self.context)})
+        headers = with_identity(message.get("headers", ()), self.context)
+        signal = {"type": message["type"], "status": message["status"], "trailers": self._trailers}
+        await self._relay.through(self._send, signal, {**message, "headers": headers})
         if self.error_type is not None and span.is_recording():
             # Contrib has just put the status there; the conventions want the exception's type.
             span.set_attribute("error.type", self.error_type)
@@ -110,9 +135,9 @@ class Exchange:
         self.response_bytes += len(message.get("body", b""))
         if message.get("more_body", False):
             # Only the last part concerns contrib's middleware, which ends the span on it.
-            await self._direct_send(message)
+            await self._relay.direct(message)
             return
-        await self._send(message)
+        await self._relay.through(self._send, _LAST_PART, message)
         if not self._trailers:
             self.finish()
 

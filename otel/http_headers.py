@@ -18,25 +18,27 @@ _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 class RequestHeaders:
     """What telemetry needs of the headers of one request.
 
-    `trace` holds the propagation headers as ASGI pairs; `content_length` is None if absent or not a number.
+    `request_id` is the client's if it is acceptable, else a new one; `trace` holds the propagation headers as
+    ASGI pairs; `content_length` is None if absent or not a number.
     """
 
     __slots__ = ("content_length", "request_id", "trace", "user_agent")
 
     def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         self.trace: Headers = []
-        self.request_id: str | None = None
+        request_id: str | None = None
         self.user_agent: str | None = None
         self.content_length: int | None = None
         for name, value in headers:
             if name in _TRACE:
                 self.trace.append((name, value))
             elif name == b"x-request-id":
-                self.request_id = accepted_request_id(value)
+                request_id = accepted_request_id(value)
             elif name == b"user-agent":
                 self.user_agent = value.decode("latin-1")
             elif name == b"content-length" and value.isdigit():
                 self.content_length = int(value[:18])
+        self.request_id = request_id or new_request_id()
 
 
 def accepted_request_id(value: bytes) -> str | None:

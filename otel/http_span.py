@@ -123,6 +123,7 @@ def _description(scope: Scope, headers: RequestHeaders, redactor: Redactor) -> d
     described: dict[str, Any] = {
         "url.scheme": scope.get("scheme", "http"),
         "url.path": redactor.text(scope["path"]),
+        "request_id": headers.request_id,
     }
     _describe_protocol(described, scope)
     server, client = scope.get("server"), scope.get("client")

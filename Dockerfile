@@ -9,7 +9,9 @@ COPY requirements.lock .
 RUN pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes -r requirements.lock
 COPY app app
 COPY otel otel
-RUN python -m compileall -q app otel
+COPY stack/__init__.py stack/
+COPY stack/canary stack/canary
+RUN python -m compileall -q app otel stack
 
 FROM python:3.11-slim-bookworm
 RUN groupadd --gid 10001 lms && \

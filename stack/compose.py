@@ -28,6 +28,7 @@ from stack.settings import REPOSITORY, SettingsError
 TARGETS: Final[Mapping[str, str | None]] = {
     "lms": "app:8000",
     "collector": "collector:8888",
+    "canary": "canary:9099",
     "prometheus": "127.0.0.1:9090",
     "alertmanager": "alertmanager:9093",
     "loki": "loki:3100",

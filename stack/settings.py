@@ -57,6 +57,7 @@ class StackSettings(BaseModel):
     port_jaeger: Port = Field(default=16686, description="Jaeger: traces, for people")
     port_jaeger_otlp: Port = Field(default=14318, description="Jaeger: traces, from the Collector")
     port_jaeger_admin: Port = Field(default=14269, description="Jaeger: health and its own metrics")
+    port_canary: Port = Field(default=9099, description="Canary: what it saw of the telemetry's way")
     port_alertmanager: Port = Field(default=9093, description="Alertmanager: alerts, silences")
     port_bugsink: Port = Field(default=8001, description="Bugsink: errors")
     port_grafana: Port = Field(default=3000, description="Grafana: dashboards (Docker only)")
@@ -72,6 +73,10 @@ class StackSettings(BaseModel):
     retention_traces: Retention = Field(default="72h", description="How long Jaeger keeps traces (h or d)")
     metrics_max_mb: int = Field(
         default=2048, ge=64, description="Size at which Prometheus drops its oldest metrics"
+    )
+
+    canary_seconds: int = Field(
+        default=60, ge=1, le=3600, description="Seconds from one item of the canary to the next"
     )
 
     sentry_otlp: bool = Field(

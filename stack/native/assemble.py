@@ -90,6 +90,7 @@ def _prometheus(plan: Plan, folder: Path) -> None:
     ports = {
         "lms": app.port,
         "collector": stack.port_collector_metrics,
+        "canary": stack.port_canary,
         "prometheus": stack.port_prometheus,
         "alertmanager": stack.port_alertmanager,
         "loki": stack.port_loki,

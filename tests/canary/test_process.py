@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from stack.canary.settings import SettingsError, from_env
 from stack.settings import REPOSITORY
 from tests.backends import wait_until
 from tests.canary import peer as peers
@@ -117,11 +118,18 @@ def test_a_collector_and_stores_that_are_gone_do_not_end_it(environ: dict[str, s
 def test_a_wrong_setting_is_one_sentence(
     environ: dict[str, str], changes: dict[str, str], sentence: str
 ) -> None:
-    done = _run({**environ, **changes})
+    with pytest.raises(SettingsError) as caught:
+        from_env({**environ, **changes})
+    said = str(caught.value)
+    assert next(iter(changes)) in said
+    assert sentence in said
+    assert len(said.splitlines()) == 1
+
+
+def test_every_wrong_setting_is_named_at_once(environ: dict[str, str]) -> None:
+    done = _run({**environ, "LOKI_URL": "", "CANARY_SECONDS": "often"})
     assert done.returncode == 1
-    assert next(iter(changes)) in done.stderr
-    assert sentence in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    assert [line.split()[0] for line in done.stderr.splitlines()] == ["LOKI_URL", "CANARY_SECONDS"]
 
 
 def test_a_port_that_is_taken_is_named(environ: dict[str, str]) -> None:

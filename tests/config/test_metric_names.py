@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
+import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ import httpx
 import pytest
 import yaml
 
-from tests.config import collector, intake, stores
+from stack.settings import REPOSITORY
+from tests.config import collector, intake, programs, stores
 from tests.config.collector import Collector
 from tests.config.intake import Intake
 from tests.config.programs import free_port
@@ -70,11 +72,31 @@ def _api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
             "loki": [loki.removeprefix("http://")],
             "prometheus": [f"127.0.0.1:{port}"],
             "lms": ["127.0.0.1:9"],
+            "canary": [stack.enter_context(_canary(running[0], loki, port))],
         }
         folder = tmp_path_factory.mktemp("prometheus")
         api = stack.enter_context(stores.prometheus(folder / "etc", port, targets))
         _provoke(*running)
         yield api
+
+
+@contextmanager
+def _canary(edge: Collector, loki: str, port: int) -> Iterator[str]:
+    """Runs the canary until the block ends; gives the address of its verdict."""
+    prometheus, address = f"http://127.0.0.1:{port}", f"127.0.0.1:{free_port()}"
+    environment = {
+        "PYTHONPATH": REPOSITORY,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": edge.url,
+        "OTLP_TOKEN_FILE": edge.environment["OTLP_TOKEN_FILE"],
+        "PROMETHEUS_URL": prometheus,
+        "LOKI_URL": loki,
+        "TRACES_URL": prometheus,
+        "CANARY_LISTEN": address,
+    }
+    variables = [f"{key}={value}" for key, value in environment.items()]
+    command = ["/usr/bin/env", *variables, sys.executable, "-m", "stack.canary"]
+    with programs.running(command, f"http://{address}/metrics"):
+        yield address
 
 
 def _collectors(made: Mapping[str, Path], server: Intake, loki: str, port: int) -> Iterator[Any]:

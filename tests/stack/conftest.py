@@ -17,7 +17,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NativeStack]:
     ensure_programs()
     folder = tmp_path_factory.mktemp("stack")
     running = NativeStack.scratch(
-        folder, {"LMS_DEMO_FAILURE_RATIO": "1", "OTEL_METRIC_EXPORT_INTERVAL": "1000"}
+        folder,
+        {
+            "LMS_DEMO_FAILURE_RATIO": "1",
+            "OTEL_METRIC_EXPORT_INTERVAL": "1000",
+            "STACK_CANARY_SECONDS": "2",
+        },
     )
     running.start()
     yield running

@@ -144,7 +144,7 @@ def unavailable() -> Iterator[str]:
         yield state.url
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 10) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Waits until `condition` holds; fails the test after `seconds`."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()

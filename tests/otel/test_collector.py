@@ -65,7 +65,7 @@ def collector_in(folder: Path) -> Iterator[Collector]:
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        wait_for(lambda: process.poll() is not None or answers(url), 30)
+        wait_for(lambda: process.poll() is not None or answers(url))
         assert process.poll() is None, (folder / "collector.log").read_text()
         yield Collector(url, folder / "out.json", process)
     finally:

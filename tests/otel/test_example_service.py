@@ -63,14 +63,14 @@ def running(folder: Path, collector: Receiver, *options: str) -> Iterator[str]:
             stderr=subprocess.STDOUT,
         )
     try:
-        wait_for(lambda: process.poll() is not None or "Uvicorn running on" in output.read_text(), 30)
+        wait_for(lambda: process.poll() is not None or "Uvicorn running on" in output.read_text())
         assert process.poll() is None, output.read_text()
         url = output.read_text().split("Uvicorn running on ")[1].split(" ")[0].split('"')[0]
-        wait_for(lambda: listens(url), 30)
+        wait_for(lambda: listens(url))
         yield url
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(15)
+        process.wait(30)
 
 
 def listens(url: str) -> bool:
@@ -132,7 +132,7 @@ def test_the_last_request_is_not_lost_when_the_process_is_told_to_end(tmp_path: 
 @pytest.mark.parametrize("workers", [2])
 def test_workers_count_for_themselves_under_stable_names(tmp_path: Path, workers: int) -> None:
     with receiver() as collector, running(tmp_path, collector, "--workers", str(workers)) as url:
-        wait_for(lambda: len(collector.latest("process.uptime")) == workers, 30)
+        wait_for(lambda: len(collector.latest("process.uptime")) == workers)
         for _ in range(40):
             httpx.get(f"{url}/items/1")
         wait_for(lambda: sum(requests_counted(collector).values()) == 40)

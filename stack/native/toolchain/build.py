@@ -43,8 +43,12 @@ def make_all(tools: Iterable[Tool], cache: Path, board: Board) -> None:
         return
     with store.exclusive(cache, board.note):
         missing = [tool for tool in wanted if not store.is_built(cache, tool)]
-        if missing:
+        if not missing:
+            return
+        try:
             Workshop(cache, board).make(missing)
+        except OSError as error:
+            raise ToolError(f"The tools cannot be made in {cache}: {error.strerror or error}.") from error
 
 
 class Workshop:

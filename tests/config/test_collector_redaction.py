@@ -133,12 +133,7 @@ def _metrics(plants: Plants) -> dict[str, Any]:
     def point(**fields: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
         return {**TIMES, "attributes": plants.attributes("label")[:30], **fields}
 
-    exemplar = {
-        "timeUnixNano": NOW,
-        "asDouble": 1.5,
-        "spanId": "1" * 16,
-        "traceId": "1" * 32,
-    }
+    exemplar = {"timeUnixNano": NOW, "asDouble": 1.5, "spanId": "1" * 16, "traceId": "1" * 32}
     exemplars = [{**exemplar, "filteredAttributes": plants.attributes("exemplar")}]
     buckets = {"count": "1", "sum": 1.5, "bucketCounts": ["0", "1"], "explicitBounds": [1]}
     powers = {"count": "1", "sum": 1.5, "scale": 0, "positive": {"bucketCounts": ["1"]}}

@@ -10,57 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from app.core.settings import load_settings
 from otel.config import TelemetryConfig
 from stack import collector
-from stack.compose import TARGETS, DockerStack, main
-from stack.environment import load, write
+from stack.compose import DockerStack
 from stack.native.tools import tool_path
 from stack.settings import REPOSITORY
-from tests.config.programs import free_port
+from tests.config.compose import SERVICES, resolve, stack_in
 
-SERVICES = sorted(yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())["services"])
 # What a person opens; all else is reached on the internal networks only.
 PUBLISHED = {"app", "prometheus", "alertmanager", "grafana", "bugsink", "mailpit"}
 NO_HEALTH_CHECK = {"collector-prepare": "it ends, and the collector waits for its success"}
 ROOT = {"collector-prepare": "changes the owner of a volume, once"}
-
-
-@pytest.fixture(name="docker", scope="module")
-def _docker(tmp_path_factory: pytest.TempPathFactory) -> DockerStack:
-    """The stack of a generated .env, its files written."""
-    return _stack(tmp_path_factory.mktemp("docker"))
-
-
-def _stack(folder: Path, **variables: str) -> DockerStack:
-    dotenv = folder / ".env"
-    write(dotenv)
-    with dotenv.open("a") as file:
-        file.writelines(
-            f"{key}={value}\n" for key, value in {"STACK_DATA_DIR": folder / "data", **variables}.items()
-        )
-    stack = DockerStack(load(dotenv, {}))
-    stack.write()
-    return stack
-
-
-def _resolve(stack: DockerStack, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """What Docker Compose makes of the files, the profiles and the variables of this stack."""
-    dotenv = stack.folder.parent.parent / ".env"
-    command = [str(tool_path("docker-compose")), "--env-file", str(dotenv), *stack.arguments(), *arguments]
-    environ = {"PATH": os.environ["PATH"], "HOME": str(dotenv.parent), **stack.variables()}
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=environ)  # noqa: S603 - our tool
-
-
-@pytest.fixture(name="model", scope="module")
-def _model(docker: DockerStack) -> dict[str, Any]:
-    done = _resolve(docker, "config", "--format", "json")
-    assert done.returncode == 0, done.stderr
-    assert not done.stderr
-    resolved: dict[str, Any] = json.loads(done.stdout)
-    return resolved
 
 
 @pytest.fixture(name="service", params=SERVICES)
@@ -155,7 +117,7 @@ def test_containers_can_read_the_files_and_nobody_else_the_folder(docker: Docker
 def test_a_strict_umask_changes_nothing_of_that(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
-        stack = _stack(tmp_path)
+        stack = stack_in(tmp_path)
         stack.write()
     finally:
         os.umask(before)
@@ -171,8 +133,10 @@ def test_the_collector_has_the_fragments_and_variables_of_its_preset(model: dict
 
 
 def test_sentry_adds_its_fragments_and_a_way_out(tmp_path: Path) -> None:
-    stack = _stack(tmp_path, STACK_SENTRY_OTLP="true", SENTRY_DSN="https://0123456789abcdef@sentry.example/7")
-    services = json.loads(_resolve(stack, "config", "--format", "json").stdout)["services"]
+    stack = stack_in(
+        tmp_path, STACK_SENTRY_OTLP="true", SENTRY_DSN="https://0123456789abcdef@sentry.example/7"
+    )
+    services = json.loads(resolve(stack, "config", "--format", "json").stdout)["services"]
     service = services["collector"]
     fragments = collector.fragments("all-in-one", service["environment"])
     assert service["command"] == [f"--config=/etc/otelcol/{path.name}" for path in fragments]
@@ -188,8 +152,8 @@ def test_a_server_of_ones_own_replaces_ours(tmp_path: Path) -> None:
         "STACK_MAIL_TO": "on-call@lms.example",
         "STACK_MAIL_SMARTHOST": "mail.example:25",
     }
-    stack = _stack(tmp_path, **own)
-    done = _resolve(stack, "config", "--services")
+    stack = stack_in(tmp_path, **own)
+    done = resolve(stack, "config", "--services")
     assert set(SERVICES) - set(done.stdout.split()) == {"mongo", "redis", "mailpit"}, done.stderr
     assert (stack.folder / "secrets" / "mongodb_url").read_text() == own["MONGODB_URL"]
 
@@ -238,77 +202,3 @@ def test_prometheus_and_alertmanager_accept_what_is_mounted(docker: DockerStack)
         command = [str(tool_path(tool)), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - our tools
         assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.fixture(name="no_daemon")
-def _no_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Only the real Docker Compose is on PATH, nothing answers it, and the settings are broken."""
-    (tmp_path / "docker-compose").symlink_to(tool_path("docker-compose"))
-    host = f"tcp://127.0.0.1:{free_port()}"
-    for key, value in {"PATH": str(tmp_path), "DOCKER_HOST": host, "LMS_PROT": "8000"}.items():
-        monkeypatch.setenv(key, value)
-    return host
-
-
-def test_broken_settings_stop_a_start(no_daemon: str, capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["up"]) == 1
-    assert "LMS_PROT" in (said := capfd.readouterr().err)
-    assert no_daemon not in said
-
-
-@pytest.mark.parametrize("command", ["down", "ps"])
-def test_broken_settings_stop_nothing_else(
-    command: str, no_daemon: str, capfd: pytest.CaptureFixture[str]
-) -> None:
-    assert main([command]) != 0
-    assert no_daemon in capfd.readouterr().err
-
-
-def test_without_docker_compose_it_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert main(["ps"]) == 1
-    assert capsys.readouterr().err.startswith("Docker Compose is not installed")
-
-
-def test_a_person_is_told_every_published_address(docker: DockerStack, model: dict[str, Any]) -> None:
-    published = {
-        port["published"] for service in model["services"].values() for port in service.get("ports", [])
-    }
-    assert {address.split("/")[2].split(":")[1] for _, address, _ in docker.addresses()} == published
-
-
-def test_ports_of_ones_own_are_published(tmp_path: Path) -> None:
-    stack = _stack(tmp_path, STACK_PORT_GRAFANA="3999", LMS_PORT="8999")
-    services = json.loads(_resolve(stack, "config", "--format", "json").stdout)["services"]
-    assert services["grafana"]["ports"][0]["published"] == "3999"
-    assert services["app"]["ports"][0]["published"] == "8999"
-    assert services["app"]["ports"][0]["target"] == 8000
-
-
-def test_each_scrape_job_has_a_target_that_is_a_service(docker: DockerStack) -> None:
-    jobs = yaml.safe_load((docker.folder / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
-    assert {job["job_name"] for job in jobs} == set(TARGETS)
-    hosts = {address.split(":")[0] for address in TARGETS.values() if address}
-    assert hosts - {"127.0.0.1"} <= set(SERVICES)
-
-
-def test_a_second_start_keeps_generated_secrets_and_drops_stale_rules(tmp_path: Path) -> None:
-    stack = _stack(tmp_path)
-    password = (stack.folder / "secrets" / "grafana_password").read_text()
-    stale = stack.folder / "prometheus" / "rules" / "gone.yml"
-    stale.write_text("groups: []\n")
-    stack.write()
-    assert (stack.folder / "secrets" / "grafana_password").read_text() == password
-    assert not stale.exists()
-
-
-def test_grafana_links_lead_to_sources_that_exist() -> None:
-    folder = REPOSITORY / "grafana" / "provisioning" / "datasources"
-    sources = yaml.safe_load((folder / "datasources.yaml").read_text())["datasources"]
-    linked = set(re.findall(r'"(?:datasourceUid|alertmanagerUid)": "([^"]+)"', json.dumps(sources)))
-    assert linked == {"prometheus", "tempo", "loki", "alertmanager"} == {source["uid"] for source in sources}
-    assert all(source["editable"] is False for source in sources)
-    hosts = {re.fullmatch(r"http://([a-z]+):\d+", source["url"]) for source in sources}
-    assert {match[1] for match in hosts if match} <= set(SERVICES)

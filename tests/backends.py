@@ -67,7 +67,7 @@ class Program:
     ) -> None:
         self._log = log
         with log.open("ab") as output:
-            self._process = subprocess.Popen(  # noqa: S603 - the stack's own programs
+            self._process = subprocess.Popen(
                 [*_END_WITH_US, *(str(part) for part in command)],
                 cwd=folder,
                 stdin=subprocess.DEVNULL,

@@ -36,9 +36,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 def tracked() -> tuple[Path, ...]:
     """Returns every file that is part of the project."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    listed = subprocess.run(  # noqa: S603 - git, from PATH
-        command, cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     found = (ROOT / name for name in listed.split("\0") if name)
     return tuple(path for path in found if path.is_file())
 

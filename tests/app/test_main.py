@@ -42,7 +42,7 @@ def environment() -> dict[str, str]:
 
 def run(environment: dict[str, str], folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "app", *arguments]
-    return subprocess.run(  # noqa: S603 - our own program
+    return subprocess.run(
         command, env=environment, cwd=folder, capture_output=True, text=True, timeout=90, check=False
     )
 

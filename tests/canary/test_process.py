@@ -47,7 +47,7 @@ def _environ(peer: Peer, tmp_path: Path) -> dict[str, str]:
 
 def _run(environ: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [*COMMAND, *arguments]
-    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - ours
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)
 
 
 def _says(environ: Mapping[str, str]) -> str:
@@ -68,7 +68,7 @@ def test_it_says_what_arrives_until_it_is_told_to_stop(
     environ: dict[str, str], peer: Peer, number: signal.Signals
 ) -> None:
     wanted = [f'telemetry_canary_arrived_total{{signal="{each}"}}' for each in peer.stored]
-    with subprocess.Popen(COMMAND, env=environ, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - ours
+    with subprocess.Popen(COMMAND, env=environ, stderr=subprocess.PIPE, text=True) as process:
         try:
             wait_until(
                 lambda: all(_value(_says(environ), each) >= 3 for each in wanted), "three of each arrived"
@@ -88,7 +88,7 @@ def test_a_collector_and_stores_that_are_gone_do_not_end_it(environ: dict[str, s
     keys = ("OTEL_EXPORTER_OTLP_ENDPOINT", "PROMETHEUS_URL", "LOKI_URL", "TRACES_URL")
     given = {**environ, **dict.fromkeys(keys, nobody)}
     wanted = 'telemetry_canary_failures_total{signal="logs",stage="send"}'
-    with subprocess.Popen(COMMAND, env=given, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - ours
+    with subprocess.Popen(COMMAND, env=given, stderr=subprocess.PIPE, text=True) as process:
         try:
             wait_until(lambda: _value(_says(given), wanted) >= 3, "three failures are counted")
         finally:

@@ -34,4 +34,4 @@ def resolve(stack: DockerStack, *arguments: str) -> subprocess.CompletedProcess[
     dotenv = stack.folder.parent.parent / ".env"
     command = [str(tool_path("docker-compose")), "--env-file", str(dotenv), *stack.arguments(), *arguments]
     environ = {"PATH": os.environ["PATH"], "HOME": str(dotenv.parent), **stack.variables()}
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=environ)  # noqa: S603 - our tool
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=environ)

@@ -32,7 +32,7 @@ def running(command: Sequence[str], ready: str) -> Iterator[subprocess.Popen[str
         AssertionError: the program ended, or was not ready in time; with what it wrote.
     """
     with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, text=True)  # noqa: S603 - the stack's own
+        process = subprocess.Popen(command, stdout=output, stderr=output, text=True)
         try:
             _wait(process, ready, output)
             yield process

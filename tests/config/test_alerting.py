@@ -44,7 +44,7 @@ def _alerts() -> dict[str, dict[str, Any]]:
 
 def _run(tool: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [str(tool_path(tool)), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - our tools
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.name)

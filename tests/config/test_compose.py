@@ -41,7 +41,7 @@ def test_compose_accepts_the_file_of_a_fresh_clone_without_a_dotenv() -> None:
         "config",
         "--quiet",
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env={"PATH": ""})  # noqa: S603 - our tool
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env={"PATH": ""})
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -170,7 +170,7 @@ def test_the_platform_reads_its_settings_from_the_files(docker: DockerStack) -> 
 def test_a_shell_reads_the_variables_as_they_are(docker: DockerStack) -> None:
     script = f". {docker.folder / 'secrets' / 'app_env'} && env -0"
     command = ["/bin/sh", "-a", "-c", script]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env={})  # noqa: S603 - our file
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={})
     environ = dict(entry.split("=", 1) for entry in done.stdout.split("\0") if entry)
     assert environ.items() >= docker.app_environment().items()
     assert environ["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector:4318"
@@ -200,5 +200,5 @@ def test_prometheus_and_alertmanager_accept_what_is_mounted(docker: DockerStack)
     ]
     for tool, *arguments in checks:
         command = [str(tool_path(tool)), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - our tools
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == 0, done.stdout + done.stderr

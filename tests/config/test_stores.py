@@ -15,7 +15,7 @@ from tests.config import stores
 
 
 def _run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - our tools
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_promtool_accepts_prometheus_configuration(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ class Platform:
 def _demo(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "stack.demo", *arguments, "--url", url]
     environ = {**os.environ, **ADMIN}
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environ)  # noqa: S603 - ours
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environ)
 
 
 @pytest.fixture(name="platform", scope="module")
@@ -139,7 +139,7 @@ def test_ctrl_c_ends_the_run_at_once_with_the_summary(platform: Platform, tmp_pa
         platform.url,
     ]
     with log.open("w") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output)  # noqa: S603 - ours
+        process = subprocess.Popen(command, stdout=output, stderr=output)
     try:
         wait_until(lambda: "requests" in log.read_text(), "learners studied", 30)
         process.send_signal(signal.SIGINT)

@@ -46,11 +46,11 @@ def test_the_users_go_settings_do_not_reach_the_build(real_go: golang.Go, tmp_pa
 
 
 def test_tags_and_version_reach_the_command(real_go: golang.Go, tmp_path: Path) -> None:
-    (tmp_path / "go.mod").write_text("module x.test\n\nrequire m v0.316.2\n")
+    (tmp_path / "go.mod").write_text("module x.test\n\nrequire m v1.2.3\n")
     tool = GoTool("x", tmp_path, "m", {"x": "."}, 1, 1, ("netgo", "remove_all_sd"), "m/version.Version")
     command = golang.build_command(real_go, tool, tmp_path / "out")
     assert "-tags=netgo,remove_all_sd" in command
-    assert "-ldflags=-s -w -X m/version.Version=3.16.2" in command
+    assert "-ldflags=-s -w -X m/version.Version=1.2.3" in command
     assert f"-o={tmp_path}/out/" in command
 
 

@@ -60,7 +60,7 @@ def collector_in(folder: Path) -> Iterator[Collector]:
     configuration = folder / "collector.yaml"
     configuration.write_text(CONFIGURATION.replace("PORT", str(port)).replace("FOLDER", str(folder)))
     with (folder / "collector.log").open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own build
+        process = subprocess.Popen(
             [tool_path("otelcol-lms"), "--config", configuration], stdout=log, stderr=log
         )
     url = f"http://127.0.0.1:{port}"

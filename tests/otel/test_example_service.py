@@ -55,7 +55,7 @@ def running(folder: Path, collector: Receiver, *options: str) -> Iterator[str]:
     }
     output = folder / "output"
     with output.open("w") as stream:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter
+        process = subprocess.Popen(
             [sys.executable, "-m", "uvicorn", "service:app", "--port", "0", *options],
             cwd=folder,
             env=environ,

@@ -51,7 +51,7 @@ print("REPORT", json.dumps({"failed": failed, "complete": report.complete, "acco
 
 def test_parent_and_children_each_send_their_own_once() -> None:
     with receiver() as collector:
-        process = subprocess.run(  # noqa: S603 - our own interpreter
+        process = subprocess.run(
             [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROGRAM, collector.url],
             capture_output=True,
             text=True,

@@ -70,7 +70,7 @@ def test_shutdown_takes_at_most_five_seconds(configure: Configure, dead: Dead) -
 @pytest.mark.parametrize("dead", DEAD)
 def test_a_process_ends_within_five_seconds_of_its_last_line(dead: Dead) -> None:
     with dead() as url:
-        process = subprocess.run(  # noqa: S603 - our own interpreter
+        process = subprocess.run(
             [sys.executable, "-c", SERVICE, url], capture_output=True, text=True, check=True, timeout=60
         )
     ended = time.time()

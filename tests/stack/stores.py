@@ -95,7 +95,7 @@ class Stores:
 
     def _new_bugsink_token(self) -> str:
         python = self._stack.plan.program("bugsink-python")
-        done = subprocess.run(  # noqa: S603 - Bugsink's own command
+        done = subprocess.run(
             [python.parent / "bugsink-manage", "create_auth_token"],
             env={**os.environ, **self._stack.plan._bugsink_environment()},
             check=True,

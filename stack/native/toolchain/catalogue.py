@@ -38,6 +38,7 @@ TOOLS: tuple[Tool, ...] = (
         packages={"prometheus": f"{_PROMETHEUS}/cmd/prometheus", "promtool": f"{_PROMETHEUS}/cmd/promtool"},
         version_variable=_PROMETHEUS_VERSION,
         tags=("netgo", "remove_all_sd"),
+        folded_major=True,
         seconds=120,
         scratch_bytes=2000 * _MEGABYTE,
     ),

@@ -22,9 +22,10 @@ class GoTool:
     """Programs built from one Go module of ours.
 
     `folder` holds go.mod and go.sum, `packages` maps each binary to its package, `module` is the
-    requirement in go.mod whose version is the tool's, `version_variable` the Go variable in which
-    the tool keeps its version (empty if it finds it by itself). `seconds` (a cold build on two cores) and
-    `scratch_bytes` (disk space of its downloads, caches and results) are measured, for estimates.
+    requirement in go.mod whose version is the tool's. `version_variable` is the Go variable in which
+    the tool keeps its version (empty if it finds it by itself), `folded_major` says that module
+    v0.316.0 is release 3.16.0. `seconds` (a cold build on two cores) and `scratch_bytes` (disk space of
+    its downloads, caches and results) are measured, for estimates.
     """
 
     name: str
@@ -35,6 +36,7 @@ class GoTool:
     scratch_bytes: int
     tags: tuple[str, ...] = ()
     version_variable: str = ""
+    folded_major: bool = False
 
     @property
     def binaries(self) -> Mapping[str, str]:
@@ -48,8 +50,11 @@ class GoTool:
 
     @property
     def release(self) -> str:
-        """The version as the project counts it: Prometheus' module v0.316.0 is its 3.16.0."""
-        return re.sub(r"^v0\.(\d)(\d{2})\.", r"\1.\2.", self.version).removeprefix("v")
+        """The version as the project counts it."""
+        unfolded = (
+            re.sub(r"^v0\.(\d)(\d{2})\.", r"\1.\2.", self.version) if self.folded_major else self.version
+        )
+        return unfolded.removeprefix("v")
 
     @property
     def build_flags(self) -> tuple[str, ...]:

@@ -81,15 +81,16 @@ async def _judged(on: Stage, scenario: Scenario) -> Outcome:
     )
     answers: Counter[str] = sum((book.answers for book in on.sender.books.values()), Counter())
     problems = (
-        *(problem for row in rows if row.sink in SINKS.values() for problem in _wrong(row, scenario)),
+        *(problem for row in rows if row.sink in SINKS.values() for problem in wrong(row, scenario)),
         *(f"{each.evidence.metric} {dict(each.evidence.labels)} is 0" for each in shown if not each.value),
-        *_wrong_answers(rows, answers, scenario),
+        *wrong_answers(rows, answers, scenario),
         *on.world.sentry.mistakes,
     )
     return Outcome(scenario, rows, answers, shown, problems)
 
 
-def _wrong(row: Row, scenario: Scenario) -> Iterator[str]:
+def wrong(row: Row, scenario: Scenario) -> Iterator[str]:
+    """Yields a sentence for each promise of the scenario that a primary sink's row breaks."""
     if not row.sent or not row.acknowledged:
         yield f"{row.sink}: nothing was acknowledged, so nothing is proved"
     if row.lost and row.sink not in scenario.losses:
@@ -104,7 +105,8 @@ def _wrong(row: Row, scenario: Scenario) -> Iterator[str]:
         yield f"{row.sink}: was given {row.repeated} items more than once"
 
 
-def _wrong_answers(rows: tuple[Row, ...], answers: Counter[str], scenario: Scenario) -> Iterator[str]:
+def wrong_answers(rows: tuple[Row, ...], answers: Counter[str], scenario: Scenario) -> Iterator[str]:
+    """Yields a sentence for each promise about the senders that their answers break."""
     if scenario.calm and answers.keys() != {"200"}:
         yield f"the senders were answered {dict(answers)} instead of 200 only"
     if scenario.refuses and all(row.sent == row.acknowledged for row in rows):

@@ -15,8 +15,7 @@ class Service:
     @otel.traced("service.enroll", arguments=("course_id",))
     @otel.logged("enrolling", arguments=("course_id", "seats"))
     async def enroll(self, course_id: str, password: str, *, seats: int = 3) -> str:
-        await asyncio.sleep(0 * seats)
-        if course_id == "full":
+        if course_id == "full" or seats < 1:
             raise LookupError(password)
         return course_id
 

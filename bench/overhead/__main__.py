@@ -23,7 +23,7 @@ _INTERRUPTED: Final = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line and returns its exit status."""
+    """Returns 0 when everything was measured and written, 2 when something could not be."""
     options = _parser().parse_args(arguments)
     load_before = f"load average {os.getloadavg()[0]:.1f}"
     try:
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         measured = asyncio.run(measure(plan, python))
     except (BenchError, ToolError) as error:
         print(error, file=sys.stderr)
-        return 1
+        return 2
     except KeyboardInterrupt:
         print("\nInterrupted; every process is stopped and nothing is written.", file=sys.stderr)
         return _INTERRUPTED

@@ -7,7 +7,7 @@ from typing import Final
 
 from stack.native.toolchain.build import make_all
 from stack.native.toolchain.cache import cache_dir, tool_dir
-from stack.native.toolchain.catalogue import WheelTool
+from stack.native.toolchain.kinds import WheelTool
 from stack.native.toolchain.progress import Board
 
 _PYTHON: Final = "bin/python"

@@ -55,16 +55,21 @@ async def measure(plan: Plan, python: Path) -> list[Series]:
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        async with _sink(folder) as sink:
+        async with sink_running(folder) as sink:
             place = Place(python=python, folder=folder, sink=sink, routes=1)
-            found = [await _in_process(plan, replace(place, routes=routes)) for routes in ROUTES]
+            found = [await in_process(plan, replace(place, routes=routes)) for routes in ROUTES]
             async with database(folder) as url:
                 with_database = replace(place, database_url=url)
                 found += [await _served(plan, replace(with_database, routes=routes)) for routes in ROUTES]
         return found
 
 
-async def _in_process(plan: Plan, place: Place) -> Series:
+async def in_process(plan: Plan, place: Place) -> Series:
+    """Measures every variant without a network, after a look at what it sends.
+
+    Raises:
+        BenchError: As for `measure`.
+    """
     series = Series(place.routes, served=False, requests=plan.requests)
     async with _started(plan.variants, place) as participants:
         for each in participants:
@@ -128,7 +133,8 @@ async def _until_served(port: int) -> None:
 
 
 @asynccontextmanager
-async def _sink(folder: Path) -> AsyncIterator[int]:
+async def sink_running(folder: Path) -> AsyncIterator[int]:
+    """Gives the port of a receiver that runs for as long as the block."""
     (port,) = free_ports(1)
     command = [sys.executable, "-m", "bench.overhead.sink", str(port)]
     program = Program("sink", command, folder, local(port, "/seen"), {})

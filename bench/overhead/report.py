@@ -11,8 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from bench.bars import Bars, svg
 from bench.machine import described
-from bench.overhead.chart import chart
 from bench.overhead.figures import Series
 from bench.overhead.variants import BARE, COPIED, variant
 from bench.overhead.verdict import aims
@@ -53,13 +53,18 @@ CPython {python}, FastAPI {fastapi}). The rounds are in `overhead.json`.
 - Every variant is a process of its own with the same packages, the same application and the same receiver: a
   local server that takes OTLP over HTTP and Sentry's envelopes and answers 200. Serialising and sending
   are **in** everyone's CPU figures; metrics are sent once a minute by everyone, and so are outside of them.
-- In-process: the application is called as a server would call it, one request after the other, {requests} per
-  round, then everything that waits is sent. **CPU** is the whole process's CPU time per request, **path** that
-  of the serving thread alone (what the request itself waits for), **requests/s** is 1 / wall time.
+- In-process: the application is called as a server would call it, {requests} requests per round one after
+  the other, always to the last route; then everything that waits is sent. **CPU** is the whole process's CPU
+  time per request, **path** that of the serving thread alone (what the request itself waits for),
+  **requests/s** is 1 / wall time.
 - Rounds are interleaved (A B C, A B C, ...); figures are medians over the rounds, overheads and shares are
   taken within a round and then their median. The quartiles of CPU stand in brackets.
 - CPU times of a busy machine are longer than those of a quiet one (shared caches and cores), for all variants
   alike: compare the shares between machines, not the microseconds.
+- "The copied stack" is OpenTelemetry's contrib instrumentation, Sentry and prometheus-fastapi-instrumentator
+  side by side with their defaults. "logfire" follows its recipe for another backend: an OTLP endpoint.
+- The rows from "ours: ids" on add one feature after another; what `TelemetryConfig` cannot switch is in the
+  first. Redaction and HTTP metrics cannot be switched off: the benchmark takes them out by force.
 - uvicorn's own access log is off for everyone; ours writes one, to a file, the peers write none. Sentry's
   defaults send no traces. Logfire's console print-out is off.
 - "arrives" is what the receiver decoded per request before the measurement, as a check that nobody is fast by
@@ -111,7 +116,7 @@ def _in_process_row(series: Series, name: str) -> str:
 
 def _served(series: Series) -> str:
     rows = [
-        "| variant | requests/s | of bare | server's CPU µs | overhead µs | of the copied stack's | latency ms |",
+        "| variant | requests/s | of bare | CPU µs | overhead µs | of the copied stack's | latency ms |",
         "|---|---|---|---|---|---|---|",
         *(_served_row(series, name) for name in series.rounds),
     ]
@@ -133,7 +138,7 @@ def _served_row(series: Series, name: str) -> str:
 
 
 def _routes(series: Series) -> str:
-    return "1 route" if series.routes == 1 else f"{series.routes} routes, the last is asked"
+    return "1 route" if series.routes == 1 else f"{series.routes} routes"
 
 
 def _micro(seconds: float) -> str:
@@ -152,6 +157,15 @@ def _arrives(series: Series, name: str) -> str:
     return ", ".join(f"{seen[key]:g} {word}" for key, word in counts.items() if seen.get(key))
 
 
+def chart(measured: Sequence[Series]) -> Bars:
+    """Returns the CPU time per request in-process of every variant, a bar per number of routes."""
+    series = [each for each in measured if not each.served]
+    names = list(series[0].rounds)
+    bars = {_routes(each): [each.median(name, "cpu") * _MICRO for name in names] for each in series}
+    title = "CPU time per request, in-process, exports included (µs)"
+    return Bars(title, [variant(name).title for name in names], bars, "{:.0f}")
+
+
 def data(measured: Sequence[Series], circumstances: Circumstances) -> dict[str, Any]:
     """Returns the measurement as plain values: every round in seconds per request, and the aims."""
     return {
@@ -167,7 +181,7 @@ def write(measured: Sequence[Series], circumstances: Circumstances, folder: Path
     texts = {
         "overhead.md": page(measured, circumstances),
         "overhead.json": json.dumps(data(measured, circumstances), indent=1) + "\n",
-        "overhead.svg": chart([each for each in measured if not each.served]),
+        "overhead.svg": svg(chart(measured)),
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")

@@ -56,17 +56,17 @@ _LOG: Final = (*_SPAN, "TELEMETRY_LOG_LEVELS")
 
 VARIANTS: Final = (
     Variant(BARE, "bare FastAPI", spans=0),
-    Variant("contrib", "OpenTelemetry contrib, defaults", "peers:contrib", spans=3),
-    Variant("contrib-tuned", "contrib, tuned: stable names, no send spans", "peers:contrib_tuned", _STABLE),
+    Variant("contrib", "contrib, defaults", "peers:contrib", spans=3),
+    Variant("contrib-tuned", "contrib, stable names, no send spans", "peers:contrib_tuned", _STABLE),
     Variant(
         COPIED,
-        "the copied stack: contrib defaults + Sentry defaults + prometheus-fastapi-instrumentator",
+        "the copied stack",
         "peers:copied",
         sentry=True,
         spans=3,
     ),
-    Variant(LOGFIRE, "logfire, as documented for another backend", "peers:logfire"),
-    Variant("ours-core", "ours: request id, context, metrics, error boundary", "ours:plain", _LEAST, spans=0),
+    Variant(LOGFIRE, "logfire", "peers:logfire"),
+    Variant("ours-core", "ours: ids, context, metrics, errors", "ours:plain", _LEAST, spans=0),
     Variant("ours-span", "… + SERVER span, sent by OTLP", "ours:plain", _least_without(*_SPAN)),
     Variant("ours-access", "… + access log on stdout", "ours:plain", _least_without(*_LOG)),
     Variant(
@@ -76,8 +76,8 @@ VARIANTS: Final = (
         _least_without(*_LOG, "OTEL_LOGS_EXPORTER"),
     ),
     Variant(OURS, "ours, every feature on", "ours:plain", sentry=True),
-    Variant("ours-unredacted", "every feature on, but no redaction", "ours:without_redaction", sentry=True),
-    Variant("ours-unmeasured", "every feature on, but no HTTP metrics", "ours:without_metrics", sentry=True),
+    Variant("ours-unredacted", "every feature but redaction", "ours:without_redaction", sentry=True),
+    Variant("ours-unmeasured", "every feature but HTTP metrics", "ours:without_metrics", sentry=True),
     Variant(
         "ours-sampled",
         "every feature on, 1 trace of 10",

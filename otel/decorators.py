@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from opentelemetry import trace
+from opentelemetry.trace import Status, StatusCode
 
 from otel.logs import EventLogger, get_logger
 
@@ -19,6 +20,7 @@ R = TypeVar("R")
 
 _Surround = Callable[[Mapping[str, object]], AbstractContextManager[None]]
 _PLAIN: Final = (str, bool, int, float)
+_FIRST_SERVER_ERROR: Final = 500
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -27,8 +29,9 @@ def traced(
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Runs the function or coroutine in a span of this name (default: its qualified name).
 
-    Only the `arguments` that you name become attributes, never the rest. `outcome` becomes "ok", "error" or
-    "cancelled"; an error is recorded on the span with its type and raised again, a cancellation is no error.
+    Only the `arguments` that you name become attributes, never the rest. `outcome` becomes "ok", "refused",
+    "error" or "cancelled". An error is recorded on the span with its type and raised again. A refusal, an
+    exception whose `status` or `status_code` is below 500, is the caller's fault and no error of the span.
 
     Raises:
         TypeError: At decoration, if the function lacks a named argument or is a generator.
@@ -43,14 +46,15 @@ def traced(
             attributes = {
                 key: value if isinstance(value, _PLAIN) else str(value) for key, value in values.items()
             }
-            with tracer.start_as_current_span(span_name, attributes=attributes) as span:
+            with tracer.start_as_current_span(
+                span_name, attributes=attributes, record_exception=False, set_status_on_exception=False
+            ) as span:
                 outcome = "cancelled"
                 try:
                     yield
                     outcome = "ok"
                 except Exception as error:
-                    outcome = "error"
-                    span.set_attribute("error.type", type(error).__qualname__)
+                    outcome = _note(span, error)
                     raise
                 finally:
                     span.set_attribute("outcome", outcome)
@@ -58,6 +62,21 @@ def traced(
         return _wrapped(function, arguments, surround)
 
     return decorate
+
+
+def _note(span: trace.Span, error: Exception) -> str:
+    """Describe how the call failed on its span; return the outcome."""
+    span.set_attribute("error.type", type(error).__qualname__)
+    if _is_refusal(error):
+        return "refused"
+    span.record_exception(error)
+    span.set_status(Status(StatusCode.ERROR, f"{type(error).__qualname__}: {error}"))
+    return "error"
+
+
+def _is_refusal(error: Exception) -> bool:
+    status = getattr(error, "status", None) or getattr(error, "status_code", None)
+    return isinstance(status, int) and status < _FIRST_SERVER_ERROR
 
 
 def logged(
@@ -69,8 +88,9 @@ def logged(
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Logs one line after each call: the event (default: the qualified name), `duration_ms` and `outcome`.
 
-    `outcome` is "ok", "cancelled" or "error"; an error adds `error.type`, is logged as a warning and raised
-    again: whoever handles it logs the details. Only the `arguments` that you name are logged, never the rest.
+    `outcome` is "ok", "refused" (see `traced`), "cancelled" or "error"; the latter adds `error.type` and is
+    logged as a warning. What is raised is raised again: whoever handles it logs the details. Only the
+    `arguments` that you name are logged, never the rest.
 
     Raises:
         TypeError: At decoration, if the function lacks a named argument or is a generator.
@@ -87,8 +107,10 @@ def logged(
             try:
                 yield
             except Exception as error:
-                failed = {"outcome": "error", "error.type": type(error).__qualname__}
-                log.warning(event_name, **values, **failed, duration_ms=_milliseconds(started))
+                refused = _is_refusal(error)
+                tell, outcome = (write, "refused") if refused else (log.warning, "error")
+                failed = {"outcome": outcome, "error.type": type(error).__qualname__}
+                tell(event_name, **values, **failed, duration_ms=_milliseconds(started))
                 raise
             except BaseException:
                 write(event_name, **values, outcome="cancelled", duration_ms=_milliseconds(started))

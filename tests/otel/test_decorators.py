@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
+from fastapi import HTTPException
 
 import otel
 from otel.testing import Captured
@@ -51,6 +52,21 @@ async def test_an_error_is_told_and_raised_again(captured: Captured) -> None:
     assert (record.severity, record.attributes["error.type"], record.attributes["seats"]) == (
         "WARN", "LookupError", 9
     )  # fmt: skip
+
+
+async def test_a_refusal_is_no_error(captured: Captured) -> None:
+    @otel.traced("enrolls")
+    @otel.logged("enrolls")
+    def enroll() -> None:
+        raise HTTPException(409, "full")
+
+    with pytest.raises(HTTPException):
+        enroll()
+
+    [span], [record] = captured.spans, captured.logs
+    assert (span.status, span.events) == ("UNSET", ())
+    assert span.attributes == {"outcome": "refused", "error.type": "HTTPException"}
+    assert (record.severity, record.attributes["outcome"]) == ("INFO", "refused")
 
 
 async def test_a_cancellation_is_no_error(captured: Captured) -> None:

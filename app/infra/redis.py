@@ -12,6 +12,8 @@ from redis.backoff import NoBackoff
 from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
+from otel.redis import preload
+
 _T = TypeVar("_T")
 
 KEY_PREFIX: Final = "lms:"
@@ -38,6 +40,7 @@ class RedisClient:
             decode_responses=True,
             max_connections=100,
         )
+        self._scripts: list[AsyncScript] = []
 
     async def ping(self) -> None:
         """Returns once Redis has answered."""
@@ -66,7 +69,13 @@ class RedisClient:
     def script(self, name: str) -> RedisScript:
         """Returns the Lua script in this package's file ``name``."""
         source = files(__package__).joinpath(name).read_text(encoding="utf-8")
-        return RedisScript(self._redis.register_script(source))
+        script = self._redis.register_script(source)
+        self._scripts.append(script)
+        return RedisScript(script)
+
+    async def load_scripts(self) -> None:
+        """Gives Redis the scripts that were asked for, so that the first call of each finds it there."""
+        await _answer(preload(self._redis, self._scripts))
 
     async def close(self) -> None:
         """Closes all connections."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from app.core.settings import Settings
 from app.infra.mongo import Database
-from app.infra.redis import RedisClient
+from app.infra.redis import RedisClient, RedisUnavailable
 from app.infra.sessions import Sessions
 
 
@@ -35,4 +35,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         stack.push_async_callback(redis.close)
         await database.wait(settings.startup_seconds)
         ttls = {"access_ttl": settings.jwt_access_ttl, "refresh_ttl": settings.jwt_refresh_ttl}
-        yield Resources(database=database, redis=redis, sessions=Sessions(redis, **ttls))
+        sessions = Sessions(redis, **ttls)
+        with suppress(RedisUnavailable):  # then the first call of each script brings it along
+            await redis.load_scripts()
+        yield Resources(database=database, redis=redis, sessions=sessions)

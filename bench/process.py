@@ -16,7 +16,7 @@ import psutil
 
 from stack.native.ports import LOOPBACK
 
-PATIENCE: Final = 40.0
+PATIENCE: Final = 90.0
 PAUSE: Final = 0.05
 _TAIL: Final = 4000
 # What a program may see of our own environment; the rest is given to it by name.

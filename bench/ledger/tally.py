@@ -12,11 +12,11 @@ import httpx
 
 from bench.ledger.items import SIGNALS
 from bench.ledger.world import SINKS, Stage
-from bench.process import until
+from bench.process import BenchError, until
 
 # Seconds that a store may take to show what it took.
 _SHOWN_WITHIN: Final = 10.0
-_SETTLED_WITHIN: Final = 120.0
+_SETTLED_WITHIN: Final = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +45,47 @@ class Row:
 
 
 async def settle(stage: Stage) -> None:
-    """Returns when the queues of the primary sinks are empty and nothing is on its way to a store.
+    """Returns when nothing is on its way to a store and the queues of the primary sinks are empty.
+
+    A queue whose disk was full, or whose sender hung up, counts items that it never had until it is empty
+    for the next time; so it also suffices that all that was acknowledged is delivered.
 
     Raises:
-        BenchError: it takes longer than two minutes.
+        BenchError: it takes longer than three minutes; with what each queue holds.
     """
-    names = {f"otlp_http/{sink}" for sink in SINKS.values()}
+    sizes: dict[str, float] = {}
 
     async def idle() -> bool:
         if any(proxy.wire.active for proxy in stage.world.proxies.values()):
             return False
         try:
-            samples = await stage.collector.samples()
+            sizes.update(await _queues(stage))
         except httpx.TransportError:
             return False
-        sizes = [
-            each.value
-            for each in samples
-            if each.name == "otelcol_exporter_queue_size" and each.labels.get("exporter") in names
-        ]
-        return not any(sizes)
+        return not any(sizes.values()) or _all_delivered(stage)
 
-    await until("the queues are empty", idle, _SETTLED_WITHIN)
+    try:
+        await until("the queues are empty", idle, _SETTLED_WITHIN)
+    except BenchError as error:
+        delivered = {SINKS[signal]: stage.delivered(signal) for signal in SIGNALS}
+        raise BenchError(f"{error}; bytes in the queues {sizes}, delivered {delivered}") from None
+
+
+async def _queues(stage: Stage) -> dict[str, float]:
+    names = {f"otlp_http/{sink}" for sink in SINKS.values()}
+    return {
+        each.labels["exporter"]: each.value
+        for each in await stage.collector.samples()
+        if each.name == "otelcol_exporter_queue_size" and each.labels.get("exporter") in names
+    }
+
+
+def _all_delivered(stage: Stage) -> bool:
+    wires: dict[str, Counter[int]] = {
+        signal: proxy.wire.delivered.get(stage.run, Counter())
+        for signal, proxy in stage.world.proxies.items()
+    }
+    return all(book.acknowledged <= wires[signal].keys() for signal, book in stage.sender.books.items())
 
 
 async def tally(stage: Stage) -> list[Row]:

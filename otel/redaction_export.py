@@ -107,8 +107,12 @@ def _attributes(
     redactor: Redactor, attributes: Mapping[str, AttributeValue]
 ) -> dict[str, AttributeValue] | None:
     """Return redacted attributes, or None if nothing had to change."""
-    redacted = {name: _value(redactor, name, value) for name, value in attributes.items()}
-    changed = any(redacted[name] is not value for name, value in attributes.items())
+    redacted: dict[str, AttributeValue] = {}
+    changed = False
+    # One pass: each look at the SDK's attributes is three Python calls.
+    for name, value in attributes.items():
+        clean = redacted[name] = _value(redactor, name, value)
+        changed = changed or clean is not value
     return redacted if changed else None
 
 

@@ -60,6 +60,8 @@ def _ensure() -> None:
         return
     with _progress("Installing the project's Python packages"):
         _install()
+    # mypy remembers that a package was missing.
+    shutil.rmtree(REPOSITORY / ".mypy_cache", ignore_errors=True)
     STAMP.write_text(wanted, encoding="ascii")
 
 

@@ -204,3 +204,13 @@ def test_spans_of_others_are_redacted_on_their_way_out() -> None:
     assert dict(dirty.attributes or {})["n"] == 1
     assert clean.attributes == {"a": ("b",)}
     provider.shutdown()
+
+
+def test_a_value_that_was_clean_under_one_key_is_masked_under_a_sensitive_one() -> None:
+    redactor = Redactor()
+
+    assert redactor.value("course", "algebra") == "algebra"
+    assert redactor.value("password", "algebra") == MASK
+    assert redactor.value("course", "algebra") == "algebra"
+    assert redactor.value("url.query", "q=algebra") == f"q={MASK}"
+    assert redactor.value("course", "q=algebra") == "q=algebra"

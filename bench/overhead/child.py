@@ -3,9 +3,10 @@
 Each line on stdin is a request in JSON, each line on stdout its answer; what the application prints goes
 to the file of `--output`.
 
-    {"do": "run", "requests": N}  serve N requests in-process
-    {"do": "flush"}               send everything that waits
-    {"do": "clock"}               CPU seconds of this process
+    {"do": "run", "requests": N}    serve N requests in-process
+    {"do": "count", "requests": N}  the same, counting the interpreter's calls
+    {"do": "flush"}                 send everything that waits
+    {"do": "clock"}                 CPU seconds of this process
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from types import FrameType
 from typing import Any, TextIO
 
 import uvicorn
@@ -70,13 +72,35 @@ def serve_in_process(child: Child, routes: int, replies: TextIO) -> None:
             exchanges = Exchanges(child.app, routes)
             for line in sys.stdin:
                 request = json.loads(line)
-                if request["do"] == "run":
-                    answer = await _measured(exchanges, child, request["requests"])
-                else:
-                    answer = getattr(child, request["do"])()
+                answer = await _answer(request, exchanges, child)
                 print(json.dumps(answer), file=replies, flush=True)
 
     uvloop.run(run())
+
+
+async def _answer(request: Answer, exchanges: Exchanges, child: Child) -> Answer:
+    if request["do"] == "run":
+        return await _measured(exchanges, child, request["requests"])
+    if request["do"] == "count":
+        return await _counted(exchanges, request["requests"])
+    answer: Answer = getattr(child, request["do"])()
+    return answer
+
+
+async def _counted(exchanges: Exchanges, requests: int) -> Answer:
+    """Returns the calls, of Python and of C functions, that the serving thread makes per request."""
+    calls = 0
+
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        await exchanges.run(requests)
+    finally:
+        sys.setprofile(None)
+    return {"calls": calls / requests}
 
 
 async def _measured(exchanges: Exchanges, child: Child, requests: int) -> Answer:

@@ -36,6 +36,7 @@ class Series:
         requests: per round.
         rounds: by variant, all of the same length, in the order of measurement.
         arrived: by variant, what the sink saw per request: ``spans``, ``server``, ``logs``, ``bytes``.
+        calls: by variant, calls of functions per request in the serving thread: no clock, so no noise.
     """
 
     routes: int
@@ -43,6 +44,7 @@ class Series:
     requests: int
     rounds: dict[str, list[Round]] = field(default_factory=dict)
     arrived: dict[str, Mapping[str, float]] = field(default_factory=dict)
+    calls: dict[str, float] = field(default_factory=dict)
 
     def median(self, name: str, what: str) -> float:
         """Returns the median over the rounds of a field of `Round`."""

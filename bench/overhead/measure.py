@@ -76,6 +76,7 @@ async def in_process(plan: Plan, place: Place) -> Series:
             await each.ask("run", requests=_CHECKED)
             series.arrived[each.variant.name] = await _arrived(each)
             await each.ask("run", requests=plan.requests)
+            series.calls[each.variant.name] = (await each.ask("count", requests=_CHECKED))["calls"]
         for number in range(plan.rounds):
             _progress(f"in-process, {place.routes} routes", number, plan.rounds)
             for each in participants:

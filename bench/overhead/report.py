@@ -56,7 +56,7 @@ CPython {python}, FastAPI {fastapi}). The rounds are in `overhead.json`.
 - In-process: the application is called as a server would call it, {requests} requests per round one after
   the other, always to the last route; then everything that waits is sent. **CPU** is the whole process's CPU
   time per request, **path** that of the serving thread alone (what the request itself waits for),
-  **requests/s** is 1 / wall time.
+  **calls** the functions that it calls (counted, so the same on every machine), **requests/s** is 1 / wall time.
 - Rounds are interleaved (A B C, A B C, ...); figures are medians over the rounds, overheads and shares are
   taken within a round and then their median. The quartiles of CPU stand in brackets.
 - CPU times of a busy machine are longer than those of a quiet one (shared caches and cores), for all variants
@@ -93,8 +93,8 @@ def verdicts(measured: Sequence[Series]) -> list[str]:
 
 def _in_process(series: Series) -> str:
     rows = [
-        "| variant | CPU µs | path µs | requests/s | overhead µs | of the copied stack's | arrives |",
-        "|---|---|---|---|---|---|---|",
+        "| variant | CPU µs | path µs | calls | requests/s | overhead µs | of the copied stack's | arrives |",
+        "|---|---|---|---|---|---|---|---|",
         *(_in_process_row(series, name) for name in series.rounds),
     ]
     return "\n".join([f"## In-process, {_routes(series)}", "", *rows, ""])
@@ -106,6 +106,7 @@ def _in_process_row(series: Series, name: str) -> str:
         variant(name).title,
         f"{_micro(series.median(name, 'cpu'))} ({low} to {high})",
         _micro(series.median(name, "path")),
+        f"{series.calls[name]:,.0f}",
         f"{1 / series.median(name, 'wall'):,.0f}",
         "" if name == BARE else _micro(series.overhead(name)),
         "" if name == BARE else _share(series, name),

@@ -31,6 +31,7 @@ async def test_a_round_of_bare_and_ours_with_telemetry_that_arrives(tmp_path: Pa
     assert all(each.cpu >= each.path > 0 for rounds in series.rounds.values() for each in rounds)
     assert (series.arrived[OURS]["spans"], series.arrived[OURS]["logs"]) == (1, 1)
     assert series.arrived[BARE] == {}
+    assert series.calls[OURS] > series.calls[BARE] > 0
 
 
 async def test_a_variant_that_sends_too_little_is_found_out(tmp_path: Path) -> None:

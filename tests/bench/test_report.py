@@ -29,9 +29,16 @@ def measured() -> list[Series]:
         name: [Round(wall=each[0].wall * 10, cpu=each[0].cpu, latency=0.004)] for name, each in rounds.items()
     }
     return [
-        Series(100, False, 400, rounds, arrived, dict.fromkeys(rounds, 600.0)),
-        Series(100, True, 400, served),
-    ]  # noqa: FBT003 - reads well here
+        Series(
+            100,
+            served=False,
+            requests=400,
+            rounds=rounds,
+            arrived=arrived,
+            calls=dict.fromkeys(rounds, 600.0),
+        ),
+        Series(100, served=True, requests=400, rounds=served),
+    ]
 
 
 def test_page_data_and_chart_tell_the_same_figures(tmp_path: Path) -> None:

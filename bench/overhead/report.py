@@ -56,7 +56,7 @@ CPython {python}, FastAPI {fastapi}). The rounds are in `overhead.json`.
 - In-process: the application is called as a server would call it, {requests} requests per round one after
   the other, always to the last route; then everything that waits is sent. **CPU** is the whole process's CPU
   time per request, **path** that of the serving thread alone (what the request itself waits for),
-  **calls** the functions that it calls (counted, so the same under any load), **requests/s** is 1 / wall time.
+  **calls** the functions that it calls (counted: the same under any load), **requests/s** is 1 / wall time.
 - Rounds are interleaved (A B C, A B C, ...); figures are medians over the rounds, overheads and shares are
   taken within a round and then their median. The quartiles of CPU stand in brackets.
 - CPU times of a busy machine are longer than those of a quiet one (shared caches and cores), for all variants

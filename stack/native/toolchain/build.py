@@ -45,6 +45,8 @@ def make_all(tools: Iterable[Tool], cache: Path, board: Board) -> None:
         missing = [tool for tool in wanted if not store.is_built(cache, tool)]
         if not missing:
             return
+        # The longest first: nothing is left that could run beside a long one that starts last.
+        missing.sort(key=expected_seconds, reverse=True)
         try:
             Workshop(cache, board).make(missing)
         except OSError as error:

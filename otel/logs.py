@@ -158,7 +158,7 @@ def _take_over(pipeline: Pipeline, config: TelemetryConfig) -> Callable[[], None
     before = [(each, each.level, each.propagate, each.disabled, list(each.handlers)) for each in loggers]
     for each in loggers:
         each.handlers = [handler for handler in each.handlers if type(handler) is not logging.StreamHandler]
-        each.propagate = True
+        each.propagate, each.disabled = True, False
     for name in _SILENCED:
         logging.getLogger(name).disabled = True
     for name, level in {"": config.log_level, **config.log_levels}.items():

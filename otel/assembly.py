@@ -48,7 +48,7 @@ def assemble(
         tracers=tracer_provider(
             config, resource, sdk_meters, spans.processors, memory.ids if memory else None
         ),
-        loggers=logger_provider(resource, sdk_meters, logs.processors),
+        loggers=logger_provider(resource, sdk_meters, logs.processors, config.limits),
         readers=readers,
         metric_account=account,
         sessions=sessions,

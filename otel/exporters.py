@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter, SpanExportResult
 
 from otel.accounting import SignalAccount
-from otel.config import OtlpTarget, TelemetryConfig
+from otel.config import Signal, TelemetryConfig
 from otel.redaction import Redactor
 from otel.redaction_export import RedactingLogExporter, RedactingSpanExporter
 
@@ -58,7 +58,7 @@ def span_exporter(
     inner = (
         ConsoleSpanExporter()
         if kind == "console"
-        else OTLPSpanExporter(**_options(config.otlp["traces"], meters, sessions))
+        else OTLPSpanExporter(**_options(config, "traces", meters, sessions))
     )
     return RedactingSpanExporter(inner, redactor)
 
@@ -72,9 +72,7 @@ def log_exporter(
         return None
     otlp = kind == "otlp"
     inner = (
-        OTLPLogExporter(**_options(config.otlp["logs"], meters, sessions))
-        if otlp
-        else ConsoleLogRecordExporter()
+        OTLPLogExporter(**_options(config, "logs", meters, sessions)) if otlp else ConsoleLogRecordExporter()
     )
     return RedactingLogExporter(inner, redactor)
 
@@ -89,7 +87,7 @@ def metric_exporter(
     return (
         ConsoleMetricExporter()
         if kind == "console"
-        else OTLPMetricExporter(**_options(config.otlp["metrics"], meters, sessions))
+        else OTLPMetricExporter(**_options(config, "metrics", meters, sessions))
     )
 
 
@@ -146,11 +144,14 @@ def count_points(data: MetricsData) -> int:
     )
 
 
-def _options(target: OtlpTarget, meters: MeterProvider, sessions: Sessions) -> dict[str, Any]:
+def _options(
+    config: TelemetryConfig, signal: Signal, meters: MeterProvider, sessions: Sessions
+) -> dict[str, Any]:
+    target = config.otlp[signal]
     return {
         "endpoint": target.endpoint,
         "headers": dict(target.headers),
-        "timeout": target.timeout,
+        "timeout": min(target.timeout, config.export_timeout(signal)),
         "compression": Compression(target.compression),
         "certificate_file": target.certificate,
         "client_certificate_file": target.client_certificate,

@@ -6,10 +6,17 @@ from typing import Final
 
 from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
-from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
+from opentelemetry.sdk._logs import (
+    LoggerProvider,
+    LogRecordLimits,
+    LogRecordProcessor,
+    ReadableLogRecord,
+    ReadWriteLogRecord,
+)
 from opentelemetry.sdk.resources import Resource
 
 from otel.batch import BatchQueue
+from otel.limits import Limits
 
 _NO_CONTEXT: Final = Context()
 
@@ -43,11 +50,30 @@ class QueueLogProcessor(LogRecordProcessor):
         return self._queue.flush(timeout_millis / 1000)
 
 
+def record_limits(limits: Limits) -> LogRecordLimits:
+    """Makes the SDK's limits of log records."""
+    length, general = limits.measured(limits.log_value_length), limits.value_length
+    return LogRecordLimits(
+        max_attributes=limits.counted(None),
+        max_attribute_length=LogRecordLimits.UNSET if general is None else general,
+        max_log_record_attributes=limits.counted(limits.log_count),
+        max_log_record_attribute_length=LogRecordLimits.UNSET if length is None else length,
+    )
+
+
 def logger_provider(
-    resource: Resource, meters: MeterProvider, processors: tuple[LogRecordProcessor, ...]
+    resource: Resource,
+    meters: MeterProvider,
+    processors: tuple[LogRecordProcessor, ...],
+    limits: Limits,
 ) -> LoggerProvider:
     """Makes the provider; it does not end itself at exit, `Telemetry.shutdown` does."""
-    provider = LoggerProvider(resource, shutdown_on_exit=False, meter_provider=meters)
+    provider = LoggerProvider(
+        resource,
+        shutdown_on_exit=False,
+        meter_provider=meters,
+        log_record_limits=record_limits(limits),
+    )
     for processor in processors:
         provider.add_log_record_processor(processor)
     return provider

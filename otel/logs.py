@@ -25,6 +25,7 @@ OVERRIDES: Final = LevelOverrides()
 
 # Servers set these up with handlers of their own; our access log replaces uvicorn's.
 _ADOPTED: Final = ("uvicorn", "uvicorn.error", "uvicorn.access", "gunicorn", "gunicorn.error")
+_SDK: Final = "opentelemetry"
 _SILENCED: Final = ("uvicorn.access",)
 
 
@@ -123,7 +124,7 @@ def configure_logging(
         stream=out,
         render=_renderer(config.log_format, out),
         redactor=redactor,
-        logger=None if logger_provider is None else OtlpLogger(logger_provider),
+        logger=None if logger_provider is None else OtlpLogger(logger_provider, config.limits),
         resource=resource,
         levels=OVERRIDES,
         bursts=BurstLimiter(config.log_burst, config.log_burst_seconds),
@@ -153,7 +154,7 @@ def _stdlib_logger(*names: str) -> logging.Logger:
 
 
 def _take_over(pipeline: Pipeline, config: TelemetryConfig) -> Callable[[], None]:
-    names = {"", *_ADOPTED, *config.log_levels}
+    names = {"", _SDK, *_ADOPTED, *config.log_levels}
     loggers = [logging.getLogger(name or None) for name in names]
     before = [(each, each.level, each.propagate, each.disabled, list(each.handlers)) for each in loggers]
     for each in loggers:
@@ -161,7 +162,8 @@ def _take_over(pipeline: Pipeline, config: TelemetryConfig) -> Callable[[], None
         each.propagate, each.disabled = True, False
     for name in _SILENCED:
         logging.getLogger(name).disabled = True
-    for name, level in {"": config.log_level, **config.log_levels}.items():
+    levels = {"": config.log_level, _SDK: config.sdk_log_level, **config.log_levels}
+    for name, level in levels.items():
         logging.getLogger(name or None).setLevel(LEVELS[level])
     logging.getLogger().addHandler(pipeline)
 

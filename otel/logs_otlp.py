@@ -8,9 +8,11 @@ from typing import Final, cast
 
 from opentelemetry._logs import LoggerProvider, LogRecord, SeverityNumber
 from opentelemetry.context import get_current
-from opentelemetry.sdk._logs import Logger, LogRecordLimits, ReadWriteLogRecord
+from opentelemetry.sdk._logs import Logger, ReadWriteLogRecord
 from opentelemetry.util.types import Attributes
 
+from otel.limits import Limits
+from otel.log_export import record_limits
 from otel.logs_render import SHOWN, Entry
 
 SCOPE_NAME: Final = "otel.logs"
@@ -30,14 +32,15 @@ class OtlpLogger:
     """Emits entries under the scope `otel.logs`.
 
     The SDK (1.45.2) copies, checks and locks every attribute of a record, 18 µs for seven. An entry is made
-    of checked JSON types already, so it is put into the record afterwards, unless the environment limits
-    what attributes may hold: then the SDK applies its limits.
+    of checked JSON types already, so it is put into the record afterwards, unless a limit says how long a
+    value may be or there are more attributes than allowed: then the SDK applies its limits.
     """
 
-    def __init__(self, provider: LoggerProvider) -> None:
+    def __init__(self, provider: LoggerProvider, limits: Limits) -> None:
         self._logger = provider.get_logger(SCOPE_NAME)
-        self._limits = LogRecordLimits()
-        limited = self._limits.max_log_record_attribute_length is not None
+        self._limits = record_limits(limits)
+        self._most = limits.counted(limits.log_count)
+        limited = limits.measured(limits.log_value_length) is not None
         self._direct = self._logger if isinstance(self._logger, Logger) and not limited else None
 
     def emit(self, record: logging.LogRecord, entry: Entry) -> None:
@@ -52,7 +55,7 @@ class OtlpLogger:
             severity_text=text,
             body=str(entry["event"]),
         )
-        if self._direct is None:
+        if self._direct is None or len(attributes) > self._most:
             made.attributes = cast("Attributes", attributes)
             self._logger.emit(made)
             return

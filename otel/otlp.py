@@ -13,22 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
-from otel.parsing import Reader, choice, http_url, milliseconds, pairs, text
+from otel.parsing import Reader, base_url, choice, http_url, milliseconds, pairs, text
+from otel.setting import read
 
 Signal = Literal["traces", "metrics", "logs"]
 SIGNALS: Final[tuple[Signal, ...]] = ("traces", "metrics", "logs")
 
 _T = TypeVar("_T")
 _PREFIX: Final = "OTEL_EXPORTER_OTLP"
-_SECRET: Final = ("_HEADERS", "_DSN")
-
-
-class ConfigError(ValueError):
-    """A setting is wrong; the message names the key, the value and what is allowed."""
-
-    def __init__(self, key: str, value: str, allowed: str) -> None:
-        super().__init__(f"{key}={value!r}: expected {allowed}")
-        self.key = key
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +34,6 @@ class OtlpTarget:
     certificate: str | None = None
     client_certificate: str | None = None
     client_key: str | None = field(default=None, repr=False)
-
-
-def read(environ: Mapping[str, str], key: str, reader: Reader[_T], default: _T) -> _T:
-    """Reads one variable; an empty one counts as not set.
-
-    Raises:
-        ConfigError: The value is not allowed. A secret value is not repeated.
-    """
-    raw = environ.get(key, "")
-    if not raw.strip():
-        return default
-    try:
-        return reader(raw)
-    except ValueError as error:
-        raise ConfigError(key, "…" if key.endswith(_SECRET) else raw, str(error)) from None
 
 
 def targets_from_env(environ: Mapping[str, str]) -> dict[Signal, OtlpTarget]:
@@ -73,7 +50,7 @@ def _target(environ: Mapping[str, str], signal: Signal) -> OtlpTarget:
         general = read(environ, f"{_PREFIX}_{name}", reader, default)
         return read(environ, f"{_PREFIX}_{signal.upper()}_{name}", reader, general)
 
-    base = read(environ, f"{_PREFIX}_ENDPOINT", http_url, "http://localhost:4318")
+    base = read(environ, f"{_PREFIX}_ENDPOINT", base_url, "http://localhost:4318")
     common("PROTOCOL", choice("http/protobuf"), "http/protobuf")
     return OtlpTarget(
         endpoint=read(environ, f"{_PREFIX}_{signal.upper()}_ENDPOINT", http_url, f"{base}/v1/{signal}"),

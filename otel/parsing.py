@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 T = TypeVar("T")
 Reader = Callable[[str], T]
 
+_BROKEN_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _TRUE, _FALSE = {"true", "on", "1", "yes"}, {"false", "off", "0", "no"}
 
 
@@ -24,6 +25,14 @@ def switch(value: str) -> bool:
     if word not in _TRUE | _FALSE:
         raise ValueError("on or off")
     return word in _TRUE
+
+
+def true_or_false(value: str) -> bool:
+    """`true` or `false` in any case: the specification forbids other words for them."""
+    word = value.strip().lower()
+    if word not in {"true", "false"}:
+        raise ValueError("true or false")
+    return word == "true"
 
 
 def choice(*allowed: str) -> Reader[str]:
@@ -47,6 +56,11 @@ def whole(minimum: int, maximum: int = 1_000_000_000) -> Reader[int]:
         return int(value)
 
     return read
+
+
+def at_least_zero_or_none(value: str) -> int | None:
+    """A whole number, zero included; empty is no limit."""
+    return whole(0)(value) if value.strip() else None
 
 
 def number(minimum: float, maximum: float = 1e9) -> Reader[float]:
@@ -78,13 +92,31 @@ def names(value: str) -> tuple[str, ...]:
 
 def pairs(value: str) -> dict[str, str]:
     """`key=value` pairs separated by commas, values percent-encoded (W3C Baggage)."""
-    found: dict[str, str] = {}
+    return dict(_split(value))
+
+
+def attributes(value: str) -> dict[str, str]:
+    """`key=value` pairs separated by commas, both percent-encoded (specification, "Resource SDK")."""
+    return {_decoded(key): decoded for key, decoded in _split(value)}
+
+
+def _split(value: str) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
     for part in names(value):
         key, equals, content = part.partition("=")
         if not equals or not key.strip():
             raise ValueError("key=value pairs separated by commas, values percent-encoded")
-        found[key.strip()] = unquote(content.strip())
+        found.append((key.strip(), _decoded(content.strip())))
     return found
+
+
+def _decoded(text: str) -> str:
+    if _BROKEN_PERCENT.search(text):
+        raise ValueError("percent-encoded text, with %25 for a percent sign")
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise ValueError("percent-encoded UTF-8") from None
 
 
 def levels(value: str) -> dict[str, str]:
@@ -94,12 +126,17 @@ def levels(value: str) -> dict[str, str]:
 
 
 def http_url(value: str) -> str:
-    """An absolute http or https URL, without the slash at its end."""
+    """An absolute http or https URL, as it stands."""
     url = value.strip()
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("an absolute URL such as http://127.0.0.1:4318")
-    return url.rstrip("/")
+    return url
+
+
+def base_url(value: str) -> str:
+    """An absolute http or https URL that paths are appended to, without the slash at its end."""
+    return http_url(value).rstrip("/")
 
 
 def sentry_dsn(value: str) -> str:

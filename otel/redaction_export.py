@@ -22,6 +22,29 @@ from otel.logs_otlp import SCOPE_NAME
 from otel.redaction import Redactor
 
 
+class _RedactedSpan(ReadableSpan):
+    """A copy of a span that still tells what the limits took from it."""
+
+    def __init__(self, original: ReadableSpan, **parts: Any) -> None:  # noqa: ANN401 - those of the base class
+        super().__init__(**parts)
+        self._original = original
+
+    @property
+    def dropped_attributes(self) -> int:
+        """Attributes that the limits of the original dropped."""
+        return self._original.dropped_attributes
+
+    @property
+    def dropped_events(self) -> int:
+        """Events that the limits of the original dropped."""
+        return self._original.dropped_events
+
+    @property
+    def dropped_links(self) -> int:
+        """Links that the limits of the original dropped."""
+        return self._original.dropped_links
+
+
 class RedactingSpanExporter(SpanExporter):
     """Passes spans on to `inner` with names, attributes, events, links and status descriptions redacted."""
 
@@ -48,7 +71,8 @@ class RedactingSpanExporter(SpanExporter):
         plain = not span.events and not span.links and description is None and name is span.name
         if plain and attributes is None:
             return span
-        return ReadableSpan(
+        return _RedactedSpan(
+            span,
             name=name,
             context=span.get_span_context(),
             parent=span.parent,

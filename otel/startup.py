@@ -8,10 +8,12 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Final
 
+from opentelemetry._logs import NoOpLoggerProvider
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
-from opentelemetry.metrics import Observation
+from opentelemetry.metrics import NoOpMeterProvider, Observation
 from opentelemetry.propagate import get_global_textmap, set_global_textmap
 from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.trace import NoOpTracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from otel.assembly import assemble
@@ -67,13 +69,21 @@ def start(config: TelemetryConfig, given: tuple[Catalogue, ...], memory: MemoryS
     parts = assemble(config, redactor, resource, declared, memory)
     telemetry = Telemetry(config, redactor, slot, declared, parts)
     try:
-        set_current(parts.meters, parts.tracers, parts.loggers)
+        _make_current(config, parts)
         _switch_on(config, redactor, parts, memory)
     except BaseException:
         telemetry.shutdown(1)
         raise
     after_fork(telemetry.renew_after_fork)
     return telemetry
+
+
+def _make_current(config: TelemetryConfig, parts: Pipelines) -> None:
+    if config.disabled:
+        # A sampler that drops would tell the next service to drop too: a caller's trace must pass unchanged.
+        set_current(NoOpMeterProvider(), NoOpTracerProvider(), NoOpLoggerProvider())
+    else:
+        set_current(parts.meters, parts.tracers, parts.loggers)
 
 
 def _switch_on(

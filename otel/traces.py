@@ -10,6 +10,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import (
     ReadableSpan,
     Span,
+    SpanLimits,
     SpanProcessor,
     SynchronousMultiSpanProcessor,
     TracerProvider,
@@ -20,6 +21,7 @@ from opentelemetry.trace import TraceFlags
 
 from otel.batch import BatchQueue
 from otel.config import TelemetryConfig
+from otel.limits import Limits
 
 _SAMPLED: Final = int(TraceFlags.SAMPLED)
 
@@ -80,6 +82,22 @@ def sampler(config: TelemetryConfig) -> Sampler:
     return root if name == config.sampler else ParentBased(root)
 
 
+def span_limits(limits: Limits) -> SpanLimits:
+    """Makes the SDK's limits of spans, events and links."""
+    unlimited = SpanLimits.UNSET
+    general, spans = limits.value_length, limits.measured(limits.span_value_length)
+    return SpanLimits(
+        max_attributes=limits.counted(None),
+        max_events=128 if limits.events is None else limits.events,
+        max_links=128 if limits.links is None else limits.links,
+        max_span_attributes=limits.counted(limits.span_count),
+        max_event_attributes=limits.counted(limits.event_count),
+        max_link_attributes=limits.counted(limits.link_count),
+        max_attribute_length=unlimited if general is None else general,
+        max_span_attribute_length=unlimited if spans is None else spans,
+    )
+
+
 def tracer_provider(
     config: TelemetryConfig,
     resource: Resource,
@@ -92,6 +110,7 @@ def tracer_provider(
         sampler=sampler(config),
         resource=resource,
         shutdown_on_exit=False,
+        span_limits=span_limits(config.limits),
         active_span_processor=SpanProcessors(),
         id_generator=ids,
         meter_provider=meters,

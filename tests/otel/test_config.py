@@ -49,6 +49,57 @@ def test_resource_attributes_are_decoded() -> None:
     )
     assert config.environment == "north coast"
     assert config.service_version == "1.2"
+    both = TelemetryConfig.from_env({"OTEL_RESOURCE_ATTRIBUTES": "a%2Cb=1%3D2%2C3, team = learn "})
+    assert both.resource_attributes == {"a,b": "1=2,3", "team": "learn"}
+
+
+@pytest.mark.parametrize(("value", "disabled"), [("true", True), ("TRUE", True), ("false", False)])
+def test_true_alone_switches_the_sdk_off(value: str, *, disabled: bool) -> None:
+    assert TelemetryConfig.from_env({"OTEL_SDK_DISABLED": value}).disabled is disabled
+
+
+def test_each_signal_has_variables_of_its_own() -> None:
+    config = TelemetryConfig.from_env(
+        {
+            "OTEL_EXPORTER_OTLP_TIMEOUT": "9000",
+            "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "1000",
+            "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
+            "OTEL_EXPORTER_OTLP_LOGS_COMPRESSION": "none",
+            "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "http/protobuf",
+            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "https://metrics.example/intake/",
+        }
+    )
+    assert {signal: target.timeout for signal, target in config.otlp.items()} == {
+        "traces": 1.0,
+        "metrics": 9.0,
+        "logs": 9.0,
+    }
+    assert {signal: target.compression for signal, target in config.otlp.items()} == {
+        "traces": "gzip",
+        "metrics": "gzip",
+        "logs": "none",
+    }
+    assert config.otlp["metrics"].endpoint == "https://metrics.example/intake/"
+
+
+def test_propagators_count_once() -> None:
+    config = TelemetryConfig.from_env({"OTEL_PROPAGATORS": "baggage,tracecontext,baggage"})
+    assert config.propagators == ("baggage", "tracecontext")
+
+
+def test_limits_of_spans_and_records_win_over_the_general_ones() -> None:
+    limits = TelemetryConfig.from_env(
+        {
+            "OTEL_ATTRIBUTE_COUNT_LIMIT": "10",
+            "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "0",
+            "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "100",
+            "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT": "20",
+        }
+    ).limits
+    assert (limits.counted(limits.span_count), limits.counted(limits.log_count)) == (0, 10)
+    assert (limits.measured(limits.span_value_length), limits.measured(limits.log_value_length)) == (100, 20)
+    assert TelemetryConfig().limits.counted(None) == 128
+    assert TelemetryConfig().limits.measured(None) is None
 
 
 @pytest.mark.parametrize(
@@ -72,6 +123,23 @@ def test_resource_attributes_are_decoded() -> None:
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd", "gzip, none"),
         ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem", "a file that exists"),
         ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta", "cumulative"),
+        ("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "http/json", "http/protobuf"),
+        ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "-1", "a whole number from 1"),
+        (
+            "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+            "base2_exponential_bucket_histogram",
+            "explicit_bucket_histogram",
+        ),
+        ("OTEL_METRICS_EXEMPLAR_FILTER", "always_on", "trace_based, always_off"),
+        ("OTEL_SDK_DISABLED", "1", "true or false"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "a=50%", "percent-encoded"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "a=%FF", "percent-encoded"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "many", "a whole number from 0"),
+        ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "-5", "a whole number from 0"),
+        ("OTEL_BSP_EXPORT_TIMEOUT", "soon", "a whole number from 1"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4096", "OTEL_BSP_MAX_QUEUE_SIZE"),
+        ("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "4096", "OTEL_BLRP_MAX_QUEUE_SIZE"),
+        ("OTEL_LOG_LEVEL", "loud", "debug, info"),
         ("OTEL_CONFIG_FILE", "otel.yaml", "no configuration file"),
     ],
 )
@@ -96,7 +164,9 @@ def test_secrets_appear_neither_in_errors_nor_in_the_text_of_the_settings() -> N
     config = TelemetryConfig.from_env(
         {"OTEL_EXPORTER_OTLP_HEADERS": "a=hunter2", "SENTRY_DSN": "https://hunter2@errors.invalid/1"}
     )
-    assert "hunter2" not in f"{caught.value} {refused.value} {config}"
+    with pytest.raises(ConfigError) as address:
+        TelemetryConfig.from_env({"OTEL_EXPORTER_OTLP_ENDPOINT": "ftp://user:hunter2@collector"})
+    assert "hunter2" not in f"{caught.value} {refused.value} {address.value} {config}"
 
 
 def test_a_certificate_that_exists_is_taken(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import otel
 from otel.config import TelemetryConfig
 from otel.setup import active
 from tests.otel.conftest import Configure
+from tests.otel.receiver import black_hole, receiver, text_attributes, wait_for
 
 NONE = {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
 
@@ -75,6 +76,47 @@ def test_a_failed_start_leaves_nothing_behind(configure: Configure) -> None:
     assert active() is None
     configure(**NONE)
     assert active() is not None
+
+
+def test_disabled_telemetry_lets_a_callers_trace_pass_unchanged(configure: Configure) -> None:
+    configure(OTEL_SDK_DISABLED="true")
+    sent = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+    passed_on: dict[str, str] = {}
+    with trace.get_tracer("t").start_as_current_span("s", context=propagate.extract(sent)):
+        propagate.inject(passed_on)
+    assert passed_on == sent
+
+
+def test_limits_hold_for_spans_and_log_records(configure: Configure) -> None:
+    with receiver() as collector:
+        telemetry = configure(
+            OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
+            OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT="2",
+            OTEL_SPAN_EVENT_COUNT_LIMIT="1",
+            OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT="4",
+            OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT="3",
+        )
+        with trace.get_tracer("t").start_as_current_span("s") as span:
+            span.set_attributes({"a": "long text", "b": 1, "c": 2})
+            span.add_event("first")
+            span.add_event("second")
+        with pytest.warns(UserWarning, match="dropped due to limits"):
+            otel.get_logger("app").info("said", x=1, y=2, z=3)
+        assert telemetry.flush(5)
+    [sent] = collector.spans()
+    assert text_attributes(sent.attributes) == {"b": "1", "c": "2"}
+    assert (sent.dropped_attributes_count, [event.name for event in sent.events]) == (1, ["second"])
+    [record] = collector.records()
+    assert (len(record.attributes), record.dropped_attributes_count) == (3, 1)
+
+
+def test_a_shorter_export_timeout_holds(configure: Configure) -> None:
+    with black_hole() as url:
+        telemetry = configure(
+            OTEL_EXPORTER_OTLP_ENDPOINT=url, OTEL_BSP_EXPORT_TIMEOUT="100", OTEL_BSP_SCHEDULE_DELAY="1"
+        )
+        trace.get_tracer("t").start_span("s").end()
+        wait_for(lambda: telemetry.accounting()["traces"]["dropped"] == {"export_failed": 1}, 5)
 
 
 def test_disabled_telemetry_records_nothing(configure: Configure) -> None:

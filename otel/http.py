@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+import sys
+from typing import Final, cast
 
 from fastapi import FastAPI
 from opentelemetry import trace
@@ -14,7 +15,7 @@ from otel.context import REQUEST, RequestContext
 from otel.http_background import time_background_tasks
 from otel.http_connection import Connection
 from otel.http_errors import RenderError, is_disconnect, render, render_problem, report
-from otel.http_exchange import CANCELLED, DISCONNECTED, Exchange, Relay
+from otel.http_exchange import CANCELLED, DISCONNECTED, FIRST_SERVER_ERROR, Exchange, Relay
 from otel.http_headers import RequestHeaders
 from otel.http_metrics import HTTP_METRICS
 from otel.http_route import Scope
@@ -22,6 +23,7 @@ from otel.http_span import HEADERS, REAL_SCOPE, outside_of_any_span, server_span
 from otel.redaction import Redactor
 
 _RELAY: Final = "otel.relay"
+_SERVED: Final = "otel.served"
 
 
 def instrument_app(app: FastAPI, *, config: TelemetryConfig, render_error: RenderError | None = None) -> None:
@@ -59,9 +61,11 @@ class HttpStack:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection of the ASGI protocol."""
-        if scope["type"] not in ("http", "websocket"):
+        if scope["type"] not in ("http", "websocket") or _SERVED in scope:
+            # The latter is an instrumented application that is mounted in another one: one span is enough.
             await self._inner(scope, receive, send)
             return
+        scope[_SERVED] = True
         # So FastAPI itself tells a mounted application that someone else observes this request.
         scope["fastapi.telemetry"] = None
         headers = RequestHeaders(scope["headers"])
@@ -87,7 +91,6 @@ class HttpStack:
         relay: Relay,
     ) -> None:
         context = RequestContext(headers.request_id, trace.get_current_span(), scope)
-        scope.setdefault("state", {})["request_context"] = context
         token = REQUEST.set(context)
         try:
             if scope["type"] == "websocket":
@@ -102,8 +105,9 @@ class HttpStack:
         scope = exchange.context.scope
         try:
             await self._inner(scope, exchange.receive, exchange.send)
-        except Exception as error:  # noqa: BLE001 - the error boundary
-            await self._handle(exchange, error)
+        except Exception:  # noqa: BLE001 - the error boundary
+            # Not by a name: this frame is part of the traceback, and together they would be a cycle.
+            await self._handle(exchange, cast("Exception", sys.exception()))
         except BaseException:
             exchange.outcome = CANCELLED
             raise
@@ -111,20 +115,21 @@ class HttpStack:
             exchange.finish()
 
     async def _handle(self, exchange: Exchange, error: Exception) -> None:
-        """Report the error and answer it; raise it again only when half an answer has left already."""
+        """Answer the error and report it; raise it again only when half an answer has left already.
+
+        What the renderer answers with a 4xx is a refusal that came past the application's own handlers.
+        """
         if is_disconnect(error):
             exchange.outcome = DISCONNECTED
             return
-        broken = exchange.status is not None and not exchange.finished
-        if not exchange.finished:
-            exchange.error_type = type(error).__qualname__
-        report(exchange.context, error, on_span=not broken)
-        if broken:
-            raise error
-        if exchange.status is None:
-            scope = exchange.context.scope
-            response = render(self._render_error, scope, error)
+        scope, unanswered = exchange.context.scope, exchange.status is None
+        response = render(self._render_error, scope, error) if unanswered else None
+        if response is None or response.status_code >= FIRST_SERVER_ERROR:
+            _report(exchange, error)
+        if response is not None:
             await response(scope, exchange.receive, exchange.send)
+        elif not exchange.finished:
+            raise error
 
     async def _connect(self, connection: Connection) -> None:
         context = connection.context
@@ -141,6 +146,13 @@ class HttpStack:
             raise
         finally:
             connection.finish()
+
+
+def _report(exchange: Exchange, error: Exception) -> None:
+    broken = exchange.status is not None and not exchange.finished
+    if not exchange.finished:
+        exchange.error_type = type(error).__qualname__
+    report(exchange.context, error, on_span=not broken)
 
 
 __all__ = ["HTTP_METRICS", "HttpStack", "RenderError", "instrument_app"]

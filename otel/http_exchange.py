@@ -19,7 +19,7 @@ CANCELLED: Final = "cancelled"
 FAILED: Final = "failed"
 INCOMPLETE: Final = "incomplete_response"
 
-_FIRST_SERVER_ERROR: Final = 500
+FIRST_SERVER_ERROR: Final = 500
 _LAST_PART: Final[Message] = {"type": "http.response.body"}
 _LONGEST_PATH: Final = 200
 _log = get_logger("access")
@@ -61,6 +61,7 @@ class Exchange:
         "_send",
         "_started",
         "_trailers",
+        "_unannounced",
         "context",
         "error_type",
         "finished",
@@ -90,6 +91,7 @@ class Exchange:
         self.method = bounded_method(context.scope["method"])
         self.scheme = context.scope.get("scheme", "http")
         self.request_bytes = headers.content_length or 0
+        self._unannounced = headers.content_length is None
         self.response_bytes = 0
         self.status: int | None = None
         self.error_type: str | None = None
@@ -100,10 +102,13 @@ class Exchange:
         ACTIVE_REQUESTS.add(1, self._active)
 
     async def receive(self) -> Message:
-        """Hands the application its next message; notes a client that has gone."""
+        """Hands on the next message; notes a client that has gone, counts an unannounced body."""
         message = await self._receive()
-        if message["type"] == "http.disconnect" and not self.finished:
-            self.outcome = DISCONNECTED
+        if message["type"] == "http.disconnect":
+            if not self.finished:
+                self.outcome = DISCONNECTED
+        elif self._unannounced:
+            self.request_bytes += len(message.get("body", b""))
         return message
 
     async def send(self, message: Message) -> None:
@@ -178,11 +183,11 @@ class Exchange:
             return self.outcome
         if self.status is None:
             return INCOMPLETE
-        return str(self.status) if self.status >= _FIRST_SERVER_ERROR else None
+        return str(self.status) if self.status >= FIRST_SERVER_ERROR else None
 
     def _write_access_log(self, seconds: float) -> None:
         context, status = self.context, self.status
-        failed = status is None or status >= _FIRST_SERVER_ERROR
+        failed = status is None or status >= FIRST_SERVER_ERROR
         fields: dict[str, object] = {
             "method": self.method,
             "status": status,
@@ -193,9 +198,16 @@ class Exchange:
         }
         if context.route is None:
             fields["http.route"] = UNMATCHED
-            fields["url.path"] = context.scope["path"][:_LONGEST_PATH]
+            fields["url.path"] = _whole_segments(context.scope["path"])
         write = _log.warning if failed and self.outcome == COMPLETED else _log.info
         write("request", **fields)
+
+
+def _whole_segments(path: str) -> str:
+    """Cuts a long path between its segments: half a secret would not be recognised as one."""
+    if len(path) <= _LONGEST_PATH:
+        return path
+    return path[:_LONGEST_PATH].rpartition("/")[0] + "/…"
 
 
 def name_after_route(context: RequestContext, method: str) -> None:

@@ -34,7 +34,7 @@ ACTIVE_REQUESTS: Final = UpDownCounter(
 REQUEST_BODY_SIZE: Final = Histogram(
     "http.server.request.body.size",
     unit="By",
-    description="Size of request bodies; requests without a body are not counted.",
+    description="Size of request bodies, as announced or else as read; empty ones are not counted.",
     attributes=_RESPONSE,
     limit=4000,
 )

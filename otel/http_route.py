@@ -53,10 +53,10 @@ def _template_of_plain_route(scope: Scope) -> str | None:
     root = str(scope.get("root_path", ""))
     if root and path.startswith(root + "/"):
         return _with_names(root, parameters) + "/{path}"
-    if not parameters:
-        return path
-    template = _with_names(path, parameters)
-    return template if template != path else None
+    # A parameter that is not a segment of its own (`{rest:path}`, `007` read as a number) cannot be named,
+    # and its value must not become part of a metric.
+    named = {str(value) for value in parameters.values()} <= set(path.split("/"))
+    return _with_names(path, parameters) if named else None
 
 
 def _with_names(path: str, parameters: Mapping[str, object]) -> str:

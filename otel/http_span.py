@@ -137,7 +137,7 @@ def _description(scope: Scope, headers: RequestHeaders, redactor: Redactor) -> d
     if query:
         described["url.query"] = redactor.value("url.query", query.decode("latin-1"))
     if headers.user_agent:
-        described["user_agent.original"] = redactor.text(headers.user_agent[:_LONGEST_AGENT])
+        described["user_agent.original"] = redactor.text(headers.user_agent)[:_LONGEST_AGENT]
     return described
 
 

@@ -86,7 +86,7 @@ class CommandTelemetry(CommandListener):
             call.span.set_attribute("error.type", error_type)
             if "code" in failure:
                 call.span.set_attribute("db.response.status_code", str(failure["code"]))
-            message = self._redactor.text(str(failure.get("errmsg", ""))[:_LONGEST_MESSAGE])
+            message = self._redactor.text(str(failure.get("errmsg", "")))[:_LONGEST_MESSAGE]
             call.span.set_status(Status(StatusCode.ERROR, message))
         self._finish(call, event.duration_micros / 1e6, None, error_type)
 

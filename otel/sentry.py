@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _FIRST_SERVER_ERROR: Final = 500
 _IGNORED_LOGGERS: Final = ("opentelemetry", "sentry_sdk")
+# By this class alone: a client library's error may carry the status that *it* got, and is an error of ours.
+_FRAMEWORKS_REFUSAL: Final = "HTTPException"
 _ENDED_EARLY: Final = frozenset(
     {"CancelledError", "ClientDisconnect", "WebSocketDisconnect", "KeyboardInterrupt"}
 )
@@ -207,10 +209,10 @@ def _is_no_error(event: Event, hint: Hint) -> bool:
     error = (hint.get("exc_info") or (None, None, None))[1]
     if error is None:
         return False
-    status = getattr(error, "status_code", None)
-    if isinstance(status, int) and status < _FIRST_SERVER_ERROR:
-        return True
-    return any(each.__name__ in _ENDED_EARLY for each in type(error).__mro__)
+    names = {each.__name__ for each in type(error).__mro__}
+    if _FRAMEWORKS_REFUSAL in names:
+        return bool(getattr(error, "status_code", _FIRST_SERVER_ERROR) < _FIRST_SERVER_ERROR)
+    return not names.isdisjoint(_ENDED_EARLY)
 
 
 def _link_to_trace(event: Event) -> None:

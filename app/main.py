@@ -80,13 +80,16 @@ def create_app(
 def _lifespan(settings: Settings, clock: Clock) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_resources(settings) as resources:
+        async with open_resources(settings, clock) as resources:
             app.state.services = services.build_services(settings, resources, clock)
             await services.prepare(settings, app.state.services)
             metrics_token = settings.metrics_token.get_secret_value()
             tokens = services.build_tokens(settings)
-            app.state.authenticator = Authenticator(tokens, resources.sessions, clock, metrics_token)
+            app.state.authenticator = Authenticator(
+                tokens, resources.sessions, resources.active_users, clock, metrics_token
+            )
             app.state.health = HealthChecks(resources)
+            app.state.log_levels = resources.log_levels
             yield
 
     return lifespan
@@ -99,7 +102,7 @@ def _api(settings: Settings, telemetry: otel.Telemetry | None) -> APIRouter:
     if settings.demo_failure_ratio > 0:
         # The demonstration's dice are no secret.
         api.include_router(demo_router(settings.demo_failure_ratio, random.Random()))  # noqa: S311 - see above
-    api.include_router(monitoring_router(telemetry.prometheus_text if telemetry else None))
+    api.include_router(monitoring_router(telemetry))
     api.add_api_route(CATALOGUE_PATH.removeprefix(api.prefix), _problems, tags=["problems"])
     return api
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from otel.config import ConfigError, TelemetryConfig
     from otel.context import breadcrumb, current_request, set_user
     from otel.decorators import logged, traced
-    from otel.logs import get_logger
+    from otel.logs import get_logger, level_overrides, reset_level, set_level
+    from otel.logs_levels import LevelOverride
     from otel.setup import configure, instrument
     from otel.telemetry import Telemetry
 
@@ -41,6 +42,7 @@ _HOME = {
     "Gauge": "catalogue",
     "Histogram": "catalogue",
     "IntegerRange": "catalogue",
+    "LevelOverride": "logs_levels",
     "Telemetry": "telemetry",
     "TelemetryConfig": "config",
     "UpDownCounter": "catalogue",
@@ -49,7 +51,10 @@ _HOME = {
     "current_request": "context",
     "get_logger": "logs",
     "instrument": "setup",
+    "level_overrides": "logs",
     "logged": "decorators",
+    "reset_level": "logs",
+    "set_level": "logs",
     "set_user": "context",
     "traced": "decorators",
 }
@@ -74,6 +79,7 @@ __all__ = [
     "Gauge",
     "Histogram",
     "IntegerRange",
+    "LevelOverride",
     "Telemetry",
     "TelemetryConfig",
     "UpDownCounter",
@@ -82,7 +88,10 @@ __all__ = [
     "current_request",
     "get_logger",
     "instrument",
+    "level_overrides",
     "logged",
+    "reset_level",
+    "set_level",
     "set_user",
     "traced",
 ]

@@ -26,7 +26,13 @@ OVERRIDES: Final = LevelOverrides()
 # Servers set these up with handlers of their own; our access log replaces uvicorn's.
 _ADOPTED: Final = ("uvicorn", "uvicorn.error", "uvicorn.access", "gunicorn", "gunicorn.error")
 _SDK: Final = "opentelemetry"
+AUDIT: Final = "audit"
+"""The logger of what someone changed at run time: no level, override or burst limit holds it back."""
+
 _SILENCED: Final = ("uvicorn.access",)
+
+# At debug these write whole documents and headers: only who names them gets that.
+_KEPT_QUIET: Final = ("pymongo", "motor", "redis", "httpcore", "hpack", "multipart")
 
 
 class EventLogger(structlog.BoundLoggerBase):
@@ -154,7 +160,7 @@ def _stdlib_logger(*names: str) -> logging.Logger:
 
 
 def _take_over(pipeline: Pipeline, config: TelemetryConfig) -> Callable[[], None]:
-    names = {"", _SDK, *_ADOPTED, *config.log_levels}
+    names = {"", AUDIT, _SDK, *_ADOPTED, *_KEPT_QUIET, *config.log_levels}
     loggers = [logging.getLogger(name or None) for name in names]
     before = [(each, each.level, each.propagate, each.disabled, list(each.handlers)) for each in loggers]
     for each in loggers:
@@ -162,7 +168,8 @@ def _take_over(pipeline: Pipeline, config: TelemetryConfig) -> Callable[[], None
         each.propagate, each.disabled = True, False
     for name in _SILENCED:
         logging.getLogger(name).disabled = True
-    levels = {"": config.log_level, _SDK: config.sdk_log_level, **config.log_levels}
+    quiet = dict.fromkeys(_KEPT_QUIET, max(config.log_level, "info", key=LEVELS.__getitem__))
+    levels = {"": config.log_level, _SDK: config.sdk_log_level, **quiet, **config.log_levels, AUDIT: "info"}
     for name, level in levels.items():
         logging.getLogger(name or None).setLevel(LEVELS[level])
     logging.getLogger().addHandler(pipeline)

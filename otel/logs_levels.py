@@ -98,6 +98,10 @@ class LevelOverrides:
             entry = self._nearest(logger)
         return entry is not None and level < entry.level
 
+    def renew_after_fork(self) -> None:
+        """Frees a lock that another thread of the parent may have held at the fork."""
+        self._lock = threading.Lock()
+
     def _nearest(self, logger: str) -> _Active | None:
         name = logger
         while name and name not in self._active:

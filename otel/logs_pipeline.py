@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 # Loggers of the export path: what they say about a failed export must not be exported (endless loop).
 _LOCAL_ONLY: Final = ("opentelemetry", "sentry_sdk", "urllib3", "requests")
-_UNLIMITED: Final = frozenset({"access"})
+_AUDIT: Final = "audit"
+_UNLIMITED: Final = frozenset({"access", _AUDIT})
 _RESERVED: Final = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {
     "message",
     "asctime",
@@ -95,7 +96,7 @@ class Pipeline(logging.Handler):
             self.release()
 
     def _process(self, record: logging.LogRecord) -> None:
-        if self._levels.refuses(record.name, record.levelno):
+        if record.name != _AUDIT and self._levels.refuses(record.name, record.levelno):
             return
         if record.name in _UNLIMITED:
             self._pass_on(record, self._entry(record, 0))

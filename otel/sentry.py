@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -68,7 +68,6 @@ class SentryHandle:
     client: Any
     captured: int = 0
     filtered: int = 0
-    _lost: Counter[str] = field(default_factory=Counter)
 
     def flush(self, seconds: float) -> None:
         """Waits until queued events have left, at most `seconds`."""
@@ -79,6 +78,13 @@ class SentryHandle:
         lost = dict(getattr(self.client.transport, "lost", {}))
         lost.pop("before_send", None)
         return lost | ({"filtered": self.filtered} if self.filtered else {})
+
+    def forget(self) -> None:
+        """Starts to count from nothing, as a forked child must: the parent tells of its own losses."""
+        self.captured = self.filtered = 0
+        lost = getattr(self.client.transport, "lost", None)
+        if lost is not None:
+            lost.clear()
 
     def close(self, seconds: float = 2.0) -> None:
         """Flushes, stops the sender's thread and stops capturing."""

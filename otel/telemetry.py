@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter
@@ -22,18 +22,32 @@ from otel.batch import BatchQueue
 from otel.config import TelemetryConfig
 from otel.exporters import Sessions
 from otel.lifecycle import ShutdownReport, Task, renew_sdk_after_fork, run_bounded
+from otel.logs import OVERRIDES
 from otel.metric_data import DeclaredMetrics
 from otel.metrics import TextReader
 from otel.providers import unset_current
 from otel.redaction import Redactor
-from otel.resource import WorkerSlot, build_resource
+from otel.resource import WorkerSlot, build_resource, instance_id
 
 _MARGIN = 0.1
 Undo = Callable[[], None]
 
 
+class ErrorReportsView(TypedDict):
+    """Error reports that the client has taken, and those that were lost, by reason."""
+
+    captured: int
+    dropped: dict[str, int]
+
+
 class ErrorReports(Protocol):
-    """The client of the error tracker."""
+    """The client of the error tracker; `captured` counts the reports that it has taken."""
+
+    captured: int
+
+    def forget(self) -> None:
+        """Starts to count from nothing, as a forked child must."""
+        ...
 
     def flush(self, seconds: float) -> None:
         """Waits until what is queued has left, for `seconds` at most."""
@@ -121,6 +135,16 @@ class Telemetry:
             "logs": (parts.logs.account if parts.logs else empty).view(),
         }
 
+    @property
+    def instance(self) -> str:
+        """The `service.instance.id` of this process."""
+        return instance_id(self.config, self.slot)
+
+    def error_reports(self) -> ErrorReportsView | None:
+        """Returns what became of the error reports; None if they go nowhere."""
+        errors = self._parts.errors
+        return None if errors is None else {"captured": errors.captured, "dropped": errors.dropped()}
+
     def flush(self, seconds: float) -> bool:
         """Sends everything that waits, all signals at once; True if all of it arrived within `seconds`."""
         parts = self._parts
@@ -188,6 +212,9 @@ class Telemetry:
         parts = self._parts
         self._declared.forget()
         parts.metric_account.forget()
+        if parts.errors:
+            parts.errors.forget()
+        OVERRIDES.renew_after_fork()
         parts.sessions.close()
         for queue in (parts.spans, parts.logs):
             if queue is not None:

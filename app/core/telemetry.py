@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from otel.catalogue import Catalogue, Counter, Histogram
+from otel.catalogue import Catalogue, Counter, Gauge, Histogram
 
 REGISTRATIONS: Final = Counter(
     "lms.registrations",
@@ -32,6 +32,18 @@ REVOCATION_CHECKS: Final = Counter(
     unit="{check}",
     description="Checks of access tokens against ended sessions; unavailable means let through unchecked.",
     attributes={"outcome": ("valid", "revoked", "unavailable")},
+)
+FUNNEL: Final = Counter(
+    "lms.funnel.learners",
+    unit="{learner}",
+    description="Learners who took a step for the first time: an account, a course, a completed course.",
+    attributes={"step": ("registered", "enrolled", "completed")},
+)
+ACTIVE_USERS: Final = Gauge(
+    "lms.users.active",
+    unit="{user}",
+    description="Different users within a window; every worker tells it of the whole platform.",
+    attributes={"window": ("5m", "1h", "24h")},
 )
 COURSES_PUBLISHED: Final = Counter(
     "lms.courses.published", unit="{course}", description="Courses that became visible in the catalogue."
@@ -100,6 +112,8 @@ LMS_METRICS: Final = Catalogue(
     LOGINS,
     TOKEN_REFRESHES,
     REVOCATION_CHECKS,
+    FUNNEL,
+    ACTIVE_USERS,
     COURSES_PUBLISHED,
     CATALOGUE_READS,
     CATALOGUE_INVALIDATIONS,

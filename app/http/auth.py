@@ -12,6 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from app.core.clock import Clock
 from app.core.errors import RoleRequired, TokenExpired, TokenInvalid, TokenRevoked, Unauthenticated
 from app.core.security import Principal, Role, Tokens
+from app.infra.active_users import ActiveUsers
 from app.infra.sessions import Sessions
 from otel import set_user
 
@@ -22,9 +23,17 @@ TOKEN_REFUSALS: Final = (Unauthenticated, TokenInvalid, TokenExpired, TokenRevok
 class Authenticator:
     """Tells who sent a request; part of the application's state."""
 
-    def __init__(self, tokens: Tokens, sessions: Sessions, clock: Clock, metrics_token: str) -> None:
+    def __init__(
+        self,
+        tokens: Tokens,
+        sessions: Sessions,
+        active_users: ActiveUsers,
+        clock: Clock,
+        metrics_token: str,
+    ) -> None:
         self._tokens = tokens
         self._sessions = sessions
+        self._active_users = active_users
         self._clock = clock
         self._metrics_token = metrics_token
 
@@ -37,6 +46,7 @@ class Authenticator:
         principal = self._tokens.read_access(token, self._clock.now())
         await self._sessions.check(principal)
         set_user(principal.id, principal.role.value)
+        self._active_users.seen(principal.id)
         return principal
 
     def is_metrics_token(self, token: str) -> bool:

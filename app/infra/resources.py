@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Final
 
+from app.core.clock import Clock
 from app.core.settings import Settings
+from app.core.telemetry import ACTIVE_USERS
+from app.infra.active_users import ActiveUsers
+from app.infra.log_levels import LogLevels
 from app.infra.mongo import Database
+from app.infra.periodic import repeating
 from app.infra.redis import RedisClient, RedisUnavailable
 from app.infra.sessions import Sessions
+
+REPORT_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +27,12 @@ class Resources:
     database: Database
     redis: RedisClient
     sessions: Sessions
+    active_users: ActiveUsers
+    log_levels: LogLevels
 
 
 @asynccontextmanager
-async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
+async def open_resources(settings: Settings, clock: Clock) -> AsyncIterator[Resources]:
     """Opens the connections, and closes them at the end. Waits for the database; Redis may be away.
 
     Raises:
@@ -36,6 +46,9 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         await database.wait(settings.startup_seconds)
         ttls = {"access_ttl": settings.jwt_access_ttl, "refresh_ttl": settings.jwt_refresh_ttl}
         sessions = Sessions(redis, **ttls)
+        active_users, log_levels = ActiveUsers(redis, clock), LogLevels(redis, clock)
         with suppress(RedisUnavailable):  # then the first call of each script brings it along
             await redis.load_scripts()
-        yield Resources(database=database, redis=redis, sessions=sessions)
+        stack.callback(ACTIVE_USERS.observe(active_users.observe))
+        await stack.enter_async_context(repeating(REPORT_SECONDS, active_users.report, log_levels.follow))
+        yield Resources(database, redis, sessions, active_users, log_levels)

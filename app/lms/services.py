@@ -61,7 +61,7 @@ def build_services(settings: Settings, resources: Resources, clock: Clock) -> Se
 
     enrollment_repository = EnrollmentRepository(database)
     seats = SeatKeeper(SeatRepository(database), enrollment_repository, clock)
-    enrollments = EnrollmentService(enrollment_repository, seats, courses, certificates, clock)
+    enrollments = EnrollmentService(enrollment_repository, seats, courses, certificates, users, clock)
     submissions = SubmissionService(SubmissionRepository(database), courses, enrollments, clock)
     return Services(users, courses, certificates, enrollments, submissions)
 

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import JSONResponse
 
+import otel
 from app.core.errors import RoleRequired, TokenInvalid, Unauthenticated
 from app.http.auth import Authentication, Credentials
 from app.http.problems import refusals
+from app.monitoring import levels
 from app.monitoring.health import Health, HealthChecks, Status
+from app.monitoring.pipeline import TelemetryOut
 
 HEALTH_TYPE: Final = "application/health+json"
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -62,12 +64,29 @@ async def operator(credentials: Credentials, authentication: Authentication) -> 
 Operator = Annotated[bool, Depends(operator)]
 
 
-def monitoring_router(prometheus_text: Callable[[], bytes] | None) -> APIRouter:
-    """Returns the router of the monitoring API; ``prometheus_text`` renders this process's metrics.
+async def require_operator(credentials: Credentials, *, is_operator: Operator) -> None:
+    """Lets operators pass.
 
-    Without it there is no metrics endpoint.
+    Raises:
+        Unauthenticated: Nobody says who asks.
+        RoleRequired: Somebody else asks.
     """
+    if credentials is None:
+        raise Unauthenticated
+    if not is_operator:
+        raise RoleRequired(roles="admin")
+
+
+OPERATORS: Final[dict[str, Any]] = {
+    "dependencies": [Depends(require_operator)],
+    "responses": refusals(Unauthenticated, TokenInvalid, RoleRequired),
+}
+
+
+def monitoring_router(telemetry: otel.Telemetry | None) -> APIRouter:
+    """Returns the router of the monitoring API; without ``telemetry`` nothing tells of it."""
     router = APIRouter(prefix="/monitoring", tags=["monitoring"])
+    router.include_router(levels.router)
 
     @router.get("/health", responses=NOT_READY)
     async def health(checks: Checks, response: Response, *, is_operator: Operator) -> Health:
@@ -76,17 +95,20 @@ def monitoring_router(prometheus_text: Callable[[], bytes] | None) -> APIRouter:
         response.status_code = 503 if found.status is Status.FAIL else 200
         return found if is_operator else found.without_details()
 
-    if prometheus_text is not None:
-        _add_metrics(router, prometheus_text)
+    if telemetry is not None:
+        _add_telemetry(router, telemetry)
     return router
 
 
-def _add_metrics(router: APIRouter, prometheus_text: Callable[[], bytes]) -> None:
-    @router.get("/metrics", responses=refusals(Unauthenticated, TokenInvalid, RoleRequired))
-    async def metrics(credentials: Credentials, *, is_operator: Operator) -> Response:
-        """Returns this process's metrics in Prometheus' text format, to admins and the metrics token."""
-        if credentials is None:
-            raise Unauthenticated
-        if not is_operator:
-            raise RoleRequired(roles="admin")
-        return Response(await asyncio.to_thread(prometheus_text), media_type=METRICS_TYPE)
+def _add_telemetry(router: APIRouter, telemetry: otel.Telemetry) -> None:
+    if telemetry.config.prometheus:
+
+        @router.get("/metrics", **OPERATORS)
+        async def metrics() -> Response:
+            """Returns this process's metrics in Prometheus' text format, to admins and the metrics token."""
+            return Response(await asyncio.to_thread(telemetry.prometheus_text), media_type=METRICS_TYPE)
+
+    @router.get("/telemetry", **OPERATORS)
+    async def accounts() -> TelemetryOut:
+        """Tells what became of this process's spans, data points, log records and error reports."""
+        return TelemetryOut.of(telemetry)

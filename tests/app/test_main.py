@@ -9,13 +9,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.app.conftest import SEED
 from tests.app.people import ADMIN_EMAIL, ADMIN_PASSWORD
-from tests.backends import Program, free_port
+from tests.backends import Program, free_port, wait_until
 
 ROOT = Path(__file__).parents[2]
 SECRETS = {
@@ -127,6 +128,24 @@ def served(
         yield program, url, log
     finally:
         program.stop()
+
+
+def test_a_changed_log_level_reaches_every_worker(served: tuple[Program, str, Path]) -> None:
+    _, url, _ = served
+    login = {"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD}
+    token = httpx.post(f"{url}/api/v1/auth/login", json=login, timeout=20).json()["access_token"]
+    signed = {"Authorization": f"Bearer {token}"}
+    monitoring = f"{url}/api/v1/monitoring"
+
+    def told(path: str) -> Any:  # noqa: ANN401 - JSON
+        return httpx.get(f"{monitoring}{path}", headers=signed, timeout=20).json()  # each by a new connection
+
+    workers = {told("/telemetry")["instance"] for _ in range(100)}
+    assert len(workers) == 2
+    change = {"level": "debug", "seconds": 600}
+    answer = httpx.put(f"{monitoring}/log-levels/users", json=change, headers=signed, timeout=20)
+    assert answer.json()["everywhere"] is True
+    wait_until(lambda: all(told("/log-levels") for _ in range(30)), "both workers have changed the level")
 
 
 def test_it_serves_and_ends_on_a_signal(served: tuple[Program, str, Path]) -> None:

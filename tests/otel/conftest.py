@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -7,6 +9,8 @@ import pytest
 import otel
 from otel.catalogue import Catalogue
 from otel.config import TelemetryConfig
+from otel.logs import configure_logging
+from otel.redaction import Redactor
 from otel.telemetry import Telemetry
 from otel.testing import Captured, capture_telemetry
 
@@ -34,3 +38,40 @@ def _captured() -> Iterator[Captured]:
     """Telemetry that is kept in memory for this test."""
     with capture_telemetry() as captured:
         yield captured
+
+
+RESOURCE = {"service.name": "lms", "service.version": "1.2", "host.name": "somewhere"}
+
+
+class Lines:
+    """A stream and what stands on it."""
+
+    def __init__(self) -> None:
+        self.stream = io.StringIO()
+
+    @property
+    def entries(self) -> list[dict[str, object]]:
+        return [json.loads(line) for line in self.stream.getvalue().splitlines()]
+
+
+Log = Callable[..., Lines]
+
+
+@pytest.fixture(name="log_to")
+def _log_to() -> Iterator[Log]:
+    """Configures logging to a stream of its own, and takes it back."""
+    undos: list[Callable[[], None]] = []
+
+    def log_to(**settings: object) -> Lines:
+        lines = Lines()
+        config = TelemetryConfig(**{"log_format": "json", **settings})  # type: ignore[arg-type]  # checked by its own tests
+        undos.append(
+            configure_logging(
+                config, logger_provider=None, redactor=Redactor(), resource=RESOURCE, stream=lines.stream
+            )
+        )
+        return lines
+
+    yield log_to
+    for undo in undos:
+        undo()

@@ -6,55 +6,20 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Callable, Iterator
 
 import pytest
 import structlog
 from opentelemetry import trace
 
 from otel.config import TelemetryConfig
-from otel.logs import configure_logging, get_logger, level_overrides, reset_level, set_level
+from otel.logs import configure_logging, get_logger
 from otel.redaction import Redactor
 from otel.testing import Captured
 from tests.otel.asgi import request
+from tests.otel.conftest import RESOURCE, Lines, Log
 from tests.otel.service import instrumented
 
 FORGED = 'fine\n{"level":"error","event":"forged"}\r\x1b[2K\x7f\u2028\u202e\x85end'
-RESOURCE = {"service.name": "lms", "service.version": "1.2", "host.name": "somewhere"}
-
-
-class Lines:
-    """A stream and what stands on it."""
-
-    def __init__(self) -> None:
-        self.stream = io.StringIO()
-
-    @property
-    def entries(self) -> list[dict[str, object]]:
-        return [json.loads(line) for line in self.stream.getvalue().splitlines()]
-
-
-Log = Callable[..., Lines]
-
-
-@pytest.fixture(name="log_to")
-def _log_to() -> Iterator[Log]:
-    """Configures logging to a stream of its own, and takes it back."""
-    undos: list[Callable[[], None]] = []
-
-    def log_to(**settings: object) -> Lines:
-        lines = Lines()
-        config = TelemetryConfig(**{"log_format": "json", **settings})  # type: ignore[arg-type]  # checked by its own tests
-        undos.append(
-            configure_logging(
-                config, logger_provider=None, redactor=Redactor(), resource=RESOURCE, stream=lines.stream
-            )
-        )
-        return lines
-
-    yield log_to
-    for undo in undos:
-        undo()
 
 
 def fail(text: str, cause: str | None = None) -> None:
@@ -180,31 +145,6 @@ def test_a_burst_that_nothing_follows_is_told_at_the_end() -> None:
     undo()
 
     assert [entry.get("suppressed") for entry in lines.entries] == [None, None, None, 7]
-
-
-def test_a_level_changes_what_is_logged_and_can_be_reset(log_to: Log) -> None:
-    lines = log_to()
-    log = get_logger("tests.levels.live")
-    log.debug("hidden")
-    set_level("tests.levels", "debug", 60)
-    log.debug("shown")
-    set_level("tests.levels", "critical", 60)
-    log.error("held back")
-    assert [each.logger for each in level_overrides()] == ["tests.levels"]
-    assert reset_level("tests.levels")
-    assert not reset_level("tests.levels")
-    log.debug("hidden again")
-    log.error("shown again")
-
-    assert [entry["event"] for entry in lines.entries] == ["shown", "shown again"]
-
-
-def test_configured_levels_hold_for_their_loggers(log_to: Log) -> None:
-    lines = log_to(log_level="warning", log_levels={"tests.talkative": "debug"})
-    get_logger("tests.talkative").debug("shown")
-    get_logger("tests.other").info("hidden")
-
-    assert [entry["event"] for entry in lines.entries] == ["shown"]
 
 
 def test_a_closed_stream_loses_the_stream_only(

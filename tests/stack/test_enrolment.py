@@ -33,6 +33,7 @@ def test_one_enrolment_moves_its_own_counter_and_no_other(platform: Platform, st
     moved = _difference(before, stores.totals(COUNTERS))
     assert moved == {
         ("lms_enrollments_total", "created"): 1.0,
+        ("lms_funnel_learners_total", "enrolled"): 1.0,
         # The request's token was checked against ended sessions, as every signed-in request's is.
         ("lms_token_revocation_checks_total", "valid"): 1.0,
     }
@@ -48,11 +49,15 @@ def _settle(stores: Stores) -> None:
     wait_until(quiet, "the counters stand still")
 
 
+def _kind(labels: dict[str, str]) -> str:
+    return labels.get("outcome", labels.get("step", ""))
+
+
 def _difference(before: dict[Series, float], after: dict[Series, float]) -> dict[tuple[str, str], float]:
-    """Returns how far each series moved, by its name and outcome."""
+    """Returns how far each series moved, by its name and outcome or step."""
     named = {series: dict(series) for series in after}
     return {
-        (named[series]["__name__"], named[series].get("outcome", "")): value - before.get(series, 0.0)
+        (named[series]["__name__"], _kind(named[series])): value - before.get(series, 0.0)
         for series, value in after.items()
         if value != before.get(series, 0.0)
     }

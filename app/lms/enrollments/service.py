@@ -20,6 +20,8 @@ from app.lms.refusals import (
     LessonNotFound,
     NotEnrolled,
 )
+from app.lms.users.schemas import Step
+from app.lms.users.service import UserService
 from otel import breadcrumb, get_logger, traced
 
 _TRIES: Final = 8
@@ -35,12 +37,14 @@ class EnrollmentService:
         seats: SeatKeeper,
         courses: CourseService,
         certificates: CertificateService,
+        users: UserService,
         clock: Clock,
     ) -> None:
         self._repository = repository
         self._seats = seats
         self._courses = courses
         self._certificates = certificates
+        self._users = users
         self._clock = clock
 
     @traced("enrollments.enroll", arguments=("course_id",))
@@ -65,6 +69,7 @@ class EnrollmentService:
                 ENROLLMENTS.add(1, {"outcome": "created"})
                 breadcrumb("lms.enrolled", course_id=course_id)
                 _log.info("enrolled", course_id=course_id, user_id=learner.id)
+                await self._users.reached(learner.id, Step.ENROLLED)
                 return enrollment, True
         raise EnrollmentBusy(course_id=course_id)
 
@@ -194,6 +199,7 @@ class EnrollmentService:
             COURSE_COMPLETIONS.add(1)
             breadcrumb("lms.completed", course_id=course.id)
             _log.info("course_completed", course_id=course.id, user_id=learner.id)
+            await self._users.reached(learner.id, Step.COMPLETED)
         completed = {"state": EnrollmentState.COMPLETED, "certificate_id": certificate_id}
         return progress.model_copy(update=completed)
 

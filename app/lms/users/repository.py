@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from datetime import datetime
+
 from app.core.security import Role
 from app.infra.mongo import Database
-from app.lms.users.schemas import User
+from app.lms.users.schemas import Step, User
 
 
 class UserRepository:
@@ -36,6 +38,11 @@ class UserRepository:
     async def set_role(self, user_id: str, role: Role) -> bool:
         """Gives the account another role; tells whether there is one."""
         return await self._users.update({"_id": user_id}, {"$set": {"role": role.value}})
+
+    async def mark_step(self, user_id: str, step: Step, now: datetime) -> bool:
+        """Notes when the account first took a step; False if it had, or if there is none."""
+        field = f"steps.{step.value}"
+        return await self._users.update({"_id": user_id, field: {"$exists": False}}, {"$set": {field: now}})
 
     async def set_password_hash(self, user_id: str, *, old: str, new: str) -> bool:
         """Replaces the hash ``old``; tells whether it was still there."""

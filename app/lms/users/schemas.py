@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, EmailStr, Field, SecretStr, StringConstraints
@@ -11,6 +12,13 @@ from app.core.security import Role
 UserId = Annotated[str, StringConstraints(pattern=r"^usr_[0-9a-f]{20}$")]
 Email = Annotated[EmailStr, AfterValidator(str.lower)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+
+
+class Step(StrEnum):
+    """What learners do once in their life here: the steps after the registration."""
+
+    ENROLLED = "enrolled"
+    COMPLETED = "completed"
 
 
 class User(Record):

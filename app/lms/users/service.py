@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 from app.core.clock import Clock
-from app.core.errors import CredentialsInvalid, SessionsUnavailable, TokenRevoked
+from app.core.errors import CredentialsInvalid, DatabaseUnavailable, SessionsUnavailable, TokenRevoked
 from app.core.identifiers import new_id
 from app.core.security import Passwords, Principal, Role, Tokens
-from app.core.telemetry import LOGINS, REGISTRATIONS
+from app.core.telemetry import FUNNEL, LOGINS, REGISTRATIONS
 from app.infra.mongo import DuplicateId
 from app.infra.sessions import Sessions
 from app.lms.refusals import EmailTaken, UserNotFound
 from app.lms.users.repository import UserRepository
-from app.lms.users.schemas import Credentials, Registration, TokenPair, User
+from app.lms.users.schemas import Credentials, Registration, Step, TokenPair, User
 from otel import breadcrumb, get_logger, traced
 
 _log = get_logger(service="users")
@@ -53,6 +53,8 @@ class UserService:
             REGISTRATIONS.add(1, {"outcome": "email_taken"})
             raise EmailTaken from error
         REGISTRATIONS.add(1, {"outcome": "created"})
+        if role is Role.STUDENT:
+            FUNNEL.add(1, {"step": "registered"})
         _log.info("registered", user_id=user.id, role=user.role.value)
         return user
 
@@ -134,6 +136,16 @@ class UserService:
         if user is None:
             raise UserNotFound(user_id=user_id)
         return user
+
+    async def reached(self, user_id: str, step: Step) -> None:
+        """Counts a learner's first time of a step; what the learner just did never fails for it."""
+        try:
+            is_first = await self._repository.mark_step(user_id, step, self._clock.now())
+        except DatabaseUnavailable:
+            _log.warning("step_not_counted", step=step.value, user_id=user_id)
+            return
+        if is_first:
+            FUNNEL.add(1, {"step": step.value})
 
     @traced("users.change_role")
     async def change_role(self, user_id: str, role: Role) -> User:

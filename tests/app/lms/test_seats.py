@@ -185,7 +185,9 @@ async def test_who_is_always_crossed_is_told(
     database = Database(empty_mongodb_url, seconds=20)
     repository = EnrollmentRepository(database)
     keeper = SeatKeeper(RestlessSeats(database), repository, clock)
-    service = EnrollmentService(repository, keeper, services.courses, services.certificates, clock)
+    service = EnrollmentService(
+        repository, keeper, services.courses, services.certificates, services.users, clock
+    )
     with pytest.raises(EnrollmentBusy):
         await service.enroll(principal(1, clock), course)
     assert (await seats_of(api, course)).holders == {}

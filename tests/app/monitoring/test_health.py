@@ -32,6 +32,18 @@ async def test_metrics_are_for_operators(api: Api) -> None:
     assert_problem(wrong, 401, "token_invalid")
 
 
+async def test_the_process_tells_what_became_of_its_telemetry(api: Api) -> None:
+    assert_problem(await api.client.get("/monitoring/telemetry"), 401, "not_authenticated")
+    assert_problem(await (await api.student()).get("/monitoring/telemetry"), 403, "role_required")
+    told = (await api.client.get("/monitoring/telemetry", headers=TOKEN)).json()
+    assert set(told["signals"]) == {"traces", "metrics", "logs"}
+    for account in told["signals"].values():
+        dropped = sum(account["dropped"].values())
+        assert account["produced"] == account["exported"] + dropped + account["pending"]
+    assert told["errors"] == {"captured": 0, "dropped": {}}
+    assert told["instance"].rpartition("-")[2].isdigit()
+
+
 async def test_metrics_are_prometheus_text(api: Api) -> None:
     await api.student()
     answer = await api.client.get("/monitoring/metrics", headers=TOKEN)

@@ -1,0 +1,99 @@
+"""Log levels that an admin changes for a while, in every process of the platform, through Redis."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+import otel
+from app.core.clock import Clock
+from app.infra.redis import RedisClient, RedisUnavailable
+
+_KEY: Final = "log-levels"
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    level: str
+    ends_ms: int
+
+    @classmethod
+    def read(cls, value: str) -> _Shared:
+        level, _, ends = value.partition(" ")
+        return cls(level, int(ends))
+
+    def __str__(self) -> str:
+        return f"{self.level} {self.ends_ms}"
+
+
+class LogLevels:
+    """The changed levels: this process follows at once, the others within the interval of `follow`.
+
+    Without Redis a change holds in this process alone: an outage is when somebody needs it most.
+    """
+
+    def __init__(self, redis: RedisClient, clock: Clock) -> None:
+        self._share = redis.script("log_levels.lua")
+        self._clock = clock
+        self._followed: dict[str, _Shared] = {}
+
+    async def set(self, logger: str, level: str, seconds: int) -> bool:
+        """Changes a level for a while; tells whether every process will know.
+
+        Raises:
+            ValueError: Too many levels are changed already.
+        """
+        otel.set_level(logger, level, seconds)
+        shared = _Shared(level, self._now() + seconds * 1000)
+        if not await self._tell(logger, str(shared)):
+            self._followed.pop(logger, None)  # or the next look into Redis would take it back
+            return False
+        self._followed[logger] = shared
+        return True
+
+    async def reset(self, logger: str) -> bool:
+        """Takes a change back; tells whether there was one, here or anywhere."""
+        was_known = logger in await self._held()
+        is_changed = otel.reset_level(logger)
+        self._followed.pop(logger, None)
+        await self._tell(logger, "")
+        return was_known or is_changed
+
+    async def follow(self) -> None:
+        """Does here what was changed in another process, and takes back what was taken back there."""
+        try:
+            held = await self._read()
+        except RedisUnavailable:
+            return
+        for logger in self._followed.keys() - held.keys():
+            otel.reset_level(logger)
+        for logger, shared in held.items():
+            if self._followed.get(logger) != shared:
+                self._apply(logger, shared)
+        self._followed = held
+
+    def _apply(self, logger: str, shared: _Shared) -> None:
+        seconds = (shared.ends_ms - self._now()) / 1000
+        with suppress(ValueError):  # it ends within a second, or too many are changed here
+            otel.set_level(logger, shared.level, seconds)
+
+    async def _held(self) -> dict[str, _Shared]:
+        try:
+            return await self._read()
+        except RedisUnavailable:
+            return {}
+
+    async def _read(self) -> dict[str, _Shared]:
+        found = await self._share(_KEY, args=(self._now(),))
+        return {logger: _Shared.read(value) for logger, value in zip(found[::2], found[1::2], strict=True)}
+
+    async def _tell(self, logger: str, value: str) -> bool:
+        try:
+            await self._share(_KEY, args=(self._now(), logger, value))
+        except RedisUnavailable:
+            return False
+        return True
+
+    def _now(self) -> int:
+        return int(self._clock.now().timestamp() * 1000)

@@ -1,0 +1,43 @@
+"""What the process does every few seconds besides answering requests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+
+from otel import get_logger
+
+_log = get_logger(service="periodic")
+Step = Callable[[], Awaitable[None]]
+
+
+@asynccontextmanager
+async def repeating(seconds: float, *steps: Step) -> AsyncIterator[None]:
+    """Does the steps now and every ``seconds``, until the block ends; one that fails is logged and repeated.
+
+    They leave no spans: nobody asked for them.
+    """
+    task = asyncio.create_task(_repeat(seconds, steps))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def _repeat(seconds: float, steps: tuple[Step, ...]) -> None:
+    while True:
+        for step in steps:
+            await _attempt(step)
+        await asyncio.sleep(seconds)
+
+
+async def _attempt(step: Step) -> None:
+    try:
+        with suppress_instrumentation():
+            await step()
+    except Exception:  # noqa: BLE001 - the next step and the next time must come
+        _log.exception("periodic_step_failed", step=step.__qualname__)

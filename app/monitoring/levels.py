@@ -1,0 +1,128 @@
+"""Log levels that an admin changes while the platform runs, for a while; each change is in the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Final, Self
+
+from fastapi import APIRouter, Depends, Path, Request, status
+from pydantic import BaseModel, Field
+
+from app.core.errors import Conflict, NotFound, RoleRequired
+from app.http.auth import ADMIN_ONLY, TOKEN_REFUSALS
+from app.http.problems import refusals
+from app.infra.log_levels import LogLevels
+from otel import LevelOverride, get_logger, level_overrides
+
+ROOT: Final = "root"
+_audit = get_logger("audit")
+
+
+class Level(StrEnum):
+    """How much a logger tells."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+
+class LevelNotChanged(NotFound):
+    """Nobody has changed this logger's level, or its time is over."""
+
+    code = "level_not_changed"
+    title = "Level not changed"
+    sentence = "The level of logger {logger} is not changed now."
+    example: ClassVar[Mapping[str, Any]] = {"logger": "enrollments"}
+
+
+class TooManyLevels(Conflict):
+    """A hundred levels are changed already."""
+
+    code = "too_many_levels"
+    title = "Too many changed levels"
+    sentence = "Too many log levels are changed already; reset one first."
+
+
+class LevelChange(BaseModel):
+    """Changes a level for a while."""
+
+    level: Level = Field(examples=["debug"])
+    seconds: int = Field(default=900, ge=1, le=86_400, description="Then it is as before.", examples=[900])
+
+
+class LevelOut(BaseModel):
+    """A changed level, which holds for the loggers below, too."""
+
+    logger: str = Field(description="The logger's name; root is all of them.", examples=["enrollments"])
+    level: Level
+    seconds_left: float = Field(description="Seconds until it is as before.", examples=[899.5])
+
+    @classmethod
+    def of(cls, override: LevelOverride) -> Self:
+        """Returns what is shown of ``override``."""
+        level = Level(override.level)
+        return cls(logger=override.logger or ROOT, level=level, seconds_left=override.seconds_left)
+
+
+class LevelSet(BaseModel):
+    """What was changed, and where."""
+
+    changed: LevelOut
+    everywhere: bool = Field(
+        description="Whether every process follows, within seconds; false if the session store is away."
+    )
+
+
+LoggerName = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.\-]{1,100}$", examples=["enrollments"])]
+
+
+def log_levels_of(request: Request) -> LogLevels:
+    """Returns the application's changed log levels."""
+    found: LogLevels = request.app.state.log_levels
+    return found
+
+
+def _named(
+    logger: Annotated[str, Path(pattern=r"^[A-Za-z0-9_.\-]{1,100}$", examples=["enrollments"])],
+) -> str:
+    return "" if logger == ROOT else logger
+
+
+Levels = Annotated[LogLevels, Depends(log_levels_of)]
+Logger = Annotated[str, Depends(_named)]
+
+router = APIRouter(prefix="/log-levels", dependencies=[ADMIN_ONLY])
+
+
+@router.get("", responses=refusals(*TOKEN_REFUSALS, RoleRequired))
+async def changed() -> list[LevelOut]:
+    """Lists the changed levels of the process that answers."""
+    return [LevelOut.of(override) for override in level_overrides()]
+
+
+@router.put("/{logger}", responses=refusals(*TOKEN_REFUSALS, RoleRequired, TooManyLevels))
+async def change(logger: Logger, wanted: LevelChange, levels: Levels) -> LevelSet:
+    """Changes the level of a logger and those below it; after its time it is as before."""
+    try:
+        everywhere = await levels.set(logger, wanted.level, wanted.seconds)
+    except ValueError:
+        raise TooManyLevels from None
+    told = {"changed_to": wanted.level.value, "seconds": wanted.seconds, "everywhere": everywhere}
+    _audit.warning("log_level_changed", target=logger or ROOT, **told)
+    override = LevelOverride(logger, wanted.level, wanted.seconds)
+    return LevelSet(changed=LevelOut.of(override), everywhere=everywhere)
+
+
+@router.delete(
+    "/{logger}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=refusals(*TOKEN_REFUSALS, RoleRequired, LevelNotChanged),
+)
+async def reset(logger: Logger, levels: Levels) -> None:
+    """Takes a change back."""
+    if not await levels.reset(logger):
+        raise LevelNotChanged(logger=logger or ROOT)
+    _audit.warning("log_level_reset", target=logger or ROOT)

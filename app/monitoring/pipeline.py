@@ -1,0 +1,48 @@
+"""What became of this process's telemetry, told by the process itself, also while the Collector is away."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+import otel
+
+
+class SignalOut(BaseModel):
+    """One signal's account: produced = exported + dropped + pending."""
+
+    produced: int
+    exported: int = Field(description="Accepted by the receiver.")
+    dropped: dict[str, int] = Field(
+        description="Lost, by reason: queue_full, export_failed, shutdown, already_shutdown.",
+        examples=[{"queue_full": 12}],
+    )
+    pending: int = Field(description="Queued or on their way.")
+
+
+class ErrorReportsOut(BaseModel):
+    """Reports to the error tracker."""
+
+    captured: int = Field(description="Handed to the client.")
+    dropped: dict[str, int] = Field(
+        description="Of these and of those that were no errors, by the client's reason.",
+        examples=[{"filtered": 1}],
+    )
+
+
+class TelemetryOut(BaseModel):
+    """The telemetry of the process that answered; every worker tells its own."""
+
+    instance: str = Field(description="Its service.instance.id.", examples=["lms-1-0"])
+    signals: dict[str, SignalOut] = Field(description="traces, metrics (data points), logs.")
+    errors: ErrorReportsOut | None = Field(description="Null without a SENTRY_DSN.")
+
+    @classmethod
+    def of(cls, telemetry: otel.Telemetry) -> TelemetryOut:
+        """Returns the accounts of ``telemetry`` as they stand now."""
+        signals = {name: SignalOut.model_validate(view) for name, view in telemetry.accounting().items()}
+        reports = telemetry.error_reports()
+        return cls(
+            instance=telemetry.instance,
+            signals=signals,
+            errors=None if reports is None else ErrorReportsOut.model_validate(reports),
+        )

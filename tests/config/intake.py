@@ -65,6 +65,11 @@ class Intake:
         with self._changed:
             return [each for each in self._arrivals if (each.sink, each.signal) == (sink, signal)]
 
+    def reached(self) -> set[tuple[str, str]]:
+        """Returns the sinks and signals that got anything so far."""
+        with self._changed:
+            return {(each.sink, each.signal) for each in self._arrivals}
+
     def payload(self, sink: str, signal: str) -> dict[str, Any]:
         """Returns everything that a sink got of a signal as one OTLP JSON payload."""
         return otlp_json.merge(signal, [each.payload for each in self.arrivals(sink, signal)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
@@ -21,10 +22,9 @@ from tests.config.programs import free_port
 
 TESTS = FRAGMENTS / "tests"
 CASES = sorted(path.stem for path in (TESTS / "cases").glob("*.yml"))
-WRITTEN, NOW = (
-    "1795500000",
-    str(int(time.time())),
-)  # the files' second stands for the test's: stores have windows
+# The files are written for one second; they are read as if written for that of the test: stores have windows.
+WRITTEN, NOW = 1795500000, int(time.time())
+MOMENT = re.compile(r"\b(17955\d{5})(?=\d{9}\b)")
 UNTESTED_HERE = {"host-metrics", "tls", "mtls"}  # test_collector_fragments.py: no payload to compare
 
 
@@ -35,7 +35,8 @@ def _case(name: str) -> dict[str, Any]:
 
 def _payload(folder: str, name: str) -> dict[str, Any]:
     text = (TESTS / folder / f"{name}.json").read_text()
-    payload: dict[str, Any] = json.loads(text.replace(WRITTEN, NOW))
+    moved = MOMENT.sub(lambda match: str(int(match[1]) - WRITTEN + NOW), text)
+    payload: dict[str, Any] = json.loads(moved)
     return payload
 
 
@@ -53,6 +54,12 @@ def sinks(server: Intake, folder: Path) -> dict[str, str]:
         "SENTRY_OTLP_URL": f"{server.url}/sentry/api/42/integration/otlp",
         "SENTRY_OTLP_KEY": "0123456789abcdef",
     }
+
+
+def of_case(name: str, server: Intake) -> dict[str, str]:
+    """Returns the variables that a case sets; {intake} in a value stands for the address of the intake."""
+    given = _case(name).get("environment", {}) if name in CASES else {}
+    return {key: str(value).replace("{intake}", server.url) for key, value in given.items()}
 
 
 @pytest.fixture(name="server")
@@ -89,7 +96,7 @@ _UNIT = {"traces": "spans", "metrics": "metric_points", "logs": "log_records"}
 @pytest.mark.parametrize("name", CASES)
 def test_what_goes_in_comes_out_as_written(name: str, server: Intake, tmp_path: Path) -> None:
     case = _case(name)
-    variables = {**sinks(server, tmp_path), **case.get("environment", {})}
+    variables = {**sinks(server, tmp_path), **of_case(name, server)}
     if "from" in case:
         variables[case["from"]["endpoint"]] = f"127.0.0.1:{free_port()}"
     for absent in case.get("without", []):
@@ -122,9 +129,7 @@ def _found(
 
 
 def _nothing_else_arrived(server: Intake, expected: set[tuple[str, str]]) -> None:
-    names = {"prometheus", "loki", "jaeger", "tempo", "next", "sentry"}
-    for sink, signal in {(sink, signal) for sink in names for signal in otlp_json.ROOTS} - expected:
-        assert server.items(sink, signal) == 0, f"{sink} got {signal}"
+    assert server.reached() <= expected
     assert not server.refused
 
 

@@ -89,8 +89,11 @@ def rules(repository: Path, environ: Mapping[str, str]) -> list[Rule]:
     base = fragments["base"]
     held = dict(_held(fragments, promise["rated_bytes_per_second"]))
     return [
+        *_disk(fragments, base),
         *_queues(fragments, base, seconds(promise["outage"]), held),
         *_stores(repository, environ, max(held.values())),
+        *_clocks(repository, environ, fragments, max(held.values())),
+        *_sizes(environ, fragments),
         *_texts(repository, environ, base),
     ]
 
@@ -113,6 +116,30 @@ def _held(
     for exporter, signal, configuration, optional in _sinks(fragments):
         if not optional:
             yield (exporter, signal), size(configuration["sending_queue"]["queue_size"]) / rated[signal]
+
+
+def _disk(fragments: Mapping[str, Any], base: Mapping[str, Any]) -> Iterator[Rule]:
+    """Yields what makes "acknowledged" mean "on disk", as numbers: 0 is as it must be, 1 is not."""
+    storage = base["extensions"]["file_storage/queues"]
+    for name in ("fsync", "recreate", "create_directory"):
+        yield Rule(storage.get(name) is not True, 0, f"file_storage/queues: {name} is true (0: it is)")
+    for name in ("on_start", "on_rebound", "cleanup_on_start"):
+        yield Rule(
+            storage["compaction"].get(name) is not True,
+            0,
+            f"file_storage/queues: compaction.{name} (0: it is)",
+        )
+    for fragment, content in fragments.items():
+        for exporter, configuration in (content.get("exporters") or {}).items():
+            if not exporter.startswith("otlp"):
+                continue
+            queue = (configuration or {}).get("sending_queue") or {}
+            kept = queue.get("storage") == "file_storage/queues"
+            yield Rule(not kept, 0, f"{exporter} ({fragment}.yaml): its queue is on disk (0: it is)")
+            sized = queue.get("sizer") == (queue.get("batch") or {}).get("sizer") == "bytes"
+            yield Rule(
+                not sized, 0, f"{exporter} ({fragment}.yaml): queue and batch count bytes (0: they do)"
+            )
 
 
 def _queues(
@@ -157,8 +184,38 @@ def _stores(repository: Path, environ: Mapping[str, str], held: float) -> Iterat
     }
     for name, window in windows.items():
         yield Rule(held, seconds(window), f"the fullest queue <= {name} (s)")
+
+
+def _clocks(
+    repository: Path, environ: Mapping[str, str], fragments: Mapping[str, Any], held: float
+) -> Iterator[Rule]:
+    """Yields what must hold because a store counts back from its newest item, made by the fastest clock."""
+    prometheus = load(repository / "stack/prometheus/prometheus.yml", environ)
+    loki = load(repository / "stack/loki/loki.yml", environ)
+    accepted = " ".join(
+        fragments["prometheus"]["processors"]["filter/prometheus-window"]["metric_conditions"]
+    )
+    oldest, ahead = (
+        seconds(_only(rf'{sign} Duration\("(\w+)"\)', accepted, "prometheus.yaml")) for sign in ("-", r"\+")
+    )
+    window = seconds(prometheus["storage"]["tsdb"]["out_of_order_time_window"])
+    yield Rule(held, oldest, "an agent's fullest queue <= PROMETHEUS_OLDEST at its gateway (s)")
+    yield Rule(held + ahead, window, "the fullest queue + PROMETHEUS_AHEAD <= out_of_order_time_window (s)")
+    yield Rule(oldest + ahead, window, "PROMETHEUS_OLDEST + PROMETHEUS_AHEAD <= out_of_order_time_window (s)")
+    grace = seconds(loki["limits_config"]["creation_grace_period"])
     half = seconds(loki["ingester"]["max_chunk_age"]) / 2
-    yield Rule(held, half, "the fullest queue <= half of Loki's max_chunk_age (s)")
+    yield Rule(held + grace, half, "the fullest queue + creation_grace_period <= half of max_chunk_age (s)")
+
+
+def _sizes(environ: Mapping[str, str], fragments: Mapping[str, Any]) -> Iterator[Rule]:
+    """Yields what a store that forgets by size must have room for: what a queue holds, once replayed."""
+    limit = environ.get("STACK_METRICS_MAX_MB") or StackSettings.model_fields["metrics_max_mb"].default
+    for exporter, signal, configuration, optional in _sinks(fragments):
+        if signal == "metrics" and not optional:
+            queue = size(configuration["sending_queue"]["queue_size"])
+            yield Rule(
+                queue, float(limit) * 1024**2, f"{exporter}: the queue <= Prometheus' size limit (bytes)"
+            )
 
 
 def _texts(repository: Path, environ: Mapping[str, str], base: Mapping[str, Any]) -> Iterator[Rule]:
@@ -170,6 +227,13 @@ def _texts(repository: Path, environ: Mapping[str, str], base: Mapping[str, Any]
     body = _longest(restore["log_statements"], r"Substring\(log\.body, 0, (\d+)")
     yield Rule(attribute, tempo["distributor"]["max_attribute_bytes"], "span attributes <= Tempo's (bytes)")
     yield Rule(body, size(limits["max_line_size"]), "log bodies <= Loki's max_line_size (bytes)")
+
+
+def _only(pattern: str, text: str, file: str) -> str:
+    found = re.search(pattern, text)
+    if found is None:
+        raise WindowsError(f"{file} has nothing that matches {pattern}")
+    return found[1]
 
 
 def _longest(groups: Sequence[Mapping[str, Sequence[str]]], pattern: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -43,40 +44,74 @@ def _copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    ("file", "old", "new", "says"),
-    [
-        (
-            "stack/prometheus/prometheus.yml",
-            "time_window: 6h",
-            "time_window: 30m",
-            "out_of_order_time_window",
-        ),
-        ("stack/loki/loki.yml", "max_chunk_age: 12h", "max_chunk_age: 2h", "max_chunk_age"),
-        ("stack/loki/loki.yml", "max_age: 168h", "max_age: 1h", "reject_old_samples_max_age"),
-        ("stack/loki/loki.yml", "max_line_size: 256KB", "max_line_size: 32KB", "max_line_size"),
-        ("stack/tempo/tempo.yaml", "slack: 6h", "slack: 2m", "slack"),
-        ("stack/tempo/tempo.yaml", "bytes: 16384", "bytes: 2048", "span attributes"),
-        ("collector-config/windows.yml", "outage: 5h", "outage: 3d", "the outage"),
-        ("collector-config/loki.yaml", ":-536870912", ":-1048576", "the outage"),
-        ("collector-config/loki.yaml", "elapsed_time: 0s", "elapsed_time: 300s", "max_elapsed_time"),
-        ("collector-config/otlp.yaml", "max_size: 2097152", "max_size: 8388608", "body limit"),
-        ("collector-config/base.yaml", ":-2147483648", ":-1073741824", "file_storage max_size"),
-    ],
+PROMETHEUS, LOKI = "stack/prometheus/prometheus.yml", "stack/loki/loki.yml"
+TEMPO = "stack/tempo/tempo.yaml"
+BASE, LOGS, METRICS, NEXT = (
+    f"collector-config/{name}.yaml" for name in ("base", "loki", "prometheus", "otlp")
 )
+# What somebody could change (file, old, new), and the relations that the checker must then call broken.
+DISAGREEMENTS = [
+    (PROMETHEUS, "time_window: 6h30m", "time_window: 30m", "out_of_order_time_window (s)"),
+    (PROMETHEUS, "time_window: 6h30m", "time_window: 6h1m", "queue + PROMETHEUS_AHEAD"),
+    (METRICS, "AHEAD:-9m", "AHEAD:-31m", "PROMETHEUS_OLDEST + PROMETHEUS_AHEAD"),
+    (METRICS, "OLDEST:-360m", "OLDEST:-5h", "agent's fullest queue"),
+    (LOKI, "max_chunk_age: 13h", "max_chunk_age: 2h", "half of max_chunk_age"),
+    (LOKI, "grace_period: 10m", "grace_period: 2h", "half of max_chunk_age"),
+    (LOKI, "max_age: 168h", "max_age: 1h", "reject_old_samples_max_age"),
+    (LOKI, "LOKI_RETENTION:-168h", "LOKI_RETENTION:-2h", "Loki's retention_period"),
+    (LOKI, "max_line_size: 256KB", "max_line_size: 32KB", "max_line_size"),
+    (TEMPO, "range_slack: 6h\n  shutdown", "range_slack: 2m\n  shutdown", "live_store slack"),
+    (TEMPO, "range_slack: 6h\n    local", "range_slack: 2m\n    local", "storage slack"),
+    (TEMPO, "TEMPO_RETENTION:-168h", "TEMPO_RETENTION:-2h", "Tempo's block_retention"),
+    (TEMPO, "bytes: 16384", "bytes: 2048", "span attributes"),
+    ("collector-config/windows.yml", "outage: 5h", "outage: 3d", "the outage"),
+    (LOGS, ":-536870912", ":-1048576", "the outage"),
+    (LOGS, "elapsed_time: 0s", "elapsed_time: 300s", "max_elapsed_time"),
+    (LOGS, "      storage: file_storage/queues\n", "", "its queue is on disk"),
+    (LOGS, "      sizer: bytes\n", "      sizer: items\n", "count bytes"),
+    (METRICS, ":-536870912", ":-3221225472", "Prometheus' size limit"),
+    (NEXT, "max_size: 2097152", "max_size: 8388608", "body limit"),
+    (BASE, ":-2147483648", ":-1073741824", "file_storage max_size"),
+    (BASE, "fsync: true", "fsync: false", "fsync"),
+    (BASE, "recreate: true", "recreate: false", "recreate"),
+    (BASE, "create_directory: true", "create_directory: false", "create_directory"),
+    (BASE, "on_start: true", "on_start: false", "compaction.on_start"),
+    (BASE, "on_rebound: true", "on_rebound: false", "compaction.on_rebound"),
+    (BASE, "cleanup_on_start: true", "cleanup_on_start: false", "compaction.cleanup_on_start"),
+]
+# Settings of the stack that forget or hold differently from the files.
+VARIABLES = [
+    ({"STACK_RETENTION_METRICS": "2h"}, "Prometheus' retention"),
+    ({"STACK_RETENTION_LOGS": "2h"}, "Loki's retention in the stack"),
+    ({"STACK_RETENTION_TRACES": "2h"}, "Jaeger's retention"),
+    ({"STACK_METRICS_MAX_MB": "256"}, "Prometheus' size limit"),
+    ({"COLLECTOR_TRACES_QUEUE_BYTES": "1048576"}, "the outage"),
+    ({"PROMETHEUS_OLDEST": "8h"}, "PROMETHEUS_OLDEST + PROMETHEUS_AHEAD"),
+]
+
+
+def _broken(repository: Path, environ: Mapping[str, str]) -> list[str]:
+    return [rule.text for rule in windows.rules(repository, environ) if not rule.holds()]
+
+
+@pytest.mark.parametrize(("file", "old", "new", "says"), DISAGREEMENTS)
 def test_a_window_that_disagrees_is_found(copy: Path, file: str, old: str, new: str, says: str) -> None:
     path = copy / file
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
-    broken = [rule.text for rule in windows.rules(copy, {}) if not rule.holds()]
-    assert broken
-    assert any(says in text for text in broken)
+    assert [text for text in _broken(copy, {}) if says in text]
 
 
-def test_the_environment_counts_as_well() -> None:
-    broken = [rule.text for rule in windows.rules(REPOSITORY, {"LOKI_RETENTION": "2h"}) if not rule.holds()]
-    assert broken == ["the fullest queue <= Loki's retention_period (s)"]
+@pytest.mark.parametrize(("variables", "says"), VARIABLES)
+def test_the_environment_counts_as_well(variables: dict[str, str], says: str) -> None:
+    assert [text for text in _broken(REPOSITORY, variables) if says in text]
+
+
+def test_every_relation_is_broken_by_a_case_above() -> None:
+    said = [*(says for *_rest, says in DISAGREEMENTS), *(says for _given, says in VARIABLES)]
+    untested = [rule.text for rule in windows.rules(REPOSITORY, {}) if not any(s in rule.text for s in said)]
+    assert untested == []
 
 
 @pytest.mark.parametrize("text", ["6", "h", "6 hours", "", None])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import re
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from pydantic import SecretStr
 
 from stack.alerting import SOURCE, AlertingError, Channels, render, write
 from stack.native.tools import tool_path
+from tests.config.collector import wait_until
 from tests.config.programs import free_port, running
 
 ALERTING = SOURCE.parent
@@ -215,6 +217,50 @@ def _send(alertmanager: httpx.Client, *names: str, ended: bool = False) -> None:
         for name in names
     ]
     alertmanager.post("/api/v2/alerts", json=alerts).raise_for_status()
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "hushed"),
+    [
+        ("LmsDown", {"alertname": "LmsSlow", "service_name": "lms"}, True),
+        ("LmsDown", {"alertname": "CollectorDown", "service_name": "collector"}, False),
+        ("CollectorDown", {"alertname": "TelemetryCanaryLost", "service_name": "telemetry-canary"}, True),
+        ("CollectorDown", {"alertname": "LmsDown", "service_name": "lms"}, False),
+        ("CollectorSinkUnreachable", {"alertname": "TelemetryCanaryLost"}, False),
+        ("LokiDiscards", {"alertname": "LokiDiscards", "service_name": "loki", "severity": "warning"}, True),
+        ("LokiDiscards", {"alertname": "LokiDiscards", "service_name": "l2", "severity": "warning"}, False),
+        ("LokiDiscards", {"alertname": "HostDiskFilling", "severity": "warning"}, False),
+    ],
+)
+def test_one_alert_hushes_what_it_explains_and_nothing_else(
+    alertmanager: httpx.Client, source: str, target: dict[str, str], *, hushed: bool
+) -> None:
+    control = [{"alertname": "Control", "severity": severity} for severity in ("critical", "warning")]
+    labels = [{"alertname": source, **_labels(source)}, {"severity": "critical", **target}, *control]
+    alertmanager.post("/api/v2/alerts", json=[{"labels": each} for each in labels]).raise_for_status()
+    wait_until(lambda: bool(_hushed(alertmanager, control[1])), "the inhibitor has seen none of the alerts")
+    assert bool(_hushed(alertmanager, labels[1])) == hushed
+
+
+def _hushed(alertmanager: httpx.Client, labels: dict[str, str]) -> list[str]:
+    """Returns the fingerprints of the alerts that hush the one with these labels."""
+    states = {
+        json.dumps(state["labels"], sort_keys=True): state
+        for state in alertmanager.get("/api/v2/alerts").json()
+    }
+    by: list[str] = states[json.dumps(labels, sort_keys=True)]["status"]["inhibitedBy"]
+    return by
+
+
+def test_every_inhibition_has_a_name_and_concerns_alerts_that_exist() -> None:
+    rules = yaml.safe_load(SOURCE.read_text())["inhibit_rules"]
+    assert all(rule["name"] for rule in rules)
+    text = " ".join(
+        matcher for rule in rules for matcher in rule["source_matchers"] + rule["target_matchers"]
+    )
+    named = re.findall(r'alertname!?="(\w+)"', text)
+    assert named
+    assert set(named) <= set(_alerts())
 
 
 def _labels(name: str) -> dict[str, str]:

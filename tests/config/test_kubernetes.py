@@ -11,7 +11,9 @@ import kubernetes_validate  # type: ignore[import-untyped]  # it ships no types
 import pytest
 import yaml
 
+from stack import windows
 from stack.collector import FRAGMENTS
+from stack.settings import REPOSITORY
 from tests.config import collector
 
 KUBERNETES = FRAGMENTS / "kubernetes"
@@ -155,3 +157,47 @@ def test_the_example_is_made_of_folders_that_exist() -> None:
     named = [name for name in (*example["resources"], *example["components"]) if name.startswith("../")]
     assert len(named) == 3
     assert all((KUBERNETES / "example" / name / "kustomization.yaml").is_file() for name in named)
+
+
+@pytest.mark.parametrize("component", ["scale-hpa", "scale-keda"])
+def test_a_scaler_asks_for_what_a_rule_records(component: str) -> None:
+    """KEDA by the name of the rule; an adapter serves it with underscores, as Kubernetes wants names."""
+    (scaler,) = documents(component)
+    text = yaml.safe_dump(scaler)
+    rules = yaml.safe_load((REPOSITORY / "alertmanager" / "rules" / "collector.yml").read_text())
+    recorded = {rule["record"] for group in rules["groups"] for rule in group["rules"] if "record" in rule}
+    assert "collector:scale_pressure:ratio" in recorded
+    name = "collector:scale_pressure:ratio" if component == "scale-keda" else "collector_scale_pressure_ratio"
+    assert name in text
+    assert {"0.6", "600m"} & set(re.findall(r"0\.6|600m", text)), "the rule holds still at 0.6"
+
+
+@pytest.mark.parametrize("folder", WORKLOADS)
+def test_the_windows_agree_with_the_variables_of_the_pod(folder: str) -> None:
+    given = {each["name"]: each["value"] for each in container(folder)["env"] if "value" in each}
+    assert [rule.text for rule in windows.rules(REPOSITORY, given) if not rule.holds()] == []
+
+
+@pytest.mark.parametrize("folder", WORKLOADS)
+def test_the_volume_holds_every_queue_and_its_compaction(folder: str) -> None:
+    given = {each["name"]: each["value"] for each in container(folder)["env"] if "value" in each}
+    files = [windows.load(path, given) for path in configuration(folder).values() if path.suffix == ".yaml"]
+    queues = [
+        windows.size(exporters[exporter]["sending_queue"]["queue_size"]) * windows.MARGIN
+        for content in files
+        for exporters in [content.get("exporters") or {}]
+        for pipeline in (content.get("service", {}).get("pipelines") or {}).values()
+        for exporter in pipeline.get("exporters", [])
+        if exporter.startswith("otlp_http/")
+    ]
+    assert len(queues) == 3
+    assert sum(queues) + max(queues) <= windows.size(_volume(folder))
+
+
+def _volume(folder: str) -> str:
+    spec = workload(folder)["spec"]
+    if folder == "gateway":
+        (claim,) = spec["volumeClaimTemplates"]
+        return str(claim["spec"]["resources"]["requests"]["storage"])
+    (volume,) = [each for each in spec["template"]["spec"]["volumes"] if each["name"] == "queues"]
+    return str(volume["emptyDir"]["sizeLimit"])

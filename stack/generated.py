@@ -10,11 +10,12 @@ from typing import Final
 
 from app.core.telemetry import LMS_METRICS
 from otel import docs
-from stack import environment
+from stack import collector_page, environment
 from stack.settings import REPOSITORY
 
 FILES: Final[Mapping[str, Callable[[], str]]] = {
     ".env.example": environment.example,
+    "collector-config/FRAGMENTS.md": collector_page.render,
     "docs/telemetry.md": lambda: docs.render([LMS_METRICS]),
 }
 SHOWN_LINES: Final = 20

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 import yaml
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from stack.collector import FRAGMENTS, CollectorError, check, fragments, main, sentry_environment
 from tests.config import collector, intake, otlp_json
+from tests.config.certificates import certificates
+from tests.config.collector import Collector
 from tests.config.intake import Intake
 from tests.config.programs import free_port
 from tests.config.test_collector_golden import sinks
@@ -31,30 +28,12 @@ SPAN = {
         }
     ]
 }
-NEEDS = {"tail-sampling": ["sentry.yaml"], "mtls": ["tls.yaml"]}
 
 
 @pytest.fixture(name="server")
 def _server() -> Iterator[Intake]:
     with intake.listening() as server:
         yield server
-
-
-@pytest.mark.parametrize("name", sorted(path.stem for path in FRAGMENTS.glob("*.yaml")))
-def test_a_fragment_needs_no_more_than_the_base_and_what_it_says(
-    name: str, server: Intake, tmp_path: Path
-) -> None:
-    certificate, key, _ = _certificates(tmp_path)
-    given = {
-        **sinks(server, tmp_path),
-        "BROWSER_ORIGINS": "[https://lms.example.org]",
-        "TLS_CERT_FILE": str(certificate),
-        "TLS_KEY_FILE": str(key),
-        "TLS_CLIENT_CA_FILE": str(certificate),
-    }
-    files = ["base.yaml", *NEEDS.get(name, []), *([f"{name}.yaml"] if name != "base" else [])]
-    done = collector.validate(files, collector.environment(tmp_path, given))
-    assert done.returncode == 0, done.stderr
 
 
 def test_no_list_of_one_fragment_stands_in_another() -> None:
@@ -115,35 +94,8 @@ def test_host_metrics_are_those_of_a_service_named_host(server: Intake, tmp_path
     )
 
 
-def _certificates(folder: Path) -> tuple[Path, Path, ssl.SSLContext]:
-    """Returns a self-signed certificate for localhost, its key, and a client that trusts only it."""
-    private = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(private.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(private, hashes.SHA256())
-    )
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    key.write_bytes(
-        private.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    return certificate, key, ssl.create_default_context(cafile=str(certificate))
-
-
 def test_tls_and_then_a_certificate_of_the_sender(tmp_path: Path) -> None:
-    certificate, key, client = _certificates(tmp_path)
+    certificate, key, client = certificates(tmp_path)
     variables = {
         "TLS_CERT_FILE": str(certificate),
         "TLS_KEY_FILE": str(key),
@@ -154,7 +106,7 @@ def test_tls_and_then_a_certificate_of_the_sender(tmp_path: Path) -> None:
         headers = {"Authorization": f"Bearer {running.token}"}
         assert httpx.post(url, json=SPAN, headers=headers, verify=client).status_code == 200
         assert httpx.post(url, json=SPAN, verify=client).status_code == 401
-        assert running.send("traces", SPAN).status_code == 400, "plain HTTP to a TLS port"
+        assert _refused(running), "plain HTTP to a TLS port"
     with collector.running(["base.yaml", "tls.yaml", "mtls.yaml"], tmp_path, **variables) as running:
         url = running.url.replace("http://127.0.0.1", "https://localhost") + "/v1/traces"
         with pytest.raises(httpx.TransportError):
@@ -162,6 +114,14 @@ def test_tls_and_then_a_certificate_of_the_sender(tmp_path: Path) -> None:
         client.load_cert_chain(certificate, key)
         assert httpx.post(url, json=SPAN, headers=headers, verify=client).status_code == 200
         assert httpx.post(url, json=SPAN, verify=client).status_code == 401, "the token is still asked for"
+
+
+def _refused(running: Collector) -> bool:
+    """Tells whether plain HTTP gets nowhere: answered 400, or closed before it is read."""
+    try:
+        return running.send("traces", SPAN).status_code == 400
+    except httpx.TransportError:
+        return True
 
 
 def test_a_browser_of_another_origin_gets_no_permission(tmp_path: Path) -> None:
@@ -178,19 +138,32 @@ def test_a_browser_of_another_origin_gets_no_permission(tmp_path: Path) -> None:
         assert httpx.post(f"http://{endpoint}/v1/metrics", json={"resourceMetrics": []}).status_code == 404
 
 
-def test_a_newcomer_adds_a_sink_with_the_one_file_of_the_page(server: Intake, tmp_path: Path) -> None:
-    page = (FRAGMENTS / "README.md").read_text()
-    section = page.partition("## Add a sink")[2]
-    [text] = re.findall(r"```yaml\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
-    fragment = tmp_path / "made-up.yaml"
-    fragment.write_text(text)
-    variables = {**sinks(server, tmp_path), "ACME_URL": f"{server.url}/acme"}
-    files = [*fragments("gateway", variables), fragment]
+def _span_of(service: str) -> dict[str, Any]:
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]}
+    return {"resourceSpans": [{"resource": resource, **SPAN["resourceSpans"][0]}]}
+
+
+def test_what_a_page_sends_is_in_no_metric(server: Intake, tmp_path: Path) -> None:
+    """Anybody can send it, under any service's name."""
+    endpoint = f"127.0.0.1:{free_port()}"
+    variables = {
+        **sinks(server, tmp_path),
+        "BROWSER_ORIGINS": "[https://lms.example.org]",
+        "COLLECTOR_BROWSER_ENDPOINT": endpoint,
+        "SPAN_METRICS_INTERVAL": "1s",
+    }
+    files = ["base.yaml", "browser.yaml", "span-metrics.yaml", "prometheus.yaml", "jaeger.yaml"]
     with collector.running(files, tmp_path, **variables) as running:
-        assert running.send("traces", SPAN).status_code == 200
-        server.wait_for_items("acme", "traces", 1)
-        server.wait_for_items("tempo", "traces", 1)
-    assert (tmp_path / "state" / "queues" / "exporter_otlp_http_acme_traces").exists()
+        page = httpx.post(f"http://{endpoint}/v1/traces", json=_span_of("invented"))
+        assert page.status_code == 200
+        assert running.send("traces", _span_of("lms")).status_code == 200
+        server.wait_for_items("jaeger", "traces", 2)
+        server.wait_for_items("prometheus", "metrics", 2)
+        assert running.stop() == 0
+    assert "invented" in str(server.payload("jaeger", "traces"))
+    metrics = str(server.payload("prometheus", "metrics"))
+    assert "lms" in metrics
+    assert "invented" not in metrics
 
 
 def test_a_preset_is_the_lines_of_its_file_that_apply() -> None:

@@ -1,0 +1,88 @@
+"""The page about the Collector's fragments, made of the comment at the head of each and of the file itself.
+
+So a new fragment is one new file. The comment says in a first paragraph what the fragment adds, and then,
+each on a line of its own that may go on in the next ones, ``Needs:``, ``Promises:``, ``Lift:`` (how a team of
+another project takes it) and every variable by its name. The file says which there are, and their defaults.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from stack.collector import FRAGMENTS, CollectorError
+
+_PARTS: Final = ("Needs", "Promises", "Lift")
+_ENTRY: Final = re.compile(r"(?P<name>Needs|Promises|Lift|[A-Z][A-Z0-9_]{3,}): (?P<text>.+)")
+_VARIABLE: Final = re.compile(r"\$\{env:(?P<name>[A-Z][A-Z0-9_]*)(?P<given>:-(?P<default>[^}]*))?\}")
+_HEAD: Final = """\
+# The fragments, one by one
+
+Written by `make generate` from the comment at the head of each file. How they fit together, what they promise
+in sum and how to add one, says [README.md](README.md).
+
+Every fragment is lifted the same way: copy `base.yaml` and the file, set the variables that have no default,
+and pass both with `--config`. Nothing in them knows the learning platform. They are written for the contrib
+image and the lean build of `distribution/`, version 0.158; `python -m stack.collector PRESET` names what is
+not set.
+"""
+
+
+def render(folder: Path = FRAGMENTS) -> str:
+    """Returns the page as Markdown: base.yaml first, then the others by name.
+
+    Raises:
+        CollectorError: a comment lacks a part or a variable, or describes one that is not there.
+    """
+    files = sorted(folder.glob("*.yaml"), key=lambda path: (path.stem != "base", path.name))
+    return "\n".join([_HEAD, *(_section(path) for path in files)])
+
+
+def variables(path: Path) -> dict[str, str | None]:
+    """Returns the variables of a fragment in the order of the file, with their defaults; None is none."""
+    lines = (line for line in path.read_text().splitlines() if not line.lstrip().startswith("#"))
+    found = _VARIABLE.finditer("\n".join(lines))
+    return {match["name"]: match["default"] if match["given"] else None for match in found}
+
+
+def _section(path: Path) -> str:
+    intro, entries = _comment(path)
+    known = variables(path)
+    wanted = {*_PARTS, *known}
+    if missing := sorted(wanted - entries.keys()):
+        raise CollectorError(f"{path.name}: the comment at its head does not say {', '.join(missing)}")
+    if strange := sorted(entries.keys() - wanted):
+        raise CollectorError(f"{path.name}: it has no variable {', '.join(strange)}")
+    lines = [f"## {path.name}", "", intro, ""]
+    lines += [f"- **{part}**: {entries[part]}" for part in _PARTS]
+    if known:
+        lines += ["", "| variable | default | |", "|---|---|---|"]
+        lines += [f"| `{name}` | {_default(value)} | {entries[name]} |" for name, value in known.items()]
+    return "\n".join([*lines, ""])
+
+
+def _default(value: str | None) -> str:
+    if value is None:
+        return "**needed**"
+    return f"`{value}`" if value else "empty"
+
+
+def _comment(path: Path) -> tuple[str, dict[str, str]]:
+    """Returns the first paragraph of the comment at the head, and its entries by name."""
+    intro: list[str] = []
+    entries: dict[str, str] = {}
+    current, first = "", True
+    for line in path.read_text().splitlines():
+        if not line.startswith("#"):
+            break
+        text = line.removeprefix("#").strip()
+        if match := _ENTRY.fullmatch(text):
+            current = match["name"]
+            entries[current] = match["text"]
+        elif current:
+            entries[current] = f"{entries[current]} {text}".strip()
+        elif first and text:
+            intro.append(text)
+        first = first and bool(text)
+    return " ".join(intro), entries

@@ -76,6 +76,24 @@ def loki(folder: Path) -> Iterator[str]:
         yield url
 
 
+@contextmanager
+def jaeger() -> Iterator[str]:
+    """Runs Jaeger with its data in memory until the block ends; gives the address of its own metrics."""
+    admin, query, otlp = free_port(), free_port(), free_port()
+    nowhere = ("query.grpc-server", "collector.otlp.grpc", "collector.http-server", "collector.grpc-server")
+    command = [
+        "/usr/bin/env",
+        "SPAN_STORAGE_TYPE=memory",
+        str(tool_path("jaeger")),
+        f"--admin.http.host-port=127.0.0.1:{admin}",
+        f"--query.http-server.host-port=127.0.0.1:{query}",
+        f"--collector.otlp.http.host-port=127.0.0.1:{otlp}",
+        *(f"--{name}.host-port=127.0.0.1:0" for name in nowhere),
+    ]
+    with running(command, f"http://127.0.0.1:{admin}/"):
+        yield f"127.0.0.1:{admin}"
+
+
 def selectors(node: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - Prometheus' syntax tree
     """Yields every vector selector of a parsed expression (the answer of /api/v1/parse_query)."""
     if isinstance(node, dict):

@@ -5,7 +5,7 @@ RUN := .venv/bin/python
 export DEMO FORCE STACK
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs demo test check fmt generate bench lock clean environment
+.PHONY: help up down status logs demo test check fmt generate bench ledger lock clean environment
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,12 +46,17 @@ fmt: environment ## format, and fix what lint can fix
 generate: environment ## write the generated files anew
 	@$(RUN) -m stack.generated write
 
-bench: environment ## measure against peers; results are data and plots in bench/
+bench: environment ## measure against peers; results are pages, data and plots in docs/
+	@$(RUN) -m stack.native.tools build
 	@$(RUN) -m bench
 
+ledger: environment ## play every loss scenario against the real parts, and write docs/ledger.md anew
+	@$(RUN) -m stack.native.tools build
+	@$(RUN) -m bench.ledger --long
+
 lock: environment ## write the requirement locks anew, after a change of pyproject.toml
-	@.venv/bin/uv pip compile -q --universal --generate-hashes --no-header pyproject.toml -o requirements.lock
-	@.venv/bin/uv pip compile -q --universal --generate-hashes --no-header --group dev pyproject.toml -o requirements-dev.lock
+	@.venv/bin/uv pip compile -q --system-certs --universal --generate-hashes --no-header pyproject.toml -o requirements.lock
+	@.venv/bin/uv pip compile -q --system-certs --universal --generate-hashes --no-header --group dev pyproject.toml -o requirements-dev.lock
 
 clean: environment ## stop everything and remove its data, after asking (FORCE=1 does not)
 	@$(RUN) -m stack clean

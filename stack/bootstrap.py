@@ -1,4 +1,3 @@
-# ruff: noqa: E402 - an interrupt while the rest is imported ends the program without a traceback
 """Makes .venv what requirements-dev.lock says; needs Python with venv and nothing else.
 
 Run by make before every target, so it is fast when there is nothing to do: it compares one hash.
@@ -8,7 +7,8 @@ from __future__ import annotations
 
 import signal
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)
+if __name__ == "__main__":  # an interrupt while the rest is imported ends the program without a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import contextlib
 import hashlib
@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -28,6 +28,12 @@ LOCK = REPOSITORY / "requirements-dev.lock"
 STAMP = VENV / ".requirements"
 LEAST = (3, 11)
 INTERRUPTED = 130
+# Where Debian and Alpine, Fedora, and SUSE keep the certificates that the machine trusts.
+SYSTEM_BUNDLES = (
+    Path("/etc/ssl/certs/ca-certificates.crt"),
+    Path("/etc/pki/tls/certs/ca-bundle.crt"),
+    Path("/etc/ssl/ca-bundle.pem"),
+)
 BLOCK = re.compile(r"^uv==.*?(?=^\S)", re.MULTILINE | re.DOTALL)
 
 
@@ -138,8 +144,25 @@ def _installed_uv() -> str | None:
     return said[1] if len(said) > 1 else None
 
 
+def installer_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Returns the environment for pip and uv: no active environment, and the certificates of the system.
+
+    Both bring a list of their own, which does not have a company's certificate that the machine trusts.
+    Whatever the user has set about certificates stays; on a machine without any, nothing is set.
+    """
+    clean = {key: value for key, value in environ.items() if key not in {"VIRTUAL_ENV", "PYTHONPATH"}}
+    bundle = next((path for path in SYSTEM_BUNDLES if path.is_file()), None)
+    trusted = environ.get("SSL_CERT_FILE") or (bundle and str(bundle))
+    if bundle and not {"SSL_CERT_FILE", "SSL_CERT_DIR", "UV_SYSTEM_CERTS", "UV_NATIVE_TLS"} & clean.keys():
+        clean["UV_SYSTEM_CERTS"] = "true"
+    # Not PIP_CERT: it would win over the user's pip.conf.
+    if trusted and not {"PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"} & clean.keys():
+        clean["REQUESTS_CA_BUNDLE"] = trusted
+    return clean
+
+
 def _run(command: Sequence[str], problem: str) -> None:
-    environ = {key: value for key, value in os.environ.items() if key not in {"VIRTUAL_ENV", "PYTHONPATH"}}
+    environ = installer_environment()
     result = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
     if result.returncode:
         said = (result.stderr or result.stdout).strip()

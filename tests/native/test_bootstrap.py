@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from stack import bootstrap, docker
+from stack.native.toolchain import wheels
 from stack.settings import SettingsError
 
 
@@ -45,6 +46,48 @@ def test_an_environment_that_cannot_be_made_is_removed(
     assert bootstrap.main() == 1
     assert "has no line uv==" in capsys.readouterr().err
     assert not (tmp_path / "venv").exists()
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The machine's certificates, in one of the places where distributions keep them."""
+    path = tmp_path / "bundle.pem"
+    path.touch()
+    monkeypatch.setattr(bootstrap, "SYSTEM_BUNDLES", (tmp_path / "none.pem", path))
+    return str(path)
+
+
+def test_pip_and_uv_trust_what_the_machine_trusts(bundle: str) -> None:
+    assert bootstrap.installer_environment({"PATH": "/bin", "VIRTUAL_ENV": "/venv"}) == {
+        "PATH": "/bin",
+        "UV_SYSTEM_CERTS": "true",
+        "REQUESTS_CA_BUNDLE": bundle,
+    }
+    assert wheels.environment({})["UV_SYSTEM_CERTS"] == "true"
+
+
+@pytest.mark.usefixtures("bundle")
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"SSL_CERT_FILE": "/own.pem", "REQUESTS_CA_BUNDLE": "/other.pem"},
+        {"SSL_CERT_DIR": "/own", "PIP_CERT": "/own.pem"},
+        {"UV_SYSTEM_CERTS": "false", "CURL_CA_BUNDLE": ""},
+    ],
+)
+def test_certificates_that_the_user_chose_stay(chosen: dict[str, str]) -> None:
+    assert bootstrap.installer_environment(chosen) == chosen
+
+
+@pytest.mark.usefixtures("bundle")
+def test_pip_trusts_the_file_that_uv_is_told_to_trust() -> None:
+    found = bootstrap.installer_environment({"SSL_CERT_FILE": "/own.pem"})
+    assert found == {"SSL_CERT_FILE": "/own.pem", "REQUESTS_CA_BUNDLE": "/own.pem"}
+
+
+def test_a_machine_without_certificates_leaves_pip_and_uv_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "SYSTEM_BUNDLES", ())
+    assert bootstrap.installer_environment({"PATH": "/bin"}) == {"PATH": "/bin"}
 
 
 @pytest.mark.parametrize("wish", ["dokcer", "DOCKER"])

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from stack.bootstrap import installer_environment
 from stack.native.toolchain.errors import ToolError
 from stack.native.toolchain.kinds import WheelTool
 
@@ -32,9 +33,8 @@ def find_uv() -> list[str]:
 
 def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Returns the environment for uv: the user's index settings count, an active environment does not."""
-    clean = {name: value for name, value in environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
     return {
-        **clean,
+        **installer_environment(environ),
         "UV_NO_CACHE": "1",
         "UV_LINK_MODE": "copy",
         "UV_PYTHON_DOWNLOADS": "never",

@@ -154,17 +154,25 @@ class DatabaseServer:
         self._postgres, self._ferretdb = self._start()
 
     def _start(self) -> tuple[Program, Program]:
+        postgres = self._start_postgres()
+        try:
+            ferretdb = self._start_ferretdb()
+        except BaseException:
+            postgres.stop()
+            raise
+        return postgres, ferretdb
+
+    def _start_postgres(self) -> Program:
         command = [sys.executable, "-m", "stack.native.postgres", "run"]
         options: list[str | Path] = ["--data-dir", self._folder / "data", "--port", str(self._postgres_port)]
         environment = {PASSWORD_VARIABLE: self._password}
         postgres = Program([*command, *options], self._folder / "postgres.log", environment)
         try:
             postgres.ready(self._postgres_listens)
-            ferretdb = self._start_ferretdb()
         except BaseException:
             postgres.stop()
             raise
-        return postgres, ferretdb
+        return postgres
 
     def _start_ferretdb(self) -> Program:
         environment = {
@@ -202,6 +210,14 @@ class DatabaseServer:
         for line in (self._folder / "data" / "postmaster.pid").read_text().splitlines()[:1]:
             os.kill(int(line), signal.SIGKILL)
         self._postgres.stop()
+
+    def lose_postgres(self) -> None:
+        """Ends PostgreSQL behind FerretDB, which stays."""
+        self._postgres.stop()
+
+    def bring_postgres_back(self) -> None:
+        """Starts PostgreSQL again behind FerretDB."""
+        self._postgres = self._start_postgres()
 
     def freeze(self) -> None:
         """Stops FerretDB in its tracks: connections stay open, and nothing is answered."""

@@ -1,10 +1,18 @@
 import os
 import shutil
+import signal
+import socket
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from io import StringIO
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
+import pymongo
 import pytest
 from rich.console import Console
 
@@ -13,7 +21,9 @@ from stack.native.toolchain.build import Workshop
 from stack.native.toolchain.cache import cache_dir
 from stack.native.toolchain.kinds import GoTool
 from stack.native.toolchain.progress import Board
+from stack.native.tools import ensure
 
+PASSWORD = 'it\'s a "password" with \\ and $1'
 # The built-in println writes to standard error and needs no package, so little has to be compiled.
 GREETING = """package main
 
@@ -93,3 +103,104 @@ def screen() -> Iterator[StringIO]:
 def board(screen: StringIO) -> Board:
     """A board that writes plain lines, as into a log file."""
     return Board(Console(file=screen, highlight=False, width=400))
+
+
+Launch = Callable[..., "Launched"]
+
+
+class Launched:
+    """A process whose output goes to a file."""
+
+    def __init__(self, command: list[str], log: Path, environ: dict[str, str]) -> None:
+        self.log = log
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                command, stdout=output, stderr=output, env={**os.environ, **environ}
+            )
+
+    def says(self, text: str) -> None:
+        """Waits until it has written the text."""
+        self.until(lambda: text in self.log.read_text())
+
+    def until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def programs() -> dict[str, Path]:
+    return ensure(["postgres", "initdb", "ferretdb"])
+
+
+@pytest.fixture
+def closed_folder(tmp_path: Path) -> Path:
+    """A folder that nobody but its owner may enter, as /root is."""
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def launch(tmp_path: Path, port: int, programs: dict[str, Path]) -> Iterator[Launch]:
+    assert programs
+    started: list[Launched] = []
+
+    def start(data: Path, password: str = PASSWORD, **environ: str) -> Launched:
+        command = [
+            sys.executable,
+            "-m",
+            "stack.native.postgres",
+            "run",
+            "--data-dir",
+            str(data),
+            "--port",
+            str(port),
+        ]
+        log = tmp_path / f"postgres-{len(started)}.log"
+        started.append(Launched(command, log, {"STACK_POSTGRES_PASSWORD": password, **environ}))
+        return started[-1]
+
+    yield start
+    for each in started:
+        if each.process.poll() is None:
+            each.end()
+
+
+Database = pymongo.database.Database[dict[str, Any]]
+Connect = Callable[[str], AbstractContextManager[Database]]
+
+
+@pytest.fixture
+def connect(tmp_path: Path, port: int, programs: dict[str, Path]) -> Iterator[Connect]:
+    """Logs in to a FerretDB in front of the PostgreSQL on the port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        mongo_port = int(probe.getsockname()[1])
+    url = f"postgres://127.0.0.1:{port}/lms?sslmode=disable"
+    command = [str(programs["ferretdb"]), "--listen-addr", f"127.0.0.1:{mongo_port}", "--postgresql-url", url]
+    # The user's own PostgreSQL password must not open the door.
+    ferretdb = Launched(command, tmp_path / "ferretdb.log", {"PGPASSWORD": PASSWORD, "PGUSER": "lms"})
+    ferretdb.says("FerretDB is starting")
+
+    @contextmanager
+    def client(password: str) -> Iterator[Database]:
+        login = f"lms:{quote(password, safe='')}@" if password else ""
+        address = f"mongodb://{login}127.0.0.1:{mongo_port}/" + ("?authMechanism=PLAIN" if password else "")
+        with pymongo.MongoClient[dict[str, Any]](address, serverSelectionTimeoutMS=10_000) as opened:
+            yield opened["lms"]
+
+    yield client
+    assert ferretdb.end() == 0

@@ -3,123 +3,13 @@ import re
 import shutil
 import signal
 import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 import psutil
-import pymongo
 import pytest
 from pymongo.errors import OperationFailure, PyMongoError
 
-from stack.native.tools import ensure
-
-PASSWORD = 'it\'s a "password" with \\ and $1'
-Launch = Callable[..., "Launched"]
-
-
-class Launched:
-    """A process whose output goes to a file."""
-
-    def __init__(self, command: list[str], log: Path, environ: dict[str, str]) -> None:
-        self.log = log
-        with log.open("wb") as output:
-            self.process = subprocess.Popen(
-                command, stdout=output, stderr=output, env={**os.environ, **environ}
-            )
-
-    def says(self, text: str) -> None:
-        """Waits until it has written the text."""
-        self.until(lambda: text in self.log.read_text())
-
-    def until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.05)
-
-    def end(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(30)
-
-
-@pytest.fixture(scope="module")
-def programs() -> dict[str, Path]:
-    return ensure(["postgres", "initdb", "ferretdb"])
-
-
-@pytest.fixture
-def closed_folder(tmp_path: Path) -> Path:
-    """A folder that nobody but its owner may enter, as /root is."""
-    folder = tmp_path / "closed"
-    folder.mkdir(mode=0o700)
-    return folder
-
-
-@pytest.fixture
-def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture
-def launch(tmp_path: Path, port: int, programs: dict[str, Path]) -> Iterator[Launch]:
-    assert programs
-    started: list[Launched] = []
-
-    def start(data: Path, password: str = PASSWORD, **environ: str) -> Launched:
-        command = [
-            sys.executable,
-            "-m",
-            "stack.native.postgres",
-            "run",
-            "--data-dir",
-            str(data),
-            "--port",
-            str(port),
-        ]
-        log = tmp_path / f"postgres-{len(started)}.log"
-        started.append(Launched(command, log, {"STACK_POSTGRES_PASSWORD": password, **environ}))
-        return started[-1]
-
-    yield start
-    for each in started:
-        if each.process.poll() is None:
-            each.end()
-
-
-Database = pymongo.database.Database[dict[str, Any]]
-Connect = Callable[[str], AbstractContextManager[Database]]
-
-
-@pytest.fixture
-def connect(tmp_path: Path, port: int, programs: dict[str, Path]) -> Iterator[Connect]:
-    """Logs in to a FerretDB in front of the PostgreSQL on the port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        mongo_port = int(probe.getsockname()[1])
-    url = f"postgres://127.0.0.1:{port}/lms?sslmode=disable"
-    command = [str(programs["ferretdb"]), "--listen-addr", f"127.0.0.1:{mongo_port}", "--postgresql-url", url]
-    # The user's own PostgreSQL password must not open the door.
-    ferretdb = Launched(command, tmp_path / "ferretdb.log", {"PGPASSWORD": PASSWORD, "PGUSER": "lms"})
-    ferretdb.says("FerretDB is starting")
-
-    @contextmanager
-    def client(password: str) -> Iterator[Database]:
-        login = f"lms:{quote(password, safe='')}@" if password else ""
-        address = f"mongodb://{login}127.0.0.1:{mongo_port}/" + ("?authMechanism=PLAIN" if password else "")
-        with pymongo.MongoClient[dict[str, Any]](address, serverSelectionTimeoutMS=10_000) as opened:
-            yield opened["lms"]
-
-    yield client
-    assert ferretdb.end() == 0
+from tests.native.conftest import PASSWORD, Connect, Launch
 
 
 def test_serves_below_a_closed_folder_and_keeps_the_data(
@@ -236,38 +126,3 @@ def test_a_taken_port_ends_it_and_says_so(launch: Launch, closed_folder: Path, p
         server = launch(closed_folder / "pg")
         assert server.process.wait(60) != 0
     assert "Address already in use" in server.log.read_text()
-
-
-def test_ferretdb_gives_the_last_seats_to_no_more_than_there_are(
-    launch: Launch, connect: Connect, closed_folder: Path
-) -> None:
-    launch(closed_folder / "pg").says("ready to accept connections")
-    with connect(PASSWORD) as database:
-        database.courses.insert_one({"_id": "algebra", "seats": 10})
-
-        def take(_: int) -> int:
-            seat = database.courses.update_one(
-                {"_id": "algebra", "seats": {"$gt": 0}}, {"$inc": {"seats": -1}}
-            )
-            return seat.modified_count
-
-        with ThreadPoolExecutor(32) as pool:
-            assert sum(pool.map(take, range(64))) == 10
-        assert database.courses.find_one({}) == {"_id": "algebra", "seats": 0}
-
-
-def test_ferretdb_writes_no_document_into_its_log(
-    launch: Launch, connect: Connect, closed_folder: Path, tmp_path: Path
-) -> None:
-    launch(closed_folder / "pg").says("ready to accept connections")
-    with connect(PASSWORD) as database:
-        database.people.insert_one({"_id": "one", "mail": "planted@example.test"})
-        with pytest.raises(OperationFailure):
-            database.people.insert_one({"_id": "one", "mail": "planted@example.test"})
-        with pytest.raises(OperationFailure):
-            database.people.update_one({"_id": "one"}, {"$inc": {"mail": 1}})
-        with pytest.raises(OperationFailure):
-            database.command({"unknownCommand": "planted@example.test"})
-    log = (tmp_path / "ferretdb.log").read_text()
-    assert '"msg":"Query"' in log
-    assert "planted" not in log

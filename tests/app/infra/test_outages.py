@@ -143,6 +143,24 @@ async def test_a_frozen_database_is_a_503_and_no_hang(
     assert record.attributes["code"] == "database_unavailable"
 
 
+async def test_a_database_without_its_store_is_a_503_until_that_is_back(
+    own_database: DatabaseServer, empty_redis_url: str, telemetry: Captured, clock: FixedClock
+) -> None:
+    """FerretDB answers, PostgreSQL behind it does not: no failure of the platform, and no issue."""
+    async with serving(
+        make_settings(own_database.url, empty_redis_url, database_seconds=2), telemetry, clock
+    ) as api:
+        admin = await api.admin()
+        own_database.lose_postgres()
+        try:
+            for _ in range(3):
+                assert_problem(await admin.get("/users/me"), 503, "database_unavailable")
+            assert (await api.client.get("http://lms.test/readyz")).status_code == 503
+        finally:
+            own_database.bring_postgres_back()
+        assert (await admin.get("/users/me")).status_code == 200
+
+
 async def test_acknowledged_answers_survive_the_death_of_the_database(
     own_database: DatabaseServer, empty_redis_url: str, telemetry: Captured, clock: FixedClock
 ) -> None:

@@ -23,9 +23,10 @@ import (
 // passes untouched. Writes without acknowledgement (w=0) have no reply to wait for and
 // pass untouched too.
 type gate struct {
-	backend string
-	log     *slog.Logger
-	locks   sync.Map // collection name -> *sync.Mutex
+	backend      string
+	log          *slog.Logger
+	locks        sync.Map // collection name -> *sync.Mutex
+	reconnection reconnection
 }
 
 const (
@@ -89,12 +90,22 @@ func (g *gate) serveClient(ctx context.Context, client net.Conn) {
 	defer context.AfterFunc(ctx, func() { client.Close(); backend.Close() })()
 	for {
 		if err := g.exchange(client, backend); err != nil {
-			if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
-				g.log.Debug("A connection ended", slog.String("error", err.Error()))
-			}
+			g.tell(err)
 			return
 		}
 	}
+}
+
+// tell logs why a connection ended, unless the client or the end of the program wanted it.
+func (g *gate) tell(err error) {
+	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
+		return
+	}
+	level := slog.LevelDebug
+	if errors.Is(err, errBackendGone) {
+		level = slog.LevelWarn
+	}
+	g.log.Log(context.Background(), level, "A connection ended", slog.String("error", err.Error()))
 }
 
 // exchange carries one request to FerretDB and its reply back.
@@ -120,13 +131,18 @@ func (g *gate) ask(backend net.Conn, request []byte) ([]byte, error) {
 		lock.(*sync.Mutex).Lock()
 		defer lock.(*sync.Mutex).Unlock()
 	}
+	g.reconnection.wait()
 	if _, err := backend.Write(request); err != nil {
 		return nil, err
 	}
 	if unacknowledged {
 		return nil, nil
 	}
-	return readMessage(backend)
+	reply, err := readMessage(backend)
+	if err != nil {
+		return nil, err
+	}
+	return reply, g.reconnection.check(reply)
 }
 
 func readMessage(from io.Reader) ([]byte, error) {

@@ -39,6 +39,8 @@ TAGS = [
     {"name": "enrollments", "description": "Seats, lessons and progress."},
     {"name": "submissions", "description": "Answers to quizzes."},
     {"name": "certificates", "description": "Proofs of completion that anyone can check."},
+    {"name": "problems", "description": "Every kind of refusal, by its code."},
+    {"name": "demo", "description": "Fails now and then, in demo mode only."},
     {"name": "monitoring", "description": "The platform's own state."},
     {"name": "health", "description": "Probes of an orchestrator."},
 ]

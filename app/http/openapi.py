@@ -12,6 +12,7 @@ from app.core.errors import BodyTooLarge, DatabaseUnavailable, Invalid, LmsError
 from app.http.problems import Problem, ProblemField, refusals
 
 _FRAMEWORK_SCHEMAS: Final = ("HTTPValidationError", "ValidationError")
+_FRAMEWORK_TYPE: Final = "application/json"
 _METHODS: Final = frozenset({"get", "put", "post", "patch", "delete"})
 
 
@@ -62,4 +63,7 @@ def _describe_errors(operation: dict[str, Any]) -> None:
         known = responses.get(str(status), {}).get("content", {})
         for media_type, content in response["content"].items():
             content["examples"].update(known.get(media_type, {}).get("examples", {}))
+        # What is there as plain JSON is the framework's own error body.
+        ours = {media_type: content for media_type, content in known.items() if media_type != _FRAMEWORK_TYPE}
+        response["content"] = {**ours, **response["content"]}
         responses[str(status)] = response

@@ -109,10 +109,10 @@ def example(kind: type[LmsError]) -> dict[str, Any]:
 class ProblemKind(BaseModel):
     """One kind of problem that this API answers with."""
 
-    code: str
-    status: int
-    title: str
-    meaning: str
+    code: str = Field(examples=["course_full"])
+    status: int = Field(examples=[409])
+    title: str = Field(examples=["Course is full"])
+    meaning: str = Field(examples=["Every seat is taken."])
 
 
 def catalogue() -> list[ProblemKind]:

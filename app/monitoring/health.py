@@ -38,7 +38,9 @@ class Health(BaseModel):
     """How the platform stands; the checks are for those who may see them."""
 
     status: Status
-    checks: dict[str, CheckResult] | None = None
+    checks: dict[str, CheckResult] | None = Field(
+        default=None, description="By the name of what is needed; for admins and the metrics token."
+    )
 
     def without_details(self) -> Health:
         """Returns the status alone."""

@@ -4,7 +4,7 @@ import asyncio
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 
 import otel
 from app.core.errors import RoleRequired, TokenInvalid, Unauthenticated
@@ -35,7 +35,7 @@ def checks_of(request: Request) -> HealthChecks:
 
 Checks = Annotated[HealthChecks, Depends(checks_of)]
 
-probes = APIRouter(tags=["health"])
+probes = APIRouter(tags=["health"], default_response_class=HealthResponse)
 
 
 @probes.get("/livez")
@@ -88,7 +88,7 @@ def monitoring_router(telemetry: otel.Telemetry | None) -> APIRouter:
     router = APIRouter(prefix="/monitoring", tags=["monitoring"])
     router.include_router(levels.router)
 
-    @router.get("/health", responses=NOT_READY)
+    @router.get("/health", response_class=HealthResponse, responses=NOT_READY)
     async def health(checks: Checks, response: Response, *, is_operator: Operator) -> Health:
         """Tells how the platform stands, and to admins and the metrics token why."""
         found = await checks.run()
@@ -103,7 +103,7 @@ def monitoring_router(telemetry: otel.Telemetry | None) -> APIRouter:
 def _add_telemetry(router: APIRouter, telemetry: otel.Telemetry) -> None:
     if telemetry.config.prometheus:
 
-        @router.get("/metrics", **OPERATORS)
+        @router.get("/metrics", response_class=PlainTextResponse, **OPERATORS)
         async def metrics() -> Response:
             """Returns this process's metrics in Prometheus' text format, to admins and the metrics token."""
             return Response(await asyncio.to_thread(telemetry.prometheus_text), media_type=METRICS_TYPE)

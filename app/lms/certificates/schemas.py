@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, Field, StringConstraints
 
 from app.core.certificates import CertificateClaims
 from app.core.records import Record
 
-CertificateId = Annotated[str, StringConstraints(pattern=r"^crt_[0-9a-f]{32}$")]
+CertificateId = Annotated[
+    str,
+    StringConstraints(pattern=r"^crt_[0-9a-f]{32}$"),
+    Field(examples=["crt_9b1f6c0d2e3a4b5c6d7e8f9012345678"]),
+]
+TOKEN: Final = "eyJhbGciOiJFZERTQSJ9.eyJqdGkiOiJjcnRfOWIxZiJ9.kPrK_qmx"  # noqa: S105 - the shape of one
 
 
 class Certificate(Record):
@@ -42,7 +47,10 @@ class CertificateOut(BaseModel):
     course_title: str = Field(examples=["Tracing basics"])
     issued_at: datetime
     valid: bool = Field(description="Whether the signature holds.")
-    token: str = Field(description="The signed statement (JWS, EdDSA); check it with /.well-known/jwks.json.")
+    token: str = Field(
+        description="The signed statement (JWS, EdDSA); check it with /.well-known/jwks.json.",
+        examples=[TOKEN],
+    )
 
     @classmethod
     def of(cls, certificate: Certificate, *, valid: bool) -> Self:
@@ -53,7 +61,7 @@ class CertificateOut(BaseModel):
 class VerificationRequest(BaseModel):
     """Asks whether a certificate is ours."""
 
-    token: str = Field(min_length=1, max_length=4000, description="The signed statement.")
+    token: str = Field(min_length=1, max_length=4000, description="The signed statement.", examples=[TOKEN])
 
 
 class Verification(BaseModel):

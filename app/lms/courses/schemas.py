@@ -134,7 +134,7 @@ class LessonIn(BaseModel):
 class NewLesson(LessonIn):
     """Adds a lesson, at the end unless a position is given."""
 
-    position: int | None = Field(default=None, ge=1, description="Place in the course, from 1.")
+    position: int | None = Field(default=None, ge=1, description="Place in the course, from 1.", examples=[2])
 
 
 class QuestionIn(BaseModel):
@@ -175,7 +175,7 @@ class CourseChange(BaseModel):
     """Changes what is given. A capacity below the number of learners removes nobody."""
 
     title: Title | None = Field(default=None, examples=["Tracing in depth"])
-    description: Text | None = None
+    description: Text | None = Field(default=None, examples=["From spans to service level objectives."])
     capacity: Capacity | None = Field(default=None, examples=[50])
 
 
@@ -190,7 +190,7 @@ class CourseOut(BaseModel):
 
     id: str = Field(examples=["tracing-basics"])
     title: str = Field(examples=["Tracing basics"])
-    description: str
+    description: str = Field(examples=["From the first span to the whole picture."])
     capacity: int = Field(examples=[30])
     state: CourseState
     instructor_id: str = Field(examples=["usr_3f9ad2c4b1e05d6f7a88"])
@@ -212,15 +212,15 @@ class LessonOut(BaseModel):
     course_id: str = Field(examples=["tracing-basics"])
     title: str = Field(examples=["Spans"])
     minutes: int = Field(examples=[15])
-    content: str
+    content: str = Field(examples=["A span is one operation, with a start, an end and a parent."])
 
 
 class QuestionOut(BaseModel):
     """A question, without its answer."""
 
     id: str = Field(examples=["q1"])
-    text: str
-    choices: list[str]
+    text: str = Field(examples=["What has a parent?"])
+    choices: list[str] = Field(examples=[["A span", "A metric"]])
 
 
 class QuizOut(BaseModel):
@@ -228,9 +228,9 @@ class QuizOut(BaseModel):
 
     id: str = Field(examples=["final"])
     course_id: str = Field(examples=["tracing-basics"])
-    title: str
-    pass_score: float
-    max_attempts: int
+    title: str = Field(examples=["Final"])
+    pass_score: float = Field(description="Share of right answers that passes.", examples=[0.7])
+    max_attempts: int = Field(examples=[3])
     questions: list[QuestionOut]
 
     @classmethod
@@ -246,7 +246,7 @@ class CatalogueItem(BaseModel):
 
     id: str = Field(examples=["tracing-basics"])
     title: str = Field(examples=["Tracing basics"])
-    description: str
+    description: str = Field(examples=["From the first span to the whole picture."])
     capacity: int = Field(examples=[30])
     lessons: int = Field(description="How many there are.", examples=[8])
     quizzes: int = Field(description="How many there are.", examples=[1])
@@ -269,4 +269,6 @@ class CatalogueOut(BaseModel):
     """A page of published courses, by identifier."""
 
     items: list[CatalogueItem]
-    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last.")
+    next_cursor: str | None = Field(
+        description="`cursor` of the next page; null on the last.", examples=["dHJhY2luZy1iYXNpY3M"]
+    )

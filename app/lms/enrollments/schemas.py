@@ -88,4 +88,4 @@ class Progress(BaseModel):
     quizzes_passed: list[str] = Field(examples=[[]])
     quizzes_total: int = Field(examples=[1])
     percent: int = Field(description="Share of lessons and quizzes that are done.", examples=[11])
-    certificate_id: str | None
+    certificate_id: str | None = Field(examples=["crt_9b1f6c0d2e3a4b5c6d7e8f9012345678"])

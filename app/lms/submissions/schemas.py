@@ -13,9 +13,12 @@ SubmissionId = Annotated[
     StringConstraints(
         pattern=rf"^usr_[0-9a-f]{{20}}:{SLUG_PATTERN[1:-1]}:{SLUG_PATTERN[1:-1]}:[0-9]{{1,2}}$"
     ),
+    Field(examples=["usr_3f9ad2c4b1e05d6f7a88:tracing-basics:final:1"]),
 ]
 QuestionId = Annotated[str, StringConstraints(pattern=r"^q[0-9]{1,3}$")]
-IdempotencyKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+IdempotencyKey = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$"), Field(examples=["try-1"])
+]
 
 
 class Submission(Record):

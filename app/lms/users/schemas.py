@@ -2,14 +2,17 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, EmailStr, Field, SecretStr, StringConstraints
 
 from app.core.records import Record
 from app.core.security import Role
 
-UserId = Annotated[str, StringConstraints(pattern=r"^usr_[0-9a-f]{20}$")]
+UserId = Annotated[
+    str, StringConstraints(pattern=r"^usr_[0-9a-f]{20}$"), Field(examples=["usr_3f9ad2c4b1e05d6f7a88"])
+]
+TOKEN: Final = "eyJhbGciOiJIUzI1NiJ9.eyJqdGkiOiJqdGlfM2Y5YSJ9.c2lnbmVk"  # noqa: S105 - the shape of one
 Email = Annotated[EmailStr, AfterValidator(str.lower)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
@@ -49,7 +52,9 @@ class Credentials(BaseModel):
 class Refresh(BaseModel):
     """Prolongs a session."""
 
-    refresh_token: str = Field(min_length=1, max_length=2000, description="The newest one; each works once.")
+    refresh_token: str = Field(
+        min_length=1, max_length=2000, description="The newest one; each works once.", examples=[TOKEN]
+    )
 
 
 class RoleChange(BaseModel):
@@ -76,9 +81,10 @@ class UserOut(BaseModel):
 class TokenPair(BaseModel):
     """The tokens of a session (RFC 6749, 5.1)."""
 
-    access_token: str
+    access_token: str = Field(description="For the header `Authorization: Bearer`.", examples=[TOKEN])
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a scheme, no secret
     expires_in: int = Field(description="Seconds until the access token expires.", examples=[600])
     refresh_token: str | None = Field(
-        description="Good for one refresh; null while the session store is away: sign in again later."
+        description="Good for one refresh; null while the session store is away: sign in again later.",
+        examples=[TOKEN],
     )

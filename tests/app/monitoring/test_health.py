@@ -10,6 +10,7 @@ async def test_a_healthy_platform_passes(api: Api) -> None:
     for path in ("http://lms.test/livez", "http://lms.test/readyz", "/monitoring/health"):
         answer = await api.client.get(path)
         assert (answer.status_code, answer.json()) == (200, {"status": "pass", "checks": None})
+        assert answer.headers["content-type"] == "application/health+json"
 
 
 async def test_details_are_for_operators(api: Api) -> None:

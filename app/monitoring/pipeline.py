@@ -10,19 +10,19 @@ import otel
 class SignalOut(BaseModel):
     """One signal's account: produced = exported + dropped + pending."""
 
-    produced: int
-    exported: int = Field(description="Accepted by the receiver.")
+    produced: int = Field(examples=[1000])
+    exported: int = Field(description="Accepted by the receiver.", examples=[980])
     dropped: dict[str, int] = Field(
         description="Lost, by reason: queue_full, export_failed, shutdown, already_shutdown.",
         examples=[{"queue_full": 12}],
     )
-    pending: int = Field(description="Queued or on their way.")
+    pending: int = Field(description="Queued or on their way.", examples=[8])
 
 
 class ErrorReportsOut(BaseModel):
     """Reports to the error tracker."""
 
-    captured: int = Field(description="Handed to the client.")
+    captured: int = Field(description="Handed to the client.", examples=[3])
     dropped: dict[str, int] = Field(
         description="Of these and of those that were no errors, by the client's reason.",
         examples=[{"filtered": 1}],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,45 @@ def test_huge_strings_are_cut(edge: Collector) -> None:
     assert "anna" not in text
     assert "****" in text
     assert len(_last(edge, "logs")["body"]["stringValue"].encode()) == 65536
+
+
+def _varint(number: int) -> bytes:
+    low, rest = number & 0x7F, number >> 7
+    return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
+
+
+def _field(number: int, size: int) -> bytes:
+    """Returns the head of a field of protobuf that holds so many bytes."""
+    return _varint(number << 3 | 2) + _varint(size)
+
+
+def _nested(depth: int) -> bytes:
+    """Returns a request with one record, whose body is a list in a list in a list..."""
+    heads, size = [], 0
+    for field in [
+        *(1, 5) * depth,
+        5,
+        2,
+        2,
+        1,
+    ]:  # values, array_value; body, log_records, scope_logs, resource_logs
+        head = _field(field, size)
+        heads.append(head)
+        size += len(head)
+    return b"".join(reversed(heads))
+
+
+@pytest.mark.parametrize("depth", [2_100, 30_000, 400_000])
+def test_a_body_of_boxes_in_boxes_holds_nothing_up(edge: Collector, depth: int) -> None:
+    """Redaction alone would take minutes for one such request."""
+    body = _nested(depth)
+    assert len(body) < 4 * MEBIBYTE
+    logs = edge.metric("otelcol_exporter_sent_log_records_total", exporter="file/logs")
+    started = time.monotonic()
+    assert edge.post("logs", body, PROTOBUF).status_code == 200
+    assert time.monotonic() - started < 15
+    edge.wait_for_metric("otelcol_exporter_sent_log_records_total", logs + 1, exporter="file/logs")
+    assert _last(edge, "logs")["body"]["stringValue"] == "****"
 
 
 def test_the_token_file_is_read_again_when_it_changes(tmp_path: Path) -> None:

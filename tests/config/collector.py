@@ -130,14 +130,19 @@ def validate(files: Sequence[str], variables: Mapping[str, str]) -> subprocess.C
 
 
 @contextmanager
-def running(files: Sequence[str | Path], folder: Path, **given: str) -> Iterator[Collector]:
+def running(
+    files: Sequence[str | Path], folder: Path, *, before: Sequence[str] = (), **given: str
+) -> Iterator[Collector]:
     """Runs the Collector with fragments (names in collector-config/, or paths) until the block ends.
+
+    ``before`` is a command that runs the one after it, such as a shell that sets a limit.
 
     Raises:
         AssertionError: it ended or was not healthy in time; with what it wrote.
     """
     variables = environment(folder, given)
-    command = [str(tool_path("otelcol-lms")), *arguments([FRAGMENTS / name for name in files])]
+    program = str(tool_path("otelcol-lms"))
+    command = [*before, program, *arguments([FRAGMENTS / name for name in files])]
     with (folder / "collector.log").open("ab") as output:
         process = subprocess.Popen(command, env=variables, stdout=output, stderr=output)
     token = (folder / "token").read_text().strip()

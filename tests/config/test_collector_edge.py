@@ -76,6 +76,7 @@ TEXT = json.dumps(_span()).encode()
         pytest.param(BOMB, {**PROTOBUF, "Content-Encoding": "gzip"}, 400, id="compressed bomb"),
         pytest.param(b"no gzip", {**PROTOBUF, "Content-Encoding": "gzip"}, 400, id="not compressed as said"),
         pytest.param(TEXT, {"Content-Encoding": "br"}, 400, id="unknown compression"),
+        pytest.param(TEXT, {"Content-Encoding": "zstd"}, 400, id="compression that no sender needs"),
     ],
 )
 def test_bad_input_is_refused_and_counted(

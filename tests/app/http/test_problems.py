@@ -28,6 +28,7 @@ NEVER_ANSWERED: Final = {"forbidden", "conflict", "unavailable"}
 ELSEWHERE: Final = {
     "course_changed": "tests/app/lms/test_courses.py",
     "enrollment_busy": "tests/app/lms/test_seats.py",
+    "level_not_changed": "tests/app/monitoring/test_levels.py",
     "too_many_levels": "tests/app/monitoring/test_levels.py",
     "database_unavailable": "tests/app/infra/test_outages.py",
     "sessions_unavailable": "tests/app/infra/test_outages.py",
@@ -250,11 +251,6 @@ async def _(api: Api, _clock: FixedClock) -> httpx.Response:
 @scenario("validation_failed")
 async def _(api: Api, _clock: FixedClock) -> httpx.Response:
     return await api.client.post("/users", json={"email": "nobody", "password": "hunter2"})
-
-
-@scenario("level_not_changed")
-async def _(api: Api, _clock: FixedClock) -> httpx.Response:
-    return await (await api.admin()).send("DELETE", "/monitoring/log-levels/tests.nobody")
 
 
 REFUSED_FIELDS: Final = {

@@ -34,6 +34,7 @@ async def test_an_admin_changes_a_level_for_a_while_and_takes_it_back(api: Api, 
     assert (await admin.send("DELETE", f"{PATH}/{LOGGER}")).status_code == 204
     log.debug("hidden again")
     assert (await admin.get(PATH)).json() == []
+    assert_problem(await admin.send("DELETE", f"{PATH}/{LOGGER}"), 404, "level_not_changed")
     assert [record.body for record in telemetry.logs if record.attributes["logger"] == LOGGER] == ["shown"]
 
 

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Mapping
 from contextvars import ContextVar
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Final
 
 from opentelemetry import trace
 
 from otel.http_route import Scope, route_template
 
-_BREADCRUMBS_KEPT: Final = 30
+_BREADCRUMBS_KEPT: Final = 50
+
+_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
+
+Step = tuple[float, str, str, str, Mapping[str, object]]
+"""When (seconds since the epoch), category, message, level, data."""
 
 REQUEST: Final[ContextVar[RequestContext | None]] = ContextVar("otel.request", default=None)
 
@@ -43,7 +50,7 @@ class RequestContext:
         self.user_id: str | None = None
         self.role: str | None = None
         self.tags: dict[str, str] | None = None
-        self.breadcrumbs: deque[dict[str, Any]] | None = None
+        self.breadcrumbs: deque[Step] | None = None
         self._route: str | None = None
         identity = span.get_span_context()
         self.trace_id = f"{identity.trace_id:032x}" if identity.is_valid else None
@@ -91,23 +98,30 @@ def set_tag(key: str, value: str) -> None:
 
 
 def breadcrumb(message: str, *, level: str = "info", **data: object) -> None:
-    """Notes a step of this request; the last 30 travel with its error report, if there is one.
+    """Notes a step of this request; the last 50 travel with its error report, if there is one.
 
     `message` is an event name ("lms.enrolled"), its part before the first dot becomes the category.
     Outside of a request the step is not kept: there would be no one to give it to.
     """
-    request = REQUEST.get()
+    note(message.partition(".")[0], message, level, data)
+
+
+class _Steps:
+    """Whether steps are kept at all: without error reports nobody would read them."""
+
+    kept = False
+
+
+def keep_steps(*, kept: bool) -> None:
+    """Switches the steps of requests on or off; the error reports do."""
+    _Steps.kept = kept
+
+
+def note(category: str, message: str, level: str = "info", data: Mapping[str, object] = _NOTHING) -> None:
+    """Notes a step of this request that a library took: a log record, a query, a call; as `breadcrumb`."""
+    request = REQUEST.get() if _Steps.kept else None
     if request is None:
         return
     if request.breadcrumbs is None:
         request.breadcrumbs = deque(maxlen=_BREADCRUMBS_KEPT)
-    request.breadcrumbs.append(
-        {
-            "timestamp": time.time(),
-            "type": "default",
-            "category": message.partition(".")[0],
-            "message": message,
-            "level": level,
-            "data": data,
-        },
-    )
+    request.breadcrumbs.append((time.time(), category, message, level, data))

@@ -33,8 +33,8 @@ def report(context: RequestContext, error: Exception, *, on_span: bool) -> None:
     if on_span and span.is_recording():
         span.record_exception(error)
         span.set_status(Status(StatusCode.ERROR, f"{type(error).__qualname__}: {error}"))
+    capture(error, context)  # first: the record below would be the last step before itself
     _log.error("unhandled_error", exc_info=error)
-    capture(error, context)
 
 
 def render(render_error: RenderError, scope: Scope, error: Exception) -> Response:

@@ -9,6 +9,7 @@ from opentelemetry.trace import Span
 
 from otel.attributes import Allowed
 from otel.catalogue import ANY_BOUNDED, Catalogue, External, IntegerRange
+from otel.context import note
 from otel.http_route import KNOWN_METHODS, OTHER_METHOD
 from otel.semconv_opt_in import opt_in_to_stable
 
@@ -51,10 +52,11 @@ def instrument() -> Callable[[], None]:
 
 
 def _strip(span: Span, request: Any) -> None:  # noqa: ANN401 - contrib's RequestInfo, typed only where httpx is
-    if not span.is_recording():
-        return
     url = request.url
-    span.set_attribute("url.full", f"{url.scheme}://{url.netloc.decode('ascii')}{url.path}")
+    address = f"{url.scheme}://{url.netloc.decode('ascii')}{url.path}"
+    note("httpx", f"{request.method.decode('ascii')} {address}")
+    if span.is_recording():
+        span.set_attribute("url.full", address)
 
 
 async def _strip_async(span: Span, request: Any) -> None:  # noqa: ANN401 - see `_strip`

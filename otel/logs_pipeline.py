@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 from opentelemetry import trace
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
-from otel.context import REQUEST
+from otel.context import REQUEST, note
 from otel.logs_burst import BurstLimiter, Message
 from otel.logs_levels import LevelOverrides
 from otel.logs_render import FIELDS, SHOWN, STACKTRACE, Entry, Render
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _LOCAL_ONLY: Final = ("opentelemetry", "sentry_sdk", "urllib3", "requests")
 _AUDIT: Final = "audit"
 _UNLIMITED: Final = frozenset({"access", _AUDIT})
+# The request's own line ends it; a slow query and a call of httpx are steps already.
+_NO_STEP: Final = frozenset({"access", "slow_query", "httpx"})
+_NO_FIELDS: Final[Mapping[str, object]] = {}
 _RESERVED: Final = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {
     "message",
     "asctime",
@@ -115,6 +118,13 @@ class Pipeline(logging.Handler):
 
     def _pass_on(self, record: logging.LogRecord, entry: Entry) -> None:
         self._write(record, self._render(entry) + "\n")
+        if record.name not in _NO_STEP:
+            note(
+                record.name,
+                str(entry["event"]),
+                record.levelname.lower(),
+                getattr(record, FIELDS, _NO_FIELDS),
+            )
         if self._logger is None or record.name.startswith(_LOCAL_ONLY) or not is_instrumentation_enabled():
             return
         self._logger.emit(record, entry)

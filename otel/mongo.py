@@ -9,7 +9,7 @@ from typing import Final
 from pymongo import monitoring
 
 from otel.config import TelemetryConfig
-from otel.db_metrics import CONNECTIONS, DB_METRICS
+from otel.db_metrics import CONNECTIONS, CONNECTIONS_MAX, DB_METRICS
 from otel.mongo_commands import CommandTelemetry
 from otel.mongo_pool import PoolTelemetry
 from otel.redaction import Redactor
@@ -54,10 +54,11 @@ def register(config: TelemetryConfig, redactor: Redactor) -> Callable[[], None]:
         monitoring.register(_pools)
     switch = _switch
     switch.target = CommandTelemetry(redactor, config.slow_query_ms / 1000)
-    stop = CONNECTIONS.observe(_pools.connections)
+    stops = [CONNECTIONS.observe(_pools.connections), CONNECTIONS_MAX.observe(_pools.maxima)]
 
     def undo() -> None:
-        stop()
+        for stop in stops:
+            stop()
         switch.target = None
 
     return undo

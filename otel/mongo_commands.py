@@ -16,6 +16,7 @@ from pymongo.monitoring import (
     CommandSucceededEvent,
 )
 
+from otel.context import note
 from otel.db_metrics import MONGODB, OPERATION_DURATION, RETURNED_ROWS
 from otel.mongo_shape import shape_of
 from otel.redaction import Redactor
@@ -100,6 +101,7 @@ class CommandTelemetry(CommandListener):
         if error_type is not None:
             labels["error.type"] = error_type
         OPERATION_DURATION.record(seconds, labels, context)
+        note(MONGODB, f"{call.name} {call.collection or ''}".rstrip(), "error" if error_type else "info")
         if seconds >= self._slow_seconds:
             with trace.use_span(call.span):
                 log_slow(MONGODB, call.name, call.collection, seconds, shape_of(call.command), returned)

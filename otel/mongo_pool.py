@@ -26,7 +26,6 @@ from otel.db_metrics import (
     CONNECTION_CREATE,
     CONNECTION_TIMEOUTS,
     CONNECTION_WAIT,
-    CONNECTIONS_MAX,
 )
 
 _POOL_NAME: Final = "db.client.connection.pool.name"
@@ -37,16 +36,22 @@ class PoolTelemetry(ConnectionPoolListener):
     """Turns the driver's pool events into `db.client.connection.*` metrics; the pool's name is host:port."""
 
     def __init__(self) -> None:
+        self._limits: dict[str, list[int]] = {}
         self._forget()
         os.register_at_fork(after_in_child=self._forget)
 
     def pool_created(self, event: PoolCreatedEvent) -> None:
         """Adds the pool's limit."""
         limit = event.options.get("maxPoolSize") or _DRIVERS_LIMIT
-        CONNECTIONS_MAX.add(limit, {_POOL_NAME: _name(event)})
+        with self._lock:
+            self._limits.setdefault(_name(event), []).append(limit)
 
     def pool_closed(self, event: PoolClosedEvent) -> None:
-        """Keeps the limit: the next client of this process opens a pool of the same name."""
+        """Takes a pool's limit off; of two pools of one server the older one's."""
+        with self._lock:
+            limits = self._limits.get(_name(event))
+            if limits:
+                limits.pop(0)
 
     def pool_ready(self, event: PoolReadyEvent) -> None:
         """Tells nothing that is measured."""
@@ -93,6 +98,11 @@ class PoolTelemetry(ConnectionPoolListener):
             for name, each in counts.items()
             for state, count in zip(("idle", "used"), each, strict=True)
         ]
+
+    def maxima(self) -> list[Observation]:
+        """Return what the open pools allow together by name, for `CONNECTIONS_MAX.observe`."""
+        with self._lock:
+            return [Observation(sum(each), {_POOL_NAME: name}) for name, each in self._limits.items() if each]
 
     def _change(self, event: Any, *, idle: int = 0, used: int = 0) -> None:  # noqa: ANN401 - see `_name`
         with self._lock:

@@ -7,6 +7,7 @@ over redis-py's own metrics (no spans; about 20 µs per command through the SDK'
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any, Final
@@ -17,12 +18,22 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.metrics import Observation
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from redis.asyncio.client import Pipeline, Redis
-from redis.asyncio.connection import ConnectionPool
+from redis.asyncio.connection import BlockingConnectionPool, ConnectionPool
 from redis.commands.core import AsyncScript
-from redis.exceptions import NoScriptError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import MaxConnectionsError, NoScriptError
 
 from otel.config import TelemetryConfig
-from otel.db_metrics import CONNECTION_WAIT, CONNECTIONS, DB_METRICS, OPERATION_DURATION, REDIS
+from otel.context import note
+from otel.db_metrics import (
+    CONNECTION_TIMEOUTS,
+    CONNECTION_WAIT,
+    CONNECTIONS,
+    CONNECTIONS_MAX,
+    DB_METRICS,
+    OPERATION_DURATION,
+    REDIS,
+)
 from otel.slow_query import log_slow
 
 _SCRIPT_CALLS: Final = frozenset({"EVALSHA", "EVALSHA_RO"})
@@ -59,6 +70,7 @@ class _Telemetry:
         if error_type is not None:
             labels["error.type"] = error_type
         OPERATION_DURATION.record(seconds, labels, trace.set_span_in_context(span))
+        note(REDIS, text, "error" if error_type else "info")
         if seconds >= self._slow_seconds:
             with trace.use_span(span):
                 log_slow(REDIS, operation, None, seconds, text, None)
@@ -74,8 +86,9 @@ def instrument(config: TelemetryConfig) -> Callable[[], None]:
     undos = [
         _wrap(Redis, "execute_command", lambda original: _command(telemetry, original)),
         _wrap(Pipeline, "execute", lambda original: _batch(telemetry, original)),
-        _wrap(ConnectionPool, "get_connection", _waiting),
+        *(_wrap(pool, "get_connection", _waiting) for pool in (ConnectionPool, BlockingConnectionPool)),
         CONNECTIONS.observe(_connections),
+        CONNECTIONS_MAX.observe(_maxima),
     ]
 
     def undo() -> None:
@@ -131,26 +144,37 @@ def _waiting(original: Any) -> Any:  # noqa: ANN401 - the pool's method
     @wraps(original)
     async def get_connection(pool: ConnectionPool, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - the pool's method
         _pools.add(pool)
+        labels = {"db.client.connection.pool.name": _name(pool)}
         started = time.perf_counter()
-        connection = await original(pool, *args, **options)
-        CONNECTION_WAIT.record(time.perf_counter() - started, {"db.client.connection.pool.name": _name(pool)})
+        try:
+            connection = await original(pool, *args, **options)
+        except RedisConnectionError as error:
+            if isinstance(error, MaxConnectionsError) or isinstance(error.__cause__, TimeoutError):
+                CONNECTION_TIMEOUTS.add(1, labels)
+            raise
+        CONNECTION_WAIT.record(time.perf_counter() - started, labels)
         return connection
 
     return get_connection
 
 
 def _connections() -> Sequence[Observation]:
+    sums: Counter[tuple[str, str]] = Counter()
+    for pool in list(_pools):
+        for count, labels in pool.get_connection_count():
+            sums[_name(pool), str(labels["db.client.connection.state"])] += count
     return [
-        Observation(
-            count,
-            {
-                "db.client.connection.pool.name": _name(pool),
-                "db.client.connection.state": str(labels["db.client.connection.state"]),
-            },
-        )
-        for pool in list(_pools)
-        for count, labels in pool.get_connection_count()
+        Observation(count, {"db.client.connection.pool.name": name, "db.client.connection.state": state})
+        for (name, state), count in sums.items()
     ]
+
+
+def _maxima() -> Sequence[Observation]:
+    # Two pools of one server may open as many as both allow.
+    sums: Counter[str] = Counter()
+    for pool in list(_pools):
+        sums[_name(pool)] += pool.max_connections
+    return [Observation(limit, {"db.client.connection.pool.name": name}) for name, limit in sums.items()]
 
 
 def _name(pool: ConnectionPool) -> str:

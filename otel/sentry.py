@@ -8,6 +8,7 @@ request data and patch libraries. Here a healthy request costs nothing; a failed
 from __future__ import annotations
 
 import logging
+import platform
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from sentry_sdk.transport import HttpTransport, Transport
 from sentry_sdk.utils import event_from_exception
 
 from otel.config import TelemetryConfig
-from otel.context import RequestContext
+from otel.context import RequestContext, Step, keep_steps
 from otel.http_route import UNMATCHED, bounded_method
 from otel.redaction import Redactor
 
@@ -36,6 +37,7 @@ _FRAMEWORKS_REFUSAL: Final = "HTTPException"
 _ENDED_EARLY: Final = frozenset(
     {"CancelledError", "ClientDisconnect", "WebSocketDisconnect", "KeyboardInterrupt"}
 )
+_RUNTIME: Final = {"name": platform.python_implementation(), "version": platform.python_version()}
 _log = logging.getLogger(__name__)
 
 
@@ -80,11 +82,13 @@ class SentryHandle:
         return lost | ({"filtered": self.filtered} if self.filtered else {})
 
     def forget(self) -> None:
-        """Starts to count from nothing, as a forked child must: the parent tells of its own losses."""
+        """Starts from nothing, as a forked child must.
+
+        What the parent has queued it sends itself, by connections of its own; its losses are its own, too.
+        """
         self.captured = self.filtered = 0
-        lost = getattr(self.client.transport, "lost", None)
-        if lost is not None:
-            lost.clear()
+        if isinstance(self.client.transport, CountingTransport):
+            self.client.transport = CountingTransport(self.client.options)
 
     def close(self, seconds: float = 2.0) -> None:
         """Flushes, stops the sender's thread and stops capturing."""
@@ -93,6 +97,7 @@ class SentryHandle:
         sentry_sdk.get_global_scope().set_client(None)
         if _handle is self:
             _handle = None
+            keep_steps(kept=False)
 
 
 _handle: SentryHandle | None = None
@@ -133,6 +138,7 @@ def configure_sentry(
     )
     handle.client = sentry_sdk.get_client()
     _handle = handle
+    keep_steps(kept=True)
     return handle
 
 
@@ -176,12 +182,19 @@ def _describe(event: Event, error: BaseException, request: RequestContext | None
     if request.trace_id is not None and request.span_id is not None:
         event["contexts"] = {"trace": {"trace_id": request.trace_id, "span_id": request.span_id}}
     if request.breadcrumbs:
-        event["breadcrumbs"] = {
-            "values": [
-                {**crumb, "timestamp": datetime.fromtimestamp(crumb["timestamp"], UTC)}
-                for crumb in request.breadcrumbs
-            ],
-        }
+        event["breadcrumbs"] = {"values": [_crumb(step) for step in request.breadcrumbs]}
+
+
+def _crumb(step: Step) -> dict[str, Any]:
+    when, category, message, level, data = step
+    return {
+        "timestamp": datetime.fromtimestamp(when, UTC),
+        "type": "default",
+        "category": category,
+        "message": message,
+        "level": level,
+        "data": dict(data),
+    }
 
 
 def _tags(request: RequestContext, route: str) -> dict[str, str]:
@@ -201,6 +214,7 @@ def _before_send(handle: SentryHandle, redactor: Redactor) -> Callable[[Event, H
             handle.filtered += 1
             return None
         _link_to_trace(event)
+        event["contexts"]["runtime"] = dict(_RUNTIME)
         redacted = cast("Event", redactor.mapping(dict(event)))
         if "timestamp" in event:
             redacted["timestamp"] = event["timestamp"]  # Sentry wants it as it made it

@@ -8,11 +8,13 @@ import sys
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.otel.intake import intake
 from tests.otel.receiver import receiver, text_attributes
 
 PROGRAM = """
 import json, logging, os, sys
 import otel
+from otel.sentry import capture
 from opentelemetry import metrics, trace
 from otel.catalogue import Catalogue, Counter
 
@@ -20,7 +22,8 @@ JOBS = Counter("test.jobs", unit="{job}", description="Jobs.")
 telemetry = otel.configure(
     otel.TelemetryConfig.from_env(dict(
         OTEL_SERVICE_NAME="forking", OTEL_EXPORTER_OTLP_ENDPOINT=sys.argv[1],
-        OTEL_METRIC_EXPORT_INTERVAL="60000", TELEMETRY_LOG_FORMAT="json", TELEMETRY_LOG_BURST="0")),
+        OTEL_METRIC_EXPORT_INTERVAL="60000", TELEMETRY_LOG_FORMAT="json", TELEMETRY_LOG_BURST="0",
+        SENTRY_DSN=sys.argv[2])),
     catalogue=Catalogue("test", JOBS))
 foreign = metrics.get_meter("somelib").create_counter("somelib.calls")
 
@@ -34,13 +37,16 @@ def work(name, count):
 work("before", 100)
 assert telemetry.flush(10)
 work("queued", 5)
+capture(ValueError("the parent's"), None)
 children = []
 for number in range(2):
     pid = os.fork()
     if pid == 0:
+        inherited = telemetry.error_reports()
         work(f"child {number}", number + 1)
         report = telemetry.shutdown(10)
-        os._exit(0 if report.complete else 1)
+        clean = inherited == {"captured": 0, "dropped": {}}
+        os._exit(0 if report.complete and clean else 1)
     children.append(pid)
 failed = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
 work("after", 10)
@@ -50,9 +56,9 @@ print("REPORT", json.dumps({"failed": failed, "complete": report.complete, "acco
 
 
 def test_parent_and_children_each_send_their_own_once() -> None:
-    with receiver() as collector:
+    with receiver() as collector, intake() as errors:
         process = subprocess.run(
-            [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROGRAM, collector.url],
+            [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROGRAM, collector.url, errors.dsn],
             capture_output=True,
             text=True,
             check=False,
@@ -64,6 +70,7 @@ def test_parent_and_children_each_send_their_own_once() -> None:
     assert report["failed"] == [0, 0]
     assert report["complete"]
     assert report["accounts"]["traces"]["exported"] == 115
+    assert [event["exception"]["values"][0]["value"] for event in errors.events] == ["the parent's"]
 
     names = [span.name for span in collector.spans()]
     assert {name: names.count(name) for name in set(names)} == {

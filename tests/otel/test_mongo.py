@@ -117,6 +117,15 @@ async def test_the_pool_is_counted(captured: Captured, database: Database) -> No
     assert captured.value("db.client.connection.wait_time") >= 10
 
 
+async def test_the_limit_is_that_of_the_open_pools(captured: Captured, empty_mongodb_url: str) -> None:
+    before = captured.value("db.client.connection.max")
+    for _ in range(2):
+        with pymongo.MongoClient[dict[str, Any]](empty_mongodb_url, maxPoolSize=7) as client:
+            client.get_default_database().command("ping")
+            assert captured.value("db.client.connection.max") == before + 7
+    assert captured.value("db.client.connection.max") == before
+
+
 async def test_what_is_suppressed_leaves_nothing(captured: Captured, database: Database) -> None:
     with suppress_instrumentation():
         await database.courses.find_one({"_id": "c1"})

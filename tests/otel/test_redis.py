@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 from opentelemetry import trace
 from opentelemetry.instrumentation.utils import suppress_instrumentation
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -103,6 +104,25 @@ async def test_the_pool_is_counted(captured: Captured, client: Redis) -> None:
     state = "db.client.connection.state"
     assert captured.value("db.client.connection.count", {state: "idle"}) >= 1
     assert captured.value("db.client.connection.wait_time") >= 5
+
+
+@pytest.mark.parametrize("kind", [ConnectionPool, BlockingConnectionPool])
+async def test_a_wait_in_vain_for_a_connection_is_counted(
+    captured: Captured, empty_redis_url: str, kind: type[ConnectionPool]
+) -> None:
+    patience = {"timeout": 0.01} if kind is BlockingConnectionPool else {}
+    pool = kind.from_url(empty_redis_url, max_connections=2, **patience)
+    take: Callable[[], Awaitable[Any]] = pool.get_connection
+    held = [await take() for _ in range(2)]
+    with pytest.raises(RedisConnectionError):
+        await take()
+    name = {"db.client.connection.pool.name": empty_redis_url.removeprefix("redis://")}
+    assert captured.value("db.client.connection.timeouts", name) == 1
+    assert captured.value("db.client.connection.max", name) >= 2
+    assert captured.value("db.client.connection.count", {**name, "db.client.connection.state": "used"}) >= 2
+    for connection in held:
+        await pool.release(connection)
+    await pool.disconnect()
 
 
 async def test_slow_commands_are_logged(empty_redis_url: str) -> None:

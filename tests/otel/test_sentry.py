@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
 
 import pytest
 import sentry_sdk
@@ -21,60 +17,12 @@ from otel.redaction import Redactor
 from otel.sentry import SentryHandle, capture, configure_sentry
 from otel.testing import Captured, capture_telemetry
 from tests.otel.asgi import request
+from tests.otel.intake import intake
 from tests.otel.receiver import wait_for
 from tests.otel.service import instrumented
 
 FAIL = "/api/v1/courses/c1/fail"
 ROUTE = "/api/v1/courses/{course_id}/fail"
-
-
-class Intake(HTTPServer):
-    """The edge that we do not own: Sentry's intake. It checks what it is sent, and keeps the events."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.status = status
-        self.events: list[dict[str, Any]] = []
-        self.asked = 0
-
-    @property
-    def dsn(self) -> str:
-        return f"http://public@127.0.0.1:{self.server_port}/7"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Intake
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        if self.headers.get("content-encoding") == "gzip":
-            body = gzip.decompress(body)
-        self.server.asked += 1
-        if self.path != "/api/7/envelope/" or "sentry_key=public" not in self.headers["x-sentry-auth"]:
-            self.send_error(400, "not an envelope of project 7")
-            return
-        lines = body.split(b"\n")
-        if json.loads(lines[1])["type"] == "event":
-            self.server.events.append(json.loads(lines[2]))
-        self.send_response(self.server.status)
-        self.send_header("content-length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
-        """Says nothing."""
-
-
-@contextmanager
-def intake(status: int = 200) -> Iterator[Intake]:
-    with Intake(status) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @contextmanager
@@ -118,9 +66,11 @@ async def test_an_error_is_reported_once_with_what_is_known(app: FastAPI, captur
 async def test_the_steps_before_the_error_are_told_without_secrets(app: FastAPI, captured: Captured) -> None:
     await request(app, FAIL, method="POST")
 
-    [crumb] = captured.errors[0]["breadcrumbs"]["values"]
+    crumb, record = captured.errors[0]["breadcrumbs"]["values"]
     assert (crumb["category"], crumb["message"]) == ("lms", "lms.enrolled")
     assert crumb["data"] == {"course_id": "c1", "password": "[redacted]"}
+    assert (record["category"], record["message"], record["level"]) == ("courses", "about to fail", "info")
+    assert record["data"] == {"service": "courses", "extra_text": "as expected"}
     assert "hunter2-in-breadcrumb" not in json.dumps(captured.errors)
 
 
@@ -128,7 +78,7 @@ async def test_one_user_does_not_inherit_the_steps_of_another(app: FastAPI, capt
     for _ in range(3):
         await request(app, FAIL, method="POST")
 
-    assert [len(event["breadcrumbs"]["values"]) for event in captured.errors] == [1, 1, 1]
+    assert [len(event["breadcrumbs"]["values"]) for event in captured.errors] == [2, 2, 2]
     assert len({event["contexts"]["trace"]["trace_id"] for event in captured.errors}) == 3
 
 
@@ -205,6 +155,24 @@ def test_a_filtered_event_is_counted_as_such(captured: Captured) -> None:
 def test_without_a_dsn_there_are_no_reports() -> None:
     assert configure_sentry(TelemetryConfig(), Redactor()) is None
     assert capture(ValueError("nobody listens"), None) is None
+
+
+async def test_steps_are_few_and_without_reports_none(captured: Captured) -> None:
+    app, seen = FastAPI(), []
+
+    @app.get("/talkative")
+    async def talkative() -> None:
+        for number in range(1000):
+            otel.breadcrumb("lms.step", number=number)
+        request_ = otel.current_request()
+        assert request_ is not None
+        seen.append(request_.breadcrumbs and len(request_.breadcrumbs))
+
+    otel.instrument(app)
+    await request(app, "/talkative")
+    captured.telemetry._parts.errors.close(0)  # type: ignore[union-attr]  # the capture has them
+    await request(app, "/talkative")
+    assert seen == [50, None]
 
 
 def test_outside_of_a_request_steps_and_users_are_nobodys() -> None:

@@ -7,9 +7,7 @@ from typing import Any
 
 import requests
 from opentelemetry.exporter.otlp.proto.http import Compression
-from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.sdk._logs.export import ConsoleLogRecordExporter, LogRecordExporter, LogRecordExportResult
 from opentelemetry.sdk.metrics.export import (
@@ -25,6 +23,7 @@ from otel.accounting import SignalAccount
 from otel.config import Signal, TelemetryConfig
 from otel.redaction import Redactor
 from otel.redaction_export import RedactingLogExporter, RedactingSpanExporter
+from otel.wire_export import WireLogExporter, WireSpanExporter
 
 
 class Sessions:
@@ -55,12 +54,9 @@ def span_exporter(
     kind = config.traces_exporter
     if kind == "none":
         return None
-    inner = (
-        ConsoleSpanExporter()
-        if kind == "console"
-        else OTLPSpanExporter(**_options(config, "traces", meters, sessions))
-    )
-    return RedactingSpanExporter(inner, redactor)
+    if kind == "console":
+        return RedactingSpanExporter(ConsoleSpanExporter(), redactor)
+    return WireSpanExporter(redactor, **_options(config, "traces", meters, sessions))
 
 
 def log_exporter(
@@ -70,11 +66,9 @@ def log_exporter(
     kind = config.logs_exporter
     if kind == "none":
         return None
-    otlp = kind == "otlp"
-    inner = (
-        OTLPLogExporter(**_options(config, "logs", meters, sessions)) if otlp else ConsoleLogRecordExporter()
-    )
-    return RedactingLogExporter(inner, redactor)
+    if kind == "console":
+        return RedactingLogExporter(ConsoleLogRecordExporter(), redactor)
+    return WireLogExporter(redactor, **_options(config, "logs", meters, sessions))
 
 
 def metric_exporter(

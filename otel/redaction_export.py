@@ -54,7 +54,7 @@ class RedactingSpanExporter(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Exports redacted copies of the spans; a span that is clean already is passed on as it is."""
-        return self._inner.export([self._clean(span) for span in spans])
+        return self._inner.export([clean_span(self._redactor, span) for span in spans])
 
     def shutdown(self) -> None:
         """Ends the inner exporter."""
@@ -63,38 +63,6 @@ class RedactingSpanExporter(SpanExporter):
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Flushes the inner exporter."""
         return self._inner.force_flush(timeout_millis)
-
-    def _clean(self, span: ReadableSpan) -> ReadableSpan:
-        name = self._redactor.text(span.name)
-        attributes = _attributes(self._redactor, span.attributes or {})
-        description = span.status.description
-        plain = not span.events and not span.links and description is None and name is span.name
-        if plain and attributes is None:
-            return span
-        return _RedactedSpan(
-            span,
-            name=name,
-            context=span.get_span_context(),
-            parent=span.parent,
-            resource=span.resource,
-            attributes=span.attributes if attributes is None else attributes,
-            events=[self._event(event) for event in span.events],
-            links=[self._link(link) for link in span.links],
-            kind=span.kind,
-            instrumentation_scope=span.instrumentation_scope,
-            status=Status(span.status.status_code, description and self._redactor.text(description)),
-            start_time=span.start_time,
-            end_time=span.end_time,
-        )
-
-    def _event(self, event: Event) -> Event:
-        attributes = _attributes(self._redactor, event.attributes or {})
-        kept = event.attributes if attributes is None else attributes
-        return Event(self._redactor.text(event.name), kept, event.timestamp)
-
-    def _link(self, link: Link) -> Link:
-        attributes = _attributes(self._redactor, link.attributes or {})
-        return link if attributes is None else Link(link.context, attributes)
 
 
 class RedactingLogExporter(LogRecordExporter):
@@ -106,7 +74,7 @@ class RedactingLogExporter(LogRecordExporter):
 
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
         """Exports redacted copies of the records."""
-        return self._inner.export([self._clean(record) for record in batch])
+        return self._inner.export([clean_record(self._redactor, record) for record in batch])
 
     def shutdown(self) -> None:
         """Ends the inner exporter."""
@@ -117,14 +85,61 @@ class RedactingLogExporter(LogRecordExporter):
         flush = getattr(self._inner, "force_flush", None)
         return bool(flush(timeout_millis)) if flush is not None else True
 
-    def _clean(self, record: ReadableLogRecord) -> ReadableLogRecord:
-        scope = record.instrumentation_scope
-        if scope is not None and scope.name == SCOPE_NAME:
-            return record
-        clean = copy.copy(record.log_record)
-        clean.body = cast("Any", self._redactor.value(None, clean.body))
-        clean.attributes = cast("Any", self._redactor.mapping(dict(clean.attributes or {})))
-        return dataclasses.replace(record, log_record=clean)
+
+def clean_span(redactor: Redactor, span: ReadableSpan) -> ReadableSpan:
+    """Returns a redacted copy of the span, or the span itself if it is clean already."""
+    name = redactor.text(span.name)
+    attributes = _attributes(redactor, span.attributes or {})
+    description = span.status.description
+    plain = not span.events and not span.links and description is None and name is span.name
+    if plain and attributes is None:
+        return span
+    return _RedactedSpan(
+        span,
+        name=name,
+        context=span.get_span_context(),
+        parent=span.parent,
+        resource=span.resource,
+        attributes=span.attributes if attributes is None else attributes,
+        events=[_event(redactor, event) for event in span.events],
+        links=[_link(redactor, link) for link in span.links],
+        kind=span.kind,
+        instrumentation_scope=span.instrumentation_scope,
+        status=Status(span.status.status_code, description and redactor.text(description)),
+        start_time=span.start_time,
+        end_time=span.end_time,
+    )
+
+
+def clean_record(redactor: Redactor, record: ReadableLogRecord) -> ReadableLogRecord:
+    """Returns a redacted copy of the record; one of our own pipe is clean already and comes back itself."""
+    scope = record.instrumentation_scope
+    if scope is not None and scope.name == SCOPE_NAME:
+        return record
+    clean = copy.copy(record.log_record)
+    clean.body = cast("Any", redactor.value(None, clean.body))
+    clean.attributes = cast("Any", redactor.mapping(dict(clean.attributes or {})))
+    return dataclasses.replace(record, log_record=clean)
+
+
+def redacted_value(redactor: Redactor, name: str, value: AttributeValue) -> AttributeValue:
+    """Returns an attribute's value without secrets, a sequence item by item."""
+    if not isinstance(value, (tuple, list)):
+        return cast("AttributeValue", redactor.value(name, value))
+    items = tuple(redactor.value(name, item) for item in value)
+    same = all(new is old for new, old in zip(items, value, strict=True))
+    return value if same else cast("AttributeValue", items)
+
+
+def _event(redactor: Redactor, event: Event) -> Event:
+    attributes = _attributes(redactor, event.attributes or {})
+    kept = event.attributes if attributes is None else attributes
+    return Event(redactor.text(event.name), kept, event.timestamp)
+
+
+def _link(redactor: Redactor, link: Link) -> Link:
+    attributes = _attributes(redactor, link.attributes or {})
+    return link if attributes is None else Link(link.context, attributes)
 
 
 def _attributes(
@@ -135,14 +150,6 @@ def _attributes(
     changed = False
     # One pass: each look at the SDK's attributes is three Python calls.
     for name, value in attributes.items():
-        clean = redacted[name] = _value(redactor, name, value)
+        clean = redacted[name] = redacted_value(redactor, name, value)
         changed = changed or clean is not value
     return redacted if changed else None
-
-
-def _value(redactor: Redactor, name: str, value: AttributeValue) -> AttributeValue:
-    if not isinstance(value, (tuple, list)):
-        return cast("AttributeValue", redactor.value(name, value))
-    items = tuple(redactor.value(name, item) for item in value)
-    same = all(new is old for new, old in zip(items, value, strict=True))
-    return value if same else cast("AttributeValue", items)

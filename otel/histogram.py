@@ -12,6 +12,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import TraceFlags, get_current_span
 
 from otel.attributes import Allowed, AttributeKey
+from otel.bound import BoundHistogram
 from otel.declaration import DEFAULT_LIMIT, Declaration
 from otel.instruments import Attributes, Instrument
 from otel.points import HistogramPoint
@@ -58,15 +59,14 @@ class Histogram(Instrument[HistogramPoint]):
             return
         bucket = bisect_left(self._bounds, amount)
         span = get_current_span(context).get_span_context()
-        with self._lock:
-            point.counts[bucket] += 1
-            point.total += amount
-            if amount < point.smallest:  # noqa: PLR1730 - min() costs three times the comparison
-                point.smallest = amount
-            if amount > point.largest:  # noqa: PLR1730 - as above
-                point.largest = amount
-            if span.trace_flags & _SAMPLED:
-                point.exemplars[bucket] = (amount, time.time_ns(), span.trace_id, span.span_id)
+        sampled = span.trace_flags & _SAMPLED
+        exemplar = (amount, time.time_ns(), span.trace_id, span.span_id) if sampled else None
+        with self.lock:
+            point.count(bucket, amount, exemplar)
+
+    def bound(self, attributes: Attributes) -> BoundHistogram:
+        """Returns the series of these attributes, for a caller that records into it again and again."""
+        return BoundHistogram(self, attributes, self._bounds)
 
     def _new_point(self, key: AttributeKey) -> HistogramPoint:
         return HistogramPoint(key, len(self._bounds) + 1)

@@ -18,6 +18,7 @@ from typing import Final, Generic, TypeVar
 from opentelemetry.metrics import Observation
 
 from otel.attributes import OVERFLOW_KEY, Allowed, AttributeKey, AttributeRules
+from otel.bound import BoundNumber
 from otel.declaration import DEFAULT_LIMIT, Declaration, Kind
 from otel.points import HistogramPoint, NumberPoint, Snapshot
 
@@ -33,6 +34,8 @@ _log = logging.getLogger(__name__)
 class Instrument(Generic[_P]):
     """What all kinds share: the declaration, the series and their limit, and the count of what was lost.
 
+    `lock` protects the series; `era` is another object after every `forget`.
+
     Recording never raises: an undeclared attribute is dropped and counted, a value that is not allowed
     becomes `_OTHER`, a series beyond the limit folds into `otel.metric.overflow=true`. Thread-safe.
     """
@@ -42,7 +45,8 @@ class Instrument(Generic[_P]):
         self.rules = AttributeRules(declaration.attributes)
         self.folded = 0
         self.refused = 0
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
+        self.era = object()
         self._points: dict[AttributeKey, _P] = {}
         self._aliases: dict[tuple[tuple[str, object], ...], _P] = {}
         self._start()
@@ -58,12 +62,13 @@ class Instrument(Generic[_P]):
 
     def snapshots(self, *, take_exemplars: bool = True) -> list[Snapshot]:
         """Returns every series as it stands now."""
-        with self._lock:
+        with self.lock:
             return [point.snapshot(take_exemplars=take_exemplars) for point in self._points.values()]
 
     def forget(self) -> None:
         """Starts again from nothing, as a forked child and a test must."""
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
+        self.era = object()
         self.folded = self.refused = 0
         self.rules = AttributeRules(self.declaration.attributes)
         self._points, self._aliases = {}, {}
@@ -75,9 +80,14 @@ class Instrument(Generic[_P]):
     @abstractmethod
     def _new_point(self, key: AttributeKey) -> _P: ...
 
+    def series_of(self, attributes: Attributes) -> tuple[_P, bool]:
+        """Returns the series of `attributes`, and whether the rules took nothing away to find it."""
+        point = self._resolve(attributes)
+        return point, self._aliases.get(tuple(attributes.items())) is point
+
     def _resolve(self, attributes: Attributes | None) -> _P:
         """Finds or makes the series of attributes that were not seen in this order before."""
-        with self._lock:
+        with self.lock:
             key = self.rules.canonical(attributes) if attributes else ()
             point = self._points.get(key) or self._admit(key)
             self._remember(attributes, point)
@@ -125,11 +135,15 @@ class _Number(Instrument[NumberPoint]):
         self._callbacks.append(callback)
         return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
 
+    def bound(self, attributes: Attributes) -> BoundNumber:
+        """Returns the series of these attributes, for a caller that adds to it again and again."""
+        return BoundNumber(self, attributes)
+
     def snapshots(self, *, take_exemplars: bool = True) -> list[Snapshot]:
         """Returns every series as it stands now, after asking the callbacks."""
         observed = {key: value for callback in list(self._callbacks) for key, value in self._ask(callback)}
         for key, value in observed.items():
-            with self._lock:
+            with self.lock:
                 point = self._points.get(key) or self._admit(key)
                 point.value = value
         if not self._callbacks:
@@ -184,7 +198,7 @@ class Counter(_Number):
         if not 0 <= amount < math.inf:
             self.refused += 1
             return
-        with self._lock:
+        with self.lock:
             point.value += amount
 
     def _start(self) -> None:
@@ -224,7 +238,7 @@ class UpDownCounter(_Number):
         if not math.isfinite(amount):
             self.refused += 1
             return
-        with self._lock:
+        with self.lock:
             point.value += amount
 
 
@@ -255,5 +269,5 @@ class Gauge(_Number):
         if not math.isfinite(value):
             self.refused += 1
             return
-        with self._lock:
+        with self.lock:
             point.value = value

@@ -73,6 +73,17 @@ class HistogramPoint:
         self.largest = -math.inf
         self.exemplars: dict[int, tuple[float, int, int, int]] = {}
 
+    def count(self, bucket: int, amount: float, exemplar: tuple[float, int, int, int] | None) -> None:
+        """Adds one measurement; the caller holds the lock."""
+        self.counts[bucket] += 1
+        self.total += amount
+        if amount < self.smallest:  # noqa: PLR1730 - min() costs three times the comparison
+            self.smallest = amount
+        if amount > self.largest:  # noqa: PLR1730 - as above
+            self.largest = amount
+        if exemplar is not None:
+            self.exemplars[bucket] = exemplar
+
     def snapshot(self, *, take_exemplars: bool) -> HistogramSnapshot:
         """Copies the state; `take_exemplars` starts a new period for them, as an export does."""
         exemplars = tuple(Exemplar(*self.exemplars[bucket]) for bucket in sorted(self.exemplars))

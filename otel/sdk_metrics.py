@@ -39,6 +39,23 @@ _PROCESSED: Final[dict[str, Allowed]] = {
 _PARENTS: Final = ("none", "local", "remote")
 _SAMPLED: Final = ("RECORD_AND_SAMPLE", "RECORD_ONLY")
 
+SPAN_PARENT_ORIGIN: Final = names.OTEL_SPAN_PARENT_ORIGIN
+SPAN_SAMPLING_RESULT: Final = names.OTEL_SPAN_SAMPLING_RESULT
+STARTED_SPANS: Final = Counter(
+    semconv.OTEL_SDK_SPAN_STARTED,
+    unit="{span}",
+    description="Spans that were started.",
+    attributes={SPAN_PARENT_ORIGIN: _PARENTS, SPAN_SAMPLING_RESULT: (*_SAMPLED, "DROP")},
+)
+LIVE_SPANS: Final = UpDownCounter(
+    semconv.OTEL_SDK_SPAN_LIVE,
+    unit="{span}",
+    description="Recording spans that have not ended yet.",
+    attributes={SPAN_SAMPLING_RESULT: _SAMPLED},
+)
+CREATED_LOGS: Final = Counter(
+    semconv.OTEL_SDK_LOG_CREATED, unit="{log_record}", description="Log records that were made."
+)
 QUEUE_SIZE: Final = {
     "traces": UpDownCounter(
         semconv.OTEL_SDK_PROCESSOR_SPAN_QUEUE_SIZE,
@@ -94,22 +111,9 @@ def _inflight(name: str, item: str, what: str) -> UpDownCounter:
 
 SDK_METRICS: Final = Catalogue(
     "opentelemetry-sdk",
-    Counter(
-        semconv.OTEL_SDK_SPAN_STARTED,
-        unit="{span}",
-        description="Spans that were started.",
-        attributes={
-            names.OTEL_SPAN_PARENT_ORIGIN: _PARENTS,
-            names.OTEL_SPAN_SAMPLING_RESULT: (*_SAMPLED, "DROP"),
-        },
-    ),
-    UpDownCounter(
-        semconv.OTEL_SDK_SPAN_LIVE,
-        unit="{span}",
-        description="Recording spans that have not ended yet.",
-        attributes={names.OTEL_SPAN_SAMPLING_RESULT: _SAMPLED},
-    ),
-    Counter(semconv.OTEL_SDK_LOG_CREATED, unit="{log_record}", description="Log records that were made."),
+    STARTED_SPANS,
+    LIVE_SPANS,
+    CREATED_LOGS,
     *QUEUE_SIZE.values(),
     *QUEUE_CAPACITY.values(),
     *PROCESSED.values(),

@@ -22,6 +22,7 @@ from opentelemetry.trace import TraceFlags
 from otel.batch import BatchQueue
 from otel.config import TelemetryConfig
 from otel.limits import Limits
+from otel.spans import LeanTracerProvider
 
 _SAMPLED: Final = int(TraceFlags.SAMPLED)
 
@@ -106,7 +107,7 @@ def tracer_provider(
     ids: IdGenerator | None = None,
 ) -> TracerProvider:
     """Makes the provider; it does not end itself at exit, `Telemetry.shutdown` does."""
-    provider = TracerProvider(
+    provider = LeanTracerProvider(
         sampler=sampler(config),
         resource=resource,
         shutdown_on_exit=False,

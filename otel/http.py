@@ -8,21 +8,21 @@ from typing import Final, cast
 from fastapi import FastAPI
 from opentelemetry import trace
 from starlette.middleware import Middleware
-from starlette.types import ASGIApp, Receive, Send
+from starlette.types import ASGIApp, Message, Receive, Send
 
 from otel.config import TelemetryConfig
 from otel.context import REQUEST, RequestContext
 from otel.http_background import time_background_tasks
 from otel.http_connection import Connection
 from otel.http_errors import RenderError, is_disconnect, render, render_problem, report
-from otel.http_exchange import CANCELLED, DISCONNECTED, FIRST_SERVER_ERROR, Exchange, Relay
+from otel.http_exchange import CANCELLED, DISCONNECTED, FIRST_SERVER_ERROR, Exchange
 from otel.http_headers import RequestHeaders
 from otel.http_metrics import HTTP_METRICS
 from otel.http_route import Scope
 from otel.http_span import HEADERS, REAL_SCOPE, outside_of_any_span, server_span, slim_scope
 from otel.redaction import Redactor
 
-_RELAY: Final = "otel.relay"
+_SEND: Final = "otel.send"
 _SERVED: Final = "otel.served"
 
 
@@ -70,34 +70,27 @@ class HttpStack:
         scope["fastapi.telemetry"] = None
         headers = RequestHeaders(scope["headers"])
         if scope["path"] in self._excluded and scope["type"] == "http":
-            relay = Relay(send)
-            await self._serve(scope, headers, receive, relay, relay)
+            await self._serve(scope, headers, receive, send, None)
             return
         slim = slim_scope(scope, headers)
-        slim[_RELAY] = relay = Relay(send)
+        slim[_SEND] = send
         with outside_of_any_span():
-            await self.app(slim, receive, relay)
+            await self.app(slim, receive, _nowhere)
 
-    async def _enter(self, slim: Scope, receive: Receive, send: Send) -> None:
-        """Continue inside contrib's middleware with the scope that the server gave."""
-        await self._serve(slim[REAL_SCOPE], slim[HEADERS], receive, send, slim[_RELAY])
+    async def _enter(self, slim: Scope, receive: Receive, signal: Send) -> None:
+        """Continue inside contrib's middleware with what the server gave; contrib's `send` is told alone."""
+        await self._serve(slim[REAL_SCOPE], slim[HEADERS], receive, slim[_SEND], signal)
 
     async def _serve(
-        self,
-        scope: Scope,
-        headers: RequestHeaders,
-        receive: Receive,
-        send: Send,
-        relay: Relay,
+        self, scope: Scope, headers: RequestHeaders, receive: Receive, send: Send, signal: Send | None
     ) -> None:
         context = RequestContext(headers.request_id, trace.get_current_span(), scope)
         token = REQUEST.set(context)
         try:
             if scope["type"] == "websocket":
-                await self._connect(Connection(context, receive, relay.direct))
-                return
-            logged = send is not relay
-            await self._exchange(Exchange(context, headers, receive, send, relay, logged=logged))
+                await self._connect(Connection(context, receive, send))
+            else:
+                await self._exchange(Exchange(context, headers, receive, send, signal))
         finally:
             REQUEST.reset(token)
 
@@ -146,6 +139,10 @@ class HttpStack:
             raise
         finally:
             connection.finish()
+
+
+async def _nowhere(message: Message) -> None:
+    """Take what contrib's middleware passes on: the message itself has gone the direct way."""
 
 
 def _report(exchange: Exchange, error: Exception) -> None:

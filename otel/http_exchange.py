@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Final
+from typing import Final
 
 from starlette.types import Message, Receive, Send
 
 from otel.context import RequestContext
 from otel.http_headers import RequestHeaders, with_identity
-from otel.http_metrics import ACTIVE_REQUESTS, REQUEST_BODY_SIZE, REQUEST_DURATION, RESPONSE_BODY_SIZE
+from otel.http_metrics import active_requests, request_body_size, request_duration, response_body_size
 from otel.http_route import UNMATCHED, bounded_method
 from otel.logs import get_logger
 
@@ -25,30 +25,12 @@ _LONGEST_PATH: Final = 200
 _log = get_logger("access")
 
 
-class Relay:
-    """Sends the application's messages to the server while contrib's middleware sees a bare signal of them.
-
-    Contrib decodes all headers of the answer twice to find its length, for a metric that ours replace.
-    """
-
-    __slots__ = ("_message", "direct")
-
-    def __init__(self, send: Send) -> None:
-        self.direct = send
-        self._message: Message = {}
-
-    async def __call__(self, signal: Message) -> None:  # noqa: ARG002 - it only says that the time has come
-        """Sends the message that `through` holds; contrib's middleware calls this."""
-        await self.direct(self._message)
-
-    async def through(self, contrib_send: Send, signal: Message, message: Message) -> None:
-        """Sends `message`, letting contrib's middleware set status and end of the span by `signal`."""
-        self._message = message
-        await contrib_send(signal)
-
-
 class Exchange:
     """The ASGI callables `receive` and `send` of one HTTP request, and what they saw.
+
+    `signal` tells contrib's middleware of the answer's messages; it is None where that is not there, and the
+    request has no access log. Contrib gets a bare signal of each message: it decodes all headers twice to
+    find the answer's length, for a metric that ours replace.
 
     `finish` runs once: at the last body byte, or when the application has ended without one. Whatever runs
     after it (background tasks, clean-up) is not part of the request's time.
@@ -57,15 +39,14 @@ class Exchange:
     __slots__ = (
         "_active",
         "_receive",
-        "_relay",
         "_send",
+        "_signal",
         "_started",
         "_trailers",
         "_unannounced",
         "context",
         "error_type",
         "finished",
-        "logged",
         "method",
         "outcome",
         "request_bytes",
@@ -80,12 +61,10 @@ class Exchange:
         headers: RequestHeaders,
         receive: Receive,
         send: Send,
-        relay: Relay,
-        *,
-        logged: bool,
+        signal: Send | None,
     ) -> None:
         self._started = time.perf_counter()
-        self._receive, self._send, self._relay = receive, send, relay
+        self._receive, self._send, self._signal = receive, send, signal
         self._trailers = False
         self.context = context
         self.method = bounded_method(context.scope["method"])
@@ -97,9 +76,8 @@ class Exchange:
         self.error_type: str | None = None
         self.outcome = COMPLETED
         self.finished = False
-        self.logged = logged
-        self._active = {"http.request.method": self.method, "url.scheme": self.scheme}
-        ACTIVE_REQUESTS.add(1, self._active)
+        self._active = active_requests(self.method, self.scheme)
+        self._active.add(1)
 
     async def receive(self) -> Message:
         """Hands on the next message; notes a client that has gone, counts an unannounced body."""
@@ -114,14 +92,20 @@ class Exchange:
     async def send(self, message: Message) -> None:
         """Passes the application's message on, with our headers on the first; the last ends the request."""
         kind = message["type"]
-        if kind == "http.response.body":
-            await self._send_body(message)
-        elif kind == "http.response.start":
+        if kind == "http.response.start":
             await self._send_start(message)
-        else:
-            await self._relay.through(self._send, message, message)
-            if kind == "http.response.pathsend" or self._ends_trailers(message):
-                self.finish()
+            return
+        last = kind != "http.response.body"
+        if not last:
+            self.response_bytes += len(message.get("body", b""))
+            last = not message.get("more_body", False)
+        await self._send(message)
+        if not last:
+            return  # only the last part concerns contrib's middleware, which ends the span on it
+        if self._signal is not None:
+            await self._signal(_LAST_PART if kind == "http.response.body" else message)
+        if self._ends(kind, message):
+            self.finish()
 
     async def _send_start(self, message: Message) -> None:
         self.status = message["status"]
@@ -129,25 +113,21 @@ class Exchange:
         span = self.context.span
         if span.is_recording():
             name_after_route(self.context, self.method)
-        headers = with_identity(message.get("headers", ()), self.context)
-        signal = {"type": message["type"], "status": message["status"], "trailers": self._trailers}
-        await self._relay.through(self._send, signal, {**message, "headers": headers})
+        if self._signal is not None:
+            signal = {"type": message["type"], "status": message["status"], "trailers": self._trailers}
+            await self._signal(signal)
         if self.error_type is not None and span.is_recording():
             # Contrib has just put the status there; the conventions want the exception's type.
             span.set_attribute("error.type", self.error_type)
+        headers = with_identity(message.get("headers", ()), self.context)
+        await self._send({**message, "headers": headers})
 
-    async def _send_body(self, message: Message) -> None:
-        self.response_bytes += len(message.get("body", b""))
-        if message.get("more_body", False):
-            # Only the last part concerns contrib's middleware, which ends the span on it.
-            await self._relay.direct(message)
-            return
-        await self._relay.through(self._send, _LAST_PART, message)
-        if not self._trailers:
-            self.finish()
-
-    def _ends_trailers(self, message: Message) -> bool:
-        return message["type"] == "http.response.trailers" and not message.get("more_trailers", False)
+    def _ends(self, kind: str, message: Message) -> bool:
+        if kind == "http.response.body":
+            return not self._trailers
+        if kind == "http.response.trailers":
+            return not message.get("more_trailers", False)
+        return kind == "http.response.pathsend"
 
     def finish(self) -> None:
         """Records the metrics and writes the access-log line, once."""
@@ -158,23 +138,18 @@ class Exchange:
         if self.status is None and self.context.span.is_recording():
             name_after_route(self.context, self.method)
         route = self.context.route or UNMATCHED
-        ACTIVE_REQUESTS.add(-1, self._active)
+        self._active.add(-1)
         self._record(seconds, route)
-        if self.logged:
+        if self._signal is not None:
             self._write_access_log(seconds)
 
     def _record(self, seconds: float, route: str) -> None:
-        answer: dict[str, Any] = {"http.request.method": self.method, "http.route": route}
-        if self.status is not None:
-            answer["http.response.status_code"] = self.status
+        span = self.context.span.get_span_context()
+        answer = (self.method, route, self.status)
         if self.request_bytes:
-            REQUEST_BODY_SIZE.record(self.request_bytes, answer)
-        RESPONSE_BODY_SIZE.record(self.response_bytes, answer)
-        answer["url.scheme"] = self.scheme
-        error_type = self._error_type()
-        if error_type is not None:
-            answer["error.type"] = error_type
-        REQUEST_DURATION.record(seconds, answer)
+            request_body_size(answer).record(self.request_bytes, span)
+        response_body_size(answer).record(self.response_bytes, span)
+        request_duration((*answer, self.scheme, self._error_type())).record(seconds, span)
 
     def _error_type(self) -> str | None:
         if self.error_type is not None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Final
 
 from otel.attributes import Allowed
+from otel.bound import BoundHistogram, BoundNumber
 from otel.catalogue import ANY_BOUNDED, Catalogue, Histogram, IntegerRange, UpDownCounter
 from otel.http_route import KNOWN_METHODS, OTHER_METHOD
 
@@ -74,3 +77,45 @@ HTTP_METRICS: Final = Catalogue(
     CONNECTION_DURATION,
     BACKGROUND_DURATION,
 )
+
+Answer = tuple[str, str, int | None]
+"""Method, route and status of an answer; None where there was none."""
+
+Outcome = tuple[str, str, int | None, str, str | None]
+"""The same with the scheme and the type of the error, if there was one."""
+
+# Each request asks for the same few series; what a flood of unknown values adds is forgotten again.
+_REMEMBERED: Final = 4096
+
+
+@lru_cache(_REMEMBERED)
+def active_requests(method: str, scheme: str) -> BoundNumber:
+    """Returns the series that counts the requests of this method and scheme that are being answered."""
+    return ACTIVE_REQUESTS.bound({"http.request.method": method, "url.scheme": scheme})
+
+
+@lru_cache(_REMEMBERED)
+def request_body_size(answer: Answer) -> BoundHistogram:
+    """Returns the series of the request bodies that were answered so."""
+    return REQUEST_BODY_SIZE.bound(_attributes(answer))
+
+
+@lru_cache(_REMEMBERED)
+def response_body_size(answer: Answer) -> BoundHistogram:
+    """Returns the series of the bodies of such answers."""
+    return RESPONSE_BODY_SIZE.bound(_attributes(answer))
+
+
+@lru_cache(_REMEMBERED)
+def request_duration(outcome: Outcome) -> BoundHistogram:
+    """Returns the series of the durations of requests that ended so."""
+    *answer, scheme, error_type = outcome
+    attributes = _attributes(answer) | {"url.scheme": scheme}
+    return REQUEST_DURATION.bound(
+        attributes if error_type is None else attributes | {"error.type": error_type}
+    )
+
+
+def _attributes(answer: Sequence[Any]) -> dict[str, object]:
+    names = ("http.request.method", "http.route", "http.response.status_code")
+    return {name: value for name, value in zip(names, answer, strict=True) if value is not None}

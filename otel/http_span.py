@@ -36,16 +36,15 @@ def server_span(app: ASGIApp, redactor: Redactor) -> ASGIApp:
     from opentelemetry.instrumentation.fastapi.version import __version__  # noqa: PLC0415 - after the opt-in
 
     tracer = trace.get_tracer("opentelemetry.instrumentation.fastapi", __version__)
-    return cast(
-        "ASGIApp",
-        OpenTelemetryMiddleware(
-            app,
-            default_span_details=_details(redactor),
-            tracer=_DescribingTracer(tracer),
-            meter=NoOpMeterProvider().get_meter("replaced by otel.http_metrics"),
-            exclude_spans=["receive", "send"],
-        ),
+    middleware = OpenTelemetryMiddleware(
+        app,
+        default_span_details=_details(redactor),
+        tracer=_DescribingTracer(tracer),
+        meter=NoOpMeterProvider().get_meter("replaced by otel.http_metrics"),
+        exclude_spans=["receive", "send"],
     )
+    middleware.duration_histogram_new = None
+    return cast("ASGIApp", middleware)
 
 
 def slim_scope(scope: Scope, headers: RequestHeaders) -> Scope:
@@ -54,6 +53,7 @@ def slim_scope(scope: Scope, headers: RequestHeaders) -> Scope:
         "type": scope["type"],
         "method": "",
         "path": "",
+        "server": ("", 80),
         "headers": headers.trace,
         HEADERS: headers,
         REAL_SCOPE: scope,

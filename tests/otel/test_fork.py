@@ -39,15 +39,19 @@ assert telemetry.flush(10)
 work("queued", 5)
 capture(ValueError("the parent's"), None)
 children = []
+together, gate = os.pipe()  # at its end both children live, each with a number of its own
 for number in range(2):
     pid = os.fork()
     if pid == 0:
+        os.close(gate)
+        os.read(together, 1)
         inherited = telemetry.error_reports()
         work(f"child {number}", number + 1)
         report = telemetry.shutdown(10)
         clean = inherited == {"captured": 0, "dropped": {}}
         os._exit(0 if report.complete and clean else 1)
     children.append(pid)
+os.close(gate)
 failed = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
 work("after", 10)
 report = telemetry.shutdown(10)

@@ -59,6 +59,15 @@ class AttributeLosses:
     replaced: int = 0
 
 
+def _is_encodable(text: str) -> bool:
+    # Half a surrogate pair in one label would make every export of all metrics fail.
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class AttributeRules:
     """Turns the attributes of a call into the declared ones, in declared order.
 
@@ -110,7 +119,7 @@ class AttributeRules:
         def check(value: object) -> AttributeValue:
             if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
                 return self._replaced()
-            if value not in seen and len(seen) >= limit:
+            if value not in seen and (len(seen) >= limit or not _is_encodable(value)):
                 return self._replaced()
             seen.add(value)
             return str(value)

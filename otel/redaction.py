@@ -18,6 +18,8 @@ _DEEPEST: Final = 12  # a Sentry event nests nine levels
 _MOST_ITEMS: Final = 200
 _LONGEST_TEXT: Final = 32_768
 _REMEMBERED: Final = 4096
+_SMALLEST: Final = -(2**63)
+_LARGEST: Final = 2**63 - 1
 _LONGEST_REMEMBERED: Final = 200
 _ELLIPSIS: Final = "…[cut]"
 
@@ -131,8 +133,10 @@ _URL_KEYS: Final = frozenset({"url.full", "url.path", "http.url", "http.target",
 
 
 def _number(value: float) -> int | float | str:
-    # JSON has no infinities (RFC 8259 section 6).
-    return value if isinstance(value, int) or math.isfinite(value) else str(value)
+    # JSON has no infinities (RFC 8259 section 6), OTLP no integers of more than 64 bits.
+    if isinstance(value, int):
+        return value if _SMALLEST <= value <= _LARGEST else str(value)
+    return value if math.isfinite(value) else str(value)
 
 
 def _described(value: object) -> str:
@@ -149,7 +153,10 @@ def _described(value: object) -> str:
 
 
 def _scan(text: str, is_sensitive: patterns.KeyTest) -> str:
-    """Run the patterns whose telltale character the text has."""
+    """Run the patterns whose telltale character the text has; half a surrogate pair becomes `?`."""
+    if not text.isascii():
+        # UTF-8 has no form for it (a JSON body may hold "\ud800"), and one would cost a whole batch.
+        text = text.encode("utf-8", "replace").decode("utf-8")
     if "?" in text and "=" in text:
         text = _strip_query(text)
     if "ookie" in text:

@@ -50,7 +50,10 @@ def read(environ: Mapping[str, str], key: str, reader: Reader[_T], default: _T) 
     if not raw.strip():
         return default
     try:
+        raw.encode()  # a byte that is no UTF-8 would make every export fail
         return reader(raw)
+    except UnicodeEncodeError:
+        raise ConfigError(key, "…", "UTF-8") from None
     except ValueError as error:
         shown = "…" if key.endswith(_SECRET) else _USERINFO.sub("//…@", raw)
         raise ConfigError(key, shown, str(error)) from None

@@ -1,0 +1,81 @@
+"""Values that nobody meant to send: one of them costs itself at most, never the batch that it is part of."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+
+import pytest
+from opentelemetry import metrics, trace
+
+import otel
+from otel.catalogue import ANY_BOUNDED, Catalogue, Counter
+from otel.config import ConfigError, TelemetryConfig
+from otel.metric_data import DeclaredMetrics
+from tests.otel.conftest import Configure
+from tests.otel.receiver import receiver
+
+HALF = "a\ud800b"
+ODD = {
+    "nothing": None,
+    "half a surrogate pair": HALF,
+    HALF: "as a key",
+    "larger than 64 bits": 2**70,
+    "smaller than 64 bits": -(2**70),
+    "smallest": -(2**63),
+    "not a number": float("nan"),
+    "infinite": float("-inf"),
+    "bytes": b"\xff\x00",
+    "nested": {"a": [1, None, {"b": HALF}], "c": (1, "x", True, 2**65)},
+    "empty": [],
+    "enumeration": HTTPStatus.OK,
+    "object": object(),
+}
+SEEN = Counter("odd.seen", unit="1", description="Seen.", attributes={"text": ANY_BOUNDED()})
+
+
+def test_every_span_and_every_record_arrives(configure: Configure) -> None:
+    tracer, log = trace.get_tracer("odd"), otel.get_logger("odd")
+    with receiver() as collector:
+        telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, TELEMETRY_LOG_BURST="0")
+        for name, value in ODD.items():
+            with tracer.start_as_current_span(HALF, attributes={name: value}) as span:
+                span.add_event(HALF, {name: value})
+                span.set_status(trace.Status(trace.StatusCode.ERROR, HALF))
+                log.info(HALF, **{name: value})
+        logging.getLogger(HALF).warning("from a library: %s", HALF)
+        assert telemetry.flush(10)
+        accounts = telemetry.accounting()
+
+    spans, records = collector.spans(), collector.records()
+    mine = [record for record in records if record.body.string_value == "a?b"]
+    assert len(spans) == len(mine) == len(ODD)
+    assert {span.name for span in spans} == {span.events[0].name for span in spans} == {"a?b"}
+    assert {span.status.message for span in spans} == {"a?b"}
+    assert accounts["traces"]["dropped"] == accounts["logs"]["dropped"] == {}
+    sent = {pair.key: pair.value for record in mine for pair in record.attributes}
+    assert sent["larger than 64 bits"].string_value == str(2**70)
+    assert sent["smallest"].int_value == -(2**63)
+    assert sent["not a number"].string_value == "nan"
+    assert sent["half a surrogate pair"].string_value == "a?b"
+    assert sent["nested"].kvlist_value.values[0].value.array_value.values[0].int_value == 1
+
+
+def test_metrics_arrive_whatever_text_they_are_given(configure: Configure) -> None:
+    catalogue = Catalogue("odd", SEEN)
+    DeclaredMetrics([catalogue]).forget()
+    with receiver() as collector:
+        telemetry = configure(catalogue, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
+        SEEN.add(1, {"text": HALF})
+        SEEN.add(1, {"text": "whole"})
+        metrics.get_meter("somelib").create_counter("somelib.odd").add(1, {"x": 1})
+        assert telemetry.flush(10)
+    [metric] = collector.latest("odd.seen").values()
+    labels = {point.attributes[0].value.string_value for point in metric.sum.data_points}
+    assert labels == {"_OTHER", "whole"}
+
+
+def test_a_setting_that_is_no_utf8_is_named() -> None:
+    raw = b"team=\xff".decode("utf-8", "surrogateescape")  # as os.environ decodes it
+    with pytest.raises(ConfigError, match=r"OTEL_RESOURCE_ATTRIBUTES=.*expected UTF-8"):
+        TelemetryConfig.from_env({"OTEL_RESOURCE_ATTRIBUTES": raw})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
+from typing import Any
 
 import pytest
 from opentelemetry import metrics, trace
@@ -16,7 +17,7 @@ from tests.otel.conftest import Configure
 from tests.otel.receiver import receiver
 
 HALF = "a\ud800b"
-ODD = {
+ODD: dict[str, Any] = {
     "nothing": None,
     "half a surrogate pair": HALF,
     HALF: "as a key",

@@ -115,7 +115,7 @@ class Redactor:
 
     def _keyed_text(self, key: str | None, value: str) -> str:
         if key in _QUERY_KEYS:
-            return _strip_values(value)
+            return self.text(_strip_values(value))
         if key in _URL_KEYS:
             return self.url(value)
         return self.text(value)
@@ -200,4 +200,4 @@ def _strip_query(url: str) -> str:
 
 
 def _strip_values(query: str) -> str:
-    return patterns.QUERY_VALUE.sub(f"={MASK}", query)
+    return patterns.QUERY_VALUE.sub(f"={MASK}", patterns.QUERY_BARE.sub(MASK, query))

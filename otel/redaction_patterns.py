@@ -47,6 +47,8 @@ OPAQUE: Final = re.compile(r"[A-Za-z0-9_\-+]{24,}+")
 USERINFO: Final = re.compile(r"(://)[^/\s@?#]++@")
 QUERY: Final = re.compile(r"\?([^\s?#\"'<>]++)")
 QUERY_VALUE: Final = re.compile(r"=[^&;]*+")
+# A parameter without a value is a flag, or if it is long a value itself (`?<token of a link in a mail>`).
+QUERY_BARE: Final = re.compile(r"(?<![^&;])[^&;=]{13,}+(?![^&;])")
 
 # key=value, key: value, "key": "value" in prose, where the key alone says that the value is secret.
 PAIR_KEY: Final = re.compile(r"(?<![\w.\-])([\w.\-]++)\\?[\"']?\s{0,3}[=:]\s{0,3}")

@@ -214,3 +214,6 @@ def test_a_value_that_was_clean_under_one_key_is_masked_under_a_sensitive_one() 
     assert redactor.value("course", "algebra") == "algebra"
     assert redactor.value("url.query", "q=algebra") == f"q={MASK}"
     assert redactor.value("course", "q=algebra") == "q=algebra"
+    assert redactor.value("url.query", "debug&page=2") == f"debug&page={MASK}"
+    assert redactor.value("url.query", "abcdefghijklmnopq") == MASK
+    assert redactor.url("https://lms.example/reset?abcdefghijklmnopq") == f"https://lms.example/reset?{MASK}"

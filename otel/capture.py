@@ -45,9 +45,10 @@ class CapturedSpan:
 
 @dataclass(frozen=True, slots=True)
 class CapturedLog:
-    """One log record as it leaves by OTLP."""
+    """One log record as it leaves by OTLP; the n-th of a capture is n seconds after the first instant."""
 
     body: Any
+    time: str
     severity: str
     attributes: Mapping[str, Any]
     trace_id: str | None
@@ -73,7 +74,7 @@ def spans_of(finished: Sequence[ReadableSpan]) -> list[CapturedSpan]:
 
 def logs_of(records: Iterable[ReadableLogRecord]) -> list[CapturedLog]:
     """Turns log records into plain values, in the order in which they were written."""
-    return [_log(each) for each in records]
+    return [_log(each, number) for number, each in enumerate(records)]
 
 
 def series_of(data: MetricsData | None) -> dict[str, list[CapturedSeries]]:
@@ -147,10 +148,11 @@ def _span(span: ReadableSpan, clock: _Clock) -> CapturedSpan:
     )
 
 
-def _log(each: ReadableLogRecord) -> CapturedLog:
+def _log(each: ReadableLogRecord, number: int) -> CapturedLog:
     record = each.log_record
     return CapturedLog(
         body=record.body,
+        time=(FIRST_INSTANT + timedelta(seconds=number)).isoformat(),
         severity=record.severity_text or "",
         attributes=dict(record.attributes or {}),
         trace_id=format_trace_id(record.trace_id) if record.trace_id else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from otel.context import RequestContext
@@ -13,6 +13,7 @@ from otel.redaction import Redactor
 Headers = list[tuple[bytes, bytes]]
 
 _TRACE: Final = frozenset({b"traceparent", b"tracestate", b"baggage"})
+_bits: Callable[[int], int] = random.getrandbits
 _judge: Final = Redactor()
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -55,7 +56,19 @@ def accepted_request_id(value: bytes) -> str | None:
 
 def new_request_id() -> str:
     """Return 32 random hexadecimal digits."""
-    return f"{random.getrandbits(128):032x}"
+    return f"{_bits(128):032x}"
+
+
+def use_bits(bits: Callable[[int], int]) -> Callable[[], None]:
+    """Makes request ids of what `bits` returns for a number of bits, as a test may want; returns the undo."""
+    global _bits
+    before, _bits = _bits, bits
+
+    def undo() -> None:
+        global _bits  # noqa: PLW0603 - as above
+        _bits = before
+
+    return undo
 
 
 def with_identity(headers: Iterable[tuple[bytes, bytes]], request: RequestContext) -> Headers:

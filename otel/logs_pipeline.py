@@ -171,7 +171,7 @@ class Pipeline(logging.Handler):
         if error is None:
             return
         # https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-logs/
-        entry["exception.type"] = type(error).__qualname__
+        entry["exception.type"] = _qualified(type(error))
         entry["exception.message"] = self._redactor.text(str(error))
         entry[STACKTRACE] = self._redactor.text("".join(traceback.format_exception(error)))
 
@@ -191,6 +191,12 @@ def _add_context(entry: Entry) -> None:
         entry["user.id"] = request.user_id
     if (route := request.route) is not None:
         entry["http.route"] = route
+
+
+def _qualified(error: type[BaseException]) -> str:
+    """Name a class as the SDK does on spans."""
+    module = error.__module__
+    return error.__qualname__ if module == "builtins" else f"{module}.{error.__qualname__}"
 
 
 def _message(record: logging.LogRecord) -> str:

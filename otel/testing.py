@@ -8,8 +8,10 @@
     assert captured.value("lms.enrollments", {"outcome": "created"}) == 1
     assert captured.logs[-1].body == "enrolled"
 
-Everything passes the same instruments, rules and redaction as in production. Ids count up from one and
-times are on a fixed clock, so a whole request can be compared with a snapshot.
+Everything passes the same instruments, rules and redaction as in production. Trace, span and request ids
+count up from one and times are on a fixed clock, so a whole request can be compared with a snapshot:
+
+    assert captured.snapshot() == json.loads(Path("whole_request.json").read_text())
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 from typing import Any, Final
 
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
@@ -35,6 +38,7 @@ from otel.capture import (
 )
 from otel.catalogue import Catalogue
 from otel.config import TelemetryConfig
+from otel.http_headers import use_bits
 from otel.memory import CountingIds, MemorySinks, MemoryTransport
 from otel.metrics import MemoryReader
 from otel.telemetry import Telemetry
@@ -117,7 +121,10 @@ def capture_telemetry(*catalogues: Catalogue, config: TelemetryConfig | None = N
     sinks = MemorySinks(InMemorySpanExporter(), logs, MemoryTransport(), CountingIds(), output)
     safe = replace(chosen, sentry_dsn=_DSN, traces_exporter="none", metrics_exporter="none")
     telemetry = setup.configure(safe, catalogue=catalogues, memory=sinks)
+    request_ids = count(1)
+    undo = use_bits(lambda _: next(request_ids))
     try:
         yield Captured(telemetry, sinks, output)
     finally:
+        undo()
         telemetry.shutdown()

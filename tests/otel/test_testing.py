@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,11 +15,15 @@ import otel
 from otel.catalogue import Catalogue, Counter, Histogram
 from otel.config import TelemetryConfig
 from otel.testing import Captured, capture_telemetry
+from tests.otel.asgi import request
+from tests.otel.service import instrumented
 
 READ = Counter(
     "items.read", unit="{read}", description="Reads.", attributes={"outcome": ("found", "missing")}
 )
 WAIT = Histogram("items.wait", unit="s", description="Waiting.")
+FAIL = "/api/v1/courses/c1/fail"
+WRITTEN_DOWN = Path(__file__).with_name("whole_request.json")
 ITEMS = Catalogue("items", READ, WAIT)
 
 
@@ -79,6 +84,24 @@ async def test_a_whole_request_is_one_trace_with_its_records_and_counts() -> Non
         route = {"http.route": "/items/{item_id}", "http.response.status_code": 200}
         assert captured.value("http.server.request.duration", route) == 1
         assert captured.value("http.server.request.duration", {"http.route": "/other"}) == 0
+
+
+async def test_a_whole_request_is_as_it_was_written_down() -> None:
+    """Span, records, metrics and error report of one request that fails, compared with whole_request.json."""
+    headers = [
+        ("Content-Type", "application/json"),
+        ("Content-Length", "41"),
+        ("User-Agent", "test/1"),
+        ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+    ]
+    body = b'{"text":"no seat for ada@school.example"}'
+    with capture_telemetry() as captured:
+        app = instrumented()
+        await request(app, FAIL, method="POST", query="token=hunter2", body=body, headers=headers)
+        told = ("fingerprint", "transaction", "request", "tags", "user")
+        errors = [{name: event[name] for name in told} for event in captured.errors]
+        found = json.loads(json.dumps({**captured.snapshot(), "errors": errors}))
+    assert found == json.loads(WRITTEN_DOWN.read_text())
 
 
 async def test_an_error_is_kept_redacted_in_every_output() -> None:

@@ -55,7 +55,7 @@ class Collector:
 
     def __init__(self, folder: Path, recipe: Recipe) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.port, self._metrics_port, health = free_ports(3)
+        self.port, self.metrics_port, health = free_ports(3)
         self.token = secrets.token_urlsafe(24)
         self.state = Path(recipe.environment.get("COLLECTOR_STATE_DIR", folder / "state"))
         token_file = folder / "token"
@@ -63,7 +63,7 @@ class Collector:
         environment = {
             "COLLECTOR_OTLP_ENDPOINT": f"{LOOPBACK}:{self.port}",
             "COLLECTOR_HEALTH_ENDPOINT": f"{LOOPBACK}:{health}",
-            "COLLECTOR_METRICS_PORT": str(self._metrics_port),
+            "COLLECTOR_METRICS_PORT": str(self.metrics_port),
             "COLLECTOR_STATE_DIR": str(self.state),
             "OTLP_TOKEN_FILE": str(token_file),
             "GOMEMLIMIT": "320MiB",
@@ -78,7 +78,7 @@ class Collector:
     async def samples(self) -> list[Sample]:
         """Returns what the Collector exposes about itself now."""
         async with httpx.AsyncClient(timeout=10) as client:
-            answer = await client.get(local(self._metrics_port, "/metrics"))
+            answer = await client.get(local(self.metrics_port, "/metrics"))
         families = text_string_to_metric_families(answer.text)
         return [Sample(each.name, each.labels, each.value) for family in families for each in family.samples]
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,12 +16,27 @@ from stack.native.tools import tool_path
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 
 
-def prometheus(folder: Path, port: int) -> Program:
-    """Returns Prometheus with ``stack/prometheus/prometheus.yml``; its data is under the folder."""
+def prometheus(folder: Path, port: int, *, alerts: bool = False) -> Program:
+    """Returns Prometheus with ``stack/prometheus/prometheus.yml``; its data is under the folder.
+
+    Args:
+        folder: for its files and data.
+        port: where it listens.
+        alerts: whether it has the project's rules; then it scrapes and evaluates every second.
+    """
     etc = folder / "prometheus-etc"
-    for name in ("targets", "secrets", "rules"):
+    for name in ("targets", "secrets"):
         (etc / name).mkdir(parents=True)
-    shutil.copy(REPOSITORY / "stack" / "prometheus" / "prometheus.yml", etc)
+    text = (REPOSITORY / "stack" / "prometheus" / "prometheus.yml").read_text()
+    if alerts:
+        shutil.copytree(REPOSITORY / "alertmanager" / "rules", etc / "rules")
+        text = re.sub(
+            r"^  (scrape_interval|scrape_timeout|evaluation_interval): .*",
+            r"  \1: 1s",
+            text,
+            flags=re.MULTILINE,
+        )
+    (etc / "prometheus.yml").write_text(text)
     command = [
         str(tool_path("prometheus")),
         f"--config.file={etc}/prometheus.yml",
@@ -29,6 +47,15 @@ def prometheus(folder: Path, port: int) -> Program:
         "--log.level=warn",
     ]
     return Program("prometheus", command, folder, local(port, "/-/ready"), {"GOGC": "50"})
+
+
+def watch(folder: Path, job: str, ports: Sequence[int]) -> None:
+    """Lets the Prometheus of the folder scrape these ports for a job, within a second, and no others."""
+    content = [{"targets": [f"{LOOPBACK}:{port}" for port in ports]}]
+    place = folder / "prometheus-etc" / "targets" / f"{job}.json"
+    # Prometheus reads it as soon as it changes: it must never be half there.
+    place.with_suffix(".new").write_text(json.dumps(content))
+    place.with_suffix(".new").replace(place)
 
 
 def loki(folder: Path, port: int) -> Program:

@@ -7,19 +7,25 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Final
 
 from bench.ledger.disk import can_mount, small_disk
 from bench.ledger.scenarios import Evidence, Scenario
 from bench.ledger.tally import Row, settle, tally
 from bench.ledger.world import SINKS, Stage, World, stage
+from bench.process import BenchError, until
+
+# Seconds: it is scraped and judged every second, and the alerts of losses do not wait.
+_FIRES_WITHIN: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a metric said at the end."""
+    """What a metric said at the end, and whether the alert on it fired."""
 
     evidence: Evidence
     value: float
+    fired: bool
 
 
 @dataclass(frozen=True)
@@ -76,17 +82,27 @@ def _disk(scenario: Scenario, world: World) -> Iterator[None]:
 
 async def _judged(on: Stage, scenario: Scenario) -> Outcome:
     rows = tuple(await tally(on))
-    shown = tuple(
-        [Shown(each, await on.collector.total(each.metric, **each.labels)) for each in scenario.evidence]
-    )
+    shown = tuple([await _shown(on, each) for each in scenario.evidence])
     answers: Counter[str] = sum((book.answers for book in on.sender.books.values()), Counter())
     problems = (
         *(problem for row in rows if row.sink in SINKS.values() for problem in wrong(row, scenario)),
         *(f"{each.evidence.metric} {dict(each.evidence.labels)} is 0" for each in shown if not each.value),
+        *(f"the alert {each.evidence.alert} did not fire" for each in shown if not each.fired),
         *wrong_answers(rows, answers, scenario),
         *on.world.sentry.mistakes,
     )
     return Outcome(scenario, rows, answers, shown, problems)
+
+
+async def _shown(on: Stage, evidence: Evidence) -> Shown:
+    """Asks the Collector for the metric, and Prometheus until the alert fires or long should have."""
+    shelves, port = on.world.shelves, on.collector.metrics_port
+    try:
+        await until(evidence.alert, lambda: shelves.fires(evidence.alert, port), _FIRES_WITHIN)
+        fired = True
+    except BenchError:
+        fired = False
+    return Shown(evidence, await on.collector.total(evidence.metric, **evidence.labels), fired)
 
 
 def wrong(row: Row, scenario: Scenario) -> Iterator[str]:

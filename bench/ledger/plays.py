@@ -38,6 +38,13 @@ async def jaeger_down(stage: Stage) -> None:
     await _outage(stage, "jaeger")
 
 
+async def backlog(stage: Stage) -> None:
+    """Lets ten thousand items of each signal pile up while every sink is down: they leave in full batches."""
+    await stage.down(*SINKS.values())
+    await stage.sender.send(10_000, _FAST)
+    await stage.up()
+
+
 async def _outage(stage: Stage, *sinks: str) -> None:
     await stage.down(*sinks)
     over = time.monotonic() + stage.outage

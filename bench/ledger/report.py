@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from bench.ledger.outcome import Outcome
+from bench.ledger.outcome import Outcome, Shown
 from bench.machine import described
 
 DOCS: Final = Path(__file__).resolve().parent.parent.parent / "docs"
@@ -24,10 +24,14 @@ def table(outcome: Outcome) -> str:
     lines += ["  " + "".join(f"{asdict(row)[column]!s:<13}" for column in COLUMNS) for row in outcome.rows]
     answers = ", ".join(f"{code}: {count}" for code, count in sorted((outcome.answers or {}).items()))
     lines.append(f"  answers to the sender: {answers}")
-    lines += [f"  shown by {each.evidence.metric}: {each.value:g}" for each in outcome.shown]
+    lines += [f"  shown by {each.evidence.metric}: {each.value:g}; {_alert(each)}" for each in outcome.shown]
     lines += [f"  PROBLEM {problem}" for problem in outcome.problems]
     verdict = "kept its promise" if not outcome.problems else "FAILED"
     return "\n".join([*lines, f"  {verdict} in {outcome.seconds:.1f} s", ""])
+
+
+def _alert(shown: Shown) -> str:
+    return f"{shown.evidence.alert} {'fired' if shown.fired else 'DID NOT FIRE'}"
 
 
 def data(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -50,7 +54,13 @@ def _scenario(outcome: Outcome) -> dict[str, Any]:
         "answers": dict(outcome.answers or {}),
         "losses_expected": dict(scenario.losses),
         "evidence": [
-            {"metric": each.evidence.metric, "labels": dict(each.evidence.labels), "value": each.value}
+            {
+                "metric": each.evidence.metric,
+                "labels": dict(each.evidence.labels),
+                "value": each.value,
+                "alert": each.evidence.alert,
+                "fired": each.fired,
+            }
             for each in outcome.shown
         ],
         "problems": list(outcome.problems),
@@ -73,6 +83,8 @@ asked which numbers they hold.
   given to the store more than once, because delivery is at least once.
 - An outage "longer than the default retry" is longer than 300 s of the exporter's default, in time that runs
   60 times faster (so do the fragments' retry pauses), unless the title says unscaled.
+- Where something has to be lost or refused, the page names the metric that shows it and the alert that fired:
+  the Prometheus of the ledger scrapes the Collector and has the rules of `alertmanager/rules/`.
 - The last scenario is a control: a Collector with the defaults that public demonstrations use. It must lose,
   or the ledger could not see a loss.
 
@@ -113,7 +125,9 @@ def _section(outcome: Outcome) -> str:
     reasons = sorted({f"{sink}: {why}" for sink, why in outcome.scenario.losses.items()})
     lines += ["", "Lost, because:", *(f"- {reason}" for reason in reasons)] if reasons else []
     lines += [""] if outcome.shown or outcome.problems else []
-    lines += [f"- shown by `{each.evidence.metric}` = {each.value:g}" for each in outcome.shown]
+    lines += [
+        f"- shown by `{each.evidence.metric}` = {each.value:g}; {_alert(each)}" for each in outcome.shown
+    ]
     lines += [f"- **problem**: {problem}" for problem in outcome.problems]
     return "\n".join([*lines, "", ""])
 

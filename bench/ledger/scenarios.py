@@ -24,14 +24,16 @@ _QUEUE_VARIABLES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A metric of the Collector that must have moved, so that an alert on it fires.
+    """A metric of the Collector that must have moved, and the alert that must have fired for it.
 
     Args:
         metric: as the Collector exposes it.
+        alert: by the project's rules, in the real Prometheus, about this Collector.
         labels: that the series must have.
     """
 
     metric: str
+    alert: str
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -73,6 +75,7 @@ def dropped(sinks: Mapping[str, str]) -> tuple[Evidence, ...]:
     return tuple(
         Evidence(
             f"otelcol_exporter_send_failed_{_ITEMS[signal]}_total",
+            "CollectorDataRejected",
             {"exporter": f"otlp_http/{sink}", "error_permanent": "true"},
         )
         for signal, sink in SINKS.items()
@@ -83,7 +86,11 @@ def dropped(sinks: Mapping[str, str]) -> tuple[Evidence, ...]:
 def refused() -> tuple[Evidence, ...]:
     """Returns the metrics by which the Collector tells that it could not put items into a queue."""
     return tuple(
-        Evidence(f"otelcol_exporter_enqueue_failed_{_ITEMS[signal]}_total", {"exporter": f"otlp_http/{sink}"})
+        Evidence(
+            f"otelcol_exporter_enqueue_failed_{_ITEMS[signal]}_total",
+            "CollectorQueueRefuses",
+            {"exporter": f"otlp_http/{sink}"},
+        )
         for signal, sink in SINKS.items()
     )
 
@@ -113,7 +120,11 @@ _WINDOW: Final = {
 }
 _OUTSIDE: Final = (
     *dropped({"loki": ""}),
-    Evidence("otelcol_processor_filter_datapoints_filtered_total", {"filter": "filter/prometheus-window"}),
+    Evidence(
+        "otelcol_processor_filter_datapoints_filtered_total",
+        "PrometheusDiscards",
+        {"filter": "filter/prometheus-window"},
+    ),
 )
 _DEFAULTS: Final = dict.fromkeys(
     SINKS.values(), "the default retry ends after 300 s, and the queue is memory"
@@ -125,9 +136,13 @@ _OPTIONAL: Final = Setting(
     environment={"COLLECTOR_SENTRY_QUEUE_BYTES": "32768"},
     overlay={"exporters": {"otlp_http/sentry": {"sending_queue": {"batch": _SMALL_BATCH}}}},
 )
-_OPTIONAL_FULL: Final = (
-    Evidence("otelcol_exporter_enqueue_failed_spans_total", {"exporter": "otlp_http/sentry"}),
-    Evidence("otelcol_exporter_enqueue_failed_log_records_total", {"exporter": "otlp_http/sentry"}),
+_OPTIONAL_FULL: Final = tuple(
+    Evidence(
+        f"otelcol_exporter_enqueue_failed_{_ITEMS[signal]}_total",
+        "CollectorQueueRefuses",
+        {"exporter": "otlp_http/sentry"},
+    )
+    for signal in ("traces", "logs")
 )
 
 SCENARIOS: Final = (
@@ -141,6 +156,9 @@ SCENARIOS: Final = (
     Scenario("prometheus-down", "Prometheus down for longer than the default retry", plays.prometheus_down),
     Scenario("loki-down", "Loki down for longer than the default retry", plays.loki_down),
     Scenario("jaeger-down", "Jaeger down for longer than the default retry", plays.jaeger_down),
+    Scenario(
+        "backlog", "10,000 items of each signal replayed in full batches after an outage", plays.backlog
+    ),
     Scenario("slow", "every sink takes 2 s for an answer", plays.slow),
     Scenario(
         "too-slow",

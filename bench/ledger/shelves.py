@@ -11,6 +11,7 @@ import httpx
 
 from bench.ledger.items import METRIC, NUMBER
 from bench.process import BenchError
+from stack.native.ports import LOOPBACK
 
 # How far around now the stores are asked, in seconds: wider than every window of theirs.
 _BEFORE: Final = 9 * 3600
@@ -46,6 +47,14 @@ class Shelves:
             "logs": self._records,
         }
         return await readers[signal](run)
+
+    async def fires(self, alert: str, port: int) -> bool:
+        """Returns whether the alert about the program whose metrics are at that port has fired by now."""
+        selector = f'ALERTS{{alertname="{alert}", alertstate="firing", instance="{LOOPBACK}:{port}"}}'
+        found = await self._get(
+            f"{self._urls['metrics']}/api/v1/query", {"query": f"max_over_time({selector}[1h])"}
+        )
+        return bool(found["data"]["result"])
 
     async def _get(self, url: str, parameters: dict[str, str | int]) -> Any:  # noqa: ANN401 - JSON
         answer = await self._client.get(url, params=parameters)

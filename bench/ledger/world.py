@@ -17,7 +17,7 @@ from bench.ledger.sender import Patience, Sender
 from bench.ledger.sentry_intake import SentryIntake
 from bench.ledger.shelves import Shelves
 from bench.process import Program, local, until
-from bench.stores import jaeger, loki, prometheus
+from bench.stores import jaeger, loki, prometheus, watch
 from stack.collector import sentry_environment
 from stack.native.ports import free_ports
 
@@ -71,7 +71,7 @@ async def world() -> AsyncIterator[World]:
         folder = Path(name)
         ports = free_ports(8)
         programs = (
-            prometheus(folder, ports[0]),
+            prometheus(folder, ports[0], alerts=True),
             loki(folder, ports[1]),
             jaeger(folder, ports[2], ports[3]),
         )
@@ -207,6 +207,7 @@ async def stage(here: World, name: str, setting: Setting) -> AsyncIterator[Stage
     )
     collector = Collector(here.folder / run, recipe)
     sender = Sender(collector.port, collector.token, run, setting.patience)
+    watch(here.folder, "collector", [collector.metrics_port])
     await collector.program.start()
     try:
         yield Stage(here, setting, run, collector, sender)

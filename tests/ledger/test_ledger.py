@@ -39,6 +39,12 @@ def test_numbers_survive_the_way_through_a_request(signal: str) -> None:
     assert numbers(signal, body, "") == [("run", number) for number in range(40, 60)]
 
 
+def test_what_the_ledger_calls_evidence_names_an_alert_that_exists() -> None:
+    groups = [group for path in RULES.glob("*.yml") for group in yaml.safe_load(path.read_text())["groups"]]
+    alerts = {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
+    assert {each.alert for scenario in SCENARIOS for each in scenario.evidence} <= alerts
+
+
 def test_an_alert_watches_every_metric_that_shows_a_loss() -> None:
     expressions = " ".join(
         str(rule.get("expr", ""))

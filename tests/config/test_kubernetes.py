@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from stack import windows
-from stack.collector import FRAGMENTS
+from stack.collector import FRAGMENTS, fragments
 from stack.settings import REPOSITORY
 from tests.config import collector
 
@@ -201,3 +201,20 @@ def _volume(folder: str) -> str:
         return str(claim["spec"]["resources"]["requests"]["storage"])
     (volume,) = [each for each in spec["template"]["spec"]["volumes"] if each["name"] == "queues"]
     return str(volume["emptyDir"]["sizeLimit"])
+
+
+@pytest.mark.parametrize("folder", WORKLOADS)
+def test_a_workload_runs_its_preset(folder: str) -> None:
+    passed = [argument.rpartition("/")[2] for argument in container(folder)["args"]]
+    assert [name for name in passed if name != "replica.yaml"] == [
+        path.name for path in fragments(folder, {})
+    ]
+
+
+def test_the_replicas_file_adds_one_processor_and_takes_none_away() -> None:
+    """The one list that stands in two files, because only here there are several gateways."""
+    lists = [
+        yaml.safe_load(path.read_text())["service"]["pipelines"]["metrics/span-metrics"]["processors"]
+        for path in (FRAGMENTS / "span-metrics.yaml", KUBERNETES / "gateway" / "replica.yaml")
+    ]
+    assert lists[1] == [*lists[0], "resource/replica"]

@@ -118,10 +118,27 @@ def test_of_a_million_attributes_the_first_hundred_and_more_stay(edge: Collector
         s for s in otlp_json.items("traces", edge.written("traces")) if s["name"] == "many attributes"
     )
     assert [pair["key"] for pair in kept["attributes"]] == [f"k{index}" for index in range(128)]
+    assert kept["droppedAttributesCount"] == 200_000 - 128
     request.resource_spans[0].scope_spans[0].spans[0].attributes.extend(
         span.attributes[index % 1000] for index in range(800_000)
     )
     assert edge.post("traces", request.SerializeToString(), PROTOBUF).status_code == 400
+
+
+def test_what_an_event_or_a_record_has_too_many_of_is_counted_in_it(edge: Collector) -> None:
+    many = [{"key": f"k{index}", "value": {"intValue": "1"}} for index in range(200)]
+    spans = edge.metric("otelcol_exporter_sent_spans_total", exporter="file/traces")
+    records = edge.metric("otelcol_exporter_sent_log_records_total", exporter="file/logs")
+    span = _span(events=[{"name": "many", "attributes": many, "droppedAttributesCount": 3}])
+    log = {"timeUnixNano": "1795500000000000000", "body": {"stringValue": "many"}, "attributes": many}
+    assert edge.send("traces", span).status_code == 200
+    assert edge.send("logs", {"resourceLogs": [{"scopeLogs": [{"logRecords": [log]}]}]}).status_code == 200
+    edge.wait_for_metric("otelcol_exporter_sent_spans_total", spans + 1, exporter="file/traces")
+    edge.wait_for_metric("otelcol_exporter_sent_log_records_total", records + 1, exporter="file/logs")
+    [event] = _last(edge, "traces")["events"]
+    assert (len(event["attributes"]), event["droppedAttributesCount"]) == (64, 3 + 200 - 64)
+    record = _last(edge, "logs")
+    assert (len(record["attributes"]), record["droppedAttributesCount"]) == (128, 200 - 128)
 
 
 def test_huge_strings_are_cut(edge: Collector) -> None:

@@ -21,7 +21,7 @@ POLL_SECONDS = 0.02
 
 
 class Receiver:
-    """The requests that arrived, decoded; `status` is the answer to the next ones."""
+    """The requests that arrived, decoded; `status` is the answer to the next ones, while `answers` is set."""
 
     def __init__(self) -> None:
         self.traces: list[ExportTraceServiceRequest] = []
@@ -30,6 +30,9 @@ class Receiver:
         self.headers: list[dict[str, str]] = []
         self.refused = 0
         self.status = 200
+        self.waiting = 0
+        self.answers = threading.Event()
+        self.answers.set()
         self.url = ""
 
     def take(self, path: str, headers: dict[str, str], body: bytes) -> int:
@@ -46,6 +49,12 @@ class Receiver:
         else:
             return 404
         return self.status
+
+    def hold(self) -> None:
+        """Waits until this collector answers; `waiting` counts those who do."""
+        if not self.answers.is_set():
+            self.waiting += 1
+            self.answers.wait(60)
 
     def spans(self) -> list[Any]:
         return [
@@ -97,6 +106,7 @@ def receiver() -> Iterator[Receiver]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
+            state.hold()
             headers = {key.lower(): value for key, value in self.headers.items()}
             status = state.take(self.path, headers, body)
             self.send_response(status)
@@ -114,6 +124,7 @@ def receiver() -> Iterator[Receiver]:
     try:
         yield state
     finally:
+        state.answers.set()
         server.shutdown()
         server.server_close()
         thread.join()

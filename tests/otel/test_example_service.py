@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,15 +17,13 @@ import pytest
 
 from tests.otel.receiver import Receiver, receiver, text_attributes, wait_for
 
+ROOT = Path(__file__).parents[2]
+THREE_LINES = (ROOT / "README.md").read_text().split("```python\n")[1].split("```")[0]
 SERVICE = """
 from fastapi import FastAPI
 
-import otel
-
-otel.configure()
 app = FastAPI()
-otel.instrument(app)
-
+# three lines
 ITEMS = {"1": "lamp"}
 
 
@@ -41,11 +40,12 @@ async def create(item: dict[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def running(folder: Path, collector: Receiver, *options: str) -> Iterator[str]:
-    (folder / "service.py").write_text(SERVICE)
+def running(folder: Path, collector: Receiver, *options: str, site: Path | None = None) -> Iterator[str]:
+    (folder / "service.py").write_text(SERVICE.replace("# three lines", THREE_LINES))
+    (folder / "otel").symlink_to(ROOT / "otel")
     environ = {
         **os.environ,
-        "PYTHONPATH": f"{folder}:{Path.cwd()}",
+        "PYTHONPATH": f"{folder}:{site or ''}",
         "OTEL_SERVICE_NAME": "items",
         "OTEL_RESOURCE_ATTRIBUTES": "service.version=1.0,deployment.environment.name=test",
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
@@ -53,10 +53,11 @@ def running(folder: Path, collector: Receiver, *options: str) -> Iterator[str]:
         "OTEL_BLRP_SCHEDULE_DELAY": "100",
         "OTEL_METRIC_EXPORT_INTERVAL": "300",
     }
+    lone = () if site is None else ("-S",)  # without the packages of this environment
     output = folder / "output"
     with output.open("w") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "service:app", "--port", "0", *options],
+            [sys.executable, *lone, "-m", "uvicorn", "service:app", "--port", "0", *options],
             cwd=folder,
             env=environ,
             stdout=stream,
@@ -141,3 +142,18 @@ def test_workers_count_for_themselves_under_stable_names(tmp_path: Path, workers
     assert len(numbers) == workers
     assert all(number.isdigit() for number in numbers)
     assert len(collector.spans()) == 40
+
+
+DRIVERS = ("redis", "pymongo", "bson", "gridfs", "motor", "httpx", "httpcore", "dns")
+
+
+def test_a_service_without_databases_needs_no_drivers(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    for package in Path(sysconfig.get_path("purelib")).iterdir():
+        if package.name.partition("-")[0].partition(".")[0] not in DRIVERS:
+            (site / package.name).symlink_to(package)
+    with receiver() as collector:
+        with running(tmp_path, collector, site=site) as url:
+            assert httpx.get(f"{url}/items/1").json() == {"name": "lamp"}
+        assert [span.name for span in collector.spans()] == ["GET /items/{item_id}"]

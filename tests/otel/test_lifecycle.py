@@ -15,6 +15,7 @@ from opentelemetry import trace
 
 from otel.accounting import SignalView
 from otel.lifecycle import run_bounded
+from otel.sentry import capture
 from tests.otel.conftest import Configure
 from tests.otel.receiver import black_hole, receiver, refusing_port, unavailable, wait_for
 
@@ -52,13 +53,16 @@ def produce(spans: int) -> None:
 @pytest.mark.parametrize("dead", DEAD)
 def test_shutdown_takes_at_most_five_seconds(configure: Configure, dead: Dead) -> None:
     with dead() as url:
-        telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=url, TELEMETRY_LOG_BURST="0")
+        dsn = f"{url.replace('://', '://public@')}/1"  # the error tracker is just as dead
+        telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=url, TELEMETRY_LOG_BURST="0", SENTRY_DSN=dsn)
         produce(700)
+        assert capture(ValueError("never told"), None)
         started = time.monotonic()
         report = telemetry.shutdown()
         took = time.monotonic() - started
     assert took <= LIMIT
     assert not report.complete
+    assert set(report.finished) == {"traces", "logs", "metrics", "errors"}
     for signal in ("traces", "logs", "metrics"):
         view = report.accounts[signal]
         assert balanced(view)

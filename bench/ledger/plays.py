@@ -127,6 +127,21 @@ async def killed_under_load(stage: Stage) -> None:
     await load
 
 
+async def stores_killed(stage: Stage) -> None:
+    """Kills Prometheus and Loki (SIGKILL) twice while they are given items, and starts them again.
+
+    Not Jaeger: it acknowledges before it has written, so what its own death costs is nobody else's promise.
+    """
+    stores = [program for program in stage.world.programs if program.name in {"prometheus", "loki"}]
+    load = asyncio.create_task(stage.sender.send(1500, 400))
+    for reached in (300, 900):
+        await stage.acknowledged(reached)
+        for store in stores:
+            store.kill()
+        await asyncio.gather(*(store.start() for store in stores))
+    await load
+
+
 async def killed_in_replay(stage: Stage) -> None:
     """Fills the queues while every sink is down, and kills the Collector while it empties them."""
     await stage.down(*SINKS.values())

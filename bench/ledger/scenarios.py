@@ -200,6 +200,12 @@ SCENARIOS: Final = (
         short=True,
     ),
     Scenario(
+        "stores-killed",
+        "Prometheus and Loki killed (SIGKILL) twice under load",
+        plays.stores_killed,
+        repeats=True,
+    ),
+    Scenario(
         "killed-in-replay",
         "the Collector killed (SIGKILL) while it empties full queues",
         plays.killed_in_replay,

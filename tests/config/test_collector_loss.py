@@ -151,3 +151,19 @@ def test_a_full_metrics_queue_does_not_hang_the_stop(server: Intake, tmp_path: P
         assert running.send("traces", _spans(1, 20)).status_code == 200
         running.wait_for_metric("otelcol_exporter_enqueue_failed_metric_points_total", 1)
         assert running.stop() == 0
+
+
+def test_a_full_disk_under_the_files_changes_nothing_at_the_others(server: Intake, tmp_path: Path) -> None:
+    files = tmp_path / "files"
+    files.mkdir()
+    (files / "traces.jsonl").symlink_to("/dev/full")
+    with collector.running(
+        ["base.yaml", "jaeger.yaml", "file.yaml"], tmp_path, **sinks(server, tmp_path)
+    ) as running:
+        for first in range(1, 51, 10):
+            assert running.send("traces", _spans(first, 10)).status_code == 200
+        server.wait_for_items("jaeger", "traces", 50)
+        running.wait_for_metric("otelcol_exporter_send_failed_spans_total", 1, exporter="file/traces")
+        assert running.metric("otelcol_receiver_refused_spans_total") == 0
+        assert running.stop() == 0
+    assert _numbers(server, "jaeger") == list(range(1, 51))

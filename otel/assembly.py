@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from opentelemetry.metrics import MeterProvider as ApiMeterProvider
-from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord
+from opentelemetry.sdk._logs import LogRecordProcessor
 from opentelemetry.sdk._logs.export import LogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.resources import Resource
@@ -17,7 +17,7 @@ from otel import exporters
 from otel.accounting import SignalAccount
 from otel.batch import BatchQueue
 from otel.config import TelemetryConfig
-from otel.log_export import QueueLogProcessor, logger_provider
+from otel.log_export import LogItem, QueueLogProcessor, logger_provider
 from otel.memory import MemorySinks
 from otel.metric_data import DeclaredMetrics
 from otel.metrics import ExportReader, MemoryReader, TextReader, meter_provider
@@ -94,7 +94,7 @@ class _SpanPath:
 class _LogPath:
     processors: tuple[LogRecordProcessor, ...] = ()
     exporter: LogRecordExporter | None = None
-    queue: BatchQueue[ReadableLogRecord] | None = None
+    queue: BatchQueue[LogItem] | None = None
 
 
 def _spans(
@@ -135,7 +135,7 @@ def _logs(
     exporter = exporters.log_exporter(config, redactor, meters, sessions)
     if exporter is None:
         return _LogPath()
-    queue: BatchQueue[ReadableLogRecord] = BatchQueue(
+    queue: BatchQueue[LogItem] = BatchQueue(
         "logs",
         partial(exporters.logs_arrived, exporter),
         capacity=config.log_queue_size,

@@ -139,6 +139,12 @@ class TelemetryConfig:
         "records of one message per burst window, then one count; 0: no limit",
     )
     log_burst_seconds: float = setting("TELEMETRY_LOG_BURST_SECONDS", number(0.1), "10", "the burst window")
+    stdout_delay: float = setting(
+        "TELEMETRY_LOG_DELAY",
+        milliseconds(0),
+        "50",
+        "a line below WARNING waits for others at most so long before one write to stdout",
+    )
     prometheus: bool = setting(
         "TELEMETRY_PROMETHEUS", switch, "on", "lets the process show its metrics as text"
     )

@@ -32,8 +32,7 @@ def instrument_app(app: FastAPI, *, config: TelemetryConfig, render_error: Rende
     Each request gets one SERVER span, an `X-Request-ID`, metrics under its route template and one access-log
     line; an unhandled error becomes a span exception, an ERROR record, a Sentry event and the response of
     `render_error(scope, error)` (default: RFC 9457). Paths in `config.excluded_routes` have no span and no
-    access log. FastAPI's own instrumentation steps aside; `FastAPI(telemetry={"tracing": False, "metrics":
-    False, "logs": False})` saves its per-request check too.
+    access log. FastAPI's own instrumentation is switched off for `app`.
 
     Raises:
         RuntimeError: The application is instrumented already, or is serving already.
@@ -43,8 +42,16 @@ def instrument_app(app: FastAPI, *, config: TelemetryConfig, render_error: Rende
     if app.middleware_stack is not None:
         raise RuntimeError("this application serves requests already: call instrument before it starts")
     time_background_tasks()
+    _silence_native(app)
     stack = Middleware(HttpStack, config=config, render_error=render_error or render_problem)
     app.user_middleware.insert(0, stack)
+
+
+def _silence_native(app: FastAPI) -> None:
+    # It would step aside by itself (it finds contrib's middleware), but look for that in every request.
+    settings = getattr(app, "_telemetry", None)
+    if isinstance(settings, dict):
+        settings.update(tracing=False, metrics=False, logs=False)
 
 
 class HttpStack:

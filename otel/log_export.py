@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.sdk._logs import (
+    Logger,
     LoggerProvider,
     LogRecordLimits,
     LogRecordProcessor,
@@ -17,14 +18,40 @@ from opentelemetry.sdk.resources import Resource
 
 from otel.batch import BatchQueue
 from otel.limits import Limits
+from otel.logs_render import SHOWN
 
 _NO_CONTEXT: Final = Context()
+
+
+class OwnRecord(NamedTuple):
+    """A record of our own pipe, redacted, on its way to the OTLP exporter; times are nanoseconds.
+
+    `logger` knows the resource and the scope, `severity` is the OTLP number. Of `entry` the exporter leaves
+    out `ENTRY_FACTS`, which it has from the other fields or the resource.
+    """
+
+    logger: Logger
+    created: int
+    observed: int
+    severity: int
+    severity_text: str
+    entry: dict[str, Any]
+    trace_id: int
+    span_id: int
+    trace_flags: int
+
+
+LogItem = ReadableLogRecord | OwnRecord
+"""What waits in the queue of log records."""
+
+ENTRY_FACTS: Final = frozenset({"timestamp", "level", "event", "trace_id", "span_id", *SHOWN})
+"""Fields of a log entry that are no attributes of the record by OTLP."""
 
 
 class QueueLogProcessor(LogRecordProcessor):
     """Puts log records into the queue."""
 
-    def __init__(self, queue: BatchQueue[ReadableLogRecord], shutdown_seconds: float) -> None:
+    def __init__(self, queue: BatchQueue[LogItem], shutdown_seconds: float) -> None:
         self._queue = queue
         self._shutdown_seconds = shutdown_seconds
 

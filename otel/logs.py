@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Mapping
-from typing import Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 import structlog
 from opentelemetry._logs import LoggerProvider
@@ -18,8 +18,14 @@ from otel.config import TelemetryConfig
 from otel.logs_burst import BurstLimiter
 from otel.logs_levels import LEVELS, LevelOverride, LevelOverrides
 from otel.logs_pipeline import Pipeline
-from otel.logs_render import FIELDS, Render, pretty_renderer, render_json
+from otel.logs_record import event_record
+from otel.logs_render import Render, pretty_renderer, render_json
+from otel.logs_stream import LineWriter
 from otel.redaction import Redactor
+
+if TYPE_CHECKING:
+    from otel.batch import BatchQueue
+    from otel.log_export import LogItem
 
 OVERRIDES: Final = LevelOverrides()
 
@@ -76,9 +82,7 @@ class EventLogger(structlog.BoundLoggerBase):
         if not logger.isEnabledFor(level):
             return
         exc_info = None if error is None else (type(error), error, error.__traceback__)
-        record = logger.makeRecord(logger.name, level, "", 0, event, (), exc_info)
-        setattr(record, FIELDS, {**self._context, **fields})
-        logger.handle(record)
+        logger.handle(event_record(logger, level, event, {**self._context, **fields}, exc_info))
 
 
 def get_logger(name: str | None = None, *, service: str | None = None, **fields: object) -> EventLogger:
@@ -116,21 +120,25 @@ def configure_logging(
     redactor: Redactor,
     resource: Mapping[str, str],
     stream: TextIO | None = None,
+    queue: BatchQueue[LogItem] | None = None,
 ) -> Callable[[], None]:
     """Puts our pipe behind every logger of the process and returns the undo.
 
     Plain stream handlers of the root and of the servers' loggers are taken off, other handlers stay.
-    `logger_provider` None sends nothing by OTLP. Of `resource` each line shows the service's name, version
-    and environment; `stream` defaults to stdout.
+    `logger_provider` None sends nothing by OTLP; `queue` takes our records past it. Of `resource` each line
+    shows the service's name, version and environment; `stream` defaults to stdout.
     """
-    from otel.logs_otlp import OtlpLogger  # noqa: PLC0415 - a logger alone does not need the SDK
+    from otel.lifecycle import after_fork  # noqa: PLC0415 - a logger alone does not need the SDK
+    from otel.logs_otlp import OtlpLogger  # noqa: PLC0415 - as above
 
     out = sys.stdout if stream is None else stream
+    writer = LineWriter(out, config.stdout_delay)
+    after_fork(writer.restart)
     pipeline = Pipeline(
-        stream=out,
+        stream=writer,
         render=_renderer(config.log_format, out),
         redactor=redactor,
-        logger=None if logger_provider is None else OtlpLogger(logger_provider, config.limits),
+        logger=None if logger_provider is None else OtlpLogger(logger_provider, config.limits, queue),
         resource=resource,
         levels=OVERRIDES,
         bursts=BurstLimiter(config.log_burst, config.log_burst_seconds),

@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, TextIO
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry import trace
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
@@ -15,7 +14,9 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from otel.context import REQUEST, note
 from otel.logs_burst import BurstLimiter, Message
 from otel.logs_levels import LevelOverrides
+from otel.logs_record import Clock
 from otel.logs_render import FIELDS, SHOWN, STACKTRACE, Entry, Render
+from otel.logs_stream import LineWriter
 from otel.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -38,15 +39,15 @@ _RESERVED: Final = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None
 class Pipeline(logging.Handler):
     """The root logger's only handler.
 
-    `stream` gets one rendered line per record; `logger`, if any, the same fields by OTLP with the trace
-    context as native fields. Records of the export path itself go to the stream only. A message that comes in
-    bursts is limited by `bursts` and reported with the field `suppressed`.
+    `stream` gets one rendered line per record, from WARNING on without delay; `logger`, if any, the same
+    fields by OTLP with the trace context as native fields. Records of the export path itself go to the stream
+    only. A message that comes in bursts is limited by `bursts` and reported with the field `suppressed`.
     """
 
     def __init__(
         self,
         *,
-        stream: TextIO,
+        stream: LineWriter,
         render: Render,
         redactor: Redactor,
         logger: OtlpLogger | None,
@@ -63,6 +64,7 @@ class Pipeline(logging.Handler):
         self._levels = levels
         self._bursts = bursts
         self._stream_failed = False
+        self._clock = Clock()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Writes and exports the record, unless a level or the burst limit holds it back."""
@@ -87,7 +89,14 @@ class Pipeline(logging.Handler):
             open_bursts = list(self._bursts.drain())
         for message, held_back in open_bursts:
             self._report(message, held_back)
+        with suppress(OSError, ValueError):
+            self._stream.close()
         super().close()
+
+    def flush(self) -> None:
+        """Writes the lines that wait for others."""
+        with suppress(OSError, ValueError):
+            self._stream.flush()
 
     @contextmanager
     def _exclusively(self) -> Iterator[None]:
@@ -127,26 +136,22 @@ class Pipeline(logging.Handler):
             )
         if self._logger is None or record.name.startswith(_LOCAL_ONLY) or not is_instrumentation_enabled():
             return
-        self._logger.emit(record, entry)
+        self._logger.emit(record, entry, trace.get_current_span().get_span_context())
 
     def _write(self, record: logging.LogRecord, line: str) -> None:
-        self.acquire()
         try:
-            self._stream.write(line)
-            self._stream.flush()
+            self._stream.write(line, urgent=record.levelno >= logging.WARNING)
         except (OSError, ValueError):
             # A closed pipe stays closed: say it once, keep exporting.
             if not self._stream_failed:
                 self._stream_failed = True
                 self.handleError(record)
-        finally:
-            self.release()
 
     def _entry(self, record: logging.LogRecord, held_back: int) -> Entry:
         fields = getattr(record, FIELDS, None)
         event = str(record.msg) if fields is not None else _message(record)
         entry: Entry = {
-            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds"),
+            "timestamp": self._clock.text(record.created),
             "level": record.levelname.lower(),
             "event": self._redactor.text(event),
             "logger": record.name,

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
+import orjson
 import structlog
 
 Entry = dict[str, object]
@@ -27,9 +28,19 @@ _encode: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), defa
 
 def render_json(entry: Entry) -> str:
     """Return the entry as one line of ASCII JSON: no text in it can begin a second line or move a cursor."""
-    line = _encode(entry)
+    line = _fast(entry)
+    if line is None or not line.isascii():
+        line = _encode(entry)
     # JSON escapes all controls but DEL (RFC 8259 section 7).
     return line if "\x7f" not in line else line.replace("\x7f", "\\u007f")
+
+
+def _fast(entry: Entry) -> str | None:
+    """Encode by orjson, a twentieth of the work; None if it cannot, as with half a character."""
+    try:
+        return orjson.dumps(entry, default=str).decode()
+    except TypeError:
+        return None
 
 
 def pretty_renderer(*, colors: bool) -> Render:

@@ -32,6 +32,7 @@ from otel.sdk_metrics import SDK_METRICS
 from otel.self_metrics import EVENTS_DROPPED, SELF_METRICS
 from otel.sentry import SentryHandle, configure_sentry
 from otel.telemetry import Pipelines, Telemetry
+from otel.wire_export import WireLogExporter
 
 OWN: Final = (SELF_METRICS, SDK_METRICS, LOOP_METRICS, PROCESS_METRICS, SYSTEM_METRICS)
 LIBRARIES: Final = {
@@ -97,6 +98,7 @@ def _switch_on(
         stream=memory.output if memory else None,
         redactor=redactor,
         resource={key: str(facts[key]) for key in LOG_FIELDS if key in facts},
+        queue=parts.logs if isinstance(parts.log_exporter, WireLogExporter) else None,
     )
     parts.undo.append(undo)
     parts.errors = configure_sentry(config, redactor, transport=memory.errors if memory else None)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypedDict
 
-from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
+from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import LogRecordExporter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader
@@ -22,6 +22,7 @@ from otel.batch import BatchQueue
 from otel.config import TelemetryConfig
 from otel.exporters import Sessions
 from otel.lifecycle import ShutdownReport, Task, renew_sdk_after_fork, run_bounded
+from otel.log_export import LogItem
 from otel.logs import OVERRIDES
 from otel.metric_data import DeclaredMetrics
 from otel.metrics import TextReader
@@ -70,7 +71,7 @@ class Pipelines:
     sessions: Sessions
     spans: BatchQueue[ReadableSpan] | None = None
     span_exporter: SpanExporter | None = None
-    logs: BatchQueue[ReadableLogRecord] | None = None
+    logs: BatchQueue[LogItem] | None = None
     log_exporter: LogRecordExporter | None = None
     text: TextReader | None = None
     errors: ErrorReports | None = None
@@ -233,7 +234,7 @@ def _flush_errors(errors: ErrorReports, seconds: float) -> bool:
 
 
 def _ending(
-    queue: BatchQueue[ReadableSpan] | BatchQueue[ReadableLogRecord],
+    queue: BatchQueue[ReadableSpan] | BatchQueue[LogItem],
     exporter: SpanExporter | LogRecordExporter,
 ) -> Task:
     def end(seconds: float) -> bool:

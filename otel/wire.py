@@ -9,7 +9,7 @@ protobuf's own classes. Source: protobuf.dev, "Encoding"; opentelemetry-proto 1.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any, Final
 
 from opentelemetry.exporter.otlp.proto.common._internal import (
@@ -64,10 +64,14 @@ class AttributeEncoder:
         self._clean = clean
         self._known: dict[tuple[str, Any, type], bytes] = {}
 
-    def encode(self, attributes: Iterable[tuple[str, Any]], into: list[bytes]) -> None:
+    def encode(
+        self, attributes: Iterable[tuple[str, Any]], into: list[bytes], without: Container[str] = ()
+    ) -> None:
         """Appends the encoded fields; an attribute that cannot be encoded is left out and logged."""
         known = self._known
         for key, value in attributes:
+            if key in without:
+                continue
             try:
                 into.append(known[key, value, value.__class__])
             except (KeyError, TypeError):

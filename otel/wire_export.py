@@ -12,14 +12,13 @@ from opentelemetry.exporter.otlp.proto.common._internal.trace_encoder import _en
 from opentelemetry.exporter.otlp.proto.http._common import RequestPayloadTooLargeError
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExportResult
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.semconv.attributes.http_attributes import HTTP_RESPONSE_STATUS_CODE
 from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 
-from otel.logs_otlp import SCOPE_NAME
+from otel.log_export import ENTRY_FACTS, LogItem, OwnRecord
 from otel.redaction import Redactor
 from otel.redaction_export import clean_record, clean_span, redacted_value
 from otel.wire import AttributeEncoder, Envelope, delimited, plain_items, text, varint
@@ -86,7 +85,7 @@ class WireLogExporter(OTLPLogExporter):
         super().__init__(**options)
         self.encode = LogEncoder(redactor)
 
-    def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
+    def export(self, batch: Sequence[LogItem]) -> LogRecordExportResult:
         """Exports the records."""
         sent = _send(self, len(batch), lambda: self.encode(batch))
         return LogRecordExportResult.SUCCESS if sent else LogRecordExportResult.FAILURE
@@ -141,40 +140,32 @@ class LogEncoder:
     """Makes an ExportLogsServiceRequest of log records."""
 
     def __init__(self, redactor: Redactor) -> None:
-        self._attributes = AttributeEncoder(b"\x32")
         self._redactor = redactor
+        self._attributes = AttributeEncoder(b"\x32")
 
-    def __call__(self, batch: Sequence[ReadableLogRecord]) -> bytes:
+    def __call__(self, batch: Sequence[LogItem]) -> bytes:
         """Returns the request's bytes."""
         envelope = Envelope()
-        for record in batch:
-            scope = record.instrumentation_scope
-            ours = scope is not None and scope.name == SCOPE_NAME
-            encoded = self._ours(record) if ours else self._foreign(record)
-            envelope.records_of(record.resource, scope).append(delimited(_RECORD, encoded))
+        for item in batch:
+            if isinstance(item, OwnRecord):
+                resource, scope = item.logger.resource, item.logger.instrumentation_scope
+                encoded = self._own(item)
+            else:
+                resource, scope = item.resource, item.instrumentation_scope
+                encoded = _encode_log(clean_record(self._redactor, item)).SerializeToString()
+            envelope.records_of(resource, scope).append(delimited(_RECORD, encoded))
         return envelope.to_bytes()
 
-    def _foreign(self, record: ReadableLogRecord) -> bytes:
-        return _encode_log(clean_record(self._redactor, record)).SerializeToString()
-
-    def _ours(self, record: ReadableLogRecord) -> bytes:
-        log = record.log_record
-        if (
-            log.timestamp is None
-            or log.severity_number is None
-            or log.event_name
-            or record.dropped_attributes
-        ):
-            return self._foreign(record)
+    def _own(self, item: OwnRecord) -> bytes:
         fields = [
-            _TIMES.pack(b"\x09", log.timestamp, b"\x59", log.observed_timestamp or 0),
-            b"\x10" + varint(log.severity_number.value),
-            text(b"\x1a", log.severity_text or ""),
-            delimited(b"\x2a", text(b"\x0a", str(log.body))),
+            _TIMES.pack(b"\x09", item.created, b"\x59", item.observed),
+            b"\x10" + varint(item.severity),
+            text(b"\x1a", item.severity_text),
+            delimited(b"\x2a", text(b"\x0a", str(item.entry["event"]))),
         ]
-        self._attributes.encode(plain_items(log.attributes), fields)
-        if log.trace_id:
-            fields.append(_log_identity(log.trace_id, log.span_id or 0, int(log.trace_flags or 0)))
+        self._attributes.encode(item.entry.items(), fields, ENTRY_FACTS)
+        if item.trace_id:
+            fields.append(_log_identity(item.trace_id, item.span_id, item.trace_flags))
         return b"".join(fields)
 
 

@@ -1,0 +1,100 @@
+"""The log's stream: whole lines, many of them by one call to the operating system.
+
+A call per line costs a busy service more than making the line: it gives up the interpreter's lock and waits
+behind other threads for it. So a line may wait a moment for others, unless it is urgent.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Final, TextIO
+
+_MOST_WAITING: Final = 256 * 1024
+
+
+class LineWriter:
+    """Writes lines to `stream` in the order of the calls, each whole.
+
+    A line that is not urgent waits `delay` seconds at most, with all that came after it; an urgent one is
+    written at once with all that waits, and so are more than 256 KiB. Without a delay, and where the stream
+    is a terminal or no file at all, nothing waits. Thread-safe. A kill of the process loses what waits.
+    """
+
+    def __init__(self, stream: TextIO, delay: float = 0.0) -> None:
+        self._stream = stream
+        self._delay = delay if delay > 0 and _is_file(stream) else 0.0
+        self.restart()
+
+    def restart(self) -> None:
+        """Starts again with nothing, as a forked child must: its parent writes what waited."""
+        self._waiting: list[str] = []
+        self._size = 0
+        # Reentrant, because a signal handler may log while the same thread does.
+        self._lock, self._order = threading.RLock(), threading.RLock()
+        self._ready = threading.Condition(self._lock)
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def write(self, line: str, *, urgent: bool) -> None:
+        """Takes one line with its end.
+
+        Raises:
+            OSError: The stream is broken; what waited with the line is lost.
+            ValueError: The stream is closed.
+        """
+        with self._lock:
+            now = urgent or not self._delay or self._size > _MOST_WAITING or self._closed.is_set()
+            if not self._waiting and not now:
+                self._wake()
+            self._waiting.append(line)
+            self._size += len(line)
+        if now:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes what waits.
+
+        Raises:
+            OSError: The stream is broken; what waited is lost.
+            ValueError: The stream is closed.
+        """
+        with self._order:
+            with self._lock:
+                lines, self._waiting, self._size = self._waiting, [], 0
+            if lines:
+                self._stream.write("".join(lines))
+                self._stream.flush()
+
+    def close(self) -> None:
+        """Writes what waits and ends the thread; later lines are written at once."""
+        self._closed.set()
+        with self._ready:
+            self._ready.notify()
+        self.flush()
+
+    def _wake(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="otel-stream", daemon=True)
+            self._thread.start()
+        self._ready.notify()
+
+    def _work(self) -> None:
+        while not self._closed.is_set():
+            with self._ready:
+                while not self._waiting and not self._closed.is_set():
+                    self._ready.wait()
+            self._closed.wait(self._delay)
+            try:
+                self.flush()
+            except (OSError, ValueError):
+                # A broken stream stays broken: the next line is written by its caller, who reports it.
+                self._delay = 0.0
+                return
+
+
+def _is_file(stream: TextIO) -> bool:
+    try:
+        stream.fileno()
+    except (OSError, ValueError, AttributeError):
+        return False
+    return not stream.isatty()

@@ -67,6 +67,7 @@ class Collector:
             "COLLECTOR_STATE_DIR": str(self.state),
             "OTLP_TOKEN_FILE": str(token_file),
             "GOMEMLIMIT": "320MiB",
+            "GOGC": "400",
             **recipe.environment,
         }
         files = [FRAGMENTS / name for name in recipe.fragments]

@@ -19,6 +19,7 @@ from app.infra.mongo import Database, DatabaseRefused, address
 
 EXIT_SETTINGS = 2
 EXIT_DATABASE = 1
+EXIT_INTERRUPTED = 130
 ENV_FILE = Path(".env")
 
 
@@ -40,6 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(
             EXIT_DATABASE, f"The database at {where} did not answer within {seconds:g} s; see MONGODB_URL."
         )
+    except KeyboardInterrupt:
+        return _fail(EXIT_INTERRUPTED, "Interrupted while waiting for the database.")
     except DatabaseRefused as error:
         where = address(settings.mongodb_url)
         return _fail(EXIT_DATABASE, f"The database at {where} refuses us ({error}); see MONGODB_URL.")

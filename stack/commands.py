@@ -129,8 +129,15 @@ def _logs(options: argparse.Namespace) -> bool:
     if _in_docker(folder):
         docker.logs(options.part)
     else:
-        logs.logs(folder, options.part, follow=not options.no_follow)
+        _follow(folder, options)
     return True
+
+
+def _follow(folder: Path, options: argparse.Namespace) -> None:
+    try:
+        logs.logs(folder, options.part, follow=not options.no_follow)
+    except KeyboardInterrupt:
+        print()  # the way to end it
 
 
 def _demo(_: argparse.Namespace) -> bool:

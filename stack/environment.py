@@ -19,7 +19,7 @@ from app.core.settings import Settings, load_settings
 from app.core.settings import SettingsError as AppSettingsError
 from otel.config import ConfigError, TelemetryConfig
 from stack import dotenv_file
-from stack.settings import REPOSITORY, SettingsError, StackSettings
+from stack.settings import PYTHON, REPOSITORY, SettingsError, StackSettings
 from stack.variables import Section, generate, required, sections
 
 DOTENV: Final = REPOSITORY / ".env"
@@ -87,7 +87,7 @@ def check(values: Mapping[str, str], mistakes: Iterable[str] = ()) -> Environmen
         found.append(str(error))
     if any(" is missing" in sentence for sentence in found):
         found.append(
-            "`python -m stack.environment write` adds generated values for all secrets that .env lacks."
+            f"`{PYTHON} -m stack.environment write` adds generated values for all secrets that .env lacks."
         )
     if found:
         raise SettingsError("\n".join(found))

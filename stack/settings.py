@@ -11,6 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 PREFIX: Final = "STACK_"
+# As a person types it in the repository; a fresh machine has no other Python with the packages.
+PYTHON: Final = ".venv/bin/python"
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Secret = Annotated[SecretStr, Field(min_length=16)]
@@ -172,7 +174,6 @@ def _sentence(field: str, kind: str, message: str) -> str:
     if not field:
         return message.removeprefix("Value error, ")
     if kind == "missing":
-        return (
-            f"{variable(field)} is missing: `python -m stack.environment write` adds a generated one to .env"
-        )
+        remedy = f"`{PYTHON} -m stack.environment write` adds a generated one to .env"
+        return f"{variable(field)} is missing: {remedy}"
     return f"{variable(field)} is not valid: {message.removeprefix('Value error, ')}."

@@ -43,7 +43,6 @@ def _password() -> str:
 
 # How a value that must be given is made. Every other one is 32 random bytes, safe in URLs and Compose files.
 GENERATORS: Final[Mapping[str, Callable[[], str]]] = {
-    "LMS_ADMIN_EMAIL": lambda: "admin@lms.example",
     "LMS_ADMIN_PASSWORD": _password,
     "LMS_CERTIFICATE_KEY": lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("="),
     "STACK_BUGSINK_PASSWORD": _password,

@@ -172,6 +172,8 @@ def _nearest(key: str, known: list[str]) -> str:
 
 def _sentence(field: str, kind: str, message: str) -> str:
     name = field if field.isupper() else variable(field)
+    if kind.startswith("time_delta"):
+        return f"{name} is not valid: write a duration such as 90s, 10m, 12h or 14d."
     if kind == "missing":
         return f"{name} is missing: set it in the environment, in .env, or as a file in {SECRETS_DIR}."
     return f"{name} is not valid: {message.removeprefix('Value error, ')}."

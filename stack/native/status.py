@@ -13,7 +13,7 @@ from stack.native.native_stack import NativeStack
 from stack.native.plan import Part
 from stack.native.probes import Health
 from stack.native.supervisor import State, Supervisor
-from stack.native.up import LEARNERS
+from stack.native.up import studying
 
 CONSOLE = Console(highlight=False, soft_wrap=True)
 STYLES = {"ill": "red", "Health": "bold"}
@@ -74,9 +74,8 @@ def _print(lines: list[tuple[str, ...]]) -> None:
 def _totals(stack: NativeStack) -> None:
     members = stack.supervisor.members()
     total = sum(proportional(process) for process in members)
-    learners = stack.supervisor.states().get(LEARNERS)
-    studying = "; simulated learners are at work" if learners and learners.status == "Running" else ""
-    CONSOLE.print(f"\n{len(members)} processes, {total >> 20} MiB{studying}. Data and logs: {stack.folder}")
+    learners = "; simulated learners are at work" if studying(stack) else ""
+    CONSOLE.print(f"\n{len(members)} processes, {total >> 20} MiB{learners}. Data and logs: {stack.folder}")
 
 
 def _memory(pid: int) -> int:

@@ -83,12 +83,21 @@ def _line(progress: Progress) -> str:
 
 
 def study(stack: NativeStack) -> None:
-    """Loads the catalogue, then lets learners study for a minute in the background."""
+    """Loads the catalogue, then lets learners study for a minute in the background, unless they do."""
+    if studying(stack):
+        CONSOLE.print(f"Simulated learners are at work already (log: {stack.log(LEARNERS)}).")
+        return
     CONSOLE.print("Loading the demo catalogue.")
     command = [sys.executable, "-m", "stack.demo", "catalogue"]
     subprocess.run(command, check=True, cwd=REPOSITORY, env=_demo_environment(stack))
     stack.supervisor.start_part(LEARNERS)
     CONSOLE.print(f"Simulated learners study for a minute (log: {stack.log(LEARNERS)}).")
+
+
+def studying(stack: NativeStack) -> bool:
+    """Tells whether simulated learners are at work."""
+    learners = stack.supervisor.states().get(LEARNERS)
+    return learners is not None and learners.status == "Running"
 
 
 def _demo_environment(stack: NativeStack) -> Mapping[str, str]:

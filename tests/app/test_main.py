@@ -66,6 +66,18 @@ def test_wrong_settings_are_sentences_and_exit_2(environment: dict[str, str], tm
     ]
 
 
+def test_an_interrupted_wait_for_the_database_is_one_sentence(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    environment |= {"MONGODB_URL": f"mongodb://127.0.0.1:{free_port()}/lms", "LMS_DATABASE_SECONDS": "0.2"}
+    log = tmp_path / "log"
+    app = Program([sys.executable, "-m", "app"], log, environment, tmp_path)
+    app.ready(lambda: "Waiting for the database" in log.read_text())
+    os.kill(app.pid, signal.SIGINT)
+    assert app.wait() == 130
+    assert log.read_text().splitlines()[-1] == "Interrupted while waiting for the database."
+
+
 def test_wrong_telemetry_settings_exit_2(environment: dict[str, str], tmp_path: Path) -> None:
     ended = run(environment | {"TELEMETRY_LOG_LEVEL": "loud"}, tmp_path)
     assert ended.returncode == 2

@@ -30,7 +30,8 @@ def test_a_program_that_is_not_built_names_the_command_that_builds_it(
     assert tools.main(["path", "--tool", "loki"]) == 1
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert "loki is not built yet; run `python -m stack.native.tools build --tool loki`" in printed.err
+    command = "`.venv/bin/python -m stack.native.tools build --tool loki`"
+    assert f"loki is not built yet; run {command}" in printed.err
 
 
 @pytest.mark.usefixtures("empty_cache")

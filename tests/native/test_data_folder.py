@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,6 +102,19 @@ def test_logs_of_one_part_or_all(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().out == "app  | one\napp  | two\nloki | three\n"
     with pytest.raises(StackError, match="PART may be app, loki"):
         logs(tmp_path, "nonsense", follow=False)
+
+
+def test_an_interrupt_is_the_way_to_end_logs(tmp_path: Path) -> None:
+    prepare_folder(tmp_path)
+    (tmp_path / "logs" / "app.log").write_text("one\n")
+    command = [sys.executable, "-m", "stack", "logs", "app"]
+    environ = {**os.environ, "STACK": "native", "STACK_DATA_DIR": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"one\n"
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=30) == (b"\n", b"")
+    assert process.returncode == 0
 
 
 def test_a_rotated_log_is_followed(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_a_missing_secret_is_one_sentence_and_the_way_out(dotenv: Path, key: str
         check(values)
     first, way_out = str(refusal.value).splitlines()
     assert first.startswith(f"{key} is missing")
-    assert "python -m stack.environment write" in way_out
+    assert "`.venv/bin/python -m stack.environment write`" in way_out
 
 
 def test_a_refusal_never_shows_a_secret(dotenv: Path) -> None:

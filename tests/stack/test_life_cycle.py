@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,10 +43,19 @@ def test_every_part_stops_cleanly_and_a_second_start_finds_the_data(tmp_path: Pa
         assert stack.stop(killed.append) == len(processes)
         assert killed == []
         assert [each for each in processes if _lives(each)] == []
+        assert _killed_by_the_supervisor(stack) == []
         stack.start()
         _find(stack, left)
     finally:
         stack.stop()
+
+
+def _killed_by_the_supervisor(stack: NativeStack) -> list[str]:
+    """Returns what the supervisor wrote about parts that did not end in their time."""
+    said = re.sub(r"\x1b\[\d+m", "", stack.supervisor.log.read_text())
+    stopped = [line for line in said.splitlines() if "Stop Unix process" in line]
+    assert len(stopped) >= len(stack.parts()) - 1  # the one that runs once has ended by itself
+    return [line for line in stopped if "signal=9" in line]
 
 
 def _lives(process: psutil.Process) -> bool:

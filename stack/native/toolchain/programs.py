@@ -26,7 +26,7 @@ def tool_path(name: str) -> Path:
     folder = cache.cache_dir()
     if not cache.is_built(folder, tool):
         raise ToolError(
-            f"{name} is not built yet; run `python -m stack.native.tools build --tool {name}` "
+            f"{name} is not built yet; run `.venv/bin/python -m stack.native.tools build --tool {name}` "
             "(`make up` does it too)."
         )
     return cache.tool_dir(folder, tool) / tool.binaries[name]

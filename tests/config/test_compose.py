@@ -87,6 +87,33 @@ def test_a_service_is_bounded(service: dict[str, Any]) -> None:
     assert service["logging"]["options"] == {"max-size": "10m", "max-file": "3"}
 
 
+def test_a_service_starts_after_what_it_needs(service: dict[str, Any], model: dict[str, Any]) -> None:
+    for name, wanted in service.get("depends_on", {}).items():
+        needed = model["services"][name]
+        assert wanted["condition"] == "service_started" or ("healthcheck" in needed) == (
+            wanted["condition"] == "service_healthy"
+        )
+
+
+def test_the_platform_starts_when_what_it_needs_serves(model: dict[str, Any]) -> None:
+    needed = model["services"]["app"]["depends_on"]
+    assert set(needed) == {"mongo", "redis", "bugsink", "collector"}
+    assert {wanted["condition"] for wanted in needed.values()} == {"service_healthy"}
+    # A server of the user's own takes the place of ours.
+    assert {name for name, wanted in needed.items() if wanted["required"]} == {"collector"}
+
+
+def test_what_must_survive_is_in_a_volume_with_a_name(model: dict[str, Any]) -> None:
+    kept = {
+        name: {mount["source"] for mount in service.get("volumes", []) if mount["type"] == "volume"}
+        for name, service in model["services"].items()
+    }
+    stores = ("mongo", "redis", "prometheus", "alertmanager", "loki", "tempo", "grafana", "bugsink")
+    assert {name: kept[name] for name in stores} == {name: {name} for name in stores}
+    assert kept["collector"] == {"collector", "probe"}
+    assert kept["app"] == kept["canary"] == kept["mailpit"] == set()
+
+
 def test_the_other_networks_lead_nowhere(model: dict[str, Any]) -> None:
     assert {name for name, network in model["networks"].items() if not network.get("internal")} == {"edge"}
 

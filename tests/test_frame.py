@@ -1,0 +1,46 @@
+"""The frame: every command is explained, and continuous integration runs nothing else."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import Final
+
+import pytest
+import yaml
+
+from tests.test_architecture import ROOT
+
+COMMANDS: Final = {
+    *("help", "up", "down", "status", "logs", "demo", "test", "check", "fmt", "generate", "bench", "ledger"),
+    *("lock", "clean"),
+}
+MAKE: Final = re.compile(r"`make ([a-z]+)")
+
+
+def test_make_alone_explains_every_command() -> None:
+    command = ["make", "--no-print-directory"]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {line.split()[1] for line in shown.splitlines()} == COMMANDS
+    assert all(len(line.split()) > 3 for line in shown.splitlines())
+
+
+def test_no_command_is_a_file() -> None:
+    (phony,) = re.findall(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(phony.split()) == COMMANDS | {"environment"}
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"])
+def test_a_page_names_commands_that_exist(page: str) -> None:
+    named = set(MAKE.findall((ROOT / page).read_text(encoding="utf-8")))
+    assert named
+    assert named <= COMMANDS
+
+
+def test_continuous_integration_runs_make_targets_only() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    ran = {step["run"] for step in steps if "run" in step}
+    assert ran == {"make check", "make test"}
+    assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", step["uses"]) for step in steps if "uses" in step)
+    assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == "exec make test"

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import httpx
 import pytest
 
 from otel.catalogue import ANY_BOUNDED, Catalogue, Histogram
 from otel.docs import main, render
 from otel.startup import catalogues
+from tests.otel.asgi import request, websocket
+from tests.otel.conftest import Configure
+from tests.otel.receiver import receiver
+from tests.otel.service import instrumented
 
 WAIT = Histogram(
     "items.wait",
@@ -24,6 +30,30 @@ def test_every_metric_is_in_the_reference_once() -> None:
     for catalogue in [ITEMS, *catalogues()]:
         for metric in catalogue:
             assert text.count(f"### `{metric.name}`\n") == 1
+
+
+async def test_nothing_is_sent_that_the_reference_does_not_have(configure: Configure) -> None:
+    with receiver() as collector:
+        telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, TELEMETRY_RUNTIME_METRICS="on")
+        app = instrumented()
+        async with app.router.lifespan_context(app):
+            app.state.release.set()
+            for path in ("/stream", "/background", "/nowhere"):
+                await request(app, path)
+            await websocket(app, "/rooms/7", "hello")
+            async with httpx.AsyncClient() as client:
+                await client.post(collector.url, content=b"")
+            assert telemetry.flush(10)
+        assert telemetry.flush(10)
+        sent = {
+            metric.name
+            for each in collector.metrics
+            for resource in each.resource_metrics
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+        }
+    assert {"http.client.request.duration", "background_task.duration", "telemetry.series"} <= sent
+    assert sent <= set(re.findall(r"^### `(.*)`$", render([]), re.MULTILINE))
 
 
 def test_a_metric_is_described_completely() -> None:

@@ -87,6 +87,25 @@ async def test_a_request_is_the_parent_of_its_commands(captured: Captured, datab
     assert _RUNNING.get() is None
 
 
+async def test_the_commands_of_a_failed_request_are_steps_of_its_report(
+    captured: Captured, database: Database
+) -> None:
+    app = FastAPI()
+
+    @app.get("/courses/{course_id}")
+    async def fail(course_id: str) -> None:
+        await database.courses.find_one({"_id": course_id, "secret": "hunter2"})
+        raise LookupError(course_id)
+
+    otel.instrument(app)
+    await request(app, "/courses/c1")
+
+    [event] = captured.errors
+    steps = [(step["category"], step["message"]) for step in event["breadcrumbs"]["values"]]
+    assert steps == [("mongodb", "find courses")]
+    assert "hunter2" not in json.dumps(event, default=str)
+
+
 async def test_a_refused_command_is_an_error_span(captured: Captured, database: Database) -> None:
     with pytest.raises(OperationFailure):
         await database.command("noSuchCommand")

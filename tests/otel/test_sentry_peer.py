@@ -34,6 +34,7 @@ async def _both(redis_url: str) -> tuple[Event, Event]:
             otel.instrument(app)
             await request(app, PATH, **REQUEST)
             [ours] = json.loads(json.dumps(captured.errors, default=str))
+        stock["called with"], ours["called with"] = (set(headers) for headers in other.headers)
     return stock, ours
 
 
@@ -74,9 +75,16 @@ def test_only_ours_is_grouped_by_type_and_route_and_found_by_request_and_course(
 
 def test_the_stock_integrations_give_away_what_ours_do_not(both: tuple[Event, Event]) -> None:
     stock, ours = both
-    given_away = {name for name, secret in SECRETS.items() if secret in json.dumps(stock)}
+    given_away = {name for name, secret in SECRETS.items() if secret in json.dumps(stock, default=list)}
     assert given_away == set(SECRETS)
-    assert [name for name, secret in SECRETS.items() if secret in json.dumps(ours)] == []
+    assert [name for name, secret in SECRETS.items() if secret in json.dumps(ours, default=list)] == []
+
+
+def test_only_w3c_headers_leave_with_ours(both: tuple[Event, Event]) -> None:
+    stock, ours = both
+    propagation = {"traceparent", "tracestate", "baggage", "sentry-trace"}
+    assert stock["called with"] & propagation == {"sentry-trace", "baggage"}
+    assert ours["called with"] & propagation == {"traceparent"}
 
 
 async def test_a_healthy_request_calls_nothing_for_error_reports(configure: Configure) -> None:

@@ -16,6 +16,7 @@ from pymongo.monitoring import (
     CommandSucceededEvent,
 )
 
+from otel.bound import BoundHistogram
 from otel.context import note
 from otel.db_metrics import MONGODB, OPERATION_DURATION, RETURNED_ROWS
 from otel.mongo_shape import shape_of
@@ -25,16 +26,48 @@ from otel.slow_query import log_slow
 # The driver's own talk with the server.
 _UNTOLD: Final = frozenset({"hello", "ismaster", "endsessions", "killcursors", "saslstart", "saslcontinue"})
 _LONGEST_MESSAGE: Final = 300
+_MOST_KINDS: Final = 1000
+_MOST_ERRORS: Final = 50
+
+_Place = tuple[str, tuple[str, int | None] | None]  # the database's name and the server's address
+
+
+class _Kind:
+    """What all commands of one name on one collection share, made once."""
+
+    __slots__ = ("_durations", "attributes", "collection", "name", "returned", "title")
+
+    def __init__(self, name: str, collection: str | None, place: _Place) -> None:
+        self.name = name
+        self.collection = collection
+        self.title = f"{name} {collection}" if collection else name
+        self.attributes = _described(name, collection, place)
+        self.returned = RETURNED_ROWS.bound(self._labels(None))
+        self._durations: dict[str | None, BoundHistogram] = {}
+
+    def duration(self, error_type: str | None) -> BoundHistogram:
+        """Returns the series of the commands that ended so."""
+        found = self._durations.get(error_type)
+        if found is None:
+            if len(self._durations) >= _MOST_ERRORS:
+                self._durations.clear()
+            found = self._durations[error_type] = OPERATION_DURATION.bound(self._labels(error_type))
+        return found
+
+    def _labels(self, error_type: str | None) -> dict[str, object]:
+        labels: dict[str, object] = {"db.system.name": MONGODB, "db.operation.name": self.name}
+        if self.collection is not None:
+            labels["db.collection.name"] = self.collection
+        return labels if error_type is None else labels | {"error.type": error_type}
 
 
 class _Call:
-    __slots__ = ("collection", "command", "name", "request_id", "span")
+    __slots__ = ("command", "kind", "request_id", "span")
 
-    def __init__(self, event: CommandStartedEvent, span: Span, collection: str | None) -> None:
+    def __init__(self, event: CommandStartedEvent, span: Span, kind: _Kind) -> None:
         self.request_id = event.request_id
-        self.name = event.command_name
         self.command = event.command
-        self.collection = collection
+        self.kind = kind
         self.span = span
 
 
@@ -50,20 +83,30 @@ class CommandTelemetry(CommandListener):
         self._redactor = redactor
         self._slow_seconds = slow_seconds
         self._tracer = trace.get_tracer("otel.mongo")
+        self._kinds: dict[tuple[str, str | None, _Place], _Kind] = {}
         self.enabled = True
 
     def started(self, event: CommandStartedEvent) -> None:
         """Starts the span below the span that is current where the command was called."""
-        untold = not self.enabled or event.command_name.lower() in _UNTOLD
-        if untold or not is_instrumentation_enabled():
+        name = event.command_name
+        if not self.enabled or name.lower() in _UNTOLD or not is_instrumentation_enabled():
             _RUNNING.set(None)
             return
-        collection = _collection(event.command_name, event.command)
-        name = f"{event.command_name} {collection}" if collection else event.command_name
-        span = self._tracer.start_span(name, kind=SpanKind.CLIENT)
+        command = event.command
+        kind = self._kind(name, _collection(name, command), (event.database_name, event.connection_id))
+        span = self._tracer.start_span(kind.title, kind=SpanKind.CLIENT, attributes=kind.attributes)
         if span.is_recording():
-            span.set_attributes(_described(event, collection))
-        _RUNNING.set(_Call(event, span, collection))
+            span.set_attribute("db.query.text", shape_of(command))
+        _RUNNING.set(_Call(event, span, kind))
+
+    def _kind(self, name: str, collection: str | None, place: _Place) -> _Kind:
+        key = (name, collection, place)
+        found = self._kinds.get(key)
+        if found is None:
+            if len(self._kinds) >= _MOST_KINDS:
+                self._kinds.clear()
+            found = self._kinds[key] = _Kind(name, collection, place)
+        return found
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
         """Ends the span with the number of documents that came back."""
@@ -92,19 +135,14 @@ class CommandTelemetry(CommandListener):
         self._finish(call, event.duration_micros / 1e6, None, error_type)
 
     def _finish(self, call: _Call, seconds: float, returned: int | None, error_type: str | None) -> None:
-        labels: dict[str, Any] = {"db.system.name": MONGODB, "db.operation.name": call.name}
-        if call.collection is not None:
-            labels["db.collection.name"] = call.collection
-        context = trace.set_span_in_context(call.span)
+        kind, span = call.kind, call.span.get_span_context()
         if returned is not None:
-            RETURNED_ROWS.record(returned, labels, context)
-        if error_type is not None:
-            labels["error.type"] = error_type
-        OPERATION_DURATION.record(seconds, labels, context)
-        note(MONGODB, f"{call.name} {call.collection or ''}".rstrip(), "error" if error_type else "info")
+            kind.returned.record(returned, span)
+        kind.duration(error_type).record(seconds, span)
+        note(MONGODB, kind.title, "error" if error_type else "info")
         if seconds >= self._slow_seconds:
             with trace.use_span(call.span):
-                log_slow(MONGODB, call.name, call.collection, seconds, shape_of(call.command), returned)
+                log_slow(MONGODB, kind.name, kind.collection, seconds, shape_of(call.command), returned)
         call.span.end()
 
 
@@ -116,18 +154,18 @@ def _ended(request_id: int) -> _Call | None:
     return call
 
 
-def _described(event: CommandStartedEvent, collection: str | None) -> dict[str, Any]:
+def _described(name: str, collection: str | None, place: _Place) -> dict[str, str | int]:
     # https://opentelemetry.io/docs/specs/semconv/database/mongodb/
-    described: dict[str, Any] = {
+    namespace, address = place
+    described: dict[str, str | int] = {
         "db.system.name": MONGODB,
-        "db.namespace": event.database_name,
-        "db.operation.name": event.command_name,
-        "db.query.text": shape_of(event.command),
+        "db.namespace": namespace,
+        "db.operation.name": name,
     }
     if collection is not None:
         described["db.collection.name"] = collection
-    if event.connection_id is not None:
-        host, port = event.connection_id
+    if address is not None:
+        host, port = address
         described["server.address"] = host
         if port is not None:
             described["server.port"] = port

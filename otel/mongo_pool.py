@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import lru_cache
 from typing import Any, Final
 
 from opentelemetry.metrics import Observation
+from opentelemetry.trace import get_current_span
 from pymongo.monitoring import (
     ConnectionCheckedInEvent,
     ConnectionCheckedOutEvent,
@@ -22,6 +24,7 @@ from pymongo.monitoring import (
     PoolReadyEvent,
 )
 
+from otel.bound import BoundHistogram
 from otel.db_metrics import (
     CONNECTION_CREATE,
     CONNECTION_TIMEOUTS,
@@ -29,6 +32,7 @@ from otel.db_metrics import (
 )
 
 _POOL_NAME: Final = "db.client.connection.pool.name"
+_REMEMBERED: Final = 256
 _DRIVERS_LIMIT: Final = 100  # `maxPoolSize` that the driver assumes and does not list
 
 
@@ -82,7 +86,7 @@ class PoolTelemetry(ConnectionPoolListener):
     def connection_checked_out(self, event: ConnectionCheckedOutEvent) -> None:
         """Measures the wait; the connection is in use now."""
         if event.duration is not None:
-            CONNECTION_WAIT.record(event.duration, {_POOL_NAME: _name(event)})
+            _wait(event.address).record(event.duration, get_current_span().get_span_context())
         self._change(event, idle=-1, used=1)
 
     def connection_checked_in(self, event: ConnectionCheckedInEvent) -> None:
@@ -117,5 +121,15 @@ class PoolTelemetry(ConnectionPoolListener):
 
 
 def _name(event: Any) -> str:  # noqa: ANN401 - the driver's pool and connection events share no public base
-    host, port = event.address
+    return _name_of(event.address)
+
+
+@lru_cache(_REMEMBERED)
+def _wait(address: tuple[str, int | None]) -> BoundHistogram:
+    return CONNECTION_WAIT.bound({_POOL_NAME: _name_of(address)})
+
+
+@lru_cache(_REMEMBERED)
+def _name_of(address: tuple[str, int | None]) -> str:
+    host, port = address
     return str(host) if port is None else f"{host}:{port}"

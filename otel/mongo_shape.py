@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 Command = Mapping[str, Any]
@@ -14,6 +15,8 @@ _DEEPEST: Final = 8
 _MOST_KEYS: Final = 40
 _MOST_STAGES: Final = 20
 _LONGEST: Final = 1024
+_PLAIN: Final = frozenset({str, int, float, bool, bytes, type(None)})
+_REMEMBERED: Final = 4096
 _BATCHES: Final = ("updates", "deletes")
 
 
@@ -33,6 +36,8 @@ def shape_of(command: Command) -> str:
 
 
 def _shape(value: object, depth: int) -> str:
+    if value.__class__ in _PLAIN:  # before the abstract classes, which cost more to ask
+        return _VALUE
     if depth > _DEEPEST:
         return _VALUE
     if isinstance(value, Mapping):
@@ -53,6 +58,7 @@ def _list(items: list[Any], depth: int) -> str:
     return "[" + ",".join(_shape(item, depth + 1) for item in items[:_MOST_STAGES]) + "]"
 
 
+@lru_cache(_REMEMBERED)
 def _path(key: str) -> str:
     if not any(map(str.isdigit, key)):
         return key

@@ -77,19 +77,19 @@ class HttpStack:
         scope["fastapi.telemetry"] = None
         headers = RequestHeaders(scope["headers"])
         if scope["path"] in self._excluded and scope["type"] == "http":
-            await self._serve(scope, headers, receive, send, None)
+            await self._serve(scope, headers, receive, send, observed=False)
             return
         slim = slim_scope(scope, headers)
         slim[_SEND] = send
         with outside_of_any_span():
             await self.app(slim, receive, _nowhere)
 
-    async def _enter(self, slim: Scope, receive: Receive, signal: Send) -> None:
-        """Continue inside contrib's middleware with what the server gave; contrib's `send` is told alone."""
-        await self._serve(slim[REAL_SCOPE], slim[HEADERS], receive, slim[_SEND], signal)
+    async def _enter(self, slim: Scope, receive: Receive, _send: Send) -> None:
+        """Continue inside contrib's middleware with what the server gave."""
+        await self._serve(slim[REAL_SCOPE], slim[HEADERS], receive, slim[_SEND], observed=True)
 
     async def _serve(
-        self, scope: Scope, headers: RequestHeaders, receive: Receive, send: Send, signal: Send | None
+        self, scope: Scope, headers: RequestHeaders, receive: Receive, send: Send, *, observed: bool
     ) -> None:
         context = RequestContext(headers.request_id, trace.get_current_span(), scope)
         token = REQUEST.set(context)
@@ -97,7 +97,7 @@ class HttpStack:
             if scope["type"] == "websocket":
                 await self._connect(Connection(context, receive, send))
             else:
-                await self._exchange(Exchange(context, headers, receive, send, signal))
+                await self._exchange(Exchange(context, headers, receive, send, observed=observed))
         finally:
             REQUEST.reset(token)
 
@@ -149,7 +149,7 @@ class HttpStack:
 
 
 async def _nowhere(message: Message) -> None:
-    """Take what contrib's middleware passes on: the message itself has gone the direct way."""
+    """Stand where contrib's middleware wants a way to the server: every message goes the direct way."""
 
 
 def _report(exchange: Exchange, error: Exception) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
+from opentelemetry.trace import Span, Status, StatusCode
 from starlette.types import Message, Receive, Send
 
 from otel.context import RequestContext
@@ -20,7 +21,6 @@ FAILED: Final = "failed"
 INCOMPLETE: Final = "incomplete_response"
 
 FIRST_SERVER_ERROR: Final = 500
-_LAST_PART: Final[Message] = {"type": "http.response.body"}
 _LONGEST_PATH: Final = 200
 _log = get_logger("access")
 
@@ -28,9 +28,9 @@ _log = get_logger("access")
 class Exchange:
     """The ASGI callables `receive` and `send` of one HTTP request, and what they saw.
 
-    `signal` tells contrib's middleware of the answer's messages; it is None where that is not there, and the
-    request has no access log. Contrib gets a bare signal of each message: it decodes all headers twice to
-    find the answer's length, for a metric that ours replace.
+    `observed` says that contrib's middleware has started a span for it, and that it gets an access-log line.
+    The span gets its status and its end here: contrib's own `send` decodes all headers of the answer twice,
+    for a length that is known here already.
 
     `finish` runs once: at the last body byte, or when the application has ended without one. Whatever runs
     after it (background tasks, clean-up) is not part of the request's time.
@@ -40,7 +40,6 @@ class Exchange:
         "_active",
         "_receive",
         "_send",
-        "_signal",
         "_started",
         "_trailers",
         "_unannounced",
@@ -48,6 +47,7 @@ class Exchange:
         "error_type",
         "finished",
         "method",
+        "observed",
         "outcome",
         "request_bytes",
         "response_bytes",
@@ -61,10 +61,11 @@ class Exchange:
         headers: RequestHeaders,
         receive: Receive,
         send: Send,
-        signal: Send | None,
+        *,
+        observed: bool,
     ) -> None:
         self._started = time.perf_counter()
-        self._receive, self._send, self._signal = receive, send, signal
+        self._receive, self._send, self.observed = receive, send, observed
         self._trailers = False
         self.context = context
         self.method = bounded_method(context.scope["method"])
@@ -100,27 +101,27 @@ class Exchange:
             self.response_bytes += len(message.get("body", b""))
             last = not message.get("more_body", False)
         await self._send(message)
-        if not last:
-            return  # only the last part concerns contrib's middleware, which ends the span on it
-        if self._signal is not None:
-            await self._signal(_LAST_PART if kind == "http.response.body" else message)
-        if self._ends(kind, message):
+        if last and self._ends(kind, message):
+            if self.observed:
+                self.context.span.end()
             self.finish()
 
     async def _send_start(self, message: Message) -> None:
         self.status = message["status"]
         self._trailers = message.get("trailers", False)
         span = self.context.span
-        if span.is_recording():
+        if self.observed and span.is_recording():
             name_after_route(self.context, self.method)
-        if self._signal is not None:
-            signal = {"type": message["type"], "status": message["status"], "trailers": self._trailers}
-            await self._signal(signal)
-        if self.error_type is not None and span.is_recording():
-            # Contrib has just put the status there; the conventions want the exception's type.
-            span.set_attribute("error.type", self.error_type)
+            self._tell_status(span, message["status"])
         headers = with_identity(message.get("headers", ()), self.context)
         await self._send({**message, "headers": headers})
+
+    def _tell_status(self, span: Span, status: int) -> None:
+        # https://opentelemetry.io/docs/specs/semconv/http/http-spans/#status
+        span.set_attribute("http.response.status_code", status)
+        if status >= FIRST_SERVER_ERROR:
+            span.set_status(Status(StatusCode.ERROR))
+            span.set_attribute("error.type", self.error_type or str(status))
 
     def _ends(self, kind: str, message: Message) -> bool:
         if kind == "http.response.body":
@@ -135,12 +136,12 @@ class Exchange:
             return
         self.finished = True
         seconds = time.perf_counter() - self._started
-        if self.status is None and self.context.span.is_recording():
+        if self.status is None and self.observed and self.context.span.is_recording():
             name_after_route(self.context, self.method)
         route = self.context.route or UNMATCHED
         self._active.add(-1)
         self._record(seconds, route)
-        if self._signal is not None:
+        if self.observed:
             self._write_access_log(seconds)
 
     def _record(self, seconds: float, route: str) -> None:

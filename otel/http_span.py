@@ -3,7 +3,8 @@
 Contrib (0.66b2) matches all routes again for the span's name, decodes every header some seven times, sets
 each attribute twice and feeds two metrics that ours replace: 145 of its 199 µs per request. So its middleware
 gets a scope that holds the trace headers only, and the real attributes through `default_span_details`; it
-still extracts the parent, starts and ends the span, makes it current and sets its status.
+still extracts the parent, starts the span, makes it current, records the error that passes through it and
+ends the span if the last byte of an answer has not.
 """
 
 from __future__ import annotations

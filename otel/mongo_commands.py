@@ -179,7 +179,7 @@ def _collection(name: str, command: Mapping[str, Any]) -> str | None:
 
 def _returned(reply: Mapping[str, Any]) -> int | None:
     cursor = reply.get("cursor")
-    if isinstance(cursor, Mapping):
+    if cursor.__class__ is dict or isinstance(cursor, Mapping):
         return len(cursor.get("firstBatch") or cursor.get("nextBatch") or ())
     return None
 

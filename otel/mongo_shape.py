@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final
 
 Command = Mapping[str, Any]
@@ -40,7 +41,7 @@ def _shape(value: object, depth: int) -> str:
         return _VALUE
     if depth > _DEEPEST:
         return _VALUE
-    if isinstance(value, Mapping):
+    if value.__class__ is dict or isinstance(value, Mapping):
         pairs = [f'"{_path(str(key))}":{_shape(item, depth + 1)}' for key, item in _first(value)]
         return "{" + ",".join(pairs) + "}"
     if isinstance(value, list):
@@ -49,7 +50,7 @@ def _shape(value: object, depth: int) -> str:
 
 
 def _first(value: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
-    return list(value.items())[:_MOST_KEYS]
+    return list(islice(value.items(), _MOST_KEYS))
 
 
 def _list(items: list[Any], depth: int) -> str:

@@ -26,7 +26,7 @@ from otel.semconv_opt_in import opt_in_to_stable
 
 REAL_SCOPE: Final = "otel.real_scope"
 HEADERS: Final = "otel.headers"
-_DESCRIPTION: Final = "otel.description"
+DESCRIPTION: Final = "otel.description"
 _LONGEST_AGENT: Final = 256
 
 
@@ -39,7 +39,7 @@ def server_span(app: ASGIApp, redactor: Redactor) -> ASGIApp:
     tracer = trace.get_tracer("opentelemetry.instrumentation.fastapi", __version__)
     middleware = OpenTelemetryMiddleware(
         app,
-        default_span_details=_details(redactor),
+        default_span_details=span_details(redactor),
         tracer=_DescribingTracer(tracer),
         meter=NoOpMeterProvider().get_meter("replaced by otel.http_metrics"),
         exclude_spans=["receive", "send"],
@@ -82,8 +82,8 @@ class _DescribingTracer(Tracer):
         set_status_on_exception: bool = True,  # noqa: FBT001, FBT002 - the signature of the API
     ) -> Span:
         """Starts the span of the API's contract."""
-        if isinstance(attributes, dict) and _DESCRIPTION in attributes:
-            description = attributes[_DESCRIPTION]
+        if isinstance(attributes, dict) and DESCRIPTION in attributes:
+            description = attributes[DESCRIPTION]
             attributes.clear()
             attributes = description
         return self._tracer.start_span(
@@ -102,11 +102,13 @@ class _DescribingTracer(Tracer):
         return self._tracer.start_as_current_span(*args, **options)
 
 
-def _details(redactor: Redactor) -> Callable[[Scope], tuple[str, dict[str, Any]]]:
+def span_details(redactor: Redactor) -> Callable[[Scope], tuple[str, dict[str, Any]]]:
+    """Returns what tells a slim scope's first name and, under `DESCRIPTION`, its attributes."""
+
     def details(slim: Scope) -> tuple[str, dict[str, Any]]:
         scope, headers = slim[REAL_SCOPE], slim[HEADERS]
         described = _description(scope, headers, redactor)
-        return _first_name(scope), {_DESCRIPTION: described}
+        return _first_name(scope), {DESCRIPTION: described}
 
     return details
 

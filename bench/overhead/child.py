@@ -22,16 +22,26 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 import uvicorn
 import uvloop
 
 from bench.overhead.application import application
 from bench.overhead.exchange import Exchanges
+from bench.overhead.figures import CALLING, OTHER, SENDING, SERVING
 from bench.overhead.variants import variant
 
 Answer = dict[str, Any]
+
+# By the start of a thread's name; the database driver works in the event loop's executor.
+_WORK: Final = {
+    "otel-": SENDING,
+    "Otel": SENDING,
+    "sentry": SENDING,
+    "ThreadPoolExecutor": CALLING,
+    "asyncio_": CALLING,
+}
 
 
 class Child:
@@ -60,8 +70,19 @@ class Child:
         return {}
 
     def clock(self) -> Answer:
-        """Returns the CPU seconds that this process has used, all threads together."""
-        return {"cpu": time.process_time()}
+        """Returns the CPU seconds that this process has used, all threads together and by what they do."""
+        threads: dict[str, float] = {}
+        for thread in threading.enumerate():
+            used = time.clock_gettime(time.pthread_getcpuclockid(thread.ident or 0))
+            work = _work_of(thread.name)
+            threads[work] = threads.get(work, 0.0) + used
+        return {"cpu": time.process_time(), "threads": threads}
+
+
+def _work_of(thread: str) -> str:
+    if thread == threading.main_thread().name:
+        return SERVING
+    return next((work for start, work in _WORK.items() if thread.startswith(start)), OTHER)
 
 
 def serve_in_process(child: Child, routes: int, replies: TextIO) -> None:

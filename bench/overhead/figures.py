@@ -8,6 +8,8 @@ from statistics import median
 
 from bench.overhead.variants import BARE
 
+SERVING, CALLING, SENDING, OTHER = "serving", "database calls", "telemetry's sending", "other"
+
 
 @dataclass(frozen=True, slots=True)
 class Round:
@@ -18,12 +20,14 @@ class Round:
         cpu: CPU of all threads of the process, sending included.
         path: CPU of the thread that serves; 0 where it was not looked at.
         latency: median from request to answer, over uvicorn.
+        threads: over uvicorn, the CPU by what the threads do: `SERVING`, `CALLING`, `SENDING` or `OTHER`.
     """
 
     wall: float
     cpu: float
     path: float = 0.0
     latency: float = 0.0
+    threads: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -67,6 +71,20 @@ class Series:
         if not shares:
             raise ValueError(f"{of} never cost more than the bare application: measure more rounds")
         return median(shares)
+
+    def difference(self, name: str, other: str, what: str = "cpu") -> float:
+        """Returns the median over the rounds of what the variant costs more than the other one."""
+        pairs = zip(self.rounds[name], self.rounds[other], strict=True)
+        return float(median(getattr(mine, what) - getattr(theirs, what) for mine, theirs in pairs))
+
+    def of_threads(self, name: str, work: str) -> float:
+        """Returns the median over the rounds of the CPU of the threads that do this work."""
+        return median(each.threads.get(work, 0.0) for each in self.rounds[name])
+
+    def cpu_share(self, name: str) -> float:
+        """Returns the bare application's CPU as a share of the variant's, the rounds' median."""
+        pairs = zip(self.rounds[name], self.rounds[BARE], strict=True)
+        return median(bare.cpu / mine.cpu for mine, bare in pairs)
 
     def throughput_share(self, name: str) -> float:
         """Returns the variant's throughput as a share of the bare application's, the rounds' median."""

@@ -41,6 +41,11 @@ class Plan:
     variants: Sequence[Variant] = VARIANTS
 
     @property
+    def in_process(self) -> list[Variant]:
+        """Those of the variants that are measured without a network."""
+        return [each for each in self.variants if not each.only_served]
+
+    @property
     def served(self) -> list[Variant]:
         """Those of the variants that are measured over uvicorn as well."""
         return [each for each in self.variants if each.name in SERVED]
@@ -71,7 +76,7 @@ async def in_process(plan: Plan, place: Place) -> Series:
         BenchError: As for `measure`.
     """
     series = Series(place.routes, served=False, requests=plan.requests)
-    async with _started(plan.variants, place) as participants:
+    async with _started(plan.in_process, place) as participants:
         for each in participants:
             await each.ask("run", requests=_CHECKED)
             series.arrived[each.variant.name] = await _arrived(each)
@@ -107,7 +112,12 @@ async def _load(participant: Participant, requests: int) -> Round:
     taken = await load(participant.place.port, path_of_last(participant.place.routes), requests)
     await participant.ask("flush")
     after = await participant.ask("clock")
-    return Round(taken.wall / requests, (after["cpu"] - before["cpu"]) / requests, latency=taken.latency)
+    used = {
+        work: (seconds - before["threads"].get(work, 0.0)) / requests
+        for work, seconds in after["threads"].items()
+    }
+    cpu = (after["cpu"] - before["cpu"]) / requests
+    return Round(taken.wall / requests, cpu, latency=taken.latency, threads=used)
 
 
 @asynccontextmanager

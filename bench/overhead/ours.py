@@ -6,10 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
+from opentelemetry import context, trace
+from opentelemetry.trace import SpanKind
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import otel
+import otel.http
+import otel.startup
 from otel.config import TelemetryConfig
 from otel.http_exchange import Exchange
+from otel.http_span import DESCRIPTION, span_details
 from otel.providers import LOGGERS, TRACERS
 from otel.redaction import Redactor
 
@@ -39,6 +45,35 @@ def without_metrics() -> Attach:
     """Everything, but a request's duration and sizes are not recorded: only this measurement does that."""
     setattr(Exchange, "_record", lambda _self, _seconds, _route: None)  # noqa: B010 - as above
     return plain()
+
+
+def without_contrib() -> Attach:
+    """Everything, but the SERVER span is started here and not by contrib's middleware: its share of ours."""
+    setattr(otel.http, "server_span", _span_alone)  # noqa: B010 - as above
+    return plain()
+
+
+def without_mongo() -> Attach:
+    """Everything, but the database driver has no listeners."""
+    otel.startup.LIBRARIES.pop("otel.mongo")
+    return plain()
+
+
+def _span_alone(app: ASGIApp, redactor: Redactor) -> ASGIApp:
+    tracer, details = trace.get_tracer("bench"), span_details(redactor)
+
+    async def middleware(scope: Scope, receive: Receive, send: Send) -> None:
+        name, described = details(scope)
+        span = tracer.start_span(name, kind=SpanKind.SERVER, attributes=described[DESCRIPTION])
+        token = context.attach(trace.set_span_in_context(span))
+        try:
+            await app(scope, receive, send)
+        finally:
+            context.detach(token)
+            if span.is_recording():
+                span.end()
+
+    return middleware
 
 
 def _flush() -> None:

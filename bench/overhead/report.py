@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from bench.bars import Bars, svg
 from bench.machine import described
+from bench.overhead.breakdown import breakdown
 from bench.overhead.figures import Series
 from bench.overhead.variants import BARE, COPIED, variant
 from bench.overhead.verdict import aims
@@ -67,6 +68,9 @@ CPython {python}, FastAPI {fastapi}). The rounds are in `overhead.json`.
   first. Redaction and HTTP metrics cannot be switched off: the benchmark takes them out by force.
 - uvicorn's own access log is off for everyone; ours writes one, to a file, the peers write none. Sentry's
   defaults send no traces. Logfire's console print-out is off.
+- Over uvicorn the client, the receiver and the database share the machine's cores with the application. The
+  aim's figure is "of bare", throughput against throughput; "bare CPU / its" beside it is the bare
+  application's CPU per request against the variant's, which is what a machine with cores to spare would show.
 - "arrives" is what the receiver decoded per request before the measurement, as a check that nobody is fast by
   sending nothing.
 
@@ -78,7 +82,8 @@ def page(measured: Sequence[Series], circumstances: Circumstances) -> str:
     verdict = "\n".join(f"- {each}" for each in verdicts(measured))
     requests = measured[0].requests
     head = _HEAD.format(**asdict(circumstances), verdict=verdict, requests=requests)
-    return head + "\n".join(_served(each) if each.served else _in_process(each) for each in measured)
+    tables = [_served(each) if each.served else _in_process(each) for each in measured]
+    return head + "\n".join([*tables, breakdown(measured)]).rstrip() + "\n"
 
 
 def verdicts(measured: Sequence[Series]) -> list[str]:
@@ -117,8 +122,8 @@ def _in_process_row(series: Series, name: str) -> str:
 
 def _served(series: Series) -> str:
     rows = [
-        "| variant | requests/s | of bare | CPU µs | overhead µs | of the copied stack's | latency ms |",
-        "|---|---|---|---|---|---|---|",
+        "| variant | requests/s | of bare | CPU µs | bare CPU / its | overhead µs | of copied | latency ms |",
+        "|---|---|---|---|---|---|---|---|",
         *(_served_row(series, name) for name in series.rounds),
     ]
     title = f"## Over uvicorn with one MongoDB read, {_routes(series)}, 8 connections"
@@ -131,6 +136,7 @@ def _served_row(series: Series, name: str) -> str:
         f"{1 / series.median(name, 'wall'):,.0f}",
         f"{series.throughput_share(name):.0%}",
         _micro(series.median(name, "cpu")),
+        f"{series.cpu_share(name):.0%}",
         "" if name == BARE else _micro(series.overhead(name)),
         "" if name == BARE else _share(series, name),
         f"{series.median(name, 'latency') * 1000:.1f}",

@@ -10,6 +10,10 @@ BARE: Final = "bare"
 COPIED: Final = "copied"
 LOGFIRE: Final = "logfire"
 OURS: Final = "ours"
+CORE: Final = "ours-core"
+UNMATCHED: Final = "contrib-unmatched"
+UNCONTRIBUTED: Final = "ours-uncontributed"
+UNLISTENED: Final = "ours-unlistened"
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Variant:
         environment: variables of its process, besides those that all have.
         sentry: whether its process gets a DSN.
         spans: spans that must arrive per request without a database, exactly one of them of kind SERVER.
+        only_served: whether it differs from another over uvicorn with a database alone.
     """
 
     name: str
@@ -32,6 +37,7 @@ class Variant:
     environment: Mapping[str, str] = field(default_factory=dict)
     sentry: bool = False
     spans: int = 1
+    only_served: bool = False
 
 
 _STABLE: Final = {"OTEL_SEMCONV_STABILITY_OPT_IN": "http,database"}
@@ -58,6 +64,7 @@ VARIANTS: Final = (
     Variant(BARE, "bare FastAPI", spans=0),
     Variant("contrib", "contrib, defaults", "peers:contrib", spans=3),
     Variant("contrib-tuned", "contrib, stable names, no send spans", "peers:contrib_tuned", _STABLE),
+    Variant(UNMATCHED, "contrib, the same, routes not matched again", "peers:contrib_unmatched", _STABLE),
     Variant(
         COPIED,
         "the copied stack",
@@ -66,7 +73,7 @@ VARIANTS: Final = (
         spans=3,
     ),
     Variant(LOGFIRE, "logfire", "peers:logfire"),
-    Variant("ours-core", "ours: ids, context, metrics, errors", "ours:plain", _LEAST, spans=0),
+    Variant(CORE, "ours: ids, context, metrics, errors", "ours:plain", _LEAST, spans=0),
     Variant("ours-span", "… + SERVER span, sent by OTLP", "ours:plain", _least_without(*_SPAN)),
     Variant("ours-access", "… + access log on stdout", "ours:plain", _least_without(*_LOG)),
     Variant(
@@ -78,6 +85,8 @@ VARIANTS: Final = (
     Variant(OURS, "ours, every feature on", "ours:plain", sentry=True),
     Variant("ours-unredacted", "every feature but redaction", "ours:without_redaction", sentry=True),
     Variant("ours-unmeasured", "every feature but HTTP metrics", "ours:without_metrics", sentry=True),
+    Variant(UNCONTRIBUTED, "every feature, SERVER span without contrib", "ours:without_contrib", sentry=True),
+    Variant(UNLISTENED, "every feature but MongoDB's", "ours:without_mongo", sentry=True, only_served=True),
     Variant(
         "ours-sampled",
         "every feature on, 1 trace of 10",
@@ -89,7 +98,7 @@ VARIANTS: Final = (
 )
 """In the order of the table; `spans` -1 says that it is left to chance."""
 
-SERVED: Final = (BARE, COPIED, LOGFIRE, OURS)
+SERVED: Final = (BARE, COPIED, LOGFIRE, CORE, OURS, UNLISTENED)
 """Those that are measured over uvicorn as well."""
 
 

@@ -5,9 +5,10 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench.overhead.figures import Round, Series
+from bench.overhead.breakdown import breakdown
+from bench.overhead.figures import CALLING, SENDING, SERVING, Round, Series
 from bench.overhead.report import Circumstances, write
-from bench.overhead.variants import BARE, COPIED, OURS
+from bench.overhead.variants import BARE, COPIED, OURS, UNCONTRIBUTED, UNMATCHED, VARIANTS
 
 CIRCUMSTANCES = Circumstances(
     moment="2026-01-02 03:04 UTC",
@@ -53,3 +54,42 @@ def test_page_data_and_chart_tell_the_same_figures(tmp_path: Path) -> None:
     assert [aim["reached"] for aim in json.loads(data)["aims"]] == [True, False]
     assert ">350<" in plot
     ET.fromstring(plot)  # noqa: S314 - our own drawing, well-formed or not
+
+
+def everything() -> list[Series]:
+    rounds = {
+        each.name: [Round(wall=1e-3, cpu=(100 + 10 * number) * 1e-6, path=(100 + 8 * number) * 1e-6)]
+        for number, each in enumerate(VARIANTS)
+    }
+    threads = {
+        BARE: {SERVING: 300e-6, CALLING: 200e-6},
+        OURS: {SERVING: 420e-6, CALLING: 260e-6, SENDING: 30e-6},
+    }
+    served = {
+        name: [Round(wall=1e-3, cpu=sum(used.values()), latency=0.004, threads=used)]
+        for name, used in threads.items()
+    }
+    in_process = Series(100, served=False, requests=400, rounds=rounds, calls=dict.fromkeys(rounds, 600.0))
+    return [in_process, Series(100, served=True, requests=400, rounds=served)]
+
+
+def test_the_breakdown_takes_one_variant_from_the_other() -> None:
+    page = breakdown(everything())
+
+    names = [each.name for each in VARIANTS]
+    contrib = 10 * (names.index(OURS) - names.index(UNCONTRIBUTED))
+    matching = 10 * (names.index("contrib-tuned") - names.index(UNMATCHED))
+    exporting = 2 * names.index(OURS)
+    assert f"| *of all that:* contrib's middleware | {contrib} |" in page
+    assert f"| *of all that:* threads that encode and send | {exporting} |" in page
+    assert f"Contrib's own search for the route takes {matching} µs of its 20 µs" in page
+    assert "| the serving thread | 300 | 420 | 120 |" in page
+    assert "| encode and send | 0 | 30 | 30 |" in page
+
+
+def test_of_a_part_the_breakdown_says_what_it_knows() -> None:
+    first, second = everything()
+    for name in list(first.rounds)[3:]:
+        del first.rounds[name]
+    assert "In-process" not in breakdown([first, second])
+    assert breakdown([first]) == ""

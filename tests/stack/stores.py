@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 
 from stack.native.native_stack import NativeStack
 from stack.native.plan import BUGSINK_PROJECT
@@ -69,6 +72,25 @@ class Stores:
         result = self._get("prometheus", "/api/v1/query", query=promql)["data"]["result"]
         return {tuple(sorted(each["metric"].items())): float(each["value"][1]) for each in result}
 
+    def counted(self, name: str) -> Counter[tuple[str, str]]:
+        """Returns what the platform itself counted by now, of metrics whose name matches."""
+        token = self._stack.environment.app.metrics_token.get_secret_value()
+        answer = self._http.get(
+            f"{self._stack.url('app')}/api/v1/monitoring/metrics",
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        answer.raise_for_status()
+        samples = [each for family in text_string_to_metric_families(answer.text) for each in family.samples]
+        return by_kind(
+            (each.name, each.labels, each.value) for each in samples if re.fullmatch(name, each.name)
+        )
+
+    def arrived(self, name: str) -> Counter[tuple[str, str]]:
+        """Returns the same as the metric store has it."""
+        query = f'{{__name__=~"{name}",job="stegmaier/lms"}}'
+        series = ((dict(labels), value) for labels, value in self.totals(query).items())
+        return by_kind((labels["__name__"], labels, value) for labels, value in series)
+
     def alerts(self) -> set[str]:
         """Returns the names of the alerts that Alertmanager knows as active."""
         return {each["labels"]["alertname"] for each in self._get("alertmanager", "/api/v2/alerts")}
@@ -103,6 +125,14 @@ class Stores:
             text=True,
         )
         return done.stdout.split()[-1]
+
+
+def by_kind(samples: Iterable[tuple[str, Mapping[str, str], float]]) -> Counter[tuple[str, str]]:
+    """Returns the sums of samples (name, labels, value) by name and by outcome or step; none is 0."""
+    sums: Counter[tuple[str, str]] = Counter()
+    for name, labels, value in samples:
+        sums[name, labels.get("outcome", labels.get("step", ""))] += int(value)
+    return +sums
 
 
 def _span(found: Mapping[str, Any]) -> Span:

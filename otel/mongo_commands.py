@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextvars import ContextVar
+from time import time_ns
 from typing import Any, Final
 
 from opentelemetry import trace
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import SpanKind, Status, StatusCode
 from pymongo.monitoring import (
     CommandFailedEvent,
     CommandListener,
@@ -61,15 +62,7 @@ class _Kind:
         return labels if error_type is None else labels | {"error.type": error_type}
 
 
-class _Call:
-    __slots__ = ("command", "kind", "request_id", "span")
-
-    def __init__(self, event: CommandStartedEvent, span: Span, kind: _Kind) -> None:
-        self.request_id = event.request_id
-        self.command = event.command
-        self.kind = kind
-        self.span = span
-
+_Call = tuple[CommandStartedEvent, int]  # what was called, and when: nanoseconds since the epoch
 
 # The driver runs a command from start to end in one thread and one context (motor copies the request's
 # context into its thread), so the running command hangs on that context and ends with it: nothing can leak.
@@ -87,68 +80,78 @@ class CommandTelemetry(CommandListener):
         self.enabled = True
 
     def started(self, event: CommandStartedEvent) -> None:
-        """Starts the span below the span that is current where the command was called."""
-        name = event.command_name
-        if not self.enabled or name.lower() in _UNTOLD or not is_instrumentation_enabled():
+        """Notes the command and its start.
+
+        Its span is made when it has ended, all in one go: after the wait for the server the code and the data
+        of an earlier half would have left the processor's caches, which costs more than running it.
+        """
+        if not self.enabled or event.command_name.lower() in _UNTOLD or not is_instrumentation_enabled():
             _RUNNING.set(None)
             return
-        command = event.command
-        kind = self._kind(name, _collection(name, command), (event.database_name, event.connection_id))
-        span = self._tracer.start_span(kind.title, kind=SpanKind.CLIENT, attributes=kind.attributes)
-        if span.is_recording():
-            span.set_attribute("db.query.text", shape_of(command))
-        _RUNNING.set(_Call(event, span, kind))
+        _RUNNING.set((event, time_ns()))
 
-    def _kind(self, name: str, collection: str | None, place: _Place) -> _Kind:
-        key = (name, collection, place)
+    def _kind(self, event: CommandStartedEvent) -> _Kind:
+        collection = _collection(event.command_name, event.command)
+        key = (event.command_name, collection, (event.database_name, event.connection_id))
         found = self._kinds.get(key)
         if found is None:
             if len(self._kinds) >= _MOST_KINDS:
                 self._kinds.clear()
-            found = self._kinds[key] = _Kind(name, collection, place)
+            found = self._kinds[key] = _Kind(*key)
         return found
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
-        """Ends the span with the number of documents that came back."""
+        """Makes the span, below the one that is current where the command was called."""
         call = _ended(event.request_id)
         if call is None:
             return
-        reply = event.reply
-        returned = _returned(reply)
-        if call.span.is_recording():
-            _tell_result(call.span, reply, returned)
-        self._finish(call, event.duration_micros / 1e6, returned, None)
+        returned = _returned(event.reply)
+        self._finish(call, event.duration_micros / 1e6, returned, _result(event.reply, returned))
 
     def failed(self, event: CommandFailedEvent) -> None:
-        """Ends the span as an error with the server's code."""
+        """Makes the span, as an error with the server's code."""
         call = _ended(event.request_id)
         if call is None:
             return
         failure = event.failure
         error_type = str(failure.get("codeName") or failure.get("errtype") or failure.get("code") or "error")
-        if call.span.is_recording():
-            call.span.set_attribute("error.type", error_type)
-            if "code" in failure:
-                call.span.set_attribute("db.response.status_code", str(failure["code"]))
-            message = self._redactor.text(str(failure.get("errmsg", "")))[:_LONGEST_MESSAGE]
-            call.span.set_status(Status(StatusCode.ERROR, message))
-        self._finish(call, event.duration_micros / 1e6, None, error_type)
+        facts: dict[str, str | int] = {"error.type": error_type}
+        if "code" in failure:
+            facts["db.response.status_code"] = str(failure["code"])
+        message = self._redactor.text(str(failure.get("errmsg", "")))[:_LONGEST_MESSAGE]
+        self._finish(call, event.duration_micros / 1e6, None, facts, Status(StatusCode.ERROR, message))
 
-    def _finish(self, call: _Call, seconds: float, returned: int | None, error_type: str | None) -> None:
-        kind, span = call.kind, call.span.get_span_context()
+    def _finish(
+        self,
+        call: _Call,
+        seconds: float,
+        returned: int | None,
+        facts: dict[str, str | int],
+        status: Status | None = None,
+    ) -> None:
+        (event, started), kind = call, self._kind(call[0])
+        error_type = str(facts["error.type"]) if status is not None else None
+        span = self._tracer.start_span(
+            kind.title, kind=SpanKind.CLIENT, attributes=kind.attributes | facts, start_time=started
+        )
+        if span.is_recording():
+            span.set_attribute("db.query.text", shape_of(event.command))
+        if status is not None:
+            span.set_status(status)
+        identity = span.get_span_context()
         if returned is not None:
-            kind.returned.record(returned, span)
-        kind.duration(error_type).record(seconds, span)
+            kind.returned.record(returned, identity)
+        kind.duration(error_type).record(seconds, identity)
         note(MONGODB, kind.title, "error" if error_type else "info")
         if seconds >= self._slow_seconds:
-            with trace.use_span(call.span):
-                log_slow(MONGODB, kind.name, kind.collection, seconds, shape_of(call.command), returned)
-        call.span.end()
+            with trace.use_span(span):
+                log_slow(MONGODB, kind.name, kind.collection, seconds, shape_of(event.command), returned)
+        span.end()
 
 
 def _ended(request_id: int) -> _Call | None:
     call = _RUNNING.get()
-    if call is None or call.request_id != request_id:
+    if call is None or call[0].request_id != request_id:
         return None
     _RUNNING.set(None)
     return call
@@ -184,10 +187,12 @@ def _returned(reply: Mapping[str, Any]) -> int | None:
     return None
 
 
-def _tell_result(span: Span, reply: Mapping[str, Any], returned: int | None) -> None:
+def _result(reply: Mapping[str, Any], returned: int | None) -> dict[str, str | int]:
+    facts: dict[str, str | int] = {}
     if returned is not None:
-        span.set_attribute("db.response.returned_rows", returned)
+        facts["db.response.returned_rows"] = returned
     refused = reply.get("writeErrors")
     if refused:
         # A refused write, such as a duplicate key, is often what the caller expects: no error.
-        span.set_attribute("db.response.status_code", str(refused[0].get("code")))
+        facts["db.response.status_code"] = str(refused[0].get("code"))
+    return facts

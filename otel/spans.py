@@ -70,6 +70,7 @@ class LeanSpan(Span):
         kind: SpanKind,
         attributes: dict[str, Any],
         tracer: LeanTracer,
+        start_time: int | None,
     ) -> None:
         self._name = name
         self._context = context
@@ -84,7 +85,7 @@ class LeanSpan(Span):
         self._lock = threading.Lock()
         self._attributes: _Held = _Held(attributes, tracer.most, tracer.longest)
         self._values = attributes
-        self._start_time = time_ns()
+        self._start_time = time_ns() if start_time is None else start_time
 
     def get_span_context(self) -> SpanContext:
         """Returns the span's identity."""
@@ -173,13 +174,13 @@ class LeanTracer(Tracer):
         set_status_on_exception: bool = True,  # noqa: FBT001, FBT002 - the signature of the API
     ) -> ApiSpan:
         """Starts a span below the one of `context`, or of the current context."""
-        usual = start_time is None and record_exception and set_status_on_exception and not links
+        usual = record_exception and set_status_on_exception and not links
         if not usual or not self._is_enabled() or not self._fits(attributes):
             return super().start_span(
                 name, context, kind, attributes, links, start_time, record_exception, set_status_on_exception
             )
         parent = get_current_span(context).get_span_context()
-        return self._start(name, context, kind, attributes, parent if parent.is_valid else None)
+        return self._start(name, context, kind, attributes, parent if parent.is_valid else None, start_time)
 
     def _start(
         self,
@@ -188,6 +189,7 @@ class LeanTracer(Tracer):
         kind: SpanKind,
         attributes: Attributes,
         parent: SpanContext | None,
+        start_time: int | None,
     ) -> ApiSpan:
         ids = self.id_generator
         trace_id = ids.generate_trace_id() if parent is None else parent.trace_id
@@ -208,7 +210,9 @@ class LeanTracer(Tracer):
             _count_start(parent, sampled.decision)
         if sampled.decision is Decision.DROP:
             return NonRecordingSpan(identity)
-        span = LeanSpan(name, identity, parent, kind, dict(attributes) if attributes else {}, self)
+        span = LeanSpan(
+            name, identity, parent, kind, dict(attributes) if attributes else {}, self, start_time
+        )
         self.span_processor.on_start(span, parent_context=context)
         return span
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final
 
@@ -33,7 +35,21 @@ from otel.db_metrics import (
 
 _POOL_NAME: Final = "db.client.connection.pool.name"
 _REMEMBERED: Final = 256
+_MOST_WAITS: Final = 1000
 _DRIVERS_LIMIT: Final = 100  # `maxPoolSize` that the driver assumes and does not list
+
+
+_Address = tuple[str, int | None]
+
+
+class _Count:
+    """The connections to one server, and the seconds that the last callers waited for one."""
+
+    __slots__ = ("idle", "used", "waits")
+
+    def __init__(self) -> None:
+        self.idle = self.used = 0
+        self.waits: deque[float] = deque(maxlen=_MOST_WAITS)
 
 
 class PoolTelemetry(ConnectionPoolListener):
@@ -84,19 +100,21 @@ class PoolTelemetry(ConnectionPoolListener):
         CONNECTION_TIMEOUTS.add(1, {_POOL_NAME: _name(event)})
 
     def connection_checked_out(self, event: ConnectionCheckedOutEvent) -> None:
-        """Measures the wait; the connection is in use now."""
+        """Counts the connection as in use; its wait is measured when one comes back, off the way there."""
+        count = self._change(event, idle=-1, used=1)
         if event.duration is not None:
-            _wait(event.address).record(event.duration, get_current_span().get_span_context())
-        self._change(event, idle=-1, used=1)
+            count.waits.append(event.duration)
 
     def connection_checked_in(self, event: ConnectionCheckedInEvent) -> None:
-        """Counts the connection as idle again."""
-        self._change(event, idle=1, used=-1)
+        """Counts the connection as idle again, and measures the waits since the last one came back."""
+        count = self._change(event, idle=1, used=-1)
+        if count.waits:
+            _record(count.waits, event.address)
 
     def connections(self) -> list[Observation]:
         """Return the open connections by pool and state, for `CONNECTIONS.observe`."""
         with self._lock:
-            counts = {name: tuple(each) for name, each in self._counts.items()}
+            counts = {_name_of(address): (each.idle, each.used) for address, each in self._counts.items()}
         return [
             Observation(count, {_POOL_NAME: name, "db.client.connection.state": state})
             for name, each in counts.items()
@@ -108,28 +126,39 @@ class PoolTelemetry(ConnectionPoolListener):
         with self._lock:
             return [Observation(sum(each), {_POOL_NAME: name}) for name, each in self._limits.items() if each]
 
-    def _change(self, event: Any, *, idle: int = 0, used: int = 0) -> None:  # noqa: ANN401 - see `_name`
+    def _change(self, event: Any, *, idle: int = 0, used: int = 0) -> _Count:  # noqa: ANN401 - see `_name`
+        address = event.address
         with self._lock:
-            count = self._counts.setdefault(_name(event), [0, 0])
-            count[0] += idle
-            count[1] += used
+            count = self._counts.get(address)
+            if count is None:
+                count = self._counts[address] = _Count()
+            count.idle += idle
+            count.used += used
+        return count
 
     def _forget(self) -> None:
         """Start again in a forked child, where the driver opens pools of its own."""
         self._lock = threading.Lock()
-        self._counts: dict[str, list[int]] = {}
+        self._counts: dict[_Address, _Count] = {}
 
 
 def _name(event: Any) -> str:  # noqa: ANN401 - the driver's pool and connection events share no public base
     return _name_of(event.address)
 
 
+def _record(waits: deque[float], address: _Address) -> None:
+    series, span = _wait(address), get_current_span().get_span_context()
+    with suppress(IndexError):  # another thread may take the last one
+        while True:
+            series.record(waits.popleft(), span)
+
+
 @lru_cache(_REMEMBERED)
-def _wait(address: tuple[str, int | None]) -> BoundHistogram:
+def _wait(address: _Address) -> BoundHistogram:
     return CONNECTION_WAIT.bound({_POOL_NAME: _name_of(address)})
 
 
 @lru_cache(_REMEMBERED)
-def _name_of(address: tuple[str, int | None]) -> str:
+def _name_of(address: _Address) -> str:
     host, port = address
     return str(host) if port is None else f"{host}:{port}"

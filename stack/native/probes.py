@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ import pymongo.errors
 import redis
 
 SECONDS: Final = 3.0
+# Parts speak plain HTTP; httpx would read all of the machine's certificates at each question, for 45 ms.
+NO_CERTIFICATES: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 POSTGRES_SSL_REQUEST: Final = struct.pack("!ii", 8, 80877103)  # PostgreSQL's documentation, "Message Formats"
 
 
@@ -28,7 +31,7 @@ class Health:
 def http(url: str) -> Health:
     """Well if GET answers with a 2xx."""
     try:
-        answer = httpx.get(url, timeout=SECONDS, trust_env=False)
+        answer = httpx.get(url, timeout=SECONDS, trust_env=False, verify=NO_CERTIFICATES)
     except httpx.HTTPError as error:
         return Health(well=False, detail=f"no answer ({type(error).__name__})")
     if answer.is_success:

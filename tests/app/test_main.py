@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -14,9 +15,10 @@ from typing import Any
 import httpx
 import pytest
 
+from stack.native.probes import NO_CERTIFICATES
 from tests.app.conftest import SEED
 from tests.app.people import ADMIN_EMAIL, ADMIN_PASSWORD
-from tests.backends import Program, free_port, wait_until
+from tests.backends import Program, free_port, wait_until, with_database
 
 ROOT = Path(__file__).parents[2]
 SECRETS = {
@@ -33,12 +35,17 @@ QUIET = {
 }
 
 
-@pytest.fixture
-def environment() -> dict[str, str]:
+def clean_environment() -> dict[str, str]:
+    """Returns an environment with no setting but those of this module."""
     kept = {
         key: value for key, value in os.environ.items() if not key.startswith(("LMS_", "OTEL_", "TELEMETRY_"))
     }
     return {**kept, "PYTHONPATH": str(ROOT), **SECRETS, **QUIET}
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    return clean_environment()
 
 
 def run(environment: dict[str, str], folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -112,26 +119,26 @@ def test_a_refused_login_is_told(environment: dict[str, str], tmp_path: Path, mo
     assert last.endswith("refuses us (authentication failed); see MONGODB_URL.")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def served(
-    environment: dict[str, str], tmp_path: Path, empty_mongodb_url: str, empty_redis_url: str
+    tmp_path_factory: pytest.TempPathFactory, mongodb_url: str, redis_url: str
 ) -> Iterator[tuple[Program, str, Path]]:
-    """The platform in two processes, configured by a .env file."""
-    port = free_port()
+    """The platform in two processes, configured by a .env file; the last test ends it."""
+    port, folder = free_port(), tmp_path_factory.mktemp("served")
     values = {
         "LMS_PORT": port,
         "LMS_WORKERS": 2,
         "LMS_STARTUP_SECONDS": 60,
-        "MONGODB_URL": empty_mongodb_url,
-        "REDIS_URL": empty_redis_url,
+        "MONGODB_URL": with_database(mongodb_url, f"test_{secrets.token_hex(6)}"),
+        "REDIS_URL": redis_url,
     }
-    (tmp_path / ".env").write_text("".join(f"{key}={value}\n" for key, value in values.items()))
-    log, url = tmp_path / "app.log", f"http://127.0.0.1:{port}"
-    program = Program([sys.executable, "-m", "app"], log, environment, tmp_path)
+    (folder / ".env").write_text("".join(f"{key}={value}\n" for key, value in values.items()))
+    log, url = folder / "app.log", f"http://127.0.0.1:{port}"
+    program = Program([sys.executable, "-m", "app"], log, clean_environment(), folder)
 
     def ready() -> bool:
         try:
-            return httpx.get(f"{url}/readyz", timeout=2).status_code == 200
+            return httpx.get(f"{url}/readyz", timeout=2, verify=NO_CERTIFICATES).status_code == 200
         except httpx.HTTPError:
             return False
 
@@ -149,15 +156,18 @@ def test_a_changed_log_level_reaches_every_worker(served: tuple[Program, str, Pa
     signed = {"Authorization": f"Bearer {token}"}
     monitoring = f"{url}/api/v1/monitoring"
 
-    def told(path: str) -> Any:  # noqa: ANN401 - JSON
-        return httpx.get(f"{monitoring}{path}", headers=signed, timeout=20).json()  # each by a new connection
+    each_time_a_new_one = httpx.Limits(max_keepalive_connections=0)  # connection, so any worker answers
+    with httpx.Client(headers=signed, timeout=20, limits=each_time_a_new_one) as client:
 
-    workers = {told("/telemetry")["instance"] for _ in range(100)}
-    assert len(workers) == 2
-    change = {"level": "debug", "seconds": 600}
-    answer = httpx.put(f"{monitoring}/log-levels/users", json=change, headers=signed, timeout=20)
-    assert answer.json()["everywhere"] is True
-    wait_until(lambda: all(told("/log-levels") for _ in range(30)), "both workers have changed the level")
+        def told(path: str) -> Any:  # noqa: ANN401 - JSON
+            return client.get(f"{monitoring}{path}").json()
+
+        workers = {told("/telemetry")["instance"] for _ in range(100)}
+        assert len(workers) == 2
+        change = {"level": "debug", "seconds": 600}
+        answer = client.put(f"{monitoring}/log-levels/users", json=change)
+        assert answer.json()["everywhere"] is True
+        wait_until(lambda: all(told("/log-levels") for _ in range(30)), "both workers have changed the level")
 
 
 def test_it_serves_and_ends_on_a_signal(served: tuple[Program, str, Path]) -> None:

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from stack.canary.settings import SettingsError, from_env
+from stack.native.probes import NO_CERTIFICATES
 from stack.settings import REPOSITORY
 from tests.backends import wait_until
 from tests.canary import peer as peers
@@ -52,7 +53,7 @@ def _run(environ: Mapping[str, str], *arguments: str) -> subprocess.CompletedPro
 
 def _says(environ: Mapping[str, str]) -> str:
     try:
-        return httpx.get(f"http://{environ['CANARY_LISTEN']}/metrics", timeout=5).text
+        return httpx.get(f"http://{environ['CANARY_LISTEN']}/metrics", timeout=5, verify=NO_CERTIFICATES).text
     except httpx.TransportError:
         return ""
 

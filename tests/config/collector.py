@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from stack.collector import FRAGMENTS, arguments
+from stack.native.probes import NO_CERTIFICATES
 from stack.native.tools import tool_path
 from tests.config import otlp_json
 from tests.config.programs import free_port
@@ -47,7 +48,9 @@ class Collector:
         """Posts a body; ``headers`` replace the content type and the token."""
         usual = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
         merged = {key: value for key, value in {**usual, **(headers or {})}.items() if value}
-        return httpx.post(f"{self.url}/v1/{signal}", content=body, headers=merged, timeout=30)
+        return httpx.post(
+            f"{self.url}/v1/{signal}", content=body, headers=merged, timeout=30, verify=NO_CERTIFICATES
+        )
 
     def log(self) -> str:
         """Returns everything that it wrote."""
@@ -56,7 +59,7 @@ class Collector:
     def metric(self, name: str, **labels: str) -> float:
         """Returns the sum of its own samples of that name whose labels have those values."""
         port = self.environment["COLLECTOR_METRICS_PORT"]
-        text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
+        text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10, verify=NO_CERTIFICATES).text
         wanted = {f'{key}="{value}"' for key, value in labels.items()}
         found = [match for match in _SAMPLE.finditer(text) if match[1] == name]
         return sum(float(match[3]) for match in found if all(pair in (match[2] or "") for pair in wanted))
@@ -175,6 +178,6 @@ def _wait_until_healthy(collector: Collector) -> None:
 def _healthy(collector: Collector) -> bool:
     try:
         url = f"http://{collector.environment['COLLECTOR_HEALTH_ENDPOINT']}/"
-        return httpx.get(url, timeout=1).is_success
+        return httpx.get(url, timeout=1, verify=NO_CERTIFICATES).is_success
     except httpx.TransportError:
         return False

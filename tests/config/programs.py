@@ -12,6 +12,8 @@ from typing import IO
 
 import httpx
 
+from stack.native.probes import NO_CERTIFICATES
+
 PATIENCE = 20.0
 PAUSE = 0.05
 
@@ -52,6 +54,6 @@ def _wait(process: subprocess.Popen[str], ready: str, output: IO[str]) -> None:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=1).is_success
+        return httpx.get(url, timeout=1, verify=NO_CERTIFICATES).is_success
     except httpx.TransportError:
         return False

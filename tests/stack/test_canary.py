@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from stack.native.native_stack import NativeStack
+from stack.native.probes import NO_CERTIFICATES
 from tests.backends import wait_until
 from tests.stack.stores import Stores
 
@@ -26,7 +27,9 @@ def _counts(stack: NativeStack) -> Ask:
     """Returns what asks the canary itself for a metric by signal; the second text is of the other labels."""
 
     def counts(metric: str, labels: str = "") -> Counts:
-        lines = httpx.get(f"{stack.url('canary')}/metrics", timeout=10).text.splitlines()
+        lines = httpx.get(
+            f"{stack.url('canary')}/metrics", timeout=10, verify=NO_CERTIFICATES
+        ).text.splitlines()
         begin = f'telemetry_canary_{metric}{{signal="'
         found = (
             line.removeprefix(begin).split(f'"{labels}}} ')

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from otel.testing import Captured
-from tests.otel.asgi import Answer, request
+from tests.otel.asgi import Answer, request, websocket
 from tests.otel.service import instrumented
 
 DURATION = "http.server.request.duration"
@@ -101,12 +101,16 @@ async def test_a_flood_of_hosts_methods_and_paths_makes_no_series(app: FastAPI, 
             await request(app, f"/{word()}/{word()}", method=word().upper(), headers=[host, agent])
             await request(app, f"/api/v1/courses/{word()}/refuse", query=f"{word()}={word()}", headers=[host])
             await request(app, f"/tenants/{word()}/reports/{word()}", headers=[host])
+            await websocket(app, f"/rooms/{word()}")
+            await websocket(app, f"/{word()}")
 
     await flood()
     series = {name: len(each) for name, each in captured.metrics.items() if name.startswith("http.")}
     assert captured.value(DURATION) == 3 * FLOOD
     assert captured.value(DURATION, {"http.route": "<unmatched>", "http.request.method": "_OTHER"}) == FLOOD
     assert series == {DURATION: 3, "http.server.response.body.size": 3}
+    connections = captured.metrics["websocket.server.connection.duration"]
+    assert {each.attributes["http.route"] for each in connections} == {"/rooms/{room}", "<unmatched>"}
 
 
 async def test_no_metric_names_a_user(app: FastAPI, captured: Captured) -> None:

@@ -177,6 +177,15 @@ def test_slow_commands_are_logged_by_their_shape(empty_mongodb_url: str) -> None
     assert "secret-" not in json.dumps(captured.lines)
 
 
+def test_commands_below_the_threshold_are_not_logged(empty_mongodb_url: str) -> None:
+    config = TelemetryConfig(service_name="test", slow_query_ms=600_000, runtime_metrics=False)
+    with capture_telemetry(config=config) as captured:
+        with pymongo.MongoClient[dict[str, Any]](empty_mongodb_url) as client:
+            client.get_default_database()["courses"].find_one({"_id": "c1"})
+        assert len(spans(captured, "find")) == 1
+        assert "slow_query" not in [record.body for record in captured.logs]
+
+
 def test_after_the_end_a_client_is_not_watched(empty_mongodb_url: str) -> None:
     with capture_telemetry(), pymongo.MongoClient[dict[str, Any]](empty_mongodb_url) as client:
         database = client.get_default_database()

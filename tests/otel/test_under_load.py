@@ -152,5 +152,6 @@ def test_memory_does_not_grow_while_the_collector_is_away(dead: Dead) -> None:
     # Measured 0.2 to 0.9 MB; 1,500 spans and 3,000 records that were kept are 3.6 MB.
     assert grown < 2_000_000
     balanced(accounts["traces"], 3_000)
-    assert accounts["logs"]["produced"] > 3_000
+    # An access line each, and what the burst limit leaves of the other: what exporters say is not exported.
+    assert 3_000 < accounts["logs"]["produced"] < 3_300
     assert accounts["traces"]["pending"] <= 256 + 128

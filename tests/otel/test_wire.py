@@ -172,7 +172,7 @@ def test_equal_values_of_different_types_are_told_apart() -> None:
     assert kinds == ["int_value", "bool_value", "double_value", "string_value"]
 
 
-def test_what_protobuf_cannot_hold_becomes_text_alone() -> None:
+def test_what_has_no_form_in_otlp_becomes_text() -> None:
     span = one_span(attributes={"half": "\ud800", "huge": 2**70, "good": "yes"})
     (sent,) = ExportTraceServiceRequest.FromString(SpanEncoder(Redactor())([span])).resource_spans
     attributes = {each.key: each.value.string_value for each in sent.scope_spans[0].spans[0].attributes}

@@ -30,6 +30,8 @@ def report(context: RequestContext, error: Exception, *, on_span: bool) -> None:
     `on_span` is False where the error travels on through contrib's middleware, which records it itself.
     """
     span = context.span
+    if span.is_recording():
+        span.set_attribute("error.type", type(error).__qualname__)
     if on_span and span.is_recording():
         span.record_exception(error)
         span.set_status(Status(StatusCode.ERROR, f"{type(error).__qualname__}: {error}"))

@@ -125,6 +125,7 @@ async def test_an_error_after_half_an_answer_reaches_the_server(app: FastAPI, ca
 
     span = server_span(captured)
     assert span.status == "ERROR"
+    assert span.attributes["error.type"] == "Boom"
     assert [event.name for event in span.events] == ["exception"]
     assert [error["transaction"] for error in captured.errors] == ["GET /broken-stream"]
 
@@ -146,6 +147,7 @@ async def test_a_failing_websocket_is_an_error(app: FastAPI, captured: Captured)
         await websocket(app, "/rooms/7", "fail")
 
     assert server_span(captured).status == "ERROR"
+    assert server_span(captured).attributes["error.type"] == "Boom"
     assert [event.name for event in server_span(captured).events] == ["exception"]
     assert len(captured.errors) == 1
 

@@ -32,6 +32,8 @@ VALUES = {
     "URL with a password": "mongodb://lms:needledsn@127.0.0.1:27017/lms",
     "assignment": "login failed, password=needlepassword; retry",
     "JSON": '{"api_key": "needleapikey", "n": 1}',
+    "JSON with a person": '{"user": {"first_name": "Needle\\"quoted", "grade": 7777777}, "n": 1}',
+    "JSON in JSON": '{"text": "{\\"last_name\\": \\"Needleescaped\\"}"}',
     "AWS key": "AKIANEEDLENEEDLENEED",
     "GitHub token": "ghp_needle0123456789needle0123456789",
     "card": "card 4111 1111 1111 1111 declined",
@@ -42,7 +44,8 @@ VALUES = {
 VALUE_NEEDLES = re.split(
     r",\s+",
     """needlemail, needleurl, bmVlZGxlc2lnbmF0dXJl, eyJzdWIiOiJuZWVkbGVqd3QifQ, needlebearer,
-    bmVlZGxlOmJhc2lj, needledsn, needlepassword, needleapikey, AKIANEEDLE, needle0123456789,
+    bmVlZGxlOmJhc2lj, needledsn, Needle\\, quoted, 7777777, Needleescaped,
+    needlepassword, needleapikey, AKIANEEDLE, needle0123456789,
     4111 1111, 4111111111111111, 5001 0517, 2345-6789, needlekey""",
 )
 KEYS = re.split(
@@ -76,12 +79,16 @@ class Plants:
             {"key": key, "value": {"stringValue": self.mail(f"key-{place}").split("@")[0]}} for key in KEYS
         ]
         text_in_map = {"key": "deep", "value": {"stringValue": self.mail(f"map-{place}")}}
+        keys = [
+            {"key": key, "value": {"stringValue": self.mail(f"inner-{place}").split("@")[0]}} for key in KEYS
+        ]
         inner = {"values": [text_in_map, {"key": self.mail(f"deep-key-{place}"), "value": {"intValue": "1"}}]}
         items = {"values": [{"stringValue": self.mail(f"list-{place}")}, {"kvlistValue": inner}]}
         return [
             *text,
             *by_key,
             {"key": "nested.map", "value": {"kvlistValue": inner}},
+            {"key": "nested.keys", "value": {"kvlistValue": {"values": keys}}},
             {"key": "nested.list", "value": {"arrayValue": items}},
             {"key": "number", "value": {"intValue": "4111111111111111"}},
             {"key": self.mail(f"in-key-{place}"), "value": {"intValue": "1"}},

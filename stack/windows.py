@@ -140,6 +140,10 @@ def _disk(fragments: Mapping[str, Any], base: Mapping[str, Any]) -> Iterator[Rul
             yield Rule(
                 not sized, 0, f"{exporter} ({fragment}.yaml): queue and batch count bytes (0: they do)"
             )
+            blocks = queue.get("block_on_overflow") is True
+            yield Rule(
+                blocks, 0, f"{exporter} ({fragment}.yaml): a full queue refuses (0), does not block (1)"
+            )
 
 
 def _queues(

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.config import collector, intake, otlp_json
@@ -150,6 +154,27 @@ def test_a_full_metrics_queue_does_not_hang_the_stop(server: Intake, tmp_path: P
     with collector.running(files, tmp_path, **variables) as running:
         assert running.send("traces", _spans(1, 20)).status_code == 200
         running.wait_for_metric("otelcol_exporter_enqueue_failed_metric_points_total", 1)
+        assert running.stop() == 0
+
+
+def test_senders_that_wait_for_ever_do_not_hold_up_the_end(server: Intake, tmp_path: Path) -> None:
+    """A full queue that blocked them would: their requests have no other deadline."""
+    server.status["jaeger"] = 503
+    variables = {**sinks(server, tmp_path), "COLLECTOR_TRACES_QUEUE_BYTES": str(270 * KIBIBYTE)}
+    answers: Counter[int] = Counter()
+
+    def send(running: Collector, number: int) -> None:
+        headers = {"Authorization": f"Bearer {running.token}"}
+        payload = _spans(number * 20 + 1, 20, KIBIBYTE)
+        answer = httpx.post(f"{running.url}/v1/traces", json=payload, headers=headers, timeout=600)
+        answers[answer.status_code] += 1
+
+    with (
+        collector.running(["base.yaml", "jaeger.yaml"], tmp_path, **variables) as running,
+        ThreadPoolExecutor(20) as pool,
+    ):
+        list(pool.map(partial(send, running), range(40)))
+        assert answers.keys() == {200, 503}
         assert running.stop() == 0
 
 

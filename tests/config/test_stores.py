@@ -69,6 +69,7 @@ DISAGREEMENTS = [
     (LOGS, "elapsed_time: 0s", "elapsed_time: 300s", "max_elapsed_time"),
     (LOGS, "      storage: file_storage/queues\n", "", "its queue is on disk"),
     (LOGS, "      sizer: bytes\n", "      sizer: items\n", "count bytes"),
+    (LOGS, "block_on_overflow: false", "block_on_overflow: true", "a full queue refuses"),
     (METRICS, ":-536870912", ":-3221225472", "Prometheus' size limit"),
     (NEXT, "max_size: 2097152", "max_size: 8388608", "body limit"),
     (BASE, ":-2147483648", ":-1073741824", "file_storage max_size"),

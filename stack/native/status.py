@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -74,8 +75,12 @@ def _print(lines: list[tuple[str, ...]]) -> None:
 def _totals(stack: NativeStack) -> None:
     members = stack.supervisor.members()
     total = sum(proportional(process) for process in members)
+    code = sum(mapped(process) for process in members)
     learners = "; simulated learners are at work" if studying(stack) else ""
-    CONSOLE.print(f"\n{len(members)} processes, {total >> 20} MiB{learners}. Data and logs: {stack.folder}")
+    CONSOLE.print(
+        f"\n{len(members)} processes, {total >> 20} MiB, {code >> 20} of them "
+        f"program code that the kernel may take back{learners}. Data and logs: {stack.folder}"
+    )
 
 
 def _memory(pid: int) -> int:
@@ -94,3 +99,13 @@ def proportional(process: psutil.Process) -> int:
         return int(process.memory_full_info().pss)
     except psutil.Error:
         return 0
+
+
+def mapped(process: psutil.Process) -> int:
+    """Returns how many of these bytes are pages of files, program code most of all; 0 if nobody may know."""
+    try:
+        rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    found = re.search(r"^Pss_File: +(\d+) kB$", rollup, re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0

@@ -1,0 +1,51 @@
+"""`make demo` and `make status` on a running stack."""
+
+from __future__ import annotations
+
+import re
+
+import psutil
+import pytest
+
+from stack.native.native_stack import NativeStack
+from stack.native.status import mapped, proportional, status
+from stack.native.up import LEARNERS, study, studying
+from tests.backends import wait_until
+
+pytestmark = pytest.mark.stack
+
+
+def test_learners_study_once_at_a_time(stack: NativeStack, capsys: pytest.CaptureFixture[str]) -> None:
+    study(stack)
+    try:
+        wait_until(lambda: studying(stack), "learners are at work")
+        study(stack)
+    finally:
+        stack.supervisor.stop_part(LEARNERS)
+    assert "Simulated learners are at work already" in capsys.readouterr().out
+    wait_until(lambda: not studying(stack), "they have stopped")
+
+
+def test_status_shows_each_part_and_who_is_ill(
+    stack: NativeStack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for key, value in stack.environment.values.items():
+        monkeypatch.setenv(key, value)
+    assert status(stack.folder)
+    words = {line.split()[0]: line.split()[1] for line in capsys.readouterr().out.splitlines() if line}
+    assert {part.name: words[part.name] for part in stack.parts()} == {
+        part.name: "done" if part.once else "well" for part in stack.parts()
+    }
+    stack.supervisor.stop_part("canary")
+    try:
+        assert not status(stack.folder)
+    finally:
+        stack.supervisor.start_part("canary")
+    shown = capsys.readouterr().out
+    assert re.search(r"^canary +ill +Completed", shown, re.MULTILINE)
+    assert [line for line in shown.splitlines() if " ill " in line and not line.startswith("canary")] == []
+    stack.wait_ready()
+
+
+def test_the_memory_of_a_process_has_a_part_that_is_program_code() -> None:
+    assert 0 < mapped(psutil.Process()) < proportional(psutil.Process())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 
@@ -39,7 +40,7 @@ async def _rounds(rounds: int, seconds: float) -> list[Figure]:
             figure = await measure(variant, signal, seconds, sink)
             figures.append(figure)
             line = (
-                f"[{count}/{len(plan)}] {signal:<8}{variant.name:<13}{figure.per_core:>9,.0f} per CPU second"
+                f"[{count}/{len(plan)}] {signal:<8}{variant.name:<14}{figure.per_core:>9,.0f} per CPU second"
             )
             print(line, file=sys.stderr, flush=True)
     return figures
@@ -54,6 +55,7 @@ async def _latencies(probes: int) -> list[Latency]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when everything was measured and written, 2 when something could not be."""
     options = _parser().parse_args(argv)
+    load_before = os.getloadavg()[0]
     try:
         figures = asyncio.run(_rounds(options.rounds, options.seconds))
         seen = asyncio.run(_latencies(options.probes))
@@ -64,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("interrupted; everything that was started is stopped", file=sys.stderr)
         return _INTERRUPTED
     print(throughput_table(figures), latency_table(seen), "", sep="\n\n")
-    print("written:", *write(figures, seen))
+    print("written:", *write(figures, seen, load_before))
     return 0
 
 

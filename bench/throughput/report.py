@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -13,39 +12,26 @@ from typing import Final
 from bench.bars import Bars, svg
 from bench.ledger.items import SIGNALS
 from bench.machine import described
+from bench.throughput.compare import NAMES, cost_table, micros, per_core, ratio
 from bench.throughput.latency import Latency
 from bench.throughput.measure import CONNECTIONS, Figure
 from bench.throughput.payloads import ITEMS, request
 from bench.throughput.variants import VARIANTS
 
 DOCS: Final = Path(__file__).resolve().parent.parent.parent / "docs"
-NAMES: Final = {"traces": "spans", "metrics": "points", "logs": "records"}
 # Shares and seconds that issue 6 aims at.
 AIM: Final = 0.6
 AIM_SECONDS: Final = 5.0
 
 
-def per_core(figures: Sequence[Figure], variant: str, signal: str) -> float:
-    """Returns the median of items per CPU second over the rounds."""
-    return statistics.median(
-        each.per_core for each in figures if (each.variant, each.signal) == (variant, signal)
-    )
-
-
-def ratio(figures: Sequence[Figure], variant: str, signal: str) -> float:
-    """Returns the median over the rounds of the variant's items per CPU second against the plain peer's."""
-    ours = [each.per_core for each in figures if (each.variant, each.signal) == (variant, signal)]
-    plain = [each.per_core for each in figures if (each.variant, each.signal) == ("plain", signal)]
-    return statistics.median(one / other for one, other in zip(ours, plain, strict=True))
-
-
 def throughput_table(figures: Sequence[Figure]) -> str:
-    """Returns items per CPU second of every variant, and its share of the plain peer, as Markdown."""
-    head = " | ".join(f"{NAMES[signal]} per core and second | share" for signal in SIGNALS)
-    lines = [f"| Collector | {head} |", "|---" + "|--:" * 6 + "|"]
+    """Returns of every variant items per CPU second, µs each, and the share of the plain peer (Markdown)."""
+    head = " | ".join(f"{NAMES[signal]} per core and second | µs each | share" for signal in SIGNALS)
+    lines = [f"| Collector | {head} |", "|---" + "|--:" * 9 + "|"]
     for variant in VARIANTS:
         cells = [
-            f"{per_core(figures, variant.name, signal):,.0f} | {ratio(figures, variant.name, signal):.0%}"
+            f"{per_core(figures, variant.name, signal):,.0f} | {micros(figures, variant.name, signal):.0f} "
+            f"| {ratio(figures, variant.name, signal):.0%}"
             for signal in SIGNALS
         ]
         lines.append(f"| {variant.title} | {' | '.join(cells)} |")
@@ -66,7 +52,8 @@ def latency_table(latencies: Sequence[Latency]) -> str:
 _PAGE: Final = """\
 # Throughput of the Collector, and what its safeguards cost
 
-Written by `python -m bench.throughput` ({moment}; {machine}). The same figures as data: `throughput.json`.
+Written by `python -m bench.throughput` ({moment}; {machine}; {load_before:.1f} before the run).
+The same figures as data: `throughput.json`.
 
 ![share of the plain peer's throughput](throughput.svg)
 
@@ -75,13 +62,24 @@ Written by `python -m bench.throughput` ({moment}; {machine}). The same figures 
 "Per core and second" is items acknowledged per second of the Collector's own CPU time, from the first
 request until its queues are empty: what else the machine does matters little, and a sizing multiplies it.
 Median of {rounds} rounds; within a round every Collector runs once per signal, one after the other, so that a
-slow minute of the machine hits all of them. The share is the median of the rounds' own shares.
+slow minute of the machine hits all of them. The share is the median of the rounds' own shares, "µs each" is
+CPU microseconds per item. The plain peer compresses what it sends, as exporters do by default, and ours does
+not: the row without gzip compares like with like. All run with `GOGC=400`.
 
 The load: {connections} keep-alive connections from a process of its own, requests of {items} items with the
 attributes of a web service ({sizes}), made before the clock starts. The sink takes everything at once and
 keeps nothing.
 
 **Aim**: everything on has at least {aim:.0%} of the plain peer's. {verdict}
+Against the plain peer without gzip: {like}.
+
+## What each safeguard costs
+
+{costs}
+
+CPU microseconds per item: the difference of two Collectors above that differ in nothing else, within a
+round; the median of the rounds (lowest to highest). A range that crosses 0 drowns in the machine's noise.
+Why redaction costs this much, and what was tried: [sizing.md](sizing.md).
 
 ## From the sender to the store's answer
 
@@ -92,14 +90,18 @@ items per second and signal of other load. **Aim**: {seconds:g} s at p95. {laten
 """
 
 
-def page(figures: Sequence[Figure], latencies: Sequence[Latency]) -> str:
-    """Returns everything as a Markdown page."""
-    full = {signal: ratio(figures, "full", signal) for signal in SIGNALS}
-    missed = [f"{NAMES[signal]} {share:.0%}" for signal, share in full.items() if share < AIM]
+def _shares(figures: Sequence[Figure], peer: str) -> dict[str, float]:
+    return {NAMES[signal]: ratio(figures, "full", signal, peer) for signal in SIGNALS}
+
+
+def page(figures: Sequence[Figure], latencies: Sequence[Latency], load_before: float) -> str:
+    """Returns everything as a Markdown page; load_before is the machine's load average before the run."""
+    missed = [f"{name} {share:.0%}" for name, share in _shares(figures, "plain").items() if share < AIM]
     late = [each for each in latencies if each.variant == "full" and each.quantile(0.95) > AIM_SECONDS]
     return _PAGE.format(
         moment=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         machine=described(),
+        load_before=load_before,
         throughput=throughput_table(figures),
         rounds=len(figures) // (len(VARIANTS) * len(SIGNALS)),
         connections=CONNECTIONS,
@@ -109,6 +111,8 @@ def page(figures: Sequence[Figure], latencies: Sequence[Latency]) -> str:
         ),
         aim=AIM,
         verdict=f"**Missed**: {', '.join(missed)}." if missed else "Reached.",
+        like=", ".join(f"{name} {share:.0%}" for name, share in _shares(figures, "plain-no-gzip").items()),
+        costs=cost_table(figures),
         latency=latency_table(latencies),
         seconds=AIM_SECONDS,
         latency_verdict="Missed." if late else "Reached.",
@@ -124,16 +128,23 @@ def plot(figures: Sequence[Figure]) -> str:
     return svg(Bars("Items per CPU second, as a share of the plain peer's", labels, series, "{:.0%}", AIM))
 
 
-def write(figures: Sequence[Figure], latencies: Sequence[Latency]) -> tuple[Path, ...]:
-    """Writes docs/throughput.md, .json and .svg and returns their paths."""
-    DOCS.mkdir(exist_ok=True)
+def write(
+    figures: Sequence[Figure], latencies: Sequence[Latency], load_before: float, folder: Path = DOCS
+) -> tuple[Path, ...]:
+    """Writes throughput.md, .json and .svg into the folder and returns their paths."""
+    folder.mkdir(exist_ok=True)
     data = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": described(),
+        "load_before": load_before,
         "figures": [asdict(each) for each in figures],
         "latencies": [asdict(each) for each in latencies],
     }
-    texts = {"md": page(figures, latencies), "json": json.dumps(data, indent=1) + "\n", "svg": plot(figures)}
-    for ending, text in texts.items():
-        (DOCS / f"throughput.{ending}").write_text(text)
-    return tuple(DOCS / f"throughput.{ending}" for ending in texts)
+    texts = {
+        folder / "throughput.md": page(figures, latencies, load_before),
+        folder / "throughput.json": json.dumps(data, indent=1) + "\n",
+        folder / "throughput.svg": plot(figures),
+    }
+    for path, text in texts.items():
+        path.write_text(text)
+    return tuple(texts)

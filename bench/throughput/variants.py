@@ -15,12 +15,18 @@ from stack.collector import FRAGMENTS
 PLAIN: Final = Path(__file__).resolve().parent.parent / "plain.yaml"
 SINKS: Final = {"traces": "jaeger", "metrics": "prometheus", "logs": "loki"}
 _CLEAN: Final = ("traces/clean", "metrics/clean", "logs/clean")
-_SINK_FILES: Final = tuple(f"{sink}.yaml" for sink in SINKS.values())
+_OURS: Final = tuple(FRAGMENTS / f"{name}.yaml" for name in ("base", *SINKS.values()))
 Change = Callable[[str, dict[str, Any]], None]
 
 
 def _same(_name: str, _fragment: dict[str, Any]) -> None:
     """Leaves the fragment as it stands."""
+
+
+def _without_gzip(_name: str, fragment: dict[str, Any]) -> None:
+    for name, exporter in fragment.get("exporters", {}).items():
+        if name.startswith("otlp_http/"):
+            exporter["compression"] = "none"
 
 
 def _without_fsync(_name: str, fragment: dict[str, Any]) -> None:
@@ -33,6 +39,12 @@ def _without_disk(_name: str, fragment: dict[str, Any]) -> None:
     for exporter in fragment.get("exporters", {}).values():
         if exporter and "sending_queue" in exporter:
             del exporter["sending_queue"]["storage"]
+
+
+def _with_bounds_only(name: str, fragment: dict[str, Any]) -> None:
+    if name == "base.yaml":
+        for pipeline in _CLEAN:
+            fragment["service"]["pipelines"][pipeline]["processors"].remove("redaction")
 
 
 def _without_redaction(name: str, fragment: dict[str, Any]) -> None:
@@ -52,30 +64,32 @@ class Variant:
 
     Args:
         name: short.
-        title: for the report.
-        change: what is changed in each of our fragments; None is the plain peer.
+        title: for the report; up to the first colon it labels the plot.
+        change: what is changed in each of its files.
+        files: what it is made of, in order.
     """
 
     name: str
     title: str
-    change: Change | None
+    change: Change
+    files: tuple[Path, ...] = _OURS
 
 
 VARIANTS: Final = (
-    Variant("plain", "plain peer: batch processor, memory queue, no redaction", None),
-    Variant("full", "everything on: disk queue, fsync, redaction", _same),
+    Variant("plain", "plain peer: batch processor, memory queue, gzip, no redaction", _same, (PLAIN,)),
+    Variant("plain-no-gzip", "plain peer without gzip", _without_gzip, (PLAIN,)),
+    Variant("full", "everything on: disk queue, fsync, bounds, redaction, no gzip", _same),
     Variant("no-fsync", "without fsync", _without_fsync),
     Variant("no-disk", "without disk queue", _without_disk),
+    Variant("bounds", "without redaction", _with_bounds_only),
     Variant("no-redaction", "without bounds and redaction", _without_redaction),
     Variant("bare", "without disk queue, bounds and redaction", _bare),
 )
 
 
 def recipe(variant: Variant, folder: Path, environment: dict[str, str]) -> Recipe:
-    """Returns the variant's Collector; changed fragments are written into the folder."""
-    if variant.change is None:
-        return Recipe([str(PLAIN)], environment)
-    files = [_changed(FRAGMENTS / name, folder, variant.change) for name in ("base.yaml", *_SINK_FILES)]
+    """Returns the variant's Collector; its files, changed, are written into the folder."""
+    files = [_changed(source, folder, variant.change) for source in variant.files]
     return Recipe([str(path) for path in files], environment)
 
 

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bench.ledger.items import SIGNALS
+from bench.throughput.compare import SAFEGUARDS, Safeguard, cost, micros, per_core, ratio
+from bench.throughput.latency import Latency
+from bench.throughput.measure import Figure
+from bench.throughput.report import throughput_table, write
+from bench.throughput.variants import PLAIN, VARIANTS, recipe
+
+# CPU microseconds per item of each variant in a quiet round and in one on a busy machine.
+MICROS = {
+    "plain": (20, 30),
+    "plain-no-gzip": (10, 16),
+    "full": (200, 300),
+    "no-fsync": (190, 304),
+    "no-disk": (160, 240),
+    "bounds": (70, 110),
+    "no-redaction": (50, 80),
+    "bare": (12, 20),
+}
+
+
+def figure(variant: str, signal: str, micro: float) -> Figure:
+    return Figure(variant, signal, 1_000_000, 2.0, micro, 0.1, 0)
+
+
+def measured() -> list[Figure]:
+    rounds = range(len(MICROS["plain"]))
+    return [
+        figure(variant.name, signal, MICROS[variant.name][number])
+        for number in rounds
+        for signal in SIGNALS
+        for variant in VARIANTS
+    ]
+
+
+def test_a_safeguards_cost_is_taken_within_the_round() -> None:
+    disk = Safeguard("disk queue", "no-redaction", "bare")
+
+    assert cost(measured(), disk, "traces") == pytest.approx([38, 60])
+
+
+def test_a_share_names_its_peer() -> None:
+    assert ratio(measured(), "full", "logs") == pytest.approx(0.1)
+    assert ratio(measured(), "full", "logs", "plain-no-gzip") == pytest.approx((10 / 200 + 16 / 300) / 2)
+
+
+def test_items_per_core_and_microseconds_each_stand_beside_each_other() -> None:
+    assert per_core(measured()[: len(measured()) // 2], "plain", "traces") == pytest.approx(50_000)
+    assert micros(measured()[: len(measured()) // 2], "plain", "traces") == pytest.approx(20)
+
+    table = throughput_table(measured()[: len(measured()) // 2]).splitlines()
+
+    assert [line.count("|") for line in table] == [11] * (2 + len(VARIANTS))
+    assert "| plain peer without gzip | 100,000 | 10 | 200% |" in "\n".join(table)
+
+
+def test_page_data_and_plot_tell_the_same_figures(tmp_path: Path) -> None:
+    latencies = [Latency("full", "traces", (0.5, 0.6))]
+    written = {path.name: path.read_text() for path in write(measured(), latencies, 3.4, tmp_path)}
+
+    page = written["throughput.md"]
+    assert "3.4 before the run" in page
+    assert "**Missed**: spans 10%, points 10%, records 10%." in page
+    assert "Against the plain peer without gzip: spans 5%, points 5%, records 5%." in page
+    assert "| disk queue, with fsync | 49 (38 to 60) | 49 (38 to 60) | 49 (38 to 60) |" in page
+    assert "| of it, fsync | 3 (-4 to 10) |" in page
+    data = json.loads(written["throughput.json"])
+    assert [Figure(**each) for each in data["figures"]] == measured()
+    ET.fromstring(written["throughput.svg"])  # noqa: S314 - our own drawing, well-formed or not
+
+
+def test_every_safeguard_compares_collectors_that_are_measured() -> None:
+    names = {variant.name for variant in VARIANTS}
+
+    assert {each.dearer for each in SAFEGUARDS} | {each.cheaper for each in SAFEGUARDS} <= names
+
+
+def test_each_variant_changes_what_its_name_says_and_nothing_else(tmp_path: Path) -> None:
+    made = {}
+    for variant in VARIANTS:
+        (tmp_path / variant.name).mkdir()
+        files = recipe(variant, tmp_path / variant.name, {}).fragments
+        made[variant.name] = {Path(file).name: yaml.safe_load(Path(file).read_text()) for file in files}
+
+    assert made["plain"] == {PLAIN.name: yaml.safe_load(PLAIN.read_text())}
+    naked = made["plain-no-gzip"][PLAIN.name]
+    assert [exporter.pop("compression") for exporter in naked["exporters"].values()] == ["none"] * 3
+    assert naked == made["plain"][PLAIN.name]
+    full, bounds = (made[name]["base.yaml"]["service"]["pipelines"] for name in ("full", "bounds"))
+    for signal in SIGNALS:
+        chain = full[f"{signal}/clean"]["processors"]
+        assert bounds[f"{signal}/clean"]["processors"] == [each for each in chain if each != "redaction"]
+        assert "redaction" in chain
+        del full[f"{signal}/clean"]
+        del bounds[f"{signal}/clean"]
+    assert made["bounds"] == made["full"]

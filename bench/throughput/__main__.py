@@ -24,7 +24,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m bench.throughput",
         description="Measures items per second and core of the Collector with and without its safeguards, "
-        "and the time until the real stores show an item; writes docs/throughput.md, .json and .svg.",
+        "and the time until the real stores show an item; writes docs/throughput.md, .json and .svg, "
+        "and docs/sizing.md, which is arithmetic on them.",
     )
     parser.add_argument("--rounds", type=int, default=3, help="how often everything is measured (default 3)")
     parser.add_argument("--seconds", type=float, default=4.0, help="length of one load (default 4)")

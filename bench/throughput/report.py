@@ -12,6 +12,7 @@ from typing import Final
 from bench.bars import Bars, svg
 from bench.ledger.items import SIGNALS
 from bench.machine import described
+from bench.throughput import sizing
 from bench.throughput.compare import NAMES, cost_table, micros, per_core, ratio
 from bench.throughput.latency import Latency
 from bench.throughput.measure import CONNECTIONS, Figure
@@ -131,7 +132,7 @@ def plot(figures: Sequence[Figure]) -> str:
 def write(
     figures: Sequence[Figure], latencies: Sequence[Latency], load_before: float, folder: Path = DOCS
 ) -> tuple[Path, ...]:
-    """Writes throughput.md, .json and .svg into the folder and returns their paths."""
+    """Writes throughput.md, .json and .svg and sizing.md into the folder and returns their paths."""
     folder.mkdir(exist_ok=True)
     data = {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -144,6 +145,7 @@ def write(
         folder / "throughput.md": page(figures, latencies, load_before),
         folder / "throughput.json": json.dumps(data, indent=1) + "\n",
         folder / "throughput.svg": plot(figures),
+        folder / "sizing.md": sizing.page(figures),
     }
     for path, text in texts.items():
         path.write_text(text)

@@ -8,10 +8,11 @@ import pytest
 import yaml
 
 from bench.ledger.items import SIGNALS
+from bench.throughput import sizing
 from bench.throughput.compare import SAFEGUARDS, Safeguard, cost, micros, per_core, ratio
 from bench.throughput.latency import Latency
 from bench.throughput.measure import Figure
-from bench.throughput.report import throughput_table, write
+from bench.throughput.report import DOCS, throughput_table, write
 from bench.throughput.variants import PLAIN, VARIANTS, recipe
 
 # CPU microseconds per item of each variant in a quiet round and in one on a busy machine.
@@ -102,3 +103,22 @@ def test_each_variant_changes_what_its_name_says_and_nothing_else(tmp_path: Path
         del full[f"{signal}/clean"]
         del bounds[f"{signal}/clean"]
     assert made["bounds"] == made["full"]
+
+
+def test_the_sizing_page_is_arithmetic_on_the_figures_beside_it() -> None:
+    data = json.loads((DOCS / "throughput.json").read_text())
+
+    assert sizing.page([Figure(**each) for each in data["figures"]]) == (DOCS / "sizing.md").read_text()
+
+
+def test_a_capacity_is_never_rounded_up() -> None:
+    assert [sizing.rounded(each) for each in (3_199.0, 40_999.0, 99.9, 12.0)] == [3_100, 40_000, 99, 12]
+
+
+def test_a_sizing_says_how_many_cores_and_bytes_its_figures_mean() -> None:
+    text = sizing.page(measured())
+
+    assert "| everything on (bounds, redaction, disk queue, fsync) | 4,100 | 4,100 | 4,100 |" in text
+    assert "1,000,000 ÷ 4,100 ÷ 0.65 = 376 cores" in text
+    assert "Five hours are 12.2 TB" in text
+    assert "carries 10% of the plain peer's spans" in text

@@ -10,11 +10,13 @@ from typing import Final
 
 from app.core.telemetry import LMS_METRICS
 from otel import docs
-from stack import collector_page, environment
+from stack import collector_page, environment, masking
 from stack.settings import REPOSITORY
 
 FILES: Final[Mapping[str, Callable[[], str]]] = {
     ".env.example": environment.example,
+    # Before the page about the fragments, which reads it.
+    "collector-config/mask.yaml": masking.render,
     "collector-config/FRAGMENTS.md": collector_page.render,
     "docs/telemetry.md": lambda: docs.render([LMS_METRICS]),
 }
@@ -27,13 +29,16 @@ def stale() -> dict[str, str]:
 
 
 def write() -> list[str]:
-    """Writes the files that differ and returns their names."""
-    names = list(stale())
-    for name in names:
+    """Writes the files that differ, in order, because one may read another; returns their names."""
+    written = []
+    for name, text in FILES.items():
         path = REPOSITORY / name
+        if not _difference(name, text()):
+            continue
         path.parent.mkdir(exist_ok=True)
-        path.write_text(FILES[name](), encoding="utf-8")
-    return names
+        path.write_text(text(), encoding="utf-8")
+        written.append(name)
+    return written
 
 
 def _difference(name: str, wanted: str) -> str:

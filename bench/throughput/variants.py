@@ -15,6 +15,7 @@ from stack.collector import FRAGMENTS
 PLAIN: Final = Path(__file__).resolve().parent.parent / "plain.yaml"
 SINKS: Final = {"traces": "jaeger", "metrics": "prometheus", "logs": "loki"}
 _CLEAN: Final = ("traces/clean", "metrics/clean", "logs/clean")
+_CHAINS: Final = ("base.yaml", "mask.yaml")
 _SINK_FILES: Final = tuple(f"{sink}.yaml" for sink in SINKS.values())
 Change = Callable[[str, dict[str, Any]], None]
 
@@ -36,7 +37,7 @@ def _without_disk(_name: str, fragment: dict[str, Any]) -> None:
 
 
 def _without_redaction(name: str, fragment: dict[str, Any]) -> None:
-    if name == "base.yaml":
+    if name in _CHAINS:
         for pipeline in _CLEAN:
             fragment["service"]["pipelines"][pipeline]["processors"] = []
 
@@ -54,16 +55,19 @@ class Variant:
         name: short.
         title: for the report.
         change: what is changed in each of our fragments; None is the plain peer.
+        chain: the files that bound and mask; the stock processors alone, or those of our build.
     """
 
     name: str
     title: str
     change: Change | None
+    chain: tuple[str, ...] = _CHAINS
 
 
 VARIANTS: Final = (
     Variant("plain", "plain peer: batch processor, memory queue, no redaction", None),
-    Variant("full", "everything on: disk queue, fsync, redaction", _same),
+    Variant("full", "everything on: disk queue, fsync, redaction (`mask`)", _same),
+    Variant("stock", "everything on, with stock processors as in the contrib image", _same, ("base.yaml",)),
     Variant("no-fsync", "without fsync", _without_fsync),
     Variant("no-disk", "without disk queue", _without_disk),
     Variant("no-redaction", "without bounds and redaction", _without_redaction),
@@ -75,7 +79,7 @@ def recipe(variant: Variant, folder: Path, environment: dict[str, str]) -> Recip
     """Returns the variant's Collector; changed fragments are written into the folder."""
     if variant.change is None:
         return Recipe([str(PLAIN)], environment)
-    files = [_changed(FRAGMENTS / name, folder, variant.change) for name in ("base.yaml", *_SINK_FILES)]
+    files = [_changed(FRAGMENTS / name, folder, variant.change) for name in (*variant.chain, *_SINK_FILES)]
     return Recipe([str(path) for path in files], environment)
 
 

@@ -88,8 +88,16 @@ class Series:
 
     def throughput_share(self, name: str) -> float:
         """Returns the variant's throughput as a share of the bare application's, the rounds' median."""
+        return median(self._throughput_shares(name))
+
+    def throughput_range(self, name: str) -> tuple[float, float]:
+        """Returns the least and the greatest of the rounds' shares of the bare application's throughput."""
+        shares = self._throughput_shares(name)
+        return min(shares), max(shares)
+
+    def _throughput_shares(self, name: str) -> list[float]:
         pairs = zip(self.rounds[name], self.rounds[BARE], strict=True)
-        return median(bare.wall / mine.wall for mine, bare in pairs)
+        return [bare.wall / mine.wall for mine, bare in pairs]
 
     def spread(self, name: str, what: str = "cpu") -> tuple[float, float]:
         """Returns the quartiles of the variant's rounds."""

@@ -69,7 +69,8 @@ CPython {python}, FastAPI {fastapi}). The rounds are in `overhead.json`.
 - uvicorn's own access log is off for everyone; ours writes one, to a file, the peers write none. Sentry's
   defaults send no traces. Logfire's console print-out is off.
 - Over uvicorn the client, the receiver and the database share the machine's cores with the application. The
-  aim's figure is "of bare", throughput against throughput; "bare CPU / its" beside it is the bare
+  aim's figure is "of bare", throughput against throughput, in brackets its range over the rounds: where that
+  is wide, other work had the cores, and the median says little. "bare CPU / its" beside it is the bare
   application's CPU per request against the variant's, which is what a machine with cores to spare would show.
 - "arrives" is what the receiver decoded per request before the measurement, as a check that nobody is fast by
   sending nothing.
@@ -131,10 +132,11 @@ def _served(series: Series) -> str:
 
 
 def _served_row(series: Series, name: str) -> str:
+    least, most = series.throughput_range(name)
     cells = [
         variant(name).title,
         f"{1 / series.median(name, 'wall'):,.0f}",
-        f"{series.throughput_share(name):.0%}",
+        f"{series.throughput_share(name):.0%} ({least:.0%} to {most:.0%})",
         _micro(series.median(name, "cpu")),
         f"{series.cpu_share(name):.0%}",
         "" if name == BARE else _micro(series.overhead(name)),

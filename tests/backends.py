@@ -30,7 +30,8 @@ ROOT: Final = Path(__file__).parents[1]
 START_SECONDS: Final = 120.0  # a start is no measurement, and the machine may be busy
 STOP_SECONDS: Final = 20.0
 _POLL_SECONDS: Final = 0.05
-_END_WITH_US: Final = ("setpriv", "--pdeathsig", "TERM")
+# As a terminal starts it: tests in the background of a script ignore SIGINT, and so would their programs.
+_STARTED: Final = ("env", "--default-signal=INT", "setpriv", "--pdeathsig", "TERM")
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = START_SECONDS) -> None:
@@ -68,7 +69,7 @@ class Program:
         self._log = log
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [*_END_WITH_US, *(str(part) for part in command)],
+                [*_STARTED, *(str(part) for part in command)],
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

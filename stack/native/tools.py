@@ -9,6 +9,7 @@ built from: a second checkout builds nothing.
 """
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Iterable, Sequence
@@ -53,6 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ToolError as error:
         print(error, file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # A reader that has seen enough, as in `list | head`: what is left has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("Interrupted; the next build goes on from here.", file=sys.stderr)
         return _INTERRUPTED
@@ -67,13 +72,11 @@ def _run(command: str, names: Sequence[str]) -> int:
         ensure(names)
         print(f"All programs asked for stand in {cache_dir()}.", file=sys.stderr)
         return 0
-    # A reader that has seen enough, as in `list | head`, ends us without a word.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     if command == "list":
         _print_list()
-        return 0
-    for name in names:
-        print(tool_path(name))
+    else:
+        print("\n".join(str(tool_path(name)) for name in names))
+    sys.stdout.flush()
     return 0
 
 

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from io import StringIO
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from stack.native import tools
 from stack.native.toolchain import system
 from stack.native.toolchain.catalogue import TOOLS
 from stack.native.toolchain.progress import Board
+from stack.settings import REPOSITORY
 
 
 @pytest.fixture
@@ -45,6 +48,17 @@ def test_the_list_has_every_program(empty_cache: Path, capsys: pytest.CaptureFix
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == [name for tool in TOOLS for name in tool.binaries]
     assert list(empty_cache.iterdir()) == []
+
+
+def test_a_reader_that_has_seen_enough_ends_the_list_without_a_word() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "stack.native.tools", "list"]
+    ended = subprocess.run(
+        command, stdout=writing, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY, check=False
+    )
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_help_is_there(capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,7 +39,7 @@ from otel.slow_query import log_slow
 _SCRIPT_CALLS: Final = frozenset({"EVALSHA", "EVALSHA_RO"})
 _MOST_MARKS: Final = 10
 _Call = Callable[[], Awaitable[Any]]
-_pools: WeakSet[ConnectionPool] = WeakSet()
+_pools: WeakSet[ConnectionPool] = WeakSet()  # those that gave a connection since telemetry was configured
 
 
 class _Telemetry:
@@ -94,6 +94,7 @@ def instrument(config: TelemetryConfig) -> Callable[[], None]:
     def undo() -> None:
         for each in undos:
             each()
+        _pools.clear()
 
     return undo
 

@@ -106,6 +106,17 @@ async def test_the_pool_is_counted(captured: Captured, client: Redis) -> None:
     assert captured.value("db.client.connection.wait_time") >= 5
 
 
+async def test_a_pool_is_forgotten_with_the_telemetry_that_saw_it(empty_redis_url: str) -> None:
+    async with Redis.from_url(empty_redis_url) as client:
+        with capture_telemetry() as captured:
+            await client.ping()
+            assert "db.client.connection.count" in captured.metrics
+        with capture_telemetry() as captured:
+            assert "db.client.connection.count" not in captured.metrics
+            await client.ping()
+            assert "db.client.connection.count" in captured.metrics
+
+
 @pytest.mark.parametrize("kind", [ConnectionPool, BlockingConnectionPool])
 async def test_a_wait_in_vain_for_a_connection_is_counted(
     captured: Captured, empty_redis_url: str, kind: type[ConnectionPool]

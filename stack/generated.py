@@ -10,11 +10,14 @@ from typing import Final
 
 from app.core.telemetry import LMS_METRICS
 from otel import docs
-from stack import collector_page, environment
+from stack import collector_page, environment, masking
+from stack.collector import CollectorError
 from stack.settings import REPOSITORY
 
 FILES: Final[Mapping[str, Callable[[], str]]] = {
     ".env.example": environment.example,
+    # Before the page about the fragments, which reads it.
+    "collector-config/mask.yaml": masking.render,
     "collector-config/FRAGMENTS.md": collector_page.render,
     "docs/telemetry.md": lambda: docs.render([LMS_METRICS]),
 }
@@ -27,13 +30,16 @@ def stale() -> dict[str, str]:
 
 
 def write() -> list[str]:
-    """Writes the files that differ and returns their names."""
-    names = list(stale())
-    for name in names:
+    """Writes the files that differ, in order, because one may read another; returns their names."""
+    written = []
+    for name, text in FILES.items():
         path = REPOSITORY / name
+        if not _difference(name, text()):
+            continue
         path.parent.mkdir(exist_ok=True)
-        path.write_text(FILES[name](), encoding="utf-8")
-    return names
+        path.write_text(text(), encoding="utf-8")
+        written.append(name)
+    return written
 
 
 def _difference(name: str, wanted: str) -> str:
@@ -51,12 +57,23 @@ def _difference(name: str, wanted: str) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line; 1 if `check` finds a stale file."""
+    """Runs the command line; 1 if `check` finds a stale file, 2 if one cannot be made."""
     parser = argparse.ArgumentParser(prog="python -m stack.generated", description=__doc__)
     parser.add_argument("command", choices=["write", "check"])
-    if parser.parse_args(argv).command == "write":
-        print("\n".join(f"wrote {name}" for name in write()) or "Every generated file is up to date.")
-        return 0
+    command = parser.parse_args(argv).command
+    try:
+        return _written() if command == "write" else _checked()
+    except CollectorError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _written() -> int:
+    print("\n".join(f"wrote {name}" for name in write()) or "Every generated file is up to date.")
+    return 0
+
+
+def _checked() -> int:
     found = stale()
     for name, difference in found.items():
         print(f"{name} is not what its program writes: run `make generate`.\n{difference}", file=sys.stderr)

@@ -40,6 +40,7 @@ SUMS: Final = {
     "base.yaml alone": ("base.yaml",),
     "all-in-one": (
         "base.yaml",
+        "mask.yaml",
         "host-metrics.yaml",
         "span-metrics.yaml",
         "prometheus.yaml",

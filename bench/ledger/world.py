@@ -22,7 +22,7 @@ from stack.collector import sentry_environment
 from stack.native.ports import free_ports
 
 SINKS: Final = {"traces": "jaeger", "metrics": "prometheus", "logs": "loki"}
-PRIMARY: Final = ("base.yaml", "prometheus.yaml", "loki.yaml", "jaeger.yaml")
+PRIMARY: Final = ("base.yaml", "mask.yaml", "prometheus.yaml", "loki.yaml", "jaeger.yaml")
 OPTIONAL: Final = "sentry.yaml"
 # The default limit of the Collector's retries, in seconds: after it, a default configuration drops.
 DEFAULT_RETRY: Final = 300.0
@@ -105,7 +105,7 @@ class Setting:
         overlay: configuration merged last.
         patience: how the sender retries.
         state: where the queues are; None is a folder of the run.
-        fragments: the files; empty is base and the three primary sinks.
+        fragments: the files; empty is the native stack's edge and the three primary sinks.
     """
 
     scale: float = SCALE

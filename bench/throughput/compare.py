@@ -30,8 +30,10 @@ class Safeguard:
 
 
 SAFEGUARDS: Final = (
-    Safeguard("redaction: patterns for keys and values", "full", "bounds"),
-    Safeguard("bounds: limits, cuts, texts brought to redaction and back", "bounds", "no-redaction"),
+    Safeguard("bounds and redaction in one pass, by `mask`", "full", "no-redaction"),
+    Safeguard("the same by stock processors", "stock", "no-redaction"),
+    Safeguard("of it, redaction: patterns for keys and values", "stock", "bounds"),
+    Safeguard("of it, bounds: limits, cuts, texts brought to redaction and back", "bounds", "no-redaction"),
     Safeguard("disk queue, with fsync", "no-redaction", "bare"),
     Safeguard("of it, fsync", "full", "no-fsync"),
     Safeguard("all: everything on, less the same parts without them", "full", "bare"),

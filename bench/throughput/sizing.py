@@ -21,6 +21,8 @@ _HOURS: Final = 5
 # Bytes that the queue's database writes for one of data, as profiled: the page says how.
 _AMPLIFICATION: Final = 14
 _MILLION: Final = 1_000_000
+# The first table's rows: the name in the template, and the variant.
+_ROWS: Final = (("full", "full"), ("stock", "stock"), ("passing", "no-redaction"), ("plain", "plain"))
 _GIB: Final = 2**30
 _TB: Final = 10**12
 
@@ -72,7 +74,7 @@ def _capacity(figures: Sequence[Figure], variant: str) -> dict[str, float]:
 
 def _capacities(figures: Sequence[Figure]) -> dict[str, str]:
     values: dict[str, str] = {}
-    for short, variant in (("full", "full"), ("passing", "no-redaction"), ("plain", "plain")):
+    for short, variant in _ROWS:
         found = _capacity(figures, variant)
         values |= {f"{short}_{signal}": f"{found[signal]:,.0f}" for signal in SIGNALS}
     for signal in SIGNALS:
@@ -84,6 +86,7 @@ def _capacities(figures: Sequence[Figure]) -> dict[str, str]:
             f"bytes_{signal}": str(bytes_each(signal)),
             f"share_{signal}": f"{ratio(figures, 'full', signal):.0%}",
             f"masking_{signal}": f"{masking:.0%}",
+            f"stock_share_{signal}": f"{ratio(figures, 'stock', signal):.0%}",
             f"disk_{signal}": f"{disk:.0%}",
             f"gzip_{signal}": f"{gzip:.0f}",
         }

@@ -15,7 +15,8 @@ from stack.collector import FRAGMENTS
 PLAIN: Final = Path(__file__).resolve().parent.parent / "plain.yaml"
 SINKS: Final = {"traces": "jaeger", "metrics": "prometheus", "logs": "loki"}
 _CLEAN: Final = ("traces/clean", "metrics/clean", "logs/clean")
-_OURS: Final = tuple(FRAGMENTS / f"{name}.yaml" for name in ("base", *SINKS.values()))
+_STOCK: Final = tuple(FRAGMENTS / f"{name}.yaml" for name in ("base", *SINKS.values()))
+_OURS: Final = (*_STOCK, FRAGMENTS / "mask.yaml")
 Change = Callable[[str, dict[str, Any]], None]
 
 
@@ -48,7 +49,7 @@ def _with_bounds_only(name: str, fragment: dict[str, Any]) -> None:
 
 
 def _without_redaction(name: str, fragment: dict[str, Any]) -> None:
-    if name == "base.yaml":
+    if name in {"base.yaml", "mask.yaml"}:
         for pipeline in _CLEAN:
             fragment["service"]["pipelines"][pipeline]["processors"] = []
 
@@ -78,12 +79,13 @@ class Variant:
 VARIANTS: Final = (
     Variant("plain", "plain peer: batch processor, memory queue, gzip, no redaction", _same, (PLAIN,)),
     Variant("plain-no-gzip", "plain peer without gzip", _without_gzip, (PLAIN,)),
-    Variant("full", "everything on: disk queue, fsync, bounds, redaction, no gzip", _same),
+    Variant("full", "everything on: disk queue, fsync, bounds and redaction by `mask`, no gzip", _same),
     Variant("no-fsync", "without fsync", _without_fsync),
     Variant("no-disk", "without disk queue", _without_disk),
-    Variant("bounds", "without redaction", _with_bounds_only),
     Variant("no-redaction", "without bounds and redaction", _without_redaction),
     Variant("bare", "without disk queue, bounds and redaction", _bare),
+    Variant("stock", "stock processors: everything on, as in the contrib image", _same, _STOCK),
+    Variant("bounds", "stock processors without redaction", _with_bounds_only, _STOCK),
 )
 
 

@@ -133,8 +133,11 @@ class Plan:
         return [self.etc / "collector" / path.name for path in files]
 
     def _collector_sinks(self) -> dict[str, str]:
-        """Addresses of the sinks: they decide which fragments are used."""
-        sinks = {"JAEGER_OTLP_URL": f"http://127.0.0.1:{self.environment.stack.port_jaeger_otlp}"}
+        """Addresses of the sinks, and whose build it is: they decide which fragments are used."""
+        sinks = {
+            "COLLECTOR_LEAN_BUILD": "1",
+            "JAEGER_OTLP_URL": f"http://127.0.0.1:{self.environment.stack.port_jaeger_otlp}",
+        }
         if not self.environment.stack.sentry_otlp:
             return sinks
         if not self.environment.given("SENTRY_DSN"):

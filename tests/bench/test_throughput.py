@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -22,9 +23,10 @@ MICROS = {
     "full": (200, 300),
     "no-fsync": (190, 304),
     "no-disk": (160, 240),
-    "bounds": (70, 110),
     "no-redaction": (50, 80),
     "bare": (12, 20),
+    "stock": (400, 500),
+    "bounds": (70, 110),
 }
 
 
@@ -73,6 +75,7 @@ def test_page_data_and_plot_tell_the_same_figures(tmp_path: Path) -> None:
     assert "Against the plain peer without gzip: spans 5%, points 5%, records 5%." in page
     assert "| disk queue, with fsync | 49 (38 to 60) | 49 (38 to 60) | 49 (38 to 60) |" in page
     assert "| of it, fsync | 3 (-4 to 10) |" in page
+    assert "| the same by stock processors | 385 (350 to 420) |" in page
     data = json.loads(written["throughput.json"])
     assert [Figure(**each) for each in data["figures"]] == measured()
     ET.fromstring(written["throughput.svg"])  # noqa: S314 - our own drawing, well-formed or not
@@ -82,6 +85,15 @@ def test_every_safeguard_compares_collectors_that_are_measured() -> None:
     names = {variant.name for variant in VARIANTS}
 
     assert {each.dearer for each in SAFEGUARDS} | {each.cheaper for each in SAFEGUARDS} <= names
+
+
+def _pipelines(files: dict[str, Any]) -> dict[str, Any]:
+    """Returns the pipelines as the Collector merges the files: what comes later counts."""
+    found: dict[str, Any] = {}
+    for fragment in files.values():
+        for name, pipeline in fragment["service"]["pipelines"].items():
+            found[name] = {**found.get(name, {}), **pipeline}
+    return found
 
 
 def test_each_variant_changes_what_its_name_says_and_nothing_else(tmp_path: Path) -> None:
@@ -95,14 +107,19 @@ def test_each_variant_changes_what_its_name_says_and_nothing_else(tmp_path: Path
     naked = made["plain-no-gzip"][PLAIN.name]
     assert [exporter.pop("compression") for exporter in naked["exporters"].values()] == ["none"] * 3
     assert naked == made["plain"][PLAIN.name]
-    full, bounds = (made[name]["base.yaml"]["service"]["pipelines"] for name in ("full", "bounds"))
+    assert made["full"].keys() - made["stock"].keys() == {"mask.yaml"}
+    assert {name: made["full"][name] for name in made["stock"]} == made["stock"]
+    pipelines = {name: _pipelines(files) for name, files in made.items() if "base.yaml" in files}
     for signal in SIGNALS:
-        chain = full[f"{signal}/clean"]["processors"]
-        assert bounds[f"{signal}/clean"]["processors"] == [each for each in chain if each != "redaction"]
-        assert "redaction" in chain
-        del full[f"{signal}/clean"]
-        del bounds[f"{signal}/clean"]
-    assert made["bounds"] == made["full"]
+        chains = {name: found[f"{signal}/clean"]["processors"] for name, found in pipelines.items()}
+        assert "mask" in chains["full"]
+        assert "redaction" in chains["stock"]
+        assert chains["bounds"] == [each for each in chains["stock"] if each != "redaction"]
+        assert chains["no-redaction"] == chains["bare"] == []
+        assert chains["no-fsync"] == chains["no-disk"] == chains["full"]
+        for name in ("stock", "bounds"):
+            del made[name]["base.yaml"]["service"]["pipelines"][f"{signal}/clean"]
+    assert made["bounds"] == made["stock"]
 
 
 def test_the_sizing_page_is_arithmetic_on_the_figures_beside_it() -> None:
@@ -118,7 +135,8 @@ def test_a_capacity_is_never_rounded_up() -> None:
 def test_a_sizing_says_how_many_cores_and_bytes_its_figures_mean() -> None:
     text = sizing.page(measured())
 
-    assert "| everything on (bounds, redaction, disk queue, fsync) | 4,100 | 4,100 | 4,100 |" in text
+    assert "redaction by `mask`, disk queue, fsync) | 4,100 | 4,100 | 4,100 |" in text
+    assert "| the same with stock processors (contrib image) | 2,200 | 2,200 | 2,200 |" in text
     assert "1,000,000 ÷ 4,100 ÷ 0.65 = 376 cores" in text
     assert "Five hours are 12.2 TB" in text
     assert "carries 10% of the plain peer's spans" in text

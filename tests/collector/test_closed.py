@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import yaml
 
 from stack.collector import FRAGMENTS
 from tests.config import collector, intake, otlp_json
+from tests.config.chains import MASK, with_chain
 from tests.config.intake import Intake
 from tests.config.test_collector_golden import sinks
 
@@ -49,14 +50,40 @@ def test_what_a_stage_cannot_finish_is_refused_and_sent_nowhere(
     signal: str, stage: str, server: Intake, tmp_path: Path
 ) -> None:
     """Before redaction and after it: the stages that set aside what it masks, and put it back."""
-    statements = {"context": CONTEXTS[signal], "statements": [FAILS.format(CONTEXTS[signal])]}
     groups = yaml.safe_load((FRAGMENTS / "base.yaml").read_text())["processors"][stage][STATEMENTS[signal]]
-    overlay = {"processors": {stage: {STATEMENTS[signal]: [*groups, statements]}}}
-    fragment = tmp_path / "failing.yaml"
+    overlay = {"processors": {stage: {STATEMENTS[signal]: [*groups, _failing(signal)]}}}
+    _refused_and_sent_nowhere(signal, FILES, overlay, server, tmp_path)
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+@pytest.mark.parametrize("signal", otlp_json.ROOTS)
+def test_what_fails_beside_mask_is_refused_and_sent_nowhere(
+    signal: str, place: str, server: Intake, tmp_path: Path
+) -> None:
+    """No item makes `mask` itself fail; its test in Go does, and sees the refusal."""
+    processors = yaml.safe_load((FRAGMENTS / "mask.yaml").read_text())["service"]["pipelines"]
+    chain = processors[f"{signal}/clean"]["processors"]
+    chain.insert(chain.index("mask") + (place == "after"), "transform/failing")
+    failing = {"error_mode": "propagate", STATEMENTS[signal]: [_failing(signal)]}
+    overlay = {
+        "processors": {"transform/failing": failing},
+        "service": {"pipelines": {f"{signal}/clean": {"processors": chain}}},
+    }
+    _refused_and_sent_nowhere(signal, with_chain(MASK, FILES), overlay, server, tmp_path)
+
+
+def _failing(signal: str) -> dict[str, Any]:
+    return {"context": CONTEXTS[signal], "statements": [FAILS.format(CONTEXTS[signal])]}
+
+
+def _refused_and_sent_nowhere(
+    signal: str, files: Sequence[str | Path], overlay: dict[str, Any], server: Intake, folder: Path
+) -> None:
+    fragment = folder / "failing.yaml"
     fragment.write_text(json.dumps(overlay))
-    files = [*(FRAGMENTS / name for name in FILES), fragment]
+    paths = [*(FRAGMENTS / name for name in files), fragment]
     unit = {"traces": "spans", "metrics": "metric_points", "logs": "log_records"}[signal]
-    with collector.running(files, tmp_path, **sinks(server, tmp_path)) as running:
+    with collector.running(paths, folder, **sinks(server, folder)) as running:
         refusal = running.send(signal, _item(signal, "needle {"))
         assert refusal.status_code in {500, 503}, refusal.text
         assert (

@@ -14,6 +14,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.config import collector, otlp_json
+from tests.config.chains import CHAINS, with_chain
 from tests.config.collector import Collector
 
 MEBIBYTE = 1024 * 1024
@@ -37,9 +38,10 @@ def _log(body: str) -> dict[str, Any]:
     return {"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]}
 
 
-@pytest.fixture(name="edge", scope="module")
-def _edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collector]:
-    with collector.running(["base.yaml", "file.yaml"], tmp_path_factory.mktemp("edge")) as running:
+@pytest.fixture(name="edge", scope="module", params=CHAINS)
+def _edge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collector]:
+    files = with_chain(request.param, ["base.yaml", "file.yaml"])
+    with collector.running(files, tmp_path_factory.mktemp("edge")) as running:
         yield running
 
 

@@ -16,6 +16,7 @@ import yaml
 
 from stack.collector import FRAGMENTS, fragments, presets
 from tests.config import collector, intake, otlp_json
+from tests.config.chains import CHAINS, with_chain
 from tests.config.collector import Collector
 from tests.config.intake import Intake
 from tests.config.programs import free_port
@@ -25,7 +26,8 @@ CASES = sorted(path.stem for path in (TESTS / "cases").glob("*.yml"))
 # The files are written for one second; they are read as if written for that of the test: stores have windows.
 WRITTEN, NOW = 1795500000, int(time.time())
 MOMENT = re.compile(r"\b(17955\d{5})(?=\d{9}\b)")
-UNTESTED_HERE = {"host-metrics", "tls", "mtls"}  # test_collector_fragments.py: no payload to compare
+# test_collector_fragments.py: no payload to compare. mask: every case runs with it, too.
+UNTESTED_HERE = {"host-metrics", "tls", "mtls", "mask"}
 
 
 def _case(name: str) -> dict[str, Any]:
@@ -93,8 +95,9 @@ def _wait(server: Intake, running: Collector, sink: str, signal: str, expected: 
 _UNIT = {"traces": "spans", "metrics": "metric_points", "logs": "log_records"}
 
 
+@pytest.mark.parametrize("chain", CHAINS)
 @pytest.mark.parametrize("name", CASES)
-def test_what_goes_in_comes_out_as_written(name: str, server: Intake, tmp_path: Path) -> None:
+def test_what_goes_in_comes_out_as_written(name: str, chain: str, server: Intake, tmp_path: Path) -> None:
     case = _case(name)
     variables = {**sinks(server, tmp_path), **of_case(name, server)}
     if "from" in case:
@@ -107,7 +110,7 @@ def test_what_goes_in_comes_out_as_written(name: str, server: Intake, tmp_path: 
         for sink, signals in case["expect"].items()
         for signal, file in signals.items()
     }
-    with collector.running(files, tmp_path, **variables) as running:
+    with collector.running(with_chain(chain, files), tmp_path, **variables) as running:
         _send(case, running)
         for (sink, signal), payload in expected.items():
             _wait(server, running, sink, signal, payload)

@@ -14,6 +14,7 @@ import pytest
 
 from stack.collector import FRAGMENTS
 from tests.config import collector, intake, otlp_json
+from tests.config.chains import CHAINS, with_chain
 from tests.config.collector import Collector
 from tests.config.intake import Intake
 from tests.config.test_collector_golden import sinks
@@ -227,12 +228,13 @@ def _everything(running: Collector, server: Intake) -> dict[str, str]:
     return {place: text for place, text in {**sent, **disk}.items() if text}
 
 
-def test_planted_secrets_are_found_nowhere(server: Intake, tmp_path: Path) -> None:
+@pytest.mark.parametrize("chain", CHAINS)
+def test_planted_secrets_are_found_nowhere(chain: str, server: Intake, tmp_path: Path) -> None:
     plants = Plants()
     metrics = plants.wrap("resourceMetrics", "scopeMetrics", lambda half: _metrics(plants, half))
     payloads = {"traces": _traces(plants), "metrics": metrics, "logs": _logs(plants)}
     variables = {**sinks(server, tmp_path), "SPAN_METRICS_INTERVAL": "1s"}
-    with collector.running(FILES, tmp_path, **variables) as running:
+    with collector.running(with_chain(chain, FILES), tmp_path, **variables) as running:
         for signal, payload in payloads.items():
             response = running.send(signal, payload)
             assert response.status_code == 200, response.text

@@ -63,12 +63,19 @@ def test_the_same_module_elsewhere_has_the_same_key(tmp_path: Path) -> None:
     assert write_module(tmp_path / "one").key == write_module(tmp_path / "two").key
 
 
-@pytest.mark.parametrize("name", ["go.mod", "go.sum", "new.go"])
+@pytest.mark.parametrize("name", ["go.mod", "go.sum", "new.go", "inner/new.go"])
 def test_a_changed_file_changes_the_key(tool: GoTool, name: str) -> None:
     before = tool.key
+    (tool.folder / "inner").mkdir(exist_ok=True)
     with (tool.folder / name).open("a") as file:
         file.write("\n")
     assert tool.key != before
+
+
+def test_a_test_in_go_decides_no_binary(tool: GoTool) -> None:
+    before = tool.key
+    (tool.folder / "new_test.go").write_text("package main\n")
+    assert tool.key == before
 
 
 def test_a_changed_setting_changes_the_key(tool: GoTool) -> None:
@@ -92,14 +99,15 @@ def test_the_collector_has_what_its_manifest_lists() -> None:
     go_mod = (DISTRIBUTION / "go.mod").read_text()
     sources = (DISTRIBUTION / "components.go").read_text() + (DISTRIBUTION / "main.go").read_text()
     kinds = ("receivers", "processors", "exporters", "connectors", "extensions", "providers")
-    modules = [entry["gomod"] for kind in kinds for entry in manifest[kind]]
+    entries = [entry for kind in kinds for entry in manifest[kind]]
+    modules = [entry["gomod"] for entry in entries]
     assert len(modules) > 20
     for module in modules:
         path, _version = module.split()
-        assert f"\t{module}\n" in go_mod
-        assert f'"{path}"' in sources
+        assert f"\t{module}\n" in go_mod or f"module {path}\n" in go_mod
+        assert f'"{path}"' in sources or f': "{module}",\n' in sources
     imported = set(re.findall(r'^\t\w+ "(\S+)"$', sources, re.MULTILINE))
     # What the builder adds by itself: the Collector's own telemetry.
-    assert imported - {module.split()[0] for module in modules} == {
+    assert imported - {entry.get("import", entry["gomod"].split()[0]) for entry in entries} == {
         "go.opentelemetry.io/collector/service/telemetry/otelconftelemetry"
     }

@@ -72,9 +72,10 @@ class GoTool:
     @property
     def key(self) -> str:
         """A hash over all that decides the binaries: module files, own sources, flags, platform."""
-        sources = [self.folder / "go.mod", self.folder / "go.sum", *sorted(self.folder.glob("*.go"))]
+        own = (path for path in self.folder.rglob("*.go") if not path.name.endswith("_test.go"))
+        sources = [self.folder / "go.mod", self.folder / "go.sum", *sorted(own)]
         settings = (*self.build_flags, *(f"{k}={v}" for k, v in sorted(self.packages.items())))
-        return _hash(sources, settings)
+        return _hash(self.folder, sources, settings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +107,7 @@ class WheelTool:
     def key(self) -> str:
         """A hash over the lock, the platform and, for an environment, the Python it stands on."""
         python = (sys.base_prefix, platform.python_version()) if self.kind == "environment" else ()
-        return _hash([self.lock], (self.kind, *python))
+        return _hash(self.folder, [self.lock], (self.kind, *python))
 
 
 Tool = GoTool | WheelTool
@@ -122,11 +123,11 @@ def _only_match(pattern: str, path: Path) -> str:
     return match[1]
 
 
-def _hash(files: Iterable[Path], settings: Iterable[str]) -> str:
+def _hash(folder: Path, files: Iterable[Path], settings: Iterable[str]) -> str:
     digest = hashlib.sha256()
     for path in files:
         content = path.read_bytes()
-        digest.update(f"{path.name} {len(content)}\n".encode())
+        digest.update(f"{path.relative_to(folder)} {len(content)}\n".encode())
         digest.update(content)
     for setting in (*settings, sys.platform, platform.machine()):
         digest.update(f"{setting}\n".encode())

@@ -1,0 +1,113 @@
+package mask
+
+import (
+	"regexp"
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+)
+
+const (
+	unfitKey   = `[^\w./:-]`
+	unfitLabel = unfitKey + `|^(user|enduser|session|client)\.`
+)
+
+var (
+	schemaForm = regexp.MustCompile(`^https://opentelemetry\.io/schemas/[0-9.]+$`)
+	everyLine  = regexp.MustCompile(`.*`)
+)
+
+// place is one kind of attributes: their bound and their keys. `ours` are the names that the stock chain uses
+// there for a while; a sender's attribute of that name is lost in it.
+type place struct {
+	Bound
+	first map[string]bool
+	keys  *keys
+}
+
+func (c *Config) place(name, unfit, ours string) (place, error) {
+	if ours != "" {
+		unfit += `|^redact\.(` + ours + `)$`
+	}
+	k, err := newKeys(unfit, c.BlockedKeyPatterns)
+	p := place{Bound: c.Bounds[name], first: map[string]bool{}, keys: k}
+	for _, key := range p.First {
+		p.first[key] = true
+	}
+	return p, err
+}
+
+// trim drops what is too many, then what is no name, and returns how many of the former.
+func (p *place) trim(attributes pcommon.Map) int {
+	over := attributes.Len() - p.Count
+	if over > 0 {
+		p.limit(attributes)
+	}
+	unfit := false
+	for key := range attributes.All() {
+		unfit = unfit || p.keys.judge(key) == drop
+	}
+	if unfit {
+		attributes.RemoveIf(func(key string, _ pcommon.Value) bool { return p.keys.judge(key) == drop })
+	}
+	return max(over, 0)
+}
+
+func (p *place) limit(attributes pcommon.Map) {
+	count := 0
+	for _, key := range p.First {
+		if _, ok := attributes.Get(key); ok {
+			count++
+		}
+	}
+	attributes.RemoveIf(func(key string, _ pcommon.Value) bool {
+		if p.first[key] {
+			return false
+		}
+		count++
+		return count > p.Count
+	})
+}
+
+// mask hides and cuts the values.
+func (p *place) mask(attributes pcommon.Map, t *texts) {
+	for key, value := range attributes.All() {
+		if p.keys.judge(key) == hide {
+			value.SetStr(hiddenText(value.AsString()))
+		} else {
+			t.value(value)
+		}
+		if value.Type() == pcommon.ValueTypeStr && len(value.Str()) > p.Length {
+			value.SetStr(cut(value.Str(), p.Length))
+		}
+	}
+}
+
+// value masks what it is as text; a number, a list or a map without a secret stays what it is.
+func (t *texts) value(value pcommon.Value) {
+	if text, changed := t.mask(value.AsString()); changed {
+		value.SetStr(text)
+	}
+}
+
+// field masks a text that is no attribute.
+func (t *texts) field(text string, limit int, set func(string)) {
+	masked, changed := t.mask(text)
+	if short := cut(masked, limit); changed || len(short) != len(masked) {
+		set(short)
+	}
+}
+
+// hiddenText masks each line, as `redaction` does.
+func hiddenText(text string) string {
+	if !strings.Contains(text, "\n") {
+		return hidden
+	}
+	return everyLine.ReplaceAllLiteralString(text, hidden)
+}
+
+func schema(url string, set func(string)) {
+	if url != "" && !schemaForm.MatchString(url) {
+		set("")
+	}
+}

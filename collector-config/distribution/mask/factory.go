@@ -1,0 +1,77 @@
+package mask
+
+import (
+	"context"
+	"fmt"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/processor"
+	"go.opentelemetry.io/collector/processor/processorhelper"
+	"go.uber.org/zap"
+)
+
+const stability = component.StabilityLevelBeta
+
+var mutates = processorhelper.WithCapabilities(consumer.Capabilities{MutatesData: true})
+
+// NewFactory returns the factory of the processor `mask`.
+func NewFactory() processor.Factory {
+	return processor.NewFactory(
+		component.MustNewType("mask"),
+		func() component.Config { return &Config{} },
+		processor.WithTraces(newTraces, stability),
+		processor.WithMetrics(newMetrics, stability),
+		processor.WithLogs(newLogs, stability),
+	)
+}
+
+func newTraces(
+	ctx context.Context, set processor.Settings, c component.Config, next consumer.Traces,
+) (processor.Traces, error) {
+	m, err := newMasker(c.(*Config))
+	if err != nil {
+		return nil, err
+	}
+	return processorhelper.NewTraces(ctx, set, c, next, closed(set.Logger, m.traces), mutates)
+}
+
+func newMetrics(
+	ctx context.Context, set processor.Settings, c component.Config, next consumer.Metrics,
+) (processor.Metrics, error) {
+	m, err := newMasker(c.(*Config))
+	if err != nil {
+		return nil, err
+	}
+	return processorhelper.NewMetrics(ctx, set, c, next, closed(set.Logger, m.metrics), mutates)
+}
+
+func newLogs(
+	ctx context.Context, set processor.Settings, c component.Config, next consumer.Logs,
+) (processor.Logs, error) {
+	m, err := newMasker(c.(*Config))
+	if err != nil {
+		return nil, err
+	}
+	return processorhelper.NewLogs(ctx, set, c, next, closed(set.Logger, m.logs), mutates)
+}
+
+// closed makes an error of a panic: what cannot be masked is refused, and nothing of it goes on. Error and log say
+// what kind of panic it was and where, but not its text, which may hold what was to be masked.
+func closed[Data ptrace.Traces | pmetric.Metrics | plog.Logs](
+	logger *zap.Logger, work func(Data),
+) func(context.Context, Data) (Data, error) {
+	return func(_ context.Context, data Data) (_ Data, err error) {
+		defer func() {
+			if reason := recover(); reason != nil {
+				err = fmt.Errorf("masking failed with %T", reason)
+				logger.Error("masking failed", zap.Error(err), zap.Stack("stack"))
+			}
+		}()
+		work(data)
+		return data, nil
+	}
+}

@@ -1,0 +1,98 @@
+package mask
+
+import (
+	"regexp"
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+)
+
+const (
+	longestBody = 65536
+	// The brackets of a structured body that is looked into; see base.yaml.
+	mostBrackets = 1998
+)
+
+// Values are masked by then: an address that is left is a key deep inside.
+var mailInKey = regexp.MustCompile(`[\w.+-]+(?:@|%40)[\w-]+\.\w`)
+
+func (m *masker) logs(data plog.Logs) {
+	for _, rl := range data.ResourceLogs().All() {
+		m.resource(rl.Resource())
+		schema(rl.SchemaUrl(), rl.SetSchemaUrl)
+		for _, sl := range rl.ScopeLogs().All() {
+			m.scope(sl.Scope())
+			schema(sl.SchemaUrl(), sl.SetSchemaUrl)
+			for _, record := range sl.LogRecords().All() {
+				m.record(record)
+			}
+		}
+	}
+}
+
+func (m *masker) record(record plog.LogRecord) {
+	if over := m.records.trim(record.Attributes()); over > 0 {
+		record.SetDroppedAttributesCount(record.DroppedAttributesCount() + uint32(over))
+	}
+	m.records.mask(record.Attributes(), m.texts)
+	m.field(record.SeverityText(), unbounded, record.SetSeverityText)
+	m.field(record.EventName(), unbounded, record.SetEventName)
+	m.body(record.Body())
+}
+
+func (m *masker) body(body pcommon.Value) {
+	switch body.Type() {
+	case pcommon.ValueTypeEmpty:
+		return
+	case pcommon.ValueTypeBytes:
+		if body.Bytes().Len() > 0 {
+			body.SetStr(hidden)
+		}
+	case pcommon.ValueTypeMap, pcommon.ValueTypeSlice:
+		m.structure(body)
+	default:
+		m.value(body)
+	}
+	if body.Type() == pcommon.ValueTypeStr && len(body.Str()) > longestBody {
+		body.SetStr(cut(body.Str(), longestBody))
+	}
+}
+
+func (m *masker) structure(body pcommon.Value) {
+	text := body.AsString()
+	brackets := strings.Count(text, "[") + strings.Count(text, "{")
+	if len(text) < 2 || len(text) > longestBody || brackets > mostBrackets {
+		body.SetStr(hidden)
+		return
+	}
+	if body.Type() == pcommon.ValueTypeMap {
+		body.Map().RemoveIf(func(key string, _ pcommon.Value) bool { return m.bodies.keys.judge(key) == drop })
+	}
+	m.nested(body)
+	if text = body.AsString(); strings.Contains(text, "@") || strings.Contains(text, "%40") {
+		if mailInKey.MatchString(text) {
+			body.SetStr(hidden)
+		}
+	}
+}
+
+// nested masks what stands in a body. A secret that is no text is replaced by a text.
+func (m *masker) nested(value pcommon.Value) {
+	switch value.Type() {
+	case pcommon.ValueTypeMap:
+		for key, each := range value.Map().All() {
+			if m.bodies.keys.hides(key) {
+				each.SetStr(hiddenText(each.Str()))
+			} else {
+				m.nested(each)
+			}
+		}
+	case pcommon.ValueTypeSlice:
+		for _, each := range value.Slice().All() {
+			m.nested(each)
+		}
+	default:
+		m.value(value)
+	}
+}

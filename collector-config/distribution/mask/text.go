@@ -1,0 +1,209 @@
+package mask
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	hidden = "****"
+	// Short literals are looked for one by one.
+	mostShort = 3
+)
+
+// form is one kind of secret: its expression, and what a text must have for a match to be possible at all.
+type form struct {
+	expression *regexp.Regexp
+	literals   []string // one of them, in any case; none: not known
+	beginning  []string // the same, of what each match begins with: fewer, and found in more texts
+	alphabet   [256]bool
+	length     int // so many bytes of the alphabet in a row
+}
+
+// texts replaces secrets in texts, in the order of the forms, as `redaction` does. Most texts hold none, and most
+// of the forms begin with nothing that a search could jump to; so the gates are asked first, all literals at once.
+type texts struct {
+	forms []form
+	scan  scanner
+}
+
+func newTexts(patterns []string) (*texts, error) {
+	t := &texts{}
+	for _, pattern := range patterns {
+		f, err := newForm(pattern)
+		if err != nil {
+			return nil, fmt.Errorf("pattern %q: %w", pattern, err)
+		}
+		if len(t.forms) == 64 {
+			return nil, errors.New("more than 64 patterns")
+		}
+		n := len(t.forms)
+		if !t.scan.add(f.literals, n) && !t.scan.add(f.beginning, n) {
+			t.scan.always |= 1 << n
+		}
+		t.forms = append(t.forms, f)
+	}
+	return t, nil
+}
+
+func newForm(pattern string) (form, error) {
+	expression, err := regexp.Compile(pattern)
+	if err != nil {
+		return form{}, err
+	}
+	tree, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return form{}, err
+	}
+	f := form{expression: expression, literals: need(tree).any()}
+	if len(f.literals) > mostShort && shortest(f.literals) < 3 {
+		f.literals = nil
+	}
+	if prefix, _ := expression.LiteralPrefix(); prefix != "" {
+		f.beginning = literalOf([]rune(prefix)).exact
+	}
+	f.length = span(tree, &f.alphabet)
+	return f, nil
+}
+
+// mask returns the text with every secret replaced, and whether there was one.
+func (t *texts) mask(text string) (string, bool) {
+	possible, changed := t.scan.find(text), false
+	for i := range t.forms {
+		f := &t.forms[i]
+		// What replaces a secret can complete another one; after it all forms are tried.
+		if !changed && (possible&(1<<i) == 0 || !f.fits(text)) {
+			continue
+		}
+		if f.expression.MatchString(text) {
+			text, changed = f.expression.ReplaceAllLiteralString(text, hidden), true
+		}
+	}
+	return text, changed
+}
+
+// fits tells whether there are bytes of the alphabet in a row, enough for a match.
+func (f *form) fits(text string) bool {
+	for start := 0; start+f.length <= len(text); {
+		i := start + f.length - 1
+		for i >= start && f.alphabet[text[i]] {
+			i--
+		}
+		if i < start {
+			return true
+		}
+		start = i + 1
+	}
+	return false
+}
+
+// scanner finds which of up to 64 literals a text contains, in any case, in one pass: a literal is looked at where
+// its first three bytes stand.
+type scanner struct {
+	literals [64]string
+	owners   [64]uint64 // the forms of a literal
+	count    int
+	heads    [3][256]uint64
+	short    []int // those of less than three bytes
+	always   uint64
+}
+
+// add returns false if there are none, or if there is no room.
+func (s *scanner) add(literals []string, owner int) bool {
+	if len(literals) == 0 || s.count+len(literals) > len(s.literals) {
+		return false
+	}
+	for _, literal := range literals {
+		n := s.count
+		s.literals[n], s.owners[n] = literal, 1<<owner
+		s.count++
+		if len(literal) < 3 {
+			s.short = append(s.short, n)
+			continue
+		}
+		for i := range 3 {
+			s.heads[i][literal[i]] |= 1 << n
+			s.heads[i][upper(literal[i])] |= 1 << n
+		}
+	}
+	return true
+}
+
+func upper(b byte) byte {
+	if b >= 'a' && b <= 'z' {
+		return b - 'a' + 'A'
+	}
+	return b
+}
+
+// find returns the forms whose literals the text contains, and those without.
+func (s *scanner) find(text string) uint64 {
+	if foreign(text) {
+		return ^uint64(0)
+	}
+	found := s.always
+	for _, n := range s.short {
+		if contains(text, s.literals[n]) {
+			found |= s.owners[n]
+		}
+	}
+	for i := 2; i < len(text); i++ {
+		hits := s.heads[0][text[i-2]] & s.heads[1][text[i-1]] & s.heads[2][text[i]]
+		for ; hits != 0; hits &= hits - 1 {
+			if n := bits.TrailingZeros64(hits); begins(text[i-2:], s.literals[n]) {
+				found |= s.owners[n]
+			}
+		}
+	}
+	return found
+}
+
+// foreign tells whether there is one of the two letters beyond ASCII that are s and k in another case.
+func foreign(text string) bool {
+	for i := 0; i < len(text); i++ {
+		if text[i] >= utf8.RuneSelf {
+			return strings.Contains(text, "ſ") || strings.Contains(text, "\u212a")
+		}
+	}
+	return false
+}
+
+func contains(text, low string) bool {
+	if len(low) == 1 && low[0] == upper(low[0]) {
+		return strings.IndexByte(text, low[0]) >= 0
+	}
+	for i := range len(text) {
+		if begins(text[i:], low) {
+			return true
+		}
+	}
+	return false
+}
+
+func begins(text, low string) bool {
+	if len(text) < len(low) {
+		return false
+	}
+	for i := range len(low) {
+		if text[i] != low[i] && text[i] != upper(low[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// cut shortens a text to so many bytes, and never within a character.
+func cut(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return text[:limit]
+}

@@ -1,0 +1,103 @@
+"""Writes collector-config/mask.yaml from base.yaml: the same rules for our own processor, written once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any, Final
+
+import yaml
+
+from stack.collector import FRAGMENTS, CollectorError
+
+_STAGES: Final = ("transform/bound", "redaction", "transform/restore")
+_PATTERNS: Final = ("blocked_key_patterns", "blocked_values")
+_LIMIT: Final = re.compile(r"limit\((?P<place>\w+)\.attributes, (?P<count>\d+), (?P<first>\[.*\])\)")
+_LENGTH: Final = re.compile(r"truncate_all\((?P<place>\w+)\.attributes, (?P<length>\d+)\)")
+# Of all in the stages that is no pattern and no bound: the processor has that in Go, and follows by hand.
+_KNOWN: Final = "8e3d23854acf"
+_HEAD: Final = """\
+# The processor `mask` in place of bound, redaction and restore: one pass over the data, the same result, at a
+# small part of the cost. Written by `make generate` from base.yaml, which explains each rule.
+#
+# Needs: the build of `distribution/`, which has the processor; the contrib image refuses to start with it.
+# Promises: those of base.yaml, to the byte: what is masked, bounded, cut and counted is the same. What it
+#   cannot finish is refused.
+# Lift: with `distribution/`. Elsewhere leave it out; base.yaml does the same with stock parts.
+"""
+
+
+def render() -> str:
+    """Returns the fragment.
+
+    Raises:
+        CollectorError: base.yaml bounds a place in two ways, or has a chain or a rule that the processor
+            does not have.
+    """
+    base = yaml.safe_load((FRAGMENTS / "base.yaml").read_text())
+    processors, pipelines = base["processors"], base["service"]["pipelines"]
+    redaction = processors["redaction"]
+    mask = {
+        **{name: redaction[name] for name in _PATTERNS},
+        "bounds": _bounds(_statements(processors)),
+    }
+    _check(processors)
+    clean = {name: pipelines[name] for name in pipelines if name.endswith("/clean")}
+    chains = {name: {"processors": _chain(name, clean[name]["processors"])} for name in clean}
+    document = {"processors": {"mask": mask}, "service": {"pipelines": chains}}
+    return _HEAD + yaml.safe_dump(document, sort_keys=False, width=1000, allow_unicode=True)
+
+
+def _check(processors: dict[str, Any]) -> None:
+    stages = {stage: processors[stage] for stage in _STAGES}
+    text = json.dumps(_without_figures(stages), sort_keys=True)
+    found = hashlib.sha256(text.encode()).hexdigest()[:12]
+    if found != _KNOWN:
+        raise CollectorError(
+            f"base.yaml: {', '.join(_STAGES)} are not those that distribution/mask/ does in Go. Bring it up "
+            f"to date, let tests/config/test_collector_chains.py pass, set _KNOWN in {__name__} to {found!r}"
+        )
+
+
+def _without_figures(part: object) -> object:
+    """Returns the part of the configuration without what the fragment gives the processor."""
+    if isinstance(part, dict):
+        return {key: None if key in _PATTERNS else _without_figures(value) for key, value in part.items()}
+    if isinstance(part, list):
+        return [_without_figures(each) for each in part]
+    bound = _LIMIT.fullmatch(str(part)) or _LENGTH.fullmatch(str(part))
+    return bound["place"] if bound else part
+
+
+def _chain(name: str, processors: list[str]) -> list[str]:
+    if tuple(processors[-3:]) != _STAGES:
+        raise CollectorError(f"base.yaml: {name} does not end with {', '.join(_STAGES)}")
+    return [*processors[:-3], "mask"]
+
+
+def _statements(processors: dict[str, Any]) -> list[str]:
+    groups = [
+        group
+        for stage in ("transform/bound", "transform/restore")
+        for key, groups in processors[stage].items()
+        if key.endswith("_statements")
+        for group in groups
+    ]
+    return [statement for group in groups for statement in group["statements"]]
+
+
+def _bounds(statements: list[str]) -> dict[str, dict[str, Any]]:
+    bounds: dict[str, dict[str, Any]] = {}
+    for statement in statements:
+        if match := _LIMIT.fullmatch(statement):
+            found = {"count": int(match["count"]), "first": yaml.safe_load(match["first"])}
+        elif match := _LENGTH.fullmatch(statement):
+            found = {"length": int(match["length"])}
+        else:
+            continue
+        known = bounds.setdefault(match["place"], {})
+        if any(known.get(key, value) != value for key, value in found.items()):
+            raise CollectorError(f"base.yaml bounds {match['place']} in two ways: {statement}")
+        known.update(found)
+    return bounds

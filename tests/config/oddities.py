@@ -84,6 +84,9 @@ KEYS = (
     "event",
     "anna@example.org",
     "Quiz.Answer",
+    "First_Name",
+    "net.peer.ip",
+    "http.request.header.X-Forwarded-For",
     "x-token",
     "tokens",
 )

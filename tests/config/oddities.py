@@ -104,7 +104,8 @@ class Oddities:
         parts = (self._pick(SECRETS if self._random.random() < 0.6 else JOINTS) for _ in range(self._few(4)))
         text = "".join(part + self._pick(JOINTS) for part in parts)
         if self._random.random() < 0.006:
-            return text + "\u20ac" * self._random.choice([300, 1_400, 5_500, 22_000]) + text
+            filler = self._pick("\u20acx")
+            return text + filler * self._random.choice([300, 1_400, 5_500, 22_000]) + text
         return text
 
     def value(self, depth: int = 0) -> Json:

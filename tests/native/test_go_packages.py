@@ -34,7 +34,7 @@ def _test(go: golang.Go, module: Path, package: str) -> subprocess.CompletedProc
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=PATIENCE,
+        timeout=PATIENCE - 30,
         check=False,
     )
 
@@ -46,6 +46,7 @@ def _go_of_the_distribution() -> golang.Go:
     return Workshop(cache_dir(), Board()).find_go(tool.go_line)
 
 
+@pytest.mark.timeout(PATIENCE)
 @pytest.mark.parametrize("package", PACKAGES, ids=str)
 def test_a_package_passes_its_own_tests(package: Path, go_of_the_distribution: golang.Go) -> None:
     done = _test(go_of_the_distribution, DISTRIBUTION, str(package))

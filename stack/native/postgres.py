@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from stack.native.toolchain.errors import ToolError
 from stack.native.toolchain.programs import tool_path
@@ -32,6 +33,16 @@ MAJOR_VERSION = "16"
 _HERE = "/proc/self/cwd"
 _UNPRIVILEGED = "nobody"
 _COPY_FOLDERS = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - mkdtemp makes a folder of our own there
+_SHELL = "/bin/sh"
+# $0 is a folder to remove at the end, or empty. `wait` returns early when a signal comes.
+_FOREGROUND = """
+"$@" </dev/null & server=$!
+trap 'kill -INT "$server"' INT TERM
+wait "$server"; status=$?
+while kill -0 "$server" 2>/dev/null; do wait "$server"; status=$?; done
+[ -z "$0" ] || rm -rf "$0"
+exit "$status"
+"""
 _SETTINGS = {
     "unix_socket_directories": "",
     "listen_addresses": "127.0.0.1",
@@ -79,10 +90,11 @@ class Account:
 
 @dataclass(frozen=True)
 class Programs:
-    """The folder of `postgres` and `initdb`, and whom they run as."""
+    """The folder of `postgres` and `initdb`, whom they run as, and the temporary copy if they are one."""
 
     folder: Path
     account: Account
+    copy: Path | None = None
 
     def command(self, program: str, *arguments: str) -> list[str]:
         """Returns the command that runs the program as the account."""
@@ -99,8 +111,8 @@ class Database:
     password: str
 
 
-def serve(database: Database) -> int:
-    """Runs PostgreSQL until it ends or we are told to; returns its exit status.
+def serve(database: Database) -> NoReturn:
+    """Becomes a shell that runs PostgreSQL until it ends or is told to, and has its exit status.
 
     Creates the data folder if it is missing or empty, and sets the role's password to the given one.
     SIGTERM and SIGINT stop it at once but cleanly (PostgreSQL's fast shutdown).
@@ -113,7 +125,7 @@ def serve(database: Database) -> int:
         if not _is_initialised(database.data):
             _create(database, programs)
         _in_single_mode(database.data, programs, "postgres", _password_statement(database))
-        return _in_foreground(database, programs)
+        _become(database, programs)
 
 
 def _account_for(data: Path) -> Account:
@@ -151,7 +163,7 @@ def _programs(account: Account) -> Iterator[Programs]:
         # PostgreSQL finds its libraries by their place relative to its program.
         unneeded = shutil.ignore_patterns("pginstall18", "include")
         shutil.copytree(folder.parents[2], copy, ignore=unneeded, dirs_exist_ok=True)
-        yield Programs(Path(copy) / folder.relative_to(folder.parents[2]), account)
+        yield Programs(Path(copy) / folder.relative_to(folder.parents[2]), account, Path(copy))
 
 
 def _is_initialised(data: Path) -> bool:
@@ -217,17 +229,13 @@ def _finish(command: Sequence[str], data: Path, text: str) -> None:
     raise ToolError(f"PostgreSQL cannot prepare {data}: {said}")
 
 
-def _in_foreground(database: Database, programs: Programs) -> int:
+def _become(database: Database, programs: Programs) -> NoReturn:
+    """Goes on as a shell that runs the server: a Python that does nothing but wait would hold 10 MB."""
     settings = _flags({**_SETTINGS, "port": str(database.port), "cluster_name": database.name})
     command = programs.command("postgres", "-D", _HERE, *settings)
-    server = subprocess.Popen(command, cwd=database.data, env=_environment(), stdin=subprocess.DEVNULL)
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        server.send_signal(signal.SIGINT)
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    return server.wait()
+    os.chdir(database.data)
+    shell = [_SHELL, "-c", _FOREGROUND, str(programs.copy or ""), *command]
+    os.execve(_SHELL, shell, _environment())  # noqa: S606 - the shell is what we become
 
 
 def _flags(settings: Mapping[str, str]) -> list[str]:
@@ -243,7 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _exit_on_signal)
     try:
-        return serve(Database(options.data_dir.resolve(), options.port, options.name, _password()))
+        serve(Database(options.data_dir.resolve(), options.port, options.name, _password()))
     except ToolError as error:
         print(error, file=sys.stderr)
         return 1

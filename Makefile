@@ -5,7 +5,7 @@ RUN := .venv/bin/python
 export DEMO FORCE STACK
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs demo test check fmt generate bench ledger lock clean environment
+.PHONY: help up down status logs demo test lint check fmt generate bench ledger lock clean environment
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,11 +29,14 @@ test: check ## check, then every test, those with the whole stack too
 	@$(RUN) -m stack.native.tools build
 	@$(RUN) -m pytest --ignore=tests/config
 
-check: environment ## lint, types, imports, generated files, configurations by their own programs
+lint: environment ## what takes seconds, for every save: style, types, imports, size budgets
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
 	@.venv/bin/lint-imports
+	@$(RUN) -m pytest -q tests/test_architecture.py
+
+check: lint ## lint, generated files, configurations by their own programs
 	@$(RUN) -m stack.generated check
 	@$(RUN) -m stack.windows
 	@$(RUN) -m stack.native.tools build --tool promtool --tool amtool --tool otelcol-lms --tool docker-compose

@@ -24,7 +24,7 @@ ENV_FILE = Path(".env")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serves until it is told to stop; returns the exit code: 2 for wrong settings, 1 without a database."""
+    """Serves until it is told to stop; returns the exit code, as `--help` lists them."""
     _parser().parse_args(arguments)
     _read_env_file(ENV_FILE)
     try:
@@ -54,7 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
         prog="python -m app",
         description=__doc__,
-        epilog=f"Exit codes: {EXIT_SETTINGS} wrong settings, {EXIT_DATABASE} database not reachable. "
+        epilog=f"Exit codes: {EXIT_SETTINGS} wrong settings, {EXIT_DATABASE} database not reachable, "
+        f"{EXIT_INTERRUPTED} interrupted while waiting for it. "
         "All settings with their defaults are in .env.example.",
     )
 

@@ -12,8 +12,8 @@ import yaml
 from tests.test_architecture import ROOT
 
 COMMANDS: Final = {
-    *("help", "up", "down", "status", "logs", "demo", "test", "check", "fmt", "generate", "bench", "ledger"),
-    *("lock", "clean"),
+    *("help", "up", "down", "status", "logs", "demo", "test", "lint", "check", "fmt", "generate", "bench"),
+    *("ledger", "lock", "clean"),
 }
 MAKE: Final = re.compile(r"`make ([a-z]+)")
 

@@ -1,17 +1,18 @@
 """Makes whatever tools are missing: in parallel, resumable, all or nothing per tool."""
 
+import dataclasses
 import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 
 import psutil
 
 from stack.native.toolchain import cache as store
 from stack.native.toolchain import go as golang
-from stack.native.toolchain import wheels
+from stack.native.toolchain import instead, wheels
 from stack.native.toolchain.catalogue import GO
 from stack.native.toolchain.command import Setting, Stopped, run
 from stack.native.toolchain.errors import ToolError
@@ -61,6 +62,8 @@ class Workshop:
         self._board = board
         self._scratch = cache / "build"
         self._stop = Event()
+        # Of two builds that start together each would compile what the other compiles, too.
+        self._library = Lock()
 
     def make(self, missing: Sequence[Tool]) -> None:
         """Makes these tools and removes the build caches."""
@@ -135,7 +138,15 @@ class Workshop:
         with store.staged(store.tool_dir(self._cache, tool)) as output:
             setting = self._setting(tool, tool.folder, golang.environment(go, self._scratch))
             self._board.started(tool.name, expected_seconds(tool))
-            run(f"Building {tool.name}", golang.build_command(go, tool, output), setting)
+            what = f"Building {tool.name}"
+            copies = self._scratch / "instead" / tool.name
+            more = instead.flags(
+                tool, copies, lambda modules: _printed(what, golang.download_command(go, modules), setting)
+            )
+            library = _printed(what, golang.load_command(go, tool, more), setting).split()
+            with self._library:
+                run(what, golang.library_command(go, library), setting)
+            run(what, golang.build_command(go, tool, output, more), setting)
             golang.rename_outputs(tool, output)
             size = store.size_of(output)
         self._board.finished(tool.name, f"{size / 1e6:.0f} MB")
@@ -160,6 +171,15 @@ class Workshop:
         return Setting(folder, environment, log, self._stop, tick)
 
 
+def _printed(what: str, command: Sequence[str], setting: Setting) -> str:
+    """Returns what a Go command prints, without what it says about its work; see `run`."""
+    printed = setting.log.with_suffix(".out")
+    printed.write_bytes(b"")
+    run(what, command, dataclasses.replace(setting, log=printed))
+    lines = printed.read_text(encoding="utf-8").splitlines()
+    return "\n".join(line for line in lines if not line.startswith("go: "))
+
+
 def _raise_failure(future: Future[None]) -> None:
     """Raises what a task raised, unless it was only stopped because of another's failure."""
     if future.cancelled():
@@ -174,7 +194,7 @@ def _activity(log: Path) -> str:
     compiled = sum(len(line.split()) == 1 for line in lines)
     if compiled:
         return f"{compiled} packages compiled"
-    return "downloading" if lines else "reading modules"
+    return "fetching modules"
 
 
 def expected_seconds(tool: Tool, cores: int | None = None) -> float:

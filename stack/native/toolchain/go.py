@@ -11,11 +11,12 @@ from pathlib import Path
 
 from stack.native.toolchain.catalogue import GO
 from stack.native.toolchain.errors import ToolError
-from stack.native.toolchain.kinds import GoTool
+from stack.native.toolchain.kinds import COMPILER_FLAGS, GoTool
 
 _QUERY_SECONDS = 30
 # Anything else that steers Go or C compilers would make the build depend on the user's habits.
 _FOREIGN_PREFIXES = ("GO", "CGO_")
+_LIBRARY_PACKAGES = "-f={{if .Standard}}{{.ImportPath}}{{end}}"
 
 
 @dataclass(frozen=True)
@@ -110,16 +111,37 @@ def environment(go: Go, scratch: Path, environ: Mapping[str, str] = os.environ) 
     }
 
 
-def build_command(go: Go, tool: GoTool, output: Path) -> list[str]:
+def download_command(go: Go, modules: Iterable[str]) -> list[str]:
+    """Returns the command that downloads modules and prints a JSON object for each, in their order."""
+    return [str(go.command), "mod", "download", "-json", *modules]
+
+
+def load_command(go: Go, tool: GoTool, more: Iterable[str] = ()) -> list[str]:
+    """Returns the command that downloads the modules that the build needs, and no others.
+
+    It prints what the tool needs of Go's own library, a package a line, without the parts of packages.
+    """
+    tags = [flag for flag in tool.build_flags if flag.startswith("-tags=")]
+    return [str(go.command), "list", "-deps", _LIBRARY_PACKAGES, *tags, *more, *tool.packages.values()]
+
+
+def library_command(go: Go, packages: Iterable[str]) -> list[str]:
+    """Returns the command that compiles these packages of Go's own library, as the tools need them."""
+    return [str(go.command), "build", "-v", *COMPILER_FLAGS, *packages]
+
+
+def build_command(go: Go, tool: GoTool, output: Path, more: Iterable[str] = ()) -> list[str]:
     """Returns the command that builds all binaries of the tool into the folder `output`.
 
-    Go names each after its package's last element; `rename_outputs` gives them their own names.
+    `more` are flags that say where its parts lie. Go names each binary after its package's last
+    element; `rename_outputs` gives them their own names.
     """
     return [
         str(go.command),
         "build",
         "-v",
         *tool.build_flags,
+        *more,
         f"-o={output}{os.sep}",
         *tool.packages.values(),
     ]

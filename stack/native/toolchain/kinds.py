@@ -12,7 +12,7 @@ from typing import Literal
 from stack.native.toolchain.errors import ToolError
 
 # The linker would throw the debug information away (-w): not making it saves an eighth of the time.
-_COMPILER_FLAGS = ("-trimpath", "-gcflags=all=-dwarf=false")
+COMPILER_FLAGS = ("-trimpath", "-gcflags=all=-dwarf=false")
 _LINKER_FLAGS = "-s -w"
 _HASH_CHARACTERS = 12
 
@@ -24,8 +24,9 @@ class GoTool:
     `folder` holds go.mod and go.sum, `packages` maps each binary to its package, `module` is the
     requirement in go.mod whose version is the tool's. `version_variable` is the Go variable in which
     the tool keeps its version (empty if it finds it by itself), `folded_major` says that module
-    v0.316.0 is release 3.16.0. `seconds` (a cold build on two cores) and `scratch_bytes` (disk space of
-    its downloads, caches and results) are measured, for estimates.
+    v0.316.0 is release 3.16.0. `instead` are folders with packages of ours that stand for some of the
+    tool's (see `instead.py`). `seconds` (a cold build on two cores) and `scratch_bytes` (disk space of its
+    downloads, caches and results) are measured, for estimates.
     """
 
     name: str
@@ -37,6 +38,7 @@ class GoTool:
     tags: tuple[str, ...] = ()
     version_variable: str = ""
     folded_major: bool = False
+    instead: tuple[Path, ...] = ()
 
     @property
     def binaries(self) -> Mapping[str, str]:
@@ -61,7 +63,7 @@ class GoTool:
         """The arguments of `go build` besides the packages and where to write."""
         stamp = f" -X {self.version_variable}={self.release}" if self.version_variable else ""
         tags = (f"-tags={','.join(self.tags)}",) if self.tags else ()
-        return (*_COMPILER_FLAGS, *tags, f"-ldflags={_LINKER_FLAGS}{stamp}")
+        return (*COMPILER_FLAGS, *tags, f"-ldflags={_LINKER_FLAGS}{stamp}")
 
     @property
     def go_line(self) -> tuple[int, ...]:
@@ -69,13 +71,22 @@ class GoTool:
         text = _only_match(r"^go (\d+(?:\.\d+)+)$", self.folder / "go.mod")
         return tuple(int(part) for part in text.split("."))
 
+    def instead_sources(self) -> dict[str, Path]:
+        """Returns each of our files in `instead`, by its import path and name."""
+        return {
+            source.relative_to(folder).as_posix(): source
+            for folder in self.instead
+            for source in sorted(folder.rglob("*.go"))
+        }
+
     @property
     def key(self) -> str:
         """A hash over all that decides the binaries: module files, own sources, flags, platform."""
         own = (path for path in self.folder.rglob("*.go") if not path.name.endswith("_test.go"))
-        sources = [self.folder / "go.mod", self.folder / "go.sum", *sorted(own)]
+        sources = (self.folder / "go.mod", self.folder / "go.sum", *sorted(own))
+        files = {str(path.relative_to(self.folder)): path for path in sources} | self.instead_sources()
         settings = (*self.build_flags, *(f"{k}={v}" for k, v in sorted(self.packages.items())))
-        return _hash(self.folder, sources, settings)
+        return _hash(files, settings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +118,7 @@ class WheelTool:
     def key(self) -> str:
         """A hash over the lock, the platform and, for an environment, the Python it stands on."""
         python = (sys.base_prefix, platform.python_version()) if self.kind == "environment" else ()
-        return _hash(self.folder, [self.lock], (self.kind, *python))
+        return _hash({self.lock.name: self.lock}, (self.kind, *python))
 
 
 Tool = GoTool | WheelTool
@@ -123,11 +134,11 @@ def _only_match(pattern: str, path: Path) -> str:
     return match[1]
 
 
-def _hash(folder: Path, files: Iterable[Path], settings: Iterable[str]) -> str:
+def _hash(files: Mapping[str, Path], settings: Iterable[str]) -> str:
     digest = hashlib.sha256()
-    for path in files:
+    for name, path in files.items():
         content = path.read_bytes()
-        digest.update(f"{path.relative_to(folder)} {len(content)}\n".encode())
+        digest.update(f"{name} {len(content)}\n".encode())
         digest.update(content)
     for setting in (*settings, sys.platform, platform.machine()):
         digest.update(f"{setting}\n".encode())

@@ -42,6 +42,7 @@ TOOLS: tuple[Tool, ...] = (
         version_variable=_PROMETHEUS_VERSION,
         tags=("remove_all_sd",),
         folded_major=True,
+        instead=(_INSTEAD / "cloud-logins",),
         seconds=120,
         scratch_bytes=2000 * _MEGABYTE,
     ),

@@ -22,8 +22,9 @@ _HEAD: Final = """\
 # small part of the cost. Written by `make generate` from base.yaml, which explains each rule.
 #
 # Needs: the build of `distribution/`, which has the processor; the contrib image refuses to start with it.
-# Promises: those of base.yaml, to the byte: what is masked, bounded, cut and counted is the same. What it
-#   cannot finish is refused.
+# Promises: those of base.yaml, to the byte: what is masked, bounded and cut is the same. What it cannot
+#   finish is refused. What the bounds took is counted, too (`otelcol_processor_mask_texts_cut_total`,
+#   `otelcol_processor_mask_attributes_dropped_total`), and said in a line a minute at most.
 # Lift: with `distribution/`. Elsewhere leave it out; base.yaml does the same with stock parts.
 """
 

@@ -23,6 +23,7 @@ type place struct {
 	Bound
 	first map[string]bool
 	keys  *keys
+	lost  *tally
 }
 
 func (c *Config) place(name, unfit, ours string) (place, error) {
@@ -39,7 +40,8 @@ func (c *Config) place(name, unfit, ours string) (place, error) {
 
 // trim drops what is too many, then what is no name, and returns how many of the former.
 func (p *place) trim(attributes pcommon.Map) int {
-	over := attributes.Len() - p.Count
+	before := attributes.Len()
+	over := before - p.Count
 	if over > 0 {
 		p.limit(attributes)
 	}
@@ -50,6 +52,7 @@ func (p *place) trim(attributes pcommon.Map) int {
 	if unfit {
 		attributes.RemoveIf(func(key string, _ pcommon.Value) bool { return p.keys.judge(key) == drop })
 	}
+	p.lost.attributes.Add(int64(before - attributes.Len()))
 	return max(over, 0)
 }
 
@@ -78,7 +81,7 @@ func (p *place) mask(attributes pcommon.Map, t *texts) {
 			t.value(value)
 		}
 		if value.Type() == pcommon.ValueTypeStr && len(value.Str()) > p.Length {
-			value.SetStr(cut(value.Str(), p.Length))
+			value.SetStr(t.lost.cut(value.Str(), p.Length))
 		}
 	}
 }
@@ -93,7 +96,7 @@ func (t *texts) value(value pcommon.Value) {
 // field masks a text that is no attribute.
 func (t *texts) field(text string, limit int, set func(string)) {
 	masked, changed := t.mask(text)
-	if short := cut(masked, limit); changed || len(short) != len(masked) {
+	if short := t.lost.cut(masked, limit); changed || len(short) != len(masked) {
 		set(short)
 	}
 }

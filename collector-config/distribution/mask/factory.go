@@ -32,38 +32,57 @@ func NewFactory() processor.Factory {
 func newTraces(
 	ctx context.Context, set processor.Settings, c component.Config, next consumer.Traces,
 ) (processor.Traces, error) {
-	m, err := newMasker(c.(*Config))
+	m, t, err := newParts(set, c, "traces")
 	if err != nil {
 		return nil, err
 	}
-	return processorhelper.NewTraces(ctx, set, c, next, closed(set.Logger, m.traces), mutates)
+	return processorhelper.NewTraces(ctx, set, c, next, told(t, closed(set.Logger, m.traces)), mutates)
 }
 
 func newMetrics(
 	ctx context.Context, set processor.Settings, c component.Config, next consumer.Metrics,
 ) (processor.Metrics, error) {
-	m, err := newMasker(c.(*Config))
+	m, t, err := newParts(set, c, "metrics")
 	if err != nil {
 		return nil, err
 	}
-	return processorhelper.NewMetrics(ctx, set, c, next, closed(set.Logger, m.metrics), mutates)
+	return processorhelper.NewMetrics(ctx, set, c, next, told(t, closed(set.Logger, m.metrics)), mutates)
 }
 
 func newLogs(
 	ctx context.Context, set processor.Settings, c component.Config, next consumer.Logs,
 ) (processor.Logs, error) {
-	m, err := newMasker(c.(*Config))
+	m, t, err := newParts(set, c, "logs")
 	if err != nil {
 		return nil, err
 	}
-	return processorhelper.NewLogs(ctx, set, c, next, closed(set.Logger, m.logs), mutates)
+	return processorhelper.NewLogs(ctx, set, c, next, told(t, closed(set.Logger, m.logs)), mutates)
+}
+
+func newParts(set processor.Settings, c component.Config, signal string) (*masker, *teller, error) {
+	m, err := newMasker(c.(*Config))
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := newTeller(set, signal, m.lost)
+	return m, t, err
+}
+
+type step[Data any] = func(context.Context, Data) (Data, error)
+
+// told lets the teller tell what the work did.
+func told[Data any](t *teller, work step[Data]) step[Data] {
+	return func(ctx context.Context, data Data) (Data, error) {
+		defer t.tell(ctx)
+		return work(ctx, data)
+	}
 }
 
 // closed makes an error of a panic: what cannot be masked is refused, and nothing of it goes on. Error and log say
 // what kind of panic it was and where, but not its text, which may hold what was to be masked.
 func closed[Data ptrace.Traces | pmetric.Metrics | plog.Logs](
 	logger *zap.Logger, work func(Data),
-) func(context.Context, Data) (Data, error) {
+) step[Data] {
 	return func(_ context.Context, data Data) (_ Data, err error) {
 		defer func() {
 			if reason := recover(); reason != nil {

@@ -55,7 +55,7 @@ func (m *masker) body(body pcommon.Value) {
 		m.value(body)
 	}
 	if body.Type() == pcommon.ValueTypeStr && len(body.Str()) > longestBody {
-		body.SetStr(cut(body.Str(), longestBody))
+		body.SetStr(m.lost.cut(body.Str(), longestBody))
 	}
 }
 

@@ -48,6 +48,7 @@ func newMasker(c *Config) (*masker, error) {
 		if *each.place, err = c.place(each.name, each.unfit, each.ours); err != nil {
 			return nil, err
 		}
+		each.place.lost = t.lost
 	}
 	return m, nil
 }

@@ -30,10 +30,11 @@ type form struct {
 type texts struct {
 	forms []form
 	scan  scanner
+	lost  *tally
 }
 
 func newTexts(patterns []string) (*texts, error) {
-	t := &texts{}
+	t := &texts{lost: &tally{}}
 	for _, pattern := range patterns {
 		f, err := newForm(pattern)
 		if err != nil {

@@ -9,6 +9,7 @@ with attributes that are no plain values, is the SDK's from the start.
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections.abc import Sequence
 from time import time_ns
@@ -43,18 +44,29 @@ _SAMPLED, _RANDOM = int(TraceFlags.SAMPLED), int(TraceFlags.RANDOM_TRACE_ID)
 class _Held(BoundedAttributes):
     """The SDK's attributes of one span, around a dictionary that is clean already."""
 
-    def __init__(self, values: dict[str, Any], limit: int | None, length: int | None) -> None:
+    def __init__(
+        self, values: dict[str, Any], limit: int | None, length: int | None, *, immutable: bool
+    ) -> None:
         self._dict = values
         self.maxlen = limit
         self.max_value_len = length
         self.dropped = 0
         self._lock = threading.Lock()
-        self._immutable = False
+        self._immutable = immutable
 
 
 class LeanSpan(Span):
-    """A recording span; everything that the API and the SDK say of one holds."""
+    """A recording span; everything that the API and the SDK say of one holds.
 
+    `values` are its attributes as a plain dictionary, for who reads them after its end.
+
+    Each object of a span that waits for its export is one more for the garbage collector. So the SDK's
+    attributes are made for who asks for them, and one lock, held for an instant, does for all spans.
+    """
+
+    # Reentrant, because a signal handler may use a span while the same thread does.
+    _lock: Any = threading.RLock()
+    _held: _Held | None = None
     # What the SDK's constructor sets on each span and hardly any changes.
     _sampler = _trace_config = _instrumentation_info = _end_time = None
     _record_exception = _set_status_on_exception = True
@@ -82,10 +94,27 @@ class LeanSpan(Span):
         self._limits = tracer._span_limits  # noqa: SLF001 - as above
         self._room = tracer.room
         self._counted = tracer.counts
-        self._lock = threading.Lock()
-        self._attributes: _Held = _Held(attributes, tracer.most, tracer.longest)
-        self._values = attributes
+        self.values = attributes
         self._start_time = time_ns() if start_time is None else start_time
+
+    @property
+    def _attributes(self) -> _Held:  # type: ignore[override]  # the SDK sets it in its constructor
+        with self._lock:
+            held = self._held
+            if held is None:
+                limits = self._limits
+                held = self._held = _Held(
+                    self.values,
+                    limits.max_span_attributes,
+                    limits.max_span_attribute_length,
+                    immutable=self._end_time is not None,
+                )
+            return held
+
+    @property
+    def dropped_attributes(self) -> int:
+        """Attributes that the limits dropped."""
+        return 0 if self._held is None else self._held.dropped
 
     def get_span_context(self) -> SpanContext:
         """Returns the span's identity."""
@@ -95,7 +124,7 @@ class LeanSpan(Span):
         """Sets an attribute; one of the same key is replaced."""
         if value.__class__ in _PLAIN and key.__class__ is str and key:
             with self._lock:
-                values, room = self._values, self._room
+                values, room = self.values, self._room
                 if self._end_time is None and room and (len(values) < room or key in values):
                     values.pop(key, None)
                     values[key] = value
@@ -132,7 +161,8 @@ class LeanSpan(Span):
             running = self._end_time is None
             if running:
                 self._end_time = time_ns() if end_time is None else end_time
-                self._attributes._immutable = True  # noqa: SLF001 - see `_Held`
+                if self._held is not None:
+                    self._held._immutable = True  # noqa: SLF001 - see `_Held`
         if not running:
             super().end(end_time)  # which warns
             return
@@ -141,6 +171,14 @@ class LeanSpan(Span):
         processor = self._span_processor
         processor._on_ending(self)  # noqa: SLF001 - as the SDK does
         processor.on_end(self)
+
+
+def _renew_lock() -> None:
+    """Frees the lock that another thread of the parent may have held at the fork."""
+    LeanSpan._lock = threading.RLock()  # noqa: SLF001 - as above
+
+
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 class LeanTracer(Tracer):
@@ -152,13 +190,11 @@ class LeanTracer(Tracer):
         lean = cls.__new__(cls)
         lean.__dict__.update(tracer.__dict__)
         limits = tracer._span_limits  # noqa: SLF001 - a part of the same SDK
-        lean.most, lean.longest = limits.max_span_attributes, limits.max_span_attribute_length
-        lean.room = 0.0 if lean.longest is not None else math.inf if lean.most is None else lean.most
+        most, longest = limits.max_span_attributes, limits.max_span_attribute_length
+        lean.room = 0.0 if longest is not None else math.inf if most is None else most
         lean.counts = not isinstance(tracer._tracer_metrics, NoOpTracerMetrics)  # noqa: SLF001 - as above
         return lean
 
-    most: int | None
-    longest: int | None
     room: float
     counts: bool
 

@@ -21,6 +21,7 @@ from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 from otel.log_export import ENTRY_FACTS, LogItem, OwnRecord
 from otel.redaction import Redactor
 from otel.redaction_export import clean_record, clean_span, redacted_value
+from otel.spans import LeanSpan
 from otel.wire import AttributeEncoder, Envelope, delimited, plain_items, text, varint
 
 _RECORD: Final = b"\x12"  # `spans` of ScopeSpans and `log_records` of ScopeLogs
@@ -118,7 +119,8 @@ class SpanEncoder:
             _KINDS[span.kind],
             _TIMES.pack(b"\x39", span.start_time, b"\x41", span.end_time),
         ]
-        self._attributes.encode(plain_items(span._attributes), fields)  # noqa: SLF001 - as above
+        values = span.values if isinstance(span, LeanSpan) else span._attributes  # noqa: SLF001 - as above
+        self._attributes.encode(plain_items(values), fields)
         dropped = span.dropped_attributes
         if dropped:
             fields.append(b"\x50" + varint(dropped))

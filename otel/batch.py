@@ -48,11 +48,16 @@ class BatchQueue(Generic[T]):
         self.capacity = capacity
         self.account = SignalAccount()
         self._export = export
+        self._fill: Callable[[], None] = lambda: None
         self._batch_size = min(batch_size, capacity)
         self._delay = delay
         # the first item starts the clock, a full batch ends the wait
         self._wakes = frozenset({1, self._batch_size})
         self._start()
+
+    def filled_by(self, fill: Callable[[], None]) -> None:
+        """Lets `flush` and `close` call `fill` first, which puts in what has not come so far."""
+        self._fill = fill
 
     def waiting(self) -> int:
         """Counts the items that wait for their export."""
@@ -77,6 +82,7 @@ class BatchQueue(Generic[T]):
 
     def flush(self, seconds: float) -> bool:
         """Exports what is queued now; True if all of it arrived within `seconds`."""
+        self._fill()
         with self._ready:
             if self._closed:
                 return False
@@ -89,6 +95,7 @@ class BatchQueue(Generic[T]):
 
     def close(self, seconds: float) -> bool:
         """Exports what is queued, for `seconds` at most, and ends; True if nothing was left behind."""
+        self._fill()
         with self._ready:
             self._closed = True
             self._ready.notify_all()

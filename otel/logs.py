@@ -143,6 +143,8 @@ def configure_logging(
         levels=OVERRIDES,
         bursts=BurstLimiter(config.log_burst, config.log_burst_seconds),
     )
+    if queue is not None:
+        queue.filled_by(pipeline.flush)
     undo_loggers = _take_over(pipeline, config)
     structlog.configure(processors=[], wrapper_class=EventLogger, logger_factory=_stdlib_logger)
     logging.captureWarnings(capture=True)
@@ -152,7 +154,7 @@ def configure_logging(
         logging.captureWarnings(capture=False)
         structlog.reset_defaults()
         undo_loggers()
-        pipeline.close()
+        pipeline.end()
 
     return undo
 

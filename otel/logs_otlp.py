@@ -48,6 +48,10 @@ class OtlpLogger:
         self._direct = self._logger if isinstance(self._logger, Logger) and not limited else None
         self._queue = queue
 
+    def is_direct(self, fields: int) -> bool:
+        """Tells whether an entry of so many fields goes past the SDK and its locks."""
+        return self._queue is not None and self._direct is not None and fields <= self._most
+
     def emit(self, record: logging.LogRecord, entry: Entry, span: SpanContext) -> None:
         """Queues the entry, or hands it to the SDK's processors, as part of `span`."""
         severity, text = _severity(record.levelno)

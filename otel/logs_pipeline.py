@@ -6,10 +6,12 @@ import logging
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from opentelemetry import trace
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+from opentelemetry.trace import SpanContext
 
 from otel.context import REQUEST, note
 from otel.logs_burst import BurstLimiter, Message
@@ -29,11 +31,22 @@ _UNLIMITED: Final = frozenset({"access", _AUDIT})
 # The request's own line ends it; a slow query and a call of httpx are steps already.
 _NO_STEP: Final = frozenset({"access", "slow_query", "httpx"})
 _NO_FIELDS: Final[Mapping[str, object]] = {}
+_UNCHANGING: Final = frozenset({str, int, float, bool, type(None)})
+_OWN_FIELDS: Final = 16  # more than the pipe adds to a record's own
 _RESERVED: Final = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {
     "message",
     "asctime",
     FIELDS,
 }
+
+
+class _Moment(NamedTuple):
+    """What is true of a record only while it is logged; without a `span` it is not sent by OTLP."""
+
+    event: str
+    held_back: int
+    context: dict[str, str]
+    span: SpanContext | None
 
 
 class Pipeline(logging.Handler):
@@ -84,7 +97,15 @@ class Pipeline(logging.Handler):
         return True
 
     def close(self) -> None:
-        """Reports the bursts that are still open, then closes the handler."""
+        """Writes what waits and goes on.
+
+        Whoever sets logging up anew, as uvicorn does when it is started by a program, closes every handler
+        that there is, and leaves this one in its place. Its end is `end`.
+        """
+        self.flush()
+
+    def end(self) -> None:
+        """Reports the bursts that are still open, and closes the handler; later lines are written at once."""
         with self._exclusively():
             open_bursts = list(self._bursts.drain())
         for message, held_back in open_bursts:
@@ -111,7 +132,7 @@ class Pipeline(logging.Handler):
         if record.name != _AUDIT and self._levels.refuses(record.name, record.levelno):
             return
         if record.name in _UNLIMITED:
-            self._pass_on(record, self._entry(record, 0))
+            self._pass_on(record, 0)
             return
         with self._exclusively():
             held_back = self._bursts.admit(Message(record.name, record.levelno, str(record.msg)))
@@ -119,24 +140,52 @@ class Pipeline(logging.Handler):
         for message, count in ended:
             self._report(message, count)
         if held_back is not None:
-            self._pass_on(record, self._entry(record, held_back))
+            self._pass_on(record, held_back)
 
     def _report(self, message: Message, held_back: int) -> None:
         record = logging.LogRecord(message.logger, message.level, "", 0, message.text, None, None)
-        self._pass_on(record, self._entry(record, held_back))
+        self._pass_on(record, held_back)
 
-    def _pass_on(self, record: logging.LogRecord, entry: Entry) -> None:
-        self._write(record, self._render(entry) + "\n")
+    def _pass_on(self, record: logging.LogRecord, held_back: int) -> None:
+        fields = getattr(record, FIELDS, None)
+        event = self._redactor.text(str(record.msg) if fields is not None else _message(record))
+        exported = not record.name.startswith(_LOCAL_ONLY) and is_instrumentation_enabled()
+        moment = _Moment(
+            event, held_back, _context(), trace.get_current_span().get_span_context() if exported else None
+        )
+        if fields is not None and self._can_wait(record, fields):
+            self._stream.write(partial(self._line_later, record, moment), urgent=False)
+        else:
+            self._write(record, self._line(record, moment))
         if record.name not in _NO_STEP:
-            note(
-                record.name,
-                str(entry["event"]),
-                record.levelname.lower(),
-                getattr(record, FIELDS, _NO_FIELDS),
-            )
-        if self._logger is None or record.name.startswith(_LOCAL_ONLY) or not is_instrumentation_enabled():
-            return
-        self._logger.emit(record, entry, trace.get_current_span().get_span_context())
+            note(record.name, event, record.levelname.lower(), _NO_FIELDS if fields is None else fields)
+
+    def _can_wait(self, record: logging.LogRecord, fields: Mapping[str, object]) -> bool:
+        """Tell whether the line may be made later: it is not urgent, and nothing in it can change until then.
+
+        Many lines one after the other cost half of what each costs in the midst of a request, when all that
+        it needs has left the processor's caches.
+        """
+        if not self._stream.waits or record.levelno >= logging.WARNING or record.exc_info is not None:
+            return False
+        if self._logger is not None and not self._logger.is_direct(len(fields) + _OWN_FIELDS):
+            return False
+        return all(value.__class__ in _UNCHANGING for value in fields.values())
+
+    def _line_later(self, record: logging.LogRecord, moment: _Moment) -> str:
+        try:
+            return self._line(record, moment)
+        except Exception:  # noqa: BLE001 - as in `emit`; the lines behind it must still be written
+            self.handleError(record)
+            return ""
+
+    def _line(self, record: logging.LogRecord, moment: _Moment) -> str:
+        """Returns the record's line, and sends the same by OTLP."""
+        entry = self._entry(record, moment)
+        line = self._render(entry) + "\n"
+        if self._logger is not None and moment.span is not None:
+            self._logger.emit(record, entry, moment.span)
+        return line
 
     def _write(self, record: logging.LogRecord, line: str) -> None:
         try:
@@ -147,20 +196,19 @@ class Pipeline(logging.Handler):
                 self._stream_failed = True
                 self.handleError(record)
 
-    def _entry(self, record: logging.LogRecord, held_back: int) -> Entry:
-        fields = getattr(record, FIELDS, None)
-        event = str(record.msg) if fields is not None else _message(record)
+    def _entry(self, record: logging.LogRecord, moment: _Moment) -> Entry:
         entry: Entry = {
             "timestamp": self._clock.text(record.created),
             "level": record.levelname.lower(),
-            "event": self._redactor.text(event),
+            "event": moment.event,
             "logger": record.name,
             **self._resource,
+            **moment.context,
         }
-        _add_context(entry)
+        fields = getattr(record, FIELDS, None)
         self._add_fields(entry, fields if fields is not None else _extra(record))
-        if held_back:
-            entry["suppressed"] = held_back
+        if moment.held_back:
+            entry["suppressed"] = moment.held_back
         if record.exc_info is not None:
             self._add_exception(entry, record.exc_info[1])
         return entry
@@ -181,21 +229,24 @@ class Pipeline(logging.Handler):
         entry[STACKTRACE] = self._redactor.text("".join(traceback.format_exception(error)))
 
 
-def _add_context(entry: Entry) -> None:
+def _context() -> dict[str, str]:
+    """Return what the record that is logged now belongs to."""
     request = REQUEST.get()
     span = trace.get_current_span()
+    context: dict[str, str] = {}
     if request is not None:
-        entry["request_id"] = request.request_id
-    if request is not None and span is request.span and request.trace_id is not None:
-        entry["trace_id"], entry["span_id"] = request.trace_id, request.span_id
+        context["request_id"] = request.request_id
+    if request is not None and span is request.span and request.trace_id and request.span_id:
+        context["trace_id"], context["span_id"] = request.trace_id, request.span_id
     elif (identity := span.get_span_context()).is_valid:
-        entry["trace_id"], entry["span_id"] = f"{identity.trace_id:032x}", f"{identity.span_id:016x}"
+        context["trace_id"], context["span_id"] = f"{identity.trace_id:032x}", f"{identity.span_id:016x}"
     if request is None:
-        return
+        return context
     if request.user_id is not None:
-        entry["user.id"] = request.user_id
+        context["user.id"] = request.user_id
     if (route := request.route) is not None:
-        entry["http.route"] = route
+        context["http.route"] = route
+    return context
 
 
 def _qualified(error: type[BaseException]) -> str:

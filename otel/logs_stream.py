@@ -7,9 +7,14 @@ behind other threads for it. So a line may wait a moment for others, unless it i
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Final, TextIO
 
 _MOST_WAITING: Final = 256 * 1024
+_USUAL_LENGTH: Final = 512
+
+Line = str | Callable[[], str]
+"""A line with its end, or what makes it when it is written, in whatever thread."""
 
 
 class LineWriter:
@@ -27,7 +32,7 @@ class LineWriter:
 
     def restart(self) -> None:
         """Starts again with nothing, as a forked child must: its parent writes what waited."""
-        self._waiting: list[str] = []
+        self._waiting: list[Line] = []
         self._size = 0
         # Reentrant, because a signal handler may log while the same thread does.
         self._lock, self._order = threading.RLock(), threading.RLock()
@@ -35,8 +40,13 @@ class LineWriter:
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def write(self, line: str, *, urgent: bool) -> None:
-        """Takes one line with its end.
+    @property
+    def waits(self) -> bool:
+        """Whether a line that is not urgent may wait for others."""
+        return self._delay > 0 and not self._closed.is_set()
+
+    def write(self, line: Line, *, urgent: bool) -> None:
+        """Takes one line.
 
         Raises:
             OSError: The stream is broken; what waited with the line is lost.
@@ -47,7 +57,7 @@ class LineWriter:
             if not self._waiting and not now:
                 self._wake()
             self._waiting.append(line)
-            self._size += len(line)
+            self._size += len(line) if isinstance(line, str) else _USUAL_LENGTH
         if now:
             self.flush()
 
@@ -62,7 +72,7 @@ class LineWriter:
             with self._lock:
                 lines, self._waiting, self._size = self._waiting, [], 0
             if lines:
-                self._stream.write("".join(lines))
+                self._stream.write("".join(line if isinstance(line, str) else line() for line in lines))
                 self._stream.flush()
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import logging
 import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -103,6 +104,8 @@ def _watch_lifespan(app: FastAPI) -> None:
 
 async def _flush() -> None:
     """Sends what waits while the loop still runs: uvicorn ends by a signal, without `atexit`."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
     telemetry = active()
     if telemetry is not None:
         await asyncio.to_thread(telemetry.flush, telemetry.config.shutdown_seconds * _FLUSH_SHARE)

@@ -21,6 +21,7 @@ _REMEMBERED: Final = 4096
 _SMALLEST: Final = -(2**63)
 _LARGEST: Final = 2**63 - 1
 _LONGEST_REMEMBERED: Final = 200
+_SHORTEST_ID: Final = 24
 _ELLIPSIS: Final = "…[cut]"
 
 
@@ -53,7 +54,7 @@ class Redactor:
         if known in self._clean:
             return value
         redacted = self._value(key, value, 0)
-        if redacted is value:
+        if redacted is value and not (len(value) >= _SHORTEST_ID and value.isalnum()):
             self._remember(value, known)
         return redacted
 

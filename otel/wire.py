@@ -9,6 +9,7 @@ protobuf's own classes. Source: protobuf.dev, "Encoding"; opentelemetry-proto 1.
 from __future__ import annotations
 
 import logging
+import struct
 from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any, Final
 
@@ -25,6 +26,8 @@ Clean = Callable[[str, Any], Any]
 
 _REMEMBERED: Final = 8192
 _LONGEST_REMEMBERED: Final = 256
+_SHORTEST_ID: Final = 24
+_DOUBLE: Final = struct.Struct("<cd")
 # Values of these types are equal only if their encodings are, given the type.
 _REMEMBERABLE: Final = frozenset({str, int, bool})
 _log = logging.getLogger(__name__)
@@ -55,14 +58,15 @@ def text(tag: bytes, content: str) -> bytes:
 class AttributeEncoder:
     """Encodes attributes as the repeated field `tag` of some message, each made clean before.
 
-    Short texts, whole numbers and truth values are remembered with their keys. Thread-safe: two threads at
-    worst encode the same attribute twice.
+    Short texts, whole numbers and truth values are remembered with their keys, but no ids, which come once.
+    Thread-safe: two threads at worst encode the same attribute twice.
     """
 
     def __init__(self, tag: bytes, clean: Clean | None = None) -> None:
         self._tag = tag
         self._clean = clean
-        self._known: dict[tuple[str, Any, type], bytes] = {}
+        # By type, because 1 and True are equal; not in one key, which the garbage collector would then watch.
+        self._known: dict[type, dict[tuple[str, Any], bytes]] = {kind: {} for kind in _REMEMBERABLE}
 
     def encode(
         self, attributes: Iterable[tuple[str, Any]], into: list[bytes], without: Container[str] = ()
@@ -73,28 +77,35 @@ class AttributeEncoder:
             if key in without:
                 continue
             try:
-                into.append(known[key, value, value.__class__])
+                into.append(known[value.__class__][key, value])
             except (KeyError, TypeError):
                 into.append(self._encode(key, value))
 
     def _encode(self, key: str, value: object) -> bytes:
         clean = value if self._clean is None else self._clean(key, value)
         field = self._field(key, clean)
-        if type(value) not in _REMEMBERABLE or len(field) > _LONGEST_REMEMBERED:
+        if type(value) not in _REMEMBERABLE or len(field) > _LONGEST_REMEMBERED or _is_id(value):
             return field
-        if len(self._known) >= _REMEMBERED:
-            self._known.clear()
-        self._known[key, value, type(value)] = field
+        known = self._known[type(value)]
+        if len(known) >= _REMEMBERED:
+            known.clear()
+        known[key, value] = field
         return field
 
     def _field(self, key: str, value: object) -> bytes:
         if type(value) is str:
             return delimited(self._tag, text(b"\x0a", key) + delimited(b"\x12", text(b"\x0a", value)))
+        if type(value) is float:
+            return delimited(self._tag, text(b"\x0a", key) + b"\x12\x09" + _DOUBLE.pack(b"\x21", value))
         try:
             return delimited(self._tag, _encode_key_value(key, value).SerializeToString())
         except Exception as error:  # noqa: BLE001 - protobuf's own errors; the other attributes must arrive
             _log.warning("attribute %s cannot be encoded: %s", key, error)
             return b""
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and len(value) >= _SHORTEST_ID and value.isalnum()
 
 
 class Envelope:

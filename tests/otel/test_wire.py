@@ -170,6 +170,7 @@ def test_equal_values_of_different_types_are_told_apart() -> None:
         each.attributes[0].value.WhichOneof("value") for each in sent.resource_spans[0].scope_spans[0].spans
     ]
     assert kinds == ["int_value", "bool_value", "double_value", "string_value"]
+    assert sent.resource_spans[0].scope_spans[0].spans[2].attributes[0].value.double_value == 1.0
 
 
 def test_what_has_no_form_in_otlp_becomes_text() -> None:
@@ -182,9 +183,9 @@ def test_what_has_no_form_in_otlp_becomes_text() -> None:
 def test_the_memory_of_attributes_is_bounded() -> None:
     encoder = AttributeEncoder(b"\x4a")
     for number in range(20_000):
-        encoder.encode([("key", f"value {number}"), ("long", "x" * 1000)], [])
-    assert len(encoder._known) <= 8192
-    assert ("long", "x" * 1000, str) not in encoder._known
+        encoder.encode([("key", f"value {number}"), ("long", "x" * 1000), ("id", f"{number:032x}")], [])
+    assert 0 < len(encoder._known[str]) <= 8192
+    assert {key for key, _ in encoder._known[str]} == {"key"}, "neither long texts nor ids, which come once"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench.process import Program, local
-from stack.collector import FRAGMENTS, arguments
+from stack.collector import FRAGMENTS, arguments, storage
 from stack.native.ports import LOOPBACK, free_ports
 from stack.native.tools import tool_path
 
@@ -60,6 +60,7 @@ class Collector:
         self.state = Path(recipe.environment.get("COLLECTOR_STATE_DIR", folder / "state"))
         token_file = folder / "token"
         token_file.write_text(self.token)
+        files = [FRAGMENTS / name for name in recipe.fragments]
         environment = {
             "COLLECTOR_OTLP_ENDPOINT": f"{LOOPBACK}:{self.port}",
             "COLLECTOR_HEALTH_ENDPOINT": f"{LOOPBACK}:{health}",
@@ -68,9 +69,9 @@ class Collector:
             "OTLP_TOKEN_FILE": str(token_file),
             "GOMEMLIMIT": "320MiB",
             "GOGC": "400",
+            **storage(files),
             **recipe.environment,
         }
-        files = [FRAGMENTS / name for name in recipe.fragments]
         if recipe.overlay:
             files.append(_written(folder / "overlay.yaml", recipe.overlay))
         command = [str(tool_path("otelcol-lms")), *arguments(files)]

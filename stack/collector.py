@@ -16,6 +16,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 FRAGMENTS: Final = Path(__file__).resolve().parent.parent / "collector-config"
+STORAGE: Final = "COLLECTOR_QUEUE_STORAGE"
+JOURNAL: Final = "journal_storage/queues"
 _LINE: Final = re.compile(r"(?P<file>[\w-]+\.yaml)(?:\s+if\s+(?P<variable>[A-Z][A-Z0-9_]*))?")
 _NEEDED: Final = re.compile(r"\$\{env:([A-Z][A-Z0-9_]*)\}")
 
@@ -67,6 +69,11 @@ def check(files: Sequence[Path], environ: Mapping[str, str]) -> None:
 
 def _code(path: Path) -> str:
     return "\n".join(line for line in path.read_text().splitlines() if not line.lstrip().startswith("#"))
+
+
+def storage(files: Sequence[Path]) -> dict[str, str]:
+    """Returns the variable that lets the queues use journal.yaml, if it is one of the files."""
+    return {STORAGE: JOURNAL} if any(path.name == "journal.yaml" for path in files) else {}
 
 
 def arguments(files: Sequence[Path]) -> list[str]:

@@ -21,7 +21,9 @@ from stack.settings import StackSettings
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 SIGNALS: Final = ("traces", "metrics", "logs")
-MARGIN: Final = 1.25  # a database file needs more than what it holds
+MARGIN: Final = 1.25  # a file needs more than what it holds
+FILES: Final = "file_storage/queues"
+JOURNAL: Final = "journal_storage/queues"
 _DEFAULT: Final = re.compile(r"\$\{(?:env:)?(?P<name>[A-Z0-9_]+)(?::-(?P<default>[^}]*))?\}")
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -120,21 +122,21 @@ def _held(
 
 def _disk(fragments: Mapping[str, Any], base: Mapping[str, Any]) -> Iterator[Rule]:
     """Yields what makes "acknowledged" mean "on disk", as numbers: 0 is as it must be, 1 is not."""
-    storage = base["extensions"]["file_storage/queues"]
+    storage, journal = base["extensions"][FILES], fragments["journal"]["extensions"][JOURNAL]
     for name in ("fsync", "recreate", "create_directory"):
-        yield Rule(storage.get(name) is not True, 0, f"file_storage/queues: {name} is true (0: it is)")
+        yield Rule(storage.get(name) is not True, 0, f"{FILES}: {name} is true (0: it is)")
     for name in ("on_start", "on_rebound", "cleanup_on_start"):
-        yield Rule(
-            storage["compaction"].get(name) is not True,
-            0,
-            f"file_storage/queues: compaction.{name} (0: it is)",
-        )
+        yield Rule(storage["compaction"].get(name) is not True, 0, f"{FILES}: compaction.{name} (0: it is)")
+    for name in ("fsync", "create_directory"):
+        yield Rule(journal.get(name) is not True, 0, f"{JOURNAL}: {name} is true (0: it is)")
+    stranded = journal.get("import_directory") != storage["directory"]
+    yield Rule(stranded, 0, f"{JOURNAL}: import_directory is file_storage's directory (0: it is)")
     for fragment, content in fragments.items():
         for exporter, configuration in (content.get("exporters") or {}).items():
             if not exporter.startswith("otlp"):
                 continue
             queue = (configuration or {}).get("sending_queue") or {}
-            kept = queue.get("storage") == "file_storage/queues"
+            kept = queue.get("storage") in {FILES, JOURNAL}
             yield Rule(not kept, 0, f"{exporter} ({fragment}.yaml): its queue is on disk (0: it is)")
             sized = queue.get("sizer") == (queue.get("batch") or {}).get("sizer") == "bytes"
             yield Rule(
@@ -152,14 +154,16 @@ def _queues(
     outage: float,
     held: Mapping[tuple[str, str], float],
 ) -> Iterator[Rule]:
-    file_limit = size(base["extensions"]["file_storage/queues"]["max_size"])
+    limits = {
+        "file_storage": size(base["extensions"][FILES]["max_size"]),
+        "journal_storage": size(fragments["journal"]["extensions"][JOURNAL]["max_size"]),
+    }
     body_limit = size(base["receivers"]["otlp"]["protocols"]["http"]["max_request_body_size"])
     for exporter, signal, configuration, optional in _sinks(fragments):
         queue, name = configuration["sending_queue"], f"{exporter} ({signal})"
         limit = size(queue["queue_size"])
-        yield Rule(
-            limit * MARGIN, file_limit, f"{name}: queue_size * {MARGIN} <= file_storage max_size (bytes)"
-        )
+        for storage, room in limits.items():
+            yield Rule(limit * MARGIN, room, f"{name}: queue_size * {MARGIN} <= {storage} max_size (bytes)")
         yield Rule(
             size(queue["batch"]["max_size"]), body_limit, f"{name}: batch <= the edge's body limit (bytes)"
         )

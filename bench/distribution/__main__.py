@@ -41,6 +41,7 @@ SUMS: Final = {
     "all-in-one": (
         "base.yaml",
         "mask.yaml",
+        "journal.yaml",
         "host-metrics.yaml",
         "span-metrics.yaml",
         "prometheus.yaml",

@@ -22,7 +22,7 @@ from stack.collector import sentry_environment
 from stack.native.ports import free_ports
 
 SINKS: Final = {"traces": "jaeger", "metrics": "prometheus", "logs": "loki"}
-PRIMARY: Final = ("base.yaml", "mask.yaml", "prometheus.yaml", "loki.yaml", "jaeger.yaml")
+PRIMARY: Final = ("base.yaml", "mask.yaml", "journal.yaml", "prometheus.yaml", "loki.yaml", "jaeger.yaml")
 OPTIONAL: Final = "sentry.yaml"
 # The default limit of the Collector's retries, in seconds: after it, a default configuration drops.
 DEFAULT_RETRY: Final = 300.0

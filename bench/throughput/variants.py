@@ -16,7 +16,7 @@ PLAIN: Final = Path(__file__).resolve().parent.parent / "plain.yaml"
 SINKS: Final = {"traces": "jaeger", "metrics": "prometheus", "logs": "loki"}
 _CLEAN: Final = ("traces/clean", "metrics/clean", "logs/clean")
 _STOCK: Final = tuple(FRAGMENTS / f"{name}.yaml" for name in ("base", *SINKS.values()))
-_OURS: Final = (*_STOCK, FRAGMENTS / "mask.yaml")
+_OURS: Final = (*_STOCK, FRAGMENTS / "mask.yaml", FRAGMENTS / "journal.yaml")
 Change = Callable[[str, dict[str, Any]], None]
 
 

@@ -136,6 +136,7 @@ class Plan:
         """Addresses of the sinks, and whose build it is: they decide which fragments are used."""
         sinks = {
             "COLLECTOR_LEAN_BUILD": "1",
+            collector.STORAGE: collector.JOURNAL,
             "JAEGER_OTLP_URL": f"http://127.0.0.1:{self.environment.stack.port_jaeger_otlp}",
         }
         if not self.environment.stack.sentry_otlp:

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from stack.collector import FRAGMENTS, arguments
+from stack.collector import FRAGMENTS, arguments, storage
 from stack.native.probes import NO_CERTIFICATES
 from stack.native.tools import tool_path
 from tests.config import otlp_json
@@ -143,9 +143,10 @@ def running(
     Raises:
         AssertionError: it ended or was not healthy in time; with what it wrote.
     """
-    variables = environment(folder, given)
+    paths = [FRAGMENTS / name for name in files]
+    variables = storage(paths) | environment(folder, given)
     program = str(tool_path("otelcol-lms"))
-    command = [*before, program, *arguments([FRAGMENTS / name for name in files])]
+    command = [*before, program, *arguments(paths)]
     with (folder / "collector.log").open("ab") as output:
         process = subprocess.Popen(command, env=variables, stdout=output, stderr=output)
     token = (folder / "token").read_text().strip()

@@ -46,8 +46,8 @@ def _copy(tmp_path: Path) -> Path:
 
 PROMETHEUS, LOKI = "stack/prometheus/prometheus.yml", "stack/loki/loki.yml"
 TEMPO = "stack/tempo/tempo.yaml"
-BASE, LOGS, METRICS, NEXT = (
-    f"collector-config/{name}.yaml" for name in ("base", "loki", "prometheus", "otlp")
+BASE, LOGS, METRICS, NEXT, JOURNAL = (
+    f"collector-config/{name}.yaml" for name in ("base", "loki", "prometheus", "otlp", "journal")
 )
 # What somebody could change (file, old, new), and the relations that the checker must then call broken.
 DISAGREEMENTS = [
@@ -67,15 +67,29 @@ DISAGREEMENTS = [
     ("collector-config/windows.yml", "outage: 5h", "outage: 3d", "the outage"),
     (LOGS, ":-536870912", ":-1048576", "the outage"),
     (LOGS, "elapsed_time: 0s", "elapsed_time: 300s", "max_elapsed_time"),
-    (LOGS, "      storage: file_storage/queues\n", "", "its queue is on disk"),
+    (
+        LOGS,
+        "      storage: ${env:COLLECTOR_QUEUE_STORAGE:-file_storage/queues}\n",
+        "",
+        "its queue is on disk",
+    ),
     (LOGS, "      sizer: bytes\n", "      sizer: items\n", "count bytes"),
     (LOGS, "block_on_overflow: false", "block_on_overflow: true", "a full queue refuses"),
     (METRICS, ":-536870912", ":-3221225472", "Prometheus' size limit"),
     (NEXT, "max_size: 2097152", "max_size: 8388608", "body limit"),
     (BASE, ":-2147483648", ":-1073741824", "file_storage max_size"),
-    (BASE, "fsync: true", "fsync: false", "fsync"),
+    (JOURNAL, ":-2147483648", ":-1073741824", "journal_storage max_size"),
+    (JOURNAL, "fsync: true", "fsync: false", "journal_storage/queues: fsync"),
+    (
+        JOURNAL,
+        "create_directory: true",
+        "create_directory: false",
+        "journal_storage/queues: create_directory",
+    ),
+    (JOURNAL, "STATE_DIR}/queues", "STATE_DIR}/other", "import_directory is file_storage's"),
+    (BASE, "fsync: true", "fsync: false", "file_storage/queues: fsync"),
     (BASE, "recreate: true", "recreate: false", "recreate"),
-    (BASE, "create_directory: true", "create_directory: false", "create_directory"),
+    (BASE, "create_directory: true", "create_directory: false", "file_storage/queues: create_directory"),
     (BASE, "on_start: true", "on_start: false", "compaction.on_start"),
     (BASE, "on_rebound: true", "on_rebound: false", "compaction.on_rebound"),
     (BASE, "cleanup_on_start: true", "cleanup_on_start: false", "compaction.cleanup_on_start"),

@@ -32,6 +32,34 @@ func TestARefusedWriteChangesNothing(t *testing.T) {
 	}
 }
 
+func TestADiskThatKeepsFailingIsNotFilledWithFiles(t *testing.T) {
+	for _, operation := range []string{"write", "sync", "truncate", "folder"} {
+		disk := newDisk()
+		c := opened(t, disk)
+		batch(t, c, set("0", "kept"))
+		disk.fail = func(asked string) error {
+			if asked == operation || asked == "sync" {
+				return errBroken
+			}
+			return nil
+		}
+		for range 500 {
+			if err := c.Set(t.Context(), "1", []byte("refused")); !errors.Is(err, errBroken) {
+				t.Fatalf("%s: %v", operation, err)
+			}
+		}
+		if len(disk.names) > 4 || len(c.segments) > 3 {
+			t.Fatalf("%s: %d files, %d segments", operation, len(disk.names), len(c.segments))
+		}
+		disk.fail = nil
+		batch(t, c, set("2", "next"))
+		got := contents(t, opened(t, disk))
+		// What was refused may come back where even its removal failed.
+		delete(got, "1")
+		same(t, operation, got, map[string]string{"0": "kept", "2": "next"})
+	}
+}
+
 // After a failed Sync the kernel has forgotten what it could not write, and calls the next one a success.
 func TestAfterAFailedSyncNothingTrustsThatFile(t *testing.T) {
 	for seed := range uint64(50) {

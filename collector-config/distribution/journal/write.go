@@ -102,7 +102,8 @@ func (c *client) head(length int64) (*segment, error) {
 // end.
 func (c *client) roll() (*segment, error) {
 	c.settle()
-	next, err := createSegment(c.disk, c.segments[len(c.segments)-1].number+1)
+	last := c.segments[len(c.segments)-1]
+	next, err := createSegment(c.disk, last.number+1)
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +112,11 @@ func (c *client) roll() (*segment, error) {
 	}
 	if err != nil {
 		return nil, errors.Join(err, next.file.Close(), c.disk.Remove(next.name))
+	}
+	if last.size == 0 && last.file != nil && c.disk.Remove(last.name) == nil {
+		// It failed at once: a disk that keeps failing must not fill the folder.
+		_ = last.file.Close()
+		c.segments = c.segments[:len(c.segments)-1]
 	}
 	c.segments = append(c.segments, next)
 	return next, nil

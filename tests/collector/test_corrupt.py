@@ -1,6 +1,6 @@
 """A queue's file that a broken disk has left unreadable.
 
-With file_storage the start fails, the rest is whole, a hand helps. With the journal it starts, and loses what is broken.
+With file_storage the start fails, the rest is whole, a hand helps. The journal starts without what is broken.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The two chains that mask: stock processors, and the one of our own build."""
+"""The two sums that do the same: stock components, and our own build's, which mask and queue otherwise."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from pathlib import Path
 
 STOCK, MASK = "stock", "mask"
 CHAINS = (STOCK, MASK)
+LEAN = ("mask.yaml", "journal.yaml")
 
 
 def with_chain(chain: str, files: Sequence[str | Path]) -> list[str | Path]:
-    """Returns the fragments with the chain chosen: mask.yaml comes right after base.yaml, once."""
-    others = [file for file in files if Path(file).name != "mask.yaml"]
+    """Returns the fragments with the chain chosen: what our build has comes right after base.yaml, once."""
+    others = [file for file in files if Path(file).name not in LEAN]
     assert Path(others[0]).name == "base.yaml"
-    return [others[0], *(["mask.yaml"] if chain == MASK else []), *others[1:]]
+    return [others[0], *(LEAN if chain == MASK else ()), *others[1:]]

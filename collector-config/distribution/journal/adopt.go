@@ -10,15 +10,17 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.uber.org/zap"
 )
 
 const (
-	importing    = ".importing"
+	// importing is no queue's name: those begin with a kind of component and an underscore.
+	importing    = "importing"
 	importedName = "imported"
 	importPart   = 1 << 20
-	importWait   = 5 * time.Second
+	importWait   = time.Second
 )
 
 // adopt takes over what a file_storage kept under the same name, and removes its file. The copy is made beside and
@@ -35,12 +37,15 @@ func (j *journal) adopt(name string) error {
 	if err != nil || !status.Mode().IsRegular() {
 		return errors.Join(err, fmt.Errorf("import_directory: %s is not a file that can be read", source))
 	}
-	target := filepath.Join(j.config.Directory, name)
+	target, beside := filepath.Join(j.config.Directory, name), filepath.Join(j.config.Directory, importing)
 	identity := fmt.Sprintf("%d %d", status.Size(), status.ModTime().UnixNano())
 	if said, err := os.ReadFile(filepath.Join(target, importedName)); err == nil && string(said) == identity {
 		return j.leave(source)
 	}
 	items, err := j.copy(source, name, identity)
+	if errors.Is(err, bolterrors.ErrTimeout) {
+		return fmt.Errorf("import_directory: %s is in use by another Collector; stop that one", source)
+	}
 	if err != nil {
 		return fmt.Errorf("import_directory: %s cannot be taken over; if it is broken, move it away: %w", source, err)
 	}
@@ -50,7 +55,7 @@ func (j *journal) adopt(name string) error {
 		}
 	}
 	j.log.Info("took over what a file_storage kept", zap.String("file", source), zap.Int("items", items))
-	return errors.Join(os.RemoveAll(target+importing), j.leave(source))
+	return errors.Join(os.RemoveAll(beside), j.leave(source))
 }
 
 // leave removes the file that is taken over.
@@ -69,7 +74,7 @@ func (j *journal) replace(source, name string) error {
 		return fmt.Errorf("both %s and %s hold items of one queue: start once without import_directory until the "+
 			"queue is empty, or move one of them away", source, target)
 	}
-	return errors.Join(os.RemoveAll(target), os.Rename(target+importing, target), syncFolder(j.config.Directory))
+	return errors.Join(os.RemoveAll(target), os.Rename(filepath.Join(j.config.Directory, importing), target), syncFolder(j.config.Directory))
 }
 
 // count returns how many items the queue's own folder holds.
@@ -103,7 +108,7 @@ func (j *journal) copy(source, name, identity string) (items int, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, old.Close()) }()
-	beside := filepath.Join(j.config.Directory, name) + importing
+	beside := filepath.Join(j.config.Directory, importing)
 	if err := errors.Join(os.RemoveAll(beside), os.MkdirAll(beside, 0o700)); err != nil {
 		return 0, err
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage"
+	"go.etcd.io/bbolt"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension/extensiontest"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
@@ -67,7 +68,7 @@ func TestAKillWhileItTakesOverLosesNothing(t *testing.T) {
 	status, _ := os.Stat(database)
 	j := started(t, func(c *Config) { c.Directory, c.ImportDirectory = directory, old })
 	// Killed before the copy took its place: half a copy is there.
-	if err := os.MkdirAll(filepath.Join(directory, "exporter_otlp_http_loki_logs.importing", "x"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(directory, importing, "x"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	c := queue(t, j).(*client)
@@ -83,6 +84,25 @@ func TestAKillWhileItTakesOverLosesNothing(t *testing.T) {
 	c = queue(t, j).(*client)
 	same(t, "after the copy", contents(t, c), want)
 	stopped(t, j, c)
+}
+
+func TestADatabaseInUseIsLeftAlone(t *testing.T) {
+	old, directory := t.TempDir(), t.TempDir()
+	left(t, old, 3)
+	database := filepath.Join(old, "exporter_otlp_http_loki_logs")
+	user, err := bbolt.Open(database, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := started(t, func(c *Config) { c.Directory, c.ImportDirectory = directory, old })
+	_, err = j.GetClient(t.Context(), component.KindExporter, lokiLogs, "logs")
+	if err == nil || !strings.Contains(err.Error(), database+" is in use by another Collector") {
+		t.Fatalf("got %v", err)
+	}
+	if err := user.Close(); err != nil {
+		t.Fatal(err)
+	}
+	stopped(t, j, queue(t, j))
 }
 
 func TestTwoQueuesAreNotMixed(t *testing.T) {

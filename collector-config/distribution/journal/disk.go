@@ -70,6 +70,26 @@ func (f folder) Link(name, second string) error { return os.Link(f.path(name), f
 
 func (f folder) Sync() error { return syncFolder(string(f)) }
 
+// makeFolder makes a folder and those above it, for their owner only, and returns when their names are on the medium.
+func makeFolder(path string) error {
+	var above []string
+	for each := filepath.Clean(path); ; each = filepath.Dir(each) {
+		if _, err := os.Stat(each); !errors.Is(err, os.ErrNotExist) {
+			break
+		}
+		above = append(above, filepath.Dir(each))
+	}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return err
+	}
+	for _, each := range above {
+		if err := syncFolder(each); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func syncFolder(path string) error {
 	opened, err := os.Open(path)
 	if err != nil {

@@ -22,7 +22,8 @@ import (
 	"go.uber.org/zap"
 )
 
-const longestName = 200
+// longestName is what file systems take.
+const longestName = 255
 
 type journal struct {
 	config *Config
@@ -59,7 +60,7 @@ func create(_ context.Context, set extension.Settings, config component.Config) 
 // It returns an error that names the directory, and what to do, if it cannot.
 func (j *journal) Start(context.Context, component.Host) error {
 	if j.config.CreateDirectory {
-		if err := os.MkdirAll(j.config.Directory, 0o700); err != nil {
+		if err := makeFolder(j.config.Directory); err != nil {
 			return fmt.Errorf("directory: %w", err)
 		}
 	}
@@ -95,10 +96,7 @@ func (j *journal) GetClient(_ context.Context, kind component.Kind, id component
 			return nil, err
 		}
 	}
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, err
-	}
-	if err := syncFolder(j.config.Directory); err != nil {
+	if err := makeFolder(path); err != nil {
 		return nil, err
 	}
 	opened, err := open(folder(path), j.settings(folderName), func() { j.forget(folderName) })

@@ -118,8 +118,9 @@ func TestEveryQueueHasAFolderWithASafeName(t *testing.T) {
 	}
 }
 
-func TestItReportsItsSizeAndDamagedFiles(t *testing.T) {
-	directory := t.TempDir()
+// measured starts the extension in a folder, with a reader of its metrics of the one queue.
+func measured(t *testing.T, directory string) (*journal, func(name string) int64) {
+	t.Helper()
 	telemetry := componenttest.NewTelemetry()
 	factory := NewFactory()
 	set := extensiontest.NewNopSettings(factory.Type())
@@ -130,12 +131,10 @@ func TestItReportsItsSizeAndDamagedFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := made.(*journal)
-	if err := j.Start(t.Context(), nil); err != nil {
+	if err := made.Start(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
-	c := queue(t, j)
-	gauge := func(name string) int64 {
+	return made.(*journal), func(name string) int64 {
 		found, err := telemetry.GetMetric(name)
 		if err != nil {
 			t.Fatal(err)
@@ -146,6 +145,12 @@ func TestItReportsItsSizeAndDamagedFiles(t *testing.T) {
 		}
 		return point.Value
 	}
+}
+
+func TestItReportsItsSizeAndDamagedFiles(t *testing.T) {
+	directory := t.TempDir()
+	j, gauge := measured(t, directory)
+	c := queue(t, j)
 	if err := c.Set(t.Context(), "0", []byte(strings.Repeat("x", 50_000))); err != nil {
 		t.Fatal(err)
 	}

@@ -108,6 +108,7 @@ def test_a_damaged_journal_costs_what_is_damaged_and_is_reported(server: Intake,
             "otelcol_journal_storage_damaged_files", queue="exporter_otlp_http_jaeger_traces"
         )
         assert damaged == 1
+        assert running.metric("otelcol_journal_storage_size_bytes") >= len(content)
         assert running.log().count("the journal is damaged") == 1
         assert running.stop() == 0
     assert 2 not in _numbers(server)

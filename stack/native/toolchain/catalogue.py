@@ -31,7 +31,7 @@ TOOLS: tuple[Tool, ...] = (
         packages={"loki": f"{_LOKI}/cmd/loki"},
         instead=(_INSTEAD / "loki", _INSTEAD / "cloud-logins"),
         version_variable=f"{_LOKI}/pkg/util/build.Version",
-        seconds=150,
+        seconds=230,
         scratch_bytes=3000 * _MEGABYTE,
     ),
     GoTool(
@@ -43,7 +43,7 @@ TOOLS: tuple[Tool, ...] = (
         tags=("remove_all_sd",),
         folded_major=True,
         instead=(_INSTEAD / "cloud-logins",),
-        seconds=120,
+        seconds=180,
         scratch_bytes=2000 * _MEGABYTE,
     ),
     GoTool(
@@ -51,7 +51,7 @@ TOOLS: tuple[Tool, ...] = (
         folder=REPOSITORY / "collector-config" / "distribution",
         module="go.opentelemetry.io/collector/otelcol",
         packages={"otelcol-lms": "."},
-        seconds=95,
+        seconds=130,
         scratch_bytes=2000 * _MEGABYTE,
     ),
     GoTool(
@@ -61,7 +61,7 @@ TOOLS: tuple[Tool, ...] = (
         packages={"jaeger": f"{_JAEGER}/cmd/all-in-one"},
         instead=(_INSTEAD / "jaeger",),
         version_variable=f"{_JAEGER}/internal/version.latestVersion",
-        seconds=50,
+        seconds=60,
         scratch_bytes=1500 * _MEGABYTE,
     ),
     GoTool(
@@ -73,7 +73,7 @@ TOOLS: tuple[Tool, ...] = (
             "amtool": f"{_ALERTMANAGER}/cmd/amtool",
         },
         version_variable=_PROMETHEUS_VERSION,
-        seconds=35,
+        seconds=40,
         scratch_bytes=600 * _MEGABYTE,
     ),
     GoTool(

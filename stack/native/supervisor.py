@@ -38,8 +38,8 @@ INHERITED: Final = (
     *("STACK_CACHE_DIR", "XDG_CACHE_HOME"),  # where the programs are
 )
 PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
-# The supervisor and the Go programs under it collect garbage at 1.5 times what lives, not at 2 times.
-GARBAGE: Final = {"GOGC": "50"}
+# The supervisor collects garbage at 1.25 times what lives, not at 2 times, as the Go programs under it do.
+GARBAGE: Final = {"GOGC": "25"}
 LOOPBACK: Final = "127.0.0.1,localhost"
 
 

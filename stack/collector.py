@@ -10,14 +10,18 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 FRAGMENTS: Final = Path(__file__).resolve().parent.parent / "collector-config"
-STORAGE: Final = "COLLECTOR_QUEUE_STORAGE"
-JOURNAL: Final = "journal_storage/queues"
+# The fragments that only our own build can run, the variable that chooses each in a preset, and its value.
+LEAN: Final = {
+    "mask.yaml": ("COLLECTOR_LEAN_BUILD", "1"),
+    "journal.yaml": ("COLLECTOR_QUEUE_STORAGE", "journal_storage/queues"),
+    "refusals.yaml": ("COLLECTOR_AUTHENTICATOR", "refusals/edge"),
+}
 _LINE: Final = re.compile(r"(?P<file>[\w-]+\.yaml)(?:\s+if\s+(?P<variable>[A-Z][A-Z0-9_]*))?")
 _NEEDED: Final = re.compile(r"\$\{env:([A-Z][A-Z0-9_]*)\}")
 
@@ -71,9 +75,9 @@ def _code(path: Path) -> str:
     return "\n".join(line for line in path.read_text().splitlines() if not line.lstrip().startswith("#"))
 
 
-def storage(files: Sequence[Path]) -> dict[str, str]:
-    """Returns the variable that lets the queues use journal.yaml, if it is one of the files."""
-    return {STORAGE: JOURNAL} if any(path.name == "journal.yaml" for path in files) else {}
+def lean(files: Iterable[Path]) -> dict[str, str]:
+    """Returns the variables by which the other fragments use those of our own build among these."""
+    return dict(LEAN[path.name] for path in files if path.name in LEAN)
 
 
 def arguments(files: Sequence[Path]) -> list[str]:

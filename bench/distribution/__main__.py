@@ -22,6 +22,7 @@ import yaml
 from bench.collector import Collector, Recipe
 from bench.machine import described
 from bench.process import BenchError
+from stack.collector import LEAN
 from stack.native.tools import ToolError, tool_path
 
 DOCS: Final = Path(__file__).resolve().parent.parent.parent / "docs"
@@ -40,8 +41,7 @@ SUMS: Final = {
     "base.yaml alone": ("base.yaml",),
     "all-in-one": (
         "base.yaml",
-        "mask.yaml",
-        "journal.yaml",
+        *LEAN,
         "host-metrics.yaml",
         "span-metrics.yaml",
         "prometheus.yaml",

@@ -18,11 +18,11 @@ from bench.ledger.sentry_intake import SentryIntake
 from bench.ledger.shelves import Shelves
 from bench.process import Program, local, until
 from bench.stores import jaeger, loki, prometheus, watch
-from stack.collector import sentry_environment
+from stack.collector import LEAN, sentry_environment
 from stack.native.ports import free_ports
 
 SINKS: Final = {"traces": "jaeger", "metrics": "prometheus", "logs": "loki"}
-PRIMARY: Final = ("base.yaml", "mask.yaml", "journal.yaml", "prometheus.yaml", "loki.yaml", "jaeger.yaml")
+PRIMARY: Final = ("base.yaml", *LEAN, "prometheus.yaml", "loki.yaml", "jaeger.yaml")
 OPTIONAL: Final = "sentry.yaml"
 # The default limit of the Collector's retries, in seconds: after it, a default configuration drops.
 DEFAULT_RETRY: Final = 300.0

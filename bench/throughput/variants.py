@@ -10,13 +10,13 @@ from typing import Any, Final
 import yaml
 
 from bench.collector import Recipe
-from stack.collector import FRAGMENTS
+from stack.collector import FRAGMENTS, LEAN
 
 PLAIN: Final = Path(__file__).resolve().parent.parent / "plain.yaml"
 SINKS: Final = {"traces": "jaeger", "metrics": "prometheus", "logs": "loki"}
 _CLEAN: Final = ("traces/clean", "metrics/clean", "logs/clean")
 _STOCK: Final = tuple(FRAGMENTS / f"{name}.yaml" for name in ("base", *SINKS.values()))
-_OURS: Final = (*_STOCK, FRAGMENTS / "mask.yaml", FRAGMENTS / "journal.yaml")
+_OURS: Final = (*_STOCK, *(FRAGMENTS / name for name in LEAN))
 # Without a disk the backlog of the load lies in memory; near the usual limit most work is collecting garbage.
 _ROOM: Final = {"GOMEMLIMIT": "6GiB", "COLLECTOR_MEMORY_MIB": "6000", "COLLECTOR_MEMORY_SPIKE_MIB": "500"}
 Change = Callable[[str, dict[str, Any]], None]

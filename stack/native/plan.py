@@ -135,8 +135,7 @@ class Plan:
     def _collector_sinks(self) -> dict[str, str]:
         """Addresses of the sinks, and whose build it is: they decide which fragments are used."""
         sinks = {
-            "COLLECTOR_LEAN_BUILD": "1",
-            collector.STORAGE: collector.JOURNAL,
+            **dict(collector.LEAN.values()),
             "JAEGER_OTLP_URL": f"http://127.0.0.1:{self.environment.stack.port_jaeger_otlp}",
         }
         if not self.environment.stack.sentry_otlp:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.distribution.__main__ import CONTRIB_MEGABYTES, SUMS, Start, components, measure, page
-from stack.collector import JOURNAL, STORAGE, fragments
+from stack.collector import LEAN, fragments
 from stack.native.tools import tool_path
 
 
@@ -16,8 +16,7 @@ async def test_a_start_is_measured_until_the_collector_answers(tmp_path: Path) -
 
 
 def test_the_sum_is_that_of_the_preset() -> None:
-    lean = {"COLLECTOR_LEAN_BUILD": "1", STORAGE: JOURNAL}
-    chosen = fragments("all-in-one", {"JAEGER_OTLP_URL": "http://127.0.0.1:1", **lean})
+    chosen = fragments("all-in-one", {"JAEGER_OTLP_URL": "http://127.0.0.1:1", **dict(LEAN.values())})
     assert SUMS["all-in-one"] == tuple(path.name for path in chosen)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from stack.collector import LEAN
+
 STOCK, MASK = "stock", "mask"
 CHAINS = (STOCK, MASK)
-LEAN = ("mask.yaml", "journal.yaml")
 
 
 def with_chain(chain: str, files: Sequence[str | Path]) -> list[str | Path]:

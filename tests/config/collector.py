@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from stack.collector import FRAGMENTS, arguments, storage
+from stack.collector import FRAGMENTS, arguments, lean
 from stack.native.probes import NO_CERTIFICATES
 from stack.native.tools import tool_path
 from tests.config import otlp_json
@@ -144,7 +144,7 @@ def running(
         AssertionError: it ended or was not healthy in time; with what it wrote.
     """
     paths = [FRAGMENTS / name for name in files]
-    variables = storage(paths) | environment(folder, given)
+    variables = lean(paths) | environment(folder, given)
     program = str(tool_path("otelcol-lms"))
     command = [*before, program, *arguments(paths)]
     with (folder / "collector.log").open("ab") as output:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,23 +12,9 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.config import collector, otlp_json
+from tests.config.bad_input import BAD, MEBIBYTE, PROTOBUF, TEXT, one_span
 from tests.config.chains import CHAINS, with_chain
 from tests.config.collector import Collector
-
-MEBIBYTE = 1024 * 1024
-PROTOBUF = {"Content-Type": "application/x-protobuf"}
-
-
-def _span(**fields: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-    span = {
-        "traceId": "0af7651916cd43dd8448eb211c80319c",
-        "spanId": "b7ad6b7169203331",
-        "name": "GET /",
-        "startTimeUnixNano": "1795500000000000000",
-        "endTimeUnixNano": "1795500000040000000",
-        **fields,
-    }
-    return {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
 
 
 def _log(body: str) -> dict[str, Any]:
@@ -50,7 +34,7 @@ def _still_works(edge: Collector) -> Iterator[None]:
     """After every test a good request is accepted and arrives."""
     yield
     before = edge.metric("otelcol_exporter_sent_spans_total", exporter="file/traces")
-    assert edge.send("traces", _span()).status_code == 200
+    assert edge.send("traces", one_span()).status_code == 200
     edge.wait_for_metric("otelcol_exporter_sent_spans_total", before + 1, exporter="file/traces")
 
 
@@ -58,29 +42,7 @@ def _answered(edge: Collector, status: int) -> float:
     return edge.metric("http_server_request_duration_seconds_count", http_response_status_code=str(status))
 
 
-BOMB = gzip.compress(bytes(200 * MEBIBYTE), 9)
-TEXT = json.dumps(_span()).encode()
-
-
-@pytest.mark.parametrize(
-    ("body", "headers", "status"),
-    [
-        pytest.param(TEXT, {"Authorization": ""}, 401, id="no token"),
-        pytest.param(TEXT, {"Authorization": "Bearer 0123456789abcdef"}, 401, id="wrong token"),
-        pytest.param(TEXT, {"Authorization": "Bearer"}, 401, id="empty token"),
-        pytest.param(TEXT, {"Authorization": "Basic bG1zOmxtcw=="}, 401, id="other scheme"),
-        pytest.param(TEXT, {"Content-Type": "text/plain"}, 415, id="wrong content type"),
-        pytest.param(b'{"resourceSpans": [', {}, 400, id="broken JSON"),
-        pytest.param(b'{"resourceSpans": 5}', {}, 400, id="JSON of another type"),
-        pytest.param(json.dumps(_span(traceId="zz")).encode(), {}, 400, id="an id that is none"),
-        pytest.param(b"\xff\xff\xff\xff", PROTOBUF, 400, id="broken protobuf"),
-        pytest.param(b'{"resourceSpans": [' + b" " * 5 * MEBIBYTE + b"]}", {}, 400, id="oversized"),
-        pytest.param(BOMB, {**PROTOBUF, "Content-Encoding": "gzip"}, 400, id="compressed bomb"),
-        pytest.param(b"no gzip", {**PROTOBUF, "Content-Encoding": "gzip"}, 400, id="not compressed as said"),
-        pytest.param(TEXT, {"Content-Encoding": "br"}, 400, id="unknown compression"),
-        pytest.param(TEXT, {"Content-Encoding": "zstd"}, 400, id="compression that no sender needs"),
-    ],
-)
+@pytest.mark.parametrize(("body", "headers", "status"), BAD.values(), ids=BAD)
 def test_bad_input_is_refused_and_counted(
     edge: Collector, body: bytes, headers: dict[str, str], status: int
 ) -> None:
@@ -131,7 +93,7 @@ def test_what_an_event_or_a_record_has_too_many_of_is_counted_in_it(edge: Collec
     many = [{"key": f"k{index}", "value": {"intValue": "1"}} for index in range(200)]
     spans = edge.metric("otelcol_exporter_sent_spans_total", exporter="file/traces")
     records = edge.metric("otelcol_exporter_sent_log_records_total", exporter="file/logs")
-    span = _span(events=[{"name": "many", "attributes": many, "droppedAttributesCount": 3}])
+    span = one_span(events=[{"name": "many", "attributes": many, "droppedAttributesCount": 3}])
     log = {"timeUnixNano": "1795500000000000000", "body": {"stringValue": "many"}, "attributes": many}
     assert edge.send("traces", span).status_code == 200
     assert edge.send("logs", {"resourceLogs": [{"scopeLogs": [{"logRecords": [log]}]}]}).status_code == 200
@@ -145,7 +107,7 @@ def test_what_an_event_or_a_record_has_too_many_of_is_counted_in_it(edge: Collec
 
 def test_huge_strings_are_cut(edge: Collector) -> None:
     huge = "ä" * MEBIBYTE
-    span = _span(
+    span = one_span(
         name=f"huge {huge}",
         attributes=[{"key": "huge", "value": {"stringValue": huge}}],
     )
@@ -212,11 +174,11 @@ def test_a_body_of_boxes_in_boxes_holds_nothing_up(edge: Collector, depth: int) 
 
 def test_the_token_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
     with collector.running(["base.yaml"], tmp_path) as running:
-        assert running.send("traces", _span()).status_code == 200
+        assert running.send("traces", one_span()).status_code == 200
         (tmp_path / "token").write_text("0123456789abcdef0123456789abcdef\n")
         log = running.log
         collector.wait_until(lambda: log().count("refresh token") > 1, "the token was not read again")
-        assert running.send("traces", _span()).status_code == 401
+        assert running.send("traces", one_span()).status_code == 401
         assert running.post(
             "traces", TEXT, {"Authorization": "Bearer 0123456789abcdef0123456789abcdef"}
         ).is_success

@@ -14,7 +14,7 @@ import httpx
 import pytest
 import yaml
 
-from stack.collector import FRAGMENTS, fragments, presets
+from stack.collector import FRAGMENTS, LEAN, fragments, presets
 from tests.config import collector, intake, otlp_json
 from tests.config.chains import CHAINS, with_chain
 from tests.config.collector import Collector
@@ -26,8 +26,8 @@ CASES = sorted(path.stem for path in (TESTS / "cases").glob("*.yml"))
 # The files are written for one second; they are read as if written for that of the test: stores have windows.
 WRITTEN, NOW = 1795500000, int(time.time())
 MOMENT = re.compile(r"\b(17955\d{5})(?=\d{9}\b)")
-# test_collector_fragments.py: no payload to compare. mask, journal: every case runs with them, too.
-UNTESTED_HERE = {"host-metrics", "tls", "mtls", "mask", "journal"}
+# test_collector_fragments.py: no payload to compare. What only our build has: every case runs with it, too.
+UNTESTED_HERE = {"host-metrics", "tls", "mtls", *(Path(name).stem for name in LEAN)}
 
 
 def _case(name: str) -> dict[str, Any]:

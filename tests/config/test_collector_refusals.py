@@ -1,0 +1,40 @@
+"""With our build, what the edge refuses is in its log: a kind at once, and how many there were."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.config import collector
+from tests.config.bad_input import BAD, TEXT
+from tests.config.chains import MASK, with_chain
+from tests.config.collector import Collector, wait_until
+
+
+def _said(edge: Collector) -> Iterator[dict[str, Any]]:
+    for line in edge.log().splitlines():
+        if "requests were refused" in line:
+            yield json.loads(line)
+
+
+def test_each_kind_of_refusal_is_said_once_and_all_are_counted(tmp_path: Path) -> None:
+    sent = Counter[int]()
+    with collector.running(with_chain(MASK, ["base.yaml", "file.yaml"]), tmp_path) as edge:
+        assert edge.post("traces", TEXT).status_code == 200
+        assert not list(_said(edge))
+        for body, headers, status in [*BAD.values(), *BAD.values()]:
+            assert edge.post("traces", body, headers).status_code == status
+            sent[status] += 1
+        # No token; no OTLP; no good body; not compressed as it says.
+        wait_until(lambda: len(list(_said(edge))) == 4, f"not four lines: {edge.log()}")
+        assert [line["count"] for line in _said(edge)] == [1] * 4
+        assert edge.post("traces", TEXT).status_code == 200
+        edge.stop()
+    told = Counter[int]()
+    for line in _said(edge):
+        told[line["http.response.status_code"]] += line["count"]
+    assert told == sent
+    assert len(list(_said(edge))) == 8, "the rest of each kind, at the end"

@@ -10,7 +10,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -22,7 +22,9 @@ LEAN: Final = {
     "journal.yaml": ("COLLECTOR_QUEUE_STORAGE", "journal_storage/queues"),
     "refusals.yaml": ("COLLECTOR_AUTHENTICATOR", "refusals/edge"),
 }
-_LINE: Final = re.compile(r"(?P<file>[\w-]+\.yaml)(?:\s+if\s+(?P<variable>[A-Z][A-Z0-9_]*))?")
+_LINE: Final = re.compile(
+    r"(?P<file>[\w-]+\.yaml)(?:\s+if\s+(?P<variable>[A-Z][A-Z0-9_]*)(?:=(?P<value>\S+))?)?"
+)
 _NEEDED: Final = re.compile(r"\$\{env:([A-Z][A-Z0-9_]*)\}")
 
 
@@ -36,7 +38,9 @@ def presets() -> tuple[str, ...]:
 
 
 def fragments(preset: str, environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """Returns the files of a preset in order; a line ``x.yaml if NAME`` counts where NAME is not empty.
+    """Returns the files of a preset in order.
+
+    A line ``x.yaml if NAME`` counts where NAME is not empty, ``x.yaml if NAME=value`` where it is that value.
 
     Raises:
         CollectorError: no such preset, or a line of it that names no fragment.
@@ -46,17 +50,24 @@ def fragments(preset: str, environ: Mapping[str, str]) -> tuple[Path, ...]:
     source = FRAGMENTS / "presets" / f"{preset}.txt"
     lines = [(number, line.strip()) for number, line in enumerate(source.read_text().splitlines(), 1)]
     parsed = [_parse(source, number, line) for number, line in lines if line and not line.startswith("#")]
-    return tuple(path for path, variable in parsed if not variable or environ.get(variable))
+    return tuple(path for path, wanted in parsed if wanted(environ))
 
 
-def _parse(source: Path, number: int, line: str) -> tuple[Path, str | None]:
+def _parse(source: Path, number: int, line: str) -> tuple[Path, Callable[[Mapping[str, str]], bool]]:
     match = _LINE.fullmatch(line)
     path = FRAGMENTS / match["file"] if match else None
     if match is None or path is None or not path.is_file():
         raise CollectorError(
-            f"{source.name}:{number}: {line!r} is not 'fragment.yaml' or 'fragment.yaml if VARIABLE'"
+            f"{source.name}:{number}: {line!r} is not 'fragment.yaml' or 'fragment.yaml if VARIABLE[=value]'"
         )
-    return path, match["variable"]
+    variable, value = match["variable"], match["value"]
+
+    def wanted(environ: Mapping[str, str]) -> bool:
+        if variable is None:
+            return True
+        return environ.get(variable) == value if value else bool(environ.get(variable))
+
+    return path, wanted
 
 
 def check(files: Sequence[Path], environ: Mapping[str, str]) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from bench.ledger.outcome import Outcome, play
 from bench.ledger.report import table, write
-from bench.ledger.scenarios import SCENARIOS, Scenario
+from bench.ledger.scenario import Scenario
+from bench.ledger.scenarios import SCENARIOS
 from bench.ledger.world import world
 from bench.process import BenchError
 from stack.native.tools import ToolError

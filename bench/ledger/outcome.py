@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from bench.ledger.disk import can_mount, small_disk
-from bench.ledger.scenarios import Evidence, Scenario
+from bench.ledger.scenario import Evidence, Scenario
 from bench.ledger.tally import Row, settle, tally
 from bench.ledger.world import SINKS, Stage, World, stage
 from bench.process import BenchError, until

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from bench.ledger import plays
+from bench.ledger.scenario import ITEMS, Evidence, Scenario, dropped, refused
 from bench.ledger.sender import Patience
-from bench.ledger.world import SINKS, Setting, Stage
+from bench.ledger.world import SINKS, Setting
 
+# What Compose and Kubernetes run: the contrib image's own masking and queues.
+_STOCK: Final = ("base.yaml", *(f"{sink}.yaml" for sink in SINKS.values()))
 PLAIN: Final = str(Path(__file__).resolve().parent.parent / "plain.yaml")
-_ITEMS: Final = {"traces": "spans", "metrics": "metric_points", "logs": "log_records"}
 # Small steps, so that a queue is emptied in many requests, and so that little fills it.
 _SMALL_BATCH: Final = {"flush_timeout": "100ms", "min_size": 2048, "max_size": 4096}
 _QUEUE_VARIABLES: Final = (
@@ -20,79 +21,6 @@ _QUEUE_VARIABLES: Final = (
     "COLLECTOR_METRICS_QUEUE_BYTES",
     "COLLECTOR_LOGS_QUEUE_BYTES",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """A metric of the Collector that must have moved, and the alert that must have fired for it.
-
-    Args:
-        metric: as the Collector exposes it.
-        alert: by the project's rules, in the real Prometheus, about this Collector.
-        labels: that the series must have.
-    """
-
-    metric: str
-    alert: str
-    labels: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """One line of the ledger.
-
-    Args:
-        name: for the command line.
-        title: for the report.
-        play: what happens.
-        setting: the Collector and the sender.
-        short: whether the short form plays it.
-        losses: sinks that must lose acknowledged items here, with the reason. All others must lose none.
-        lost: how many items those sinks may lose at most, each; 0 is no limit.
-        evidence: metrics that must have moved.
-        repeats: whether a store may be given an item twice (at-least-once). It must show it once.
-        refuses: whether the sender must have been refused something for good.
-        calm: whether the sender must have seen nothing but 200.
-        disk: size of the queues' disk in MiB; 0 is the disk of the machine. Needs the right to mount.
-    """
-
-    name: str
-    title: str
-    play: Callable[[Stage], Awaitable[None]]
-    setting: Setting = field(default_factory=Setting)
-    short: bool = False
-    losses: Mapping[str, str] = field(default_factory=dict)
-    lost: int = 0
-    evidence: tuple[Evidence, ...] = ()
-    repeats: bool = False
-    refuses: bool = False
-    calm: bool = False
-    disk: int = 0
-
-
-def dropped(sinks: Mapping[str, str]) -> tuple[Evidence, ...]:
-    """Returns the metrics by which the Collector tells that it gave up items for these sinks for good."""
-    return tuple(
-        Evidence(
-            f"otelcol_exporter_send_failed_{_ITEMS[signal]}_total",
-            "CollectorDataRejected",
-            {"exporter": f"otlp_http/{sink}", "error_permanent": "true"},
-        )
-        for signal, sink in SINKS.items()
-        if sink in sinks
-    )
-
-
-def refused() -> tuple[Evidence, ...]:
-    """Returns the metrics by which the Collector tells that it could not put items into a queue."""
-    return tuple(
-        Evidence(
-            f"otelcol_exporter_enqueue_failed_{_ITEMS[signal]}_total",
-            "CollectorQueueRefuses",
-            {"exporter": f"otlp_http/{sink}"},
-        )
-        for signal, sink in SINKS.items()
-    )
 
 
 def _queues(change: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,7 +66,7 @@ _OPTIONAL: Final = Setting(
 )
 _OPTIONAL_FULL: Final = tuple(
     Evidence(
-        f"otelcol_exporter_enqueue_failed_{_ITEMS[signal]}_total",
+        f"otelcol_exporter_enqueue_failed_{ITEMS[signal]}_total",
         "CollectorQueueRefuses",
         {"exporter": "otlp_http/sentry"},
     )
@@ -200,6 +128,14 @@ SCENARIOS: Final = (
         short=True,
     ),
     Scenario(
+        "killed-under-load-stock",
+        "the same with stock processors and file_storage",
+        plays.killed_under_load,
+        Setting(fragments=_STOCK),
+        repeats=True,
+        short=True,
+    ),
+    Scenario(
         "stores-killed",
         "Prometheus and Loki killed (SIGKILL) twice under load",
         plays.stores_killed,
@@ -212,6 +148,13 @@ SCENARIOS: Final = (
         Setting(overlay=_queues({"batch": _SMALL_BATCH})),
         repeats=True,
         short=True,
+    ),
+    Scenario(
+        "killed-in-replay-stock",
+        "the same with stock processors and file_storage",
+        plays.killed_in_replay,
+        Setting(fragments=_STOCK, overlay=_queues({"batch": _SMALL_BATCH})),
+        repeats=True,
     ),
     Scenario(
         "restarted", "the Collector stopped and started with full queues", plays.restarted, repeats=True
@@ -241,6 +184,16 @@ SCENARIOS: Final = (
         "more than the disk holds while every sink is down; then somebody makes room",
         plays.disk_full_relieved,
         Setting(patience=_IMPATIENT),
+        evidence=refused(),
+        repeats=True,
+        refuses=True,
+        disk=1,
+    ),
+    Scenario(
+        "disk-full-stock",
+        "more than the disk holds while every sink is down, with stock processors and file_storage",
+        plays.disk_full,
+        Setting(fragments=_STOCK, patience=_IMPATIENT),
         evidence=refused(),
         repeats=True,
         refuses=True,

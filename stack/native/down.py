@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stack.native.assemble import MARKER
+from stack.native.lock import exclusive
 from stack.native.supervisor import StackError, Supervisor
 
 
@@ -15,12 +16,17 @@ def down(folder: Path) -> None:
     """Stops every process of the folder's stack and keeps the data.
 
     Raises:
-        StackError: a process survived being killed.
+        StackError: a process survived being killed, or another command is starting or stopping the stack.
     """
-    supervisor = Supervisor(folder)
-    if not supervisor.members():
+    if not Supervisor(folder).members():
         print("The stack does not run.")
         return
+    with exclusive(folder):
+        _stop(folder)
+
+
+def _stop(folder: Path) -> None:
+    supervisor = Supervisor(folder)
     print("Stopping the stack, in order.", flush=True)
     count = supervisor.stop(print)
     if left := supervisor.members():
@@ -34,7 +40,7 @@ def clean(folder: Path, volumes: Callable[[], None] | None, *, force: bool) -> N
     ``volumes`` stops and empties a stack that is Docker's; None is the native one.
 
     Raises:
-        StackError: the folder is not the stack's, or nobody is there to ask.
+        StackError: the folder is not the stack's, another command is at it, or nobody is there to ask.
     """
     if not folder.exists():
         print(f"There is nothing to remove: {folder} does not exist.")
@@ -46,11 +52,12 @@ def clean(folder: Path, volumes: Callable[[], None] | None, *, force: bool) -> N
     if not force and not _agreed():
         print("Nothing was removed.")
         return
-    if volumes:
-        volumes()
-    else:
-        down(folder)
-    shutil.rmtree(folder)
+    with exclusive(folder):
+        if volumes:
+            volumes()
+        elif Supervisor(folder).members():
+            _stop(folder)
+        shutil.rmtree(folder)
     print(f"Removed {folder}.")
 
 

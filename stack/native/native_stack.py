@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -15,6 +13,7 @@ from typing import Final
 from stack.environment import Environment, check
 from stack.native.assemble import assemble, prepare_folder
 from stack.native.bugsink import template
+from stack.native.lock import exclusive
 from stack.native.plan import Part, Plan
 from stack.native.ports import free_ports, taken
 from stack.native.probes import Health, cache, mongodb
@@ -106,11 +105,12 @@ class NativeStack:
         """Starts every part and waits until all are ready; a failure or an interrupt leaves no process.
 
         Raises:
-            StackError: it runs already, a port is taken, a server of the user's does not answer, or a part
-                does not become ready; the message names it.
+            StackError: it runs already, another command is at it, a port is taken, a server of the user's
+                does not answer, or a part does not become ready; the message names it.
             SettingsError: the data folder cannot be used.
         """
-        with self.exclusive():
+        prepare_folder(self.folder)
+        with exclusive(self.folder):
             self._preflight()
             config = assemble(self.plan)
             try:
@@ -122,7 +122,8 @@ class NativeStack:
 
     def stop(self, notice: Callable[[str], None] = lambda _: None) -> int:
         """Stops every part in order, leftovers too; returns how many processes there were."""
-        with self.exclusive():
+        prepare_folder(self.folder)
+        with exclusive(self.folder):
             return self.supervisor.stop(notice)
 
     def wait_ready(self, watch: Watcher = lambda _: None) -> Progress:
@@ -132,23 +133,6 @@ class NativeStack:
             StackError: a part does not become ready.
         """
         return self._wait_ready(watch)
-
-    @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Holds the folder, so that two commands never start or stop at once.
-
-        Raises:
-            StackError: another command holds it.
-        """
-        prepare_folder(self.folder)
-        with (self.folder / "run" / "lock").open("w", encoding="utf-8") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise StackError(
-                    f"Another command is starting or stopping the stack in {self.folder}: wait for it"
-                ) from None
-            yield
 
     def _preflight(self) -> None:
         if self.running():

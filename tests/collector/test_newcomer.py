@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 import yaml
 
 from stack.settings import REPOSITORY
+from tests.copies import copy_of_the_project
 
 PAGE = REPOSITORY / "collector-config" / "README.md"
 
@@ -20,12 +20,7 @@ PAGE = REPOSITORY / "collector-config" / "README.md"
 def _copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with the files of the page's section, and nothing else changed."""
     folder = tmp_path_factory.mktemp("newcomer")
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
-    for name in filter(None, listed.split("\0")):
-        if (REPOSITORY / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(REPOSITORY / name, folder / name)
+    copy_of_the_project(folder)
     for name, text in _files().items():
         path = folder / "collector-config" / name
         assert not path.exists(), "a new file, not a change of one"

@@ -40,5 +40,6 @@ BAD: dict[str, Bad] = {
     "compressed bomb": (BOMB, {**PROTOBUF, "Content-Encoding": "gzip"}, 400),
     "not compressed as said": (b"no gzip", {**PROTOBUF, "Content-Encoding": "gzip"}, 400),
     "unknown compression": (TEXT, {"Content-Encoding": "br"}, 400),
+    "unknown compression of no OTLP": (TEXT, {"Content-Type": "text/plain", "Content-Encoding": "br"}, 500),
     "compression that no sender needs": (TEXT, {"Content-Encoding": "zstd"}, 400),
 }

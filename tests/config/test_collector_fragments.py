@@ -11,7 +11,7 @@ import httpx
 import pytest
 import yaml
 
-from stack.collector import FRAGMENTS, CollectorError, check, fragments, main, sentry_environment
+from stack.collector import FRAGMENTS, LEAN, CollectorError, check, fragments, main, sentry_environment
 from tests.config import collector, intake, otlp_json
 from tests.config.certificates import certificates
 from tests.config.collector import Collector
@@ -171,6 +171,15 @@ def test_a_preset_is_the_lines_of_its_file_that_apply() -> None:
     without = fragments("gateway", {"SENTRY_OTLP_URL": ""})
     assert {path.name for path in set(with_sentry) - set(without)} == {"sentry.yaml", "tail-sampling.yaml"}
     assert without[0].name == "base.yaml"
+
+
+def test_what_only_our_build_has_is_chosen_by_its_own_value() -> None:
+    def chosen(*values: str) -> set[str]:
+        given = dict(zip(dict(LEAN.values()), values, strict=True))
+        return {path.name for path in fragments("all-in-one", given)} & LEAN.keys()
+
+    assert chosen("1", "journal_storage/queues", "refusals/edge") == LEAN.keys()
+    assert chosen("", "file_storage/queues", "bearertokenauth/edge") == set()
 
 
 def test_a_preset_that_does_not_exist_is_answered_with_those_that_do(

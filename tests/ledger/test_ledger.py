@@ -13,7 +13,8 @@ import yaml
 from bench.ledger.items import SIGNALS, Series, clock_for, numbers
 from bench.ledger.outcome import play
 from bench.ledger.report import table
-from bench.ledger.scenarios import SCENARIOS, Scenario
+from bench.ledger.scenario import Scenario
+from bench.ledger.scenarios import SCENARIOS
 from bench.ledger.world import World, world
 
 RULES = Path(__file__).resolve().parents[2] / "alertmanager" / "rules"

@@ -11,7 +11,8 @@ import pytest
 from bench.bars import Bars, svg
 from bench.ledger.__main__ import main
 from bench.ledger.outcome import wrong, wrong_answers
-from bench.ledger.scenarios import SCENARIOS, Scenario
+from bench.ledger.scenario import Scenario
+from bench.ledger.scenarios import SCENARIOS
 from bench.ledger.tally import Row
 from bench.ledger.world import merged
 from bench.throughput.latency import Latency

@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,11 @@ import yaml
 
 from stack.native.assemble import MARKER, assemble, prepare_folder
 from stack.native.bugsink import template
-from stack.native.down import clean
+from stack.native.down import clean, down
+from stack.native.lock import exclusive
 from stack.native.logs import Tail, logs
 from stack.native.native_stack import NativeStack
+from stack.native.session import Session
 from stack.native.supervisor import StackError
 from stack.native.tools import tool_path
 from stack.settings import SettingsError
@@ -90,6 +93,23 @@ def test_clean_without_anyone_to_ask_removes_nothing(tmp_path: Path) -> None:
     with pytest.raises(StackError, match="FORCE=1"):
         clean(tmp_path / "data", None, force=False)
     assert (tmp_path / "data" / MARKER).exists()
+
+
+def test_two_commands_are_never_at_one_folder(assembled: NativeStack) -> None:
+    folder = assembled.folder
+    with subprocess.Popen(["/bin/sleep", "60"], start_new_session=True) as living:
+        Session.of(living.pid).save(folder / "run" / "session.json")
+        try:
+            with exclusive(folder):
+                removes = partial(clean, folder, None, force=True)
+                for command in (assembled.start, partial(down, folder), removes):
+                    with pytest.raises(StackError, match="Another command is starting, stopping or removing"):
+                        command()
+            assert living.poll() is None
+            down(folder)
+            assert living.wait(30) == -signal.SIGTERM
+        finally:
+            living.kill()
 
 
 def test_logs_of_one_part_or_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

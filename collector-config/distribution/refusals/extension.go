@@ -70,14 +70,14 @@ type arrival struct{}
 // Authenticate lets through who has a token, as bearertokenauth does.
 //
 // The server ends a request's context after its answer: one that has not come to the handler by then was refused
-// by what stands between, which is the decompression.
+// by what stands between, which is the decompression. The receiver chooses the status of that, by the content type.
 func (r *refusals) Authenticate(ctx context.Context, headers map[string][]string) (context.Context, error) {
 	known, err := r.tokens.Authenticate(ctx, headers)
 	if err != nil {
-		r.voice.tell(refusal{http.StatusUnauthorized, noToken})
+		r.voice.tell(refusal{status: http.StatusUnauthorized, reason: noToken})
 		return known, err
 	}
-	arrived := context.AfterFunc(ctx, func() { r.voice.tell(refusal{http.StatusBadRequest, unreadable}) })
+	arrived := context.AfterFunc(ctx, func() { r.voice.tell(refusal{reason: unreadable}) })
 	return context.WithValue(known, arrival{}, arrived), nil
 }
 
@@ -91,7 +91,7 @@ func (r *refusals) GetHTTPHandler(context.Context) (extensionmiddleware.WrapHTTP
 			answer := &answer{ResponseWriter: w}
 			receiver.ServeHTTP(answer, request)
 			if answer.status >= http.StatusBadRequest {
-				r.voice.tell(refusal{answer.status, http.StatusText(answer.status)})
+				r.voice.tell(refusal{status: answer.status, reason: http.StatusText(answer.status)})
 			}
 		}), nil
 	}, nil

@@ -10,7 +10,7 @@ import (
 // quietFor: a flood of bad requests is not to be a flood of lines.
 const quietFor = time.Minute
 
-// refusal is what makes two refusals the same. It holds nothing that a sender has written.
+// refusal is what makes two refusals the same. It holds nothing that a sender has written; status 0 is not known.
 type refusal struct {
 	status int
 	reason string
@@ -80,6 +80,9 @@ func (v *voice) close() {
 }
 
 func (v *voice) line(kind refusal, count int) {
-	v.log.Warn("requests were refused", zap.Int("http.response.status_code", kind.status),
-		zap.String("reason", kind.reason), zap.Int("count", count))
+	status := zap.Skip()
+	if kind.status != 0 {
+		status = zap.Int("http.response.status_code", kind.status)
+	}
+	v.log.Warn("requests were refused", status, zap.String("reason", kind.reason), zap.Int("count", count))
 }

@@ -1,0 +1,84 @@
+"""What one line of the ledger is: what is played, what may be lost, and which metric and alert show it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from bench.ledger.world import SINKS, Setting, Stage
+
+ITEMS: Final = {"traces": "spans", "metrics": "metric_points", "logs": "log_records"}
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A metric of the Collector that must have moved, and the alert that must have fired for it.
+
+    Args:
+        metric: as the Collector exposes it.
+        alert: by the project's rules, in the real Prometheus, about this Collector.
+        labels: that the series must have.
+    """
+
+    metric: str
+    alert: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One line of the ledger.
+
+    Args:
+        name: for the command line.
+        title: for the report.
+        play: what happens.
+        setting: the Collector and the sender.
+        short: whether the short form plays it.
+        losses: sinks that must lose acknowledged items here, with the reason. All others must lose none.
+        lost: how many items those sinks may lose at most, each; 0 is no limit.
+        evidence: metrics that must have moved.
+        repeats: whether a store may be given an item twice (at-least-once). It must show it once.
+        refuses: whether the sender must have been refused something for good.
+        calm: whether the sender must have seen nothing but 200.
+        disk: size of the queues' disk in MiB; 0 is the disk of the machine. Needs the right to mount.
+    """
+
+    name: str
+    title: str
+    play: Callable[[Stage], Awaitable[None]]
+    setting: Setting = field(default_factory=Setting)
+    short: bool = False
+    losses: Mapping[str, str] = field(default_factory=dict)
+    lost: int = 0
+    evidence: tuple[Evidence, ...] = ()
+    repeats: bool = False
+    refuses: bool = False
+    calm: bool = False
+    disk: int = 0
+
+
+def dropped(sinks: Mapping[str, str]) -> tuple[Evidence, ...]:
+    """Returns the metrics by which the Collector tells that it gave up items for these sinks for good."""
+    return tuple(
+        Evidence(
+            f"otelcol_exporter_send_failed_{ITEMS[signal]}_total",
+            "CollectorDataRejected",
+            {"exporter": f"otlp_http/{sink}", "error_permanent": "true"},
+        )
+        for signal, sink in SINKS.items()
+        if sink in sinks
+    )
+
+
+def refused() -> tuple[Evidence, ...]:
+    """Returns the metrics by which the Collector tells that it could not put items into a queue."""
+    return tuple(
+        Evidence(
+            f"otelcol_exporter_enqueue_failed_{ITEMS[signal]}_total",
+            "CollectorQueueRefuses",
+            {"exporter": f"otlp_http/{sink}"},
+        )
+        for signal, sink in SINKS.items()
+    )

@@ -1,0 +1,122 @@
+"""`make up`, `status`, `demo`, `down` and `clean` as somebody types them, in a copy of the project."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stack.native.native_stack import NativeStack, ensure_programs
+from stack.native.supervisor import Supervisor
+from stack.settings import REPOSITORY
+from tests.copies import copy_of_the_project
+
+pytestmark = pytest.mark.stack
+
+OURS = ("LMS_", "STACK", "OTEL_", "TELEMETRY_", "SENTRY_", "MONGODB_URL", "REDIS_URL", "DEMO")
+
+
+@dataclass(frozen=True)
+class Newcomer:
+    """Somebody with a clone, an empty data folder and free ports."""
+
+    clone: Path
+    data: Path
+    environ: Mapping[str, str]
+
+    def start(self, *command: str, **more: str) -> subprocess.Popen[str]:
+        """Types a command."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "stack", *command],
+            cwd=self.clone,
+            env={**self.environ, **more},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def types(self, *command: str, **more: str) -> tuple[int, str]:
+        """Types a command and returns its exit code and everything that it says."""
+        with self.start(*command, **more) as process:
+            said, _ = process.communicate(timeout=240)
+        return process.returncode, said
+
+    def processes(self) -> int:
+        """Counts what runs."""
+        return len(Supervisor(self.data).members())
+
+
+@pytest.fixture
+def newcomer(tmp_path: Path) -> Iterator[Newcomer]:
+    ensure_programs()
+    clone, data = tmp_path / "clone", tmp_path / "data"
+    copy_of_the_project(clone)
+    ports = NativeStack.scratch(data).environment.values
+    given = {key: value for key, value in ports.items() if key == "LMS_PORT" or key.startswith("STACK_PORT_")}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
+    cache = {"STACK_CACHE_DIR": os.environ["STACK_CACHE_DIR"]} if "STACK_CACHE_DIR" in os.environ else {}
+    yield Newcomer(clone, data, {**kept, **cache, **given, "STACK": "native", "STACK_DATA_DIR": str(data)})
+    Supervisor(data).stop(lambda _: None)
+
+
+def _where_to_look(environ: Mapping[str, str]) -> set[str]:
+    text = (REPOSITORY / "stack" / "native" / "process-compose.yaml").read_text()
+    addresses = [each["x-open"] for each in yaml.safe_load(text)["processes"].values() if "x-open" in each]
+    return {re.sub(r"\$\{(\w+)\}", lambda name: environ[name[1]], address) for address in addresses}
+
+
+def test_a_day_with_make(newcomer: Newcomer) -> None:
+    code, said = newcomer.types("up")
+    assert code == 0, said
+    secrets = newcomer.clone / ".env"
+    assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
+    assert f"Wrote {secrets} with generated secrets" in said
+    assert "Demo catalogue: 8 courses made" in said
+    assert "Simulated learners study for a minute" in said
+    assert {address for address in _where_to_look(newcomer.environ) if address not in said} == set()
+    assert "Log in as admin@example.org" in said
+    before = newcomer.processes()
+
+    code, said = newcomer.types("up")
+    assert (code, newcomer.processes()) == (0, before)
+    assert "The stack runs already." in said
+    assert "Loading the demo" not in said
+
+    code, said = newcomer.types("status")
+    assert code == 0, said
+    code, said = newcomer.types("down")
+    assert code == 0, said
+    assert f"none of {before} processes is left" in said
+    assert newcomer.processes() == 0
+
+    code, said = newcomer.types("clean")
+    assert code == 1, "nobody was asked"
+    assert newcomer.data.exists()
+    code, said = newcomer.types("clean", FORCE="1")
+    assert code == 0, said
+    assert not newcomer.data.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_start_leaves_nothing(newcomer: Newcomer, number: signal.Signals) -> None:
+    with newcomer.start("up", DEMO="off") as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("  ready: "):
+                break
+        process.send_signal(number)
+        said = process.stdout.read()
+    assert process.returncode == 130, said
+    assert said.rstrip().endswith("Interrupted."), said
+    assert newcomer.processes() == 0
+    assert "Loading the demo" not in said

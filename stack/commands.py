@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -20,6 +21,7 @@ from typing import Final
 from stack import docker, dotenv_file
 from stack.alerting import AlertingError
 from stack.collector import CollectorError
+from stack.containers import DockerError
 from stack.environment import DOTENV, Environment, load, write
 from stack.native import down, logs, status, up
 from stack.native.native_stack import NativeStack
@@ -28,7 +30,7 @@ from stack.native.tools import ToolError
 from stack.settings import SettingsError, data_folder
 
 INTERRUPTED: Final = 130
-REFUSALS: Final = (SettingsError, StackError, ToolError, AlertingError, CollectorError, docker.DockerError)
+REFUSALS: Final = (SettingsError, StackError, ToolError, AlertingError, CollectorError, DockerError)
 # The demo's endpoint that fails exists in demo mode only, unless the user says how often it fails.
 DEMO_FAILURES: Final = "LMS_DEMO_FAILURE_RATIO"
 DEMO_RATIO: Final = "0.3"
@@ -110,7 +112,7 @@ def _in_docker(folder: Path) -> bool:
 def _down(_: argparse.Namespace) -> bool:
     folder = _folder()
     if _in_docker(folder):
-        docker.down()
+        docker.down(folder)
     else:
         down.down(folder)
     return True
@@ -118,32 +120,26 @@ def _down(_: argparse.Namespace) -> bool:
 
 def _status(_: argparse.Namespace) -> bool:
     folder = _folder()
-    if not _in_docker(folder):
-        return status.status(folder)
-    docker.status()
-    return True
+    return docker.status() if _in_docker(folder) else status.status(folder)
 
 
 def _logs(options: argparse.Namespace) -> bool:
     folder = _folder()
-    if _in_docker(folder):
-        docker.logs(options.part)
-    else:
-        _follow(folder, options)
-    return True
-
-
-def _follow(folder: Path, options: argparse.Namespace) -> None:
+    follow = not options.no_follow
     try:
-        logs.logs(folder, options.part, follow=not options.no_follow)
+        if _in_docker(folder):
+            docker.logs(options.part, follow=follow)
+        else:
+            logs.logs(folder, options.part, follow=follow)
     except KeyboardInterrupt:
         print()  # the way to end it
+    return True
 
 
 def _demo(_: argparse.Namespace) -> bool:
     folder = _folder()
     if _in_docker(folder):
-        docker.study(load())
+        docker.demo(load())
         return True
     if not Supervisor(folder).running():
         raise StackError("The stack does not run: `make up` starts it")
@@ -154,7 +150,7 @@ def _demo(_: argparse.Namespace) -> bool:
 def _clean(options: argparse.Namespace) -> bool:
     force = options.force or os.environ.get("FORCE", "").lower() not in {"", *OFF}
     folder = _folder()
-    volumes = docker.remove if _in_docker(folder) else None
+    volumes = partial(docker.remove, folder) if _in_docker(folder) else None
     down.clean(folder, volumes, force=force)
     return True
 

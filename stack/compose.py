@@ -44,6 +44,7 @@ PROFILES: Final[Mapping[str, str]] = {
 }
 # Commands that need the files and secrets. All others, `down` above all, work with a broken .env too.
 STARTING: Final = frozenset({"up", "create", "run", "config", "build"})
+END_SECONDS: Final = 30.0
 EVERYTHING: Final = ("--project-directory", str(REPOSITORY), "--profile", "*")
 # Containers run as users of their own and must read these; the folder above is closed to everyone else.
 _READABLE: Final = 0o444
@@ -139,6 +140,10 @@ class DockerStack:
         }
         return native | addresses
 
+    def demo_environment(self) -> dict[str, str]:
+        """Returns what `python -m stack.demo` needs: the platform's address and an admin."""
+        return self._plan.demo_environment()
+
     def _secrets(self) -> dict[str, str]:
         """Returns the content of each file of ``secrets/``."""
         stack, app = self.environment.stack, self.environment.app
@@ -217,8 +222,11 @@ def command() -> list[str]:
     raise SettingsError("Docker Compose is not installed: install its plugin, or use STACK=native")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs Docker Compose and returns its exit status; before ``up`` it writes what the containers mount."""
+def main(argv: Sequence[str] | None = None, *, shielded: bool = False) -> int:
+    """Runs Docker Compose and returns its exit status; before ``up`` it writes what the containers mount.
+
+    With ``shielded`` no Ctrl-C of the terminal reaches it: for what must come to its end.
+    """
     rest = list(sys.argv[1:] if argv is None else argv)
     if not rest or rest[0] in {"-h", "--help"}:
         print(__doc__)
@@ -229,9 +237,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (SettingsError, alerting.AlertingError, collector.CollectorError) as error:
         print(error, file=sys.stderr)
         return 1
-    return subprocess.run(
-        [*program, *options, *rest], env={**os.environ, **variables}, check=False
-    ).returncode
+    return _run([*program, *options, *rest], {**os.environ, **variables}, shielded=shielded)
+
+
+def _run(command: Sequence[str], environ: Mapping[str, str], *, shielded: bool) -> int:
+    """Returns the program's exit status; an interrupt ends it first, so that it starts nothing afterwards."""
+    with subprocess.Popen(command, env=environ, start_new_session=shielded) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            _end(process)
+            raise
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def _prepared() -> tuple[Sequence[str], Mapping[str, str]]:

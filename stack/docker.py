@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
 from stack import compose
-from stack.environment import Environment
+from stack.containers import DockerError, ill, listed, published, running, services
+from stack.environment import Environment, load
+from stack.native.assemble import prepare_folder
+from stack.native.ports import taken
+from stack.native.session import Session, kill, wait_gone
 from stack.settings import REPOSITORY, SettingsError
 
 DAEMON_SECONDS: Final = 10
-
-
-class DockerError(Exception):
-    """Compose failed; what it said is on the terminal."""
+STOPPED: Final = "The stack does not run: `make up` starts it."
+# In the data folder: who the learners are. They are no container, so that Compose knows nothing of them.
+LEARNERS: Final = "run/learners.json"
+LEARNERS_SECONDS: Final = 15.0  # a request of theirs takes 10 at most
 
 
 def chosen(environ: Mapping[str, str] = os.environ) -> bool:
@@ -50,47 +56,161 @@ def answers() -> bool:
 
 
 def up(environment: Environment, *, demo: bool) -> None:
-    """Starts every service, waits until all are healthy, loads the demo, prints where to look."""
-    _compose("up", "--build", "--detach", "--wait", "--remove-orphans")
-    if demo:
-        study(environment)
+    """Starts every service, waits until all are healthy, loads the demo, prints where to look.
+
+    An interrupt or a failure leaves nothing running, unless the stack ran before.
+
+    Raises:
+        DockerError: a port is taken, or Compose failed.
+        CalledProcessError: the demo failed.
+    """
+    stack = compose.DockerStack(environment)
+    ran = running()
+    if not ran and (sentences := taken(published(stack))):
+        raise DockerError("\n".join(sentences))
+    try:
+        _start(stack)
+        if demo:
+            study(environment)
+        _show(stack)
+    except BaseException:
+        if not ran:
+            _stop_again(environment.stack.folder)
+        raise
+
+
+def _start(stack: compose.DockerStack) -> None:
+    try:
+        _compose("up", "--build", "--detach", "--wait", "--remove-orphans")
+    except DockerError:
+        _last_words(stack)
+        raise
+
+
+def _last_words(stack: compose.DockerStack) -> None:
+    """Prints what the ill containers wrote last: their logs go with them."""
+    found = listed()
+    there = {each.service for each in found}
+    if silent := [name for name in ill(services(stack), found) if name in there]:
+        compose.main(["logs", "--no-color", "--tail=15", *silent])
+
+
+def _stop_again(folder: Path) -> None:
+    print("Stopping what was started.")
+    _dismiss(folder)
+    if compose.main(["down", "--remove-orphans"], shielded=True):
+        print("Some of it is left: `make down` stops it.", file=sys.stderr)
+
+
+def _show(stack: compose.DockerStack) -> None:
     table = Table("What", "Where", "Log in as", box=None, pad_edge=False)
-    for row in compose.DockerStack(environment).addresses():
+    for row in stack.addresses():
         table.add_row(*row)
     Console(soft_wrap=True).print(table)
     print("The LMS_* and STACK_* passwords are in .env. `make status` shows each part's health.")
 
 
+def demo(environment: Environment) -> None:
+    """Loads the demo catalogue and lets learners study, as `study`.
+
+    Raises:
+        DockerError: the stack does not run.
+        CalledProcessError: the catalogue cannot be loaded.
+    """
+    if not running():
+        raise DockerError(STOPPED)
+    study(environment)
+
+
 def study(environment: Environment) -> None:
-    """Loads the demo catalogue and lets learners study for a minute in the background."""
-    address = {"LMS_URL": f"http://127.0.0.1:{environment.app.port}"}
-    environ = {**os.environ, **environment.with_prefixes("LMS_"), **address}
-    demo = [sys.executable, "-m", "stack.demo"]
-    subprocess.run([*demo, "catalogue"], check=True, cwd=REPOSITORY, env=environ)
-    with (environment.stack.folder / "learners.log").open("wb") as log:
-        learners = [*demo, "learners", "--seconds", "60"]
-        subprocess.Popen(
-            learners, cwd=REPOSITORY, env=environ, stdout=log, stderr=log, start_new_session=True
+    """Loads the catalogue, then lets learners study for a minute in the background, unless they do.
+
+    Raises:
+        CalledProcessError: the catalogue cannot be loaded.
+    """
+    folder = environment.stack.folder
+    log = folder / "learners.log"
+    if studying(folder):
+        print(f"Simulated learners are at work already (log: {log}).")
+        return
+    print("Loading the demo catalogue.")
+    prepare_folder(folder)
+    environ = {**os.environ, **compose.DockerStack(environment).demo_environment()}
+    command = [sys.executable, "-m", "stack.demo"]
+    subprocess.run([*command, "catalogue"], check=True, cwd=REPOSITORY, env=environ)
+    with log.open("wb") as output:
+        learners = subprocess.Popen(
+            [*command, "learners", "--seconds", "60"],
+            cwd=REPOSITORY,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
+    Session.of(learners.pid).save(folder / LEARNERS)
+    print(f"Simulated learners study for a minute (log: {log}).")
 
 
-def down() -> None:
-    """Stops every service; volumes stay."""
+def studying(folder: Path) -> bool:
+    """Tells whether simulated learners are at work."""
+    session = Session.load(folder / LEARNERS)
+    return session is not None and session.alive()
+
+
+def _dismiss(folder: Path) -> None:
+    """Ends the learners; what they have asked is answered first, if that takes no longer than it should."""
+    session = Session.load(folder / LEARNERS)
+    # Those of yesterday are gone, and their number may be another program's.
+    if session is not None and session.alive():
+        kill(session.members(), signal.SIGTERM)
+        kill(wait_gone(session.members, LEARNERS_SECONDS), signal.SIGKILL)
+    (folder / LEARNERS).unlink(missing_ok=True)
+
+
+def down(folder: Path) -> None:
+    """Ends the learners and stops every service; volumes stay.
+
+    Raises:
+        DockerError: Compose failed.
+    """
+    _dismiss(folder)
     _compose("down", "--remove-orphans")
 
 
-def status() -> None:
-    """Lists the services with their health."""
+def status() -> bool:
+    """Lists the services with their health and names those that are ill; tells whether all are well.
+
+    Raises:
+        DockerError: Docker does not answer.
+    """
+    found = listed()
+    if not found:
+        print(STOPPED)
+        return False
     _compose("ps", "--all")
+    reasons = ill(services(compose.DockerStack(load())), found)
+    for name, reason in reasons.items():
+        print(f"{name} is ill: {reason}")
+    return not reasons
 
 
-def logs(part: str | None) -> None:
-    """Follows the services' logs, or one's."""
-    _compose("logs", "--follow", "--tail=20", *([part] if part else []))
+def logs(part: str | None, *, follow: bool = True) -> None:
+    """Prints the end of the services' logs, or of one's, and follows them until interrupted.
+
+    Raises:
+        DockerError: Compose failed.
+    """
+    _compose("logs", *(["--follow"] if follow else []), "--tail=20", *([part] if part else []))
 
 
-def remove() -> None:
-    """Stops every service and removes its volumes."""
+def remove(folder: Path) -> None:
+    """Ends the learners, stops every service and removes its volumes.
+
+    Raises:
+        DockerError: Compose failed.
+    """
+    _dismiss(folder)
     _compose("down", "--volumes", "--remove-orphans")
 
 

@@ -2,89 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
-import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import httpx
-import pymongo
 import pytest
 
 from stack.demo.catalogue import courses
 from stack.demo.plan import Action, plan
 from stack.demo.run import Run
 from stack.demo.tally import Outcome
-from stack.native.probes import NO_CERTIFICATES
-from tests.backends import Program, free_port, wait_until, with_database
-
-SEED: Final = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"  # RFC 8032, 7.1, test 1
-ADMIN: Final = {"LMS_ADMIN_EMAIL": "admin@lms.example", "LMS_ADMIN_PASSWORD": "the admin of this test"}
-
-
-@dataclass(frozen=True)
-class Platform:
-    """A running platform with the demo catalogue."""
-
-    url: str
-    mongodb_url: str
-    first: str
-    second: str
-
-    def count(self, collection: str, **filter_: object) -> int:
-        with pymongo.MongoClient[dict[str, object]](self.mongodb_url) as client:
-            return client.get_default_database()[collection].count_documents(filter_)
-
-
-def _demo(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "stack.demo", *arguments, "--url", url]
-    environ = {**os.environ, **ADMIN}
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environ)
-
-
-@pytest.fixture(name="platform", scope="module")
-def _platform(
-    mongodb_url: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Platform]:
-    port = free_port()
-    database = with_database(mongodb_url, f"demo_{secrets.token_hex(4)}")
-    environment = {
-        **ADMIN,
-        "LMS_PORT": str(port),
-        "LMS_JWT_SECRET": secrets.token_hex(32),
-        "LMS_CERTIFICATE_KEY": SEED,
-        "LMS_METRICS_TOKEN": secrets.token_hex(16),
-        "LMS_ARGON2_MEMORY_KIB": "7168",
-        "LMS_ARGON2_TIME_COST": "2",
-        "LMS_DEMO_FAILURE_RATIO": "0.5",
-        "MONGODB_URL": database,
-        "REDIS_URL": redis_url,
-        "OTEL_SDK_DISABLED": "true",
-    }
-    folder = tmp_path_factory.mktemp("platform")
-    program = Program([sys.executable, "-m", "app"], folder / "app.log", environment)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        program.ready(lambda: _answers(f"{url}/readyz"))
-        first, second = _demo(url, "catalogue"), _demo(url, "catalogue")
-        yield Platform(url, database, first.stdout + first.stderr, second.stdout + second.stderr)
-    finally:
-        program.stop()
-    with pymongo.MongoClient[dict[str, object]](database) as client:
-        client.drop_database(client.get_default_database().name)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, verify=NO_CERTIFICATES).is_success
-    except httpx.TransportError:
-        return False
+from tests.backends import wait_until
+from tests.demo.running_platform import ADMIN, Platform, demo
 
 
 def test_the_catalogue_is_made_once(platform: Platform) -> None:
@@ -98,7 +30,7 @@ def test_a_wrong_password_of_the_admin_is_one_sentence(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(ADMIN, "LMS_ADMIN_PASSWORD", "not the admin's")
-    done = _demo(platform.url, "catalogue")
+    done = demo(platform.url, "catalogue")
     assert done.returncode == 1
     assert done.stderr.startswith("The platform refuses admin@lms.example: LMS_ADMIN_PASSWORD is used")
 
@@ -121,7 +53,7 @@ async def test_what_the_learners_did_is_what_the_platform_has(platform: Platform
 
 
 def test_the_command_studies_for_the_time_and_sums_up(platform: Platform) -> None:
-    done = _demo(platform.url, "learners", "--seconds=6", "--rate=10", "--seed=11")
+    done = demo(platform.url, "learners", "--seconds=6", "--rate=10", "--seed=11")
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^5 of 6 s: \d+ requests$", done.stdout, re.MULTILINE)
     assert re.search(r"^browse the catalogue +\d+ +\d+ +0 +0 +0 +\d+ +\d+ *$", done.stdout, re.MULTILINE)

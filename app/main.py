@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import replace
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
 import otel
+from app import VERSION
 from app.core.clock import Clock, SystemClock
 from app.core.settings import Settings, load_settings
 from app.core.telemetry import LMS_METRICS
@@ -30,7 +31,6 @@ from app.lms.users import router as users
 from app.monitoring.health import HealthChecks
 from app.monitoring.router import monitoring_router, probes
 
-DISTRIBUTION = "stegmaier-lms-observability"
 DESCRIPTION = """A small learning platform. Errors are problem bodies (RFC 9457): `code` is stable, and
 `trace_id` and `request_id` find the request in traces, logs and the error tracker."""
 TAGS = [
@@ -54,7 +54,9 @@ def build() -> FastAPI:
         otel.ConfigError: A setting of the telemetry is wrong.
     """
     settings = load_settings()
-    telemetry = otel.configure(otel.TelemetryConfig.from_env(), catalogue=LMS_METRICS)
+    given = otel.TelemetryConfig.from_env()
+    attributes = {"service.version": VERSION, **given.resource_attributes}
+    telemetry = otel.configure(replace(given, resource_attributes=attributes), catalogue=LMS_METRICS)
     return create_app(settings, telemetry)
 
 
@@ -64,7 +66,7 @@ def create_app(
     """Returns the application. It connects when it starts to serve, and closes what it opened at the end."""
     app = ProblemApi(
         title="Stegmaier LMS",
-        version=app_version(),
+        version=VERSION,
         description=DESCRIPTION,
         openapi_tags=TAGS,
         lifespan=_lifespan(settings, clock or SystemClock()),
@@ -112,11 +114,3 @@ def _api(settings: Settings, telemetry: otel.Telemetry | None) -> APIRouter:
 async def _problems() -> list[ProblemKind]:
     """Lists every kind of problem that this API answers with: what `type` in a problem body points to."""
     return catalogue()
-
-
-def app_version() -> str:
-    """Returns the installed version, ``0+source`` in a source tree that was not installed."""
-    try:
-        return version(DISTRIBUTION)
-    except PackageNotFoundError:
-        return "0+source"

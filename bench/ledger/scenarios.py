@@ -129,7 +129,7 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "killed-under-load-stock",
-        "the same with stock processors and file_storage",
+        "the Collector killed (SIGKILL) twice under load, with stock processors and file_storage",
         plays.killed_under_load,
         Setting(fragments=_STOCK),
         repeats=True,
@@ -151,7 +151,7 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "killed-in-replay-stock",
-        "the same with stock processors and file_storage",
+        "the Collector killed (SIGKILL) in replay, with stock processors and file_storage",
         plays.killed_in_replay,
         Setting(fragments=_STOCK, overlay=_queues({"batch": _SMALL_BATCH})),
         repeats=True,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ import httpx
 import psutil
 import pytest
 
+from app import VERSION
 from stack.native.probes import NO_CERTIFICATES
 from tests.app.conftest import SEED
 from tests.app.people import ADMIN_EMAIL, ADMIN_PASSWORD
@@ -198,4 +201,9 @@ def test_it_serves_and_ends_on_a_signal(served: tuple[Program, str, Path]) -> No
     assert time.monotonic() - started < 30
     written = log.read_text()
     assert "Traceback" not in written
-    assert request_id in written
+    lines = [json.loads(line) for line in written.splitlines() if request_id in line]
+    assert {line["service.version"] for line in lines} == {VERSION}
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION

@@ -85,8 +85,9 @@ asked which numbers they hold.
   60 times faster (so do the fragments' retry pauses), unless the title says unscaled.
 - Where something has to be lost or refused, the page names the metric that shows it and the alert that fired:
   the Prometheus of the ledger scrapes the Collector and has the rules of `alertmanager/rules/`.
-- The Collector is the native stack's, with `mask.yaml`, `journal.yaml` and `refusals.yaml`. A scenario whose name ends in
-  `-stock` has what the contrib image has in Compose and Kubernetes: stock processors and file_storage.
+- The Collector is the native stack's, with `mask.yaml`, `journal.yaml` and `refusals.yaml`. A scenario whose
+  name ends in `-stock` has what the contrib image has, in Compose and Kubernetes: stock processors and
+  file_storage.
 - The last scenario is a control: a Collector with the defaults that public demonstrations use. It must lose,
   or the ledger could not see a loss.
 

@@ -36,7 +36,10 @@ Undo = Callable[[], None]
 
 
 class ErrorReportsView(TypedDict):
-    """Error reports that the client has taken, and those that were lost, by reason."""
+    """Error reports that the client has taken, and those that were lost, by reason.
+
+    After the end captured = sent + dropped, but for `filtered`, which are no errors and were not taken.
+    """
 
     captured: int
     dropped: dict[str, int]
@@ -51,8 +54,8 @@ class ErrorReports(Protocol):
         """Starts to count from nothing, as a forked child must."""
         ...
 
-    def flush(self, seconds: float) -> None:
-        """Waits until what is queued has left, for `seconds` at most."""
+    def flush(self, seconds: float) -> bool:
+        """Waits until what is queued has left or is lost, `seconds` at most; True if nothing is left."""
         ...
 
     def dropped(self) -> dict[str, int]:
@@ -231,8 +234,7 @@ class Telemetry:
 
 def _flush_errors(errors: ErrorReports, seconds: float) -> bool:
     lost = errors.dropped()
-    errors.flush(seconds)
-    return errors.dropped() == lost
+    return errors.flush(seconds) and errors.dropped() == lost
 
 
 def _ending(

@@ -167,8 +167,8 @@ class Telemetry:
     def shutdown(self, seconds: float | None = None) -> ShutdownReport:
         """Sends what waits and ends, within `seconds` (default TELEMETRY_SHUTDOWN_SECONDS), always.
 
-        What could not be sent is counted as dropped. A second call returns the first report; in a process
-        that was forked off without configuring, it does nothing but that.
+        What could not be sent is counted as dropped. A second call returns the first report. A forked
+        child exports for itself and so ends for itself: what its parent has queued the parent sends.
         """
         if self._report is not None:
             return self._report
@@ -202,7 +202,7 @@ class Telemetry:
         return view["pending"] == 0 and view["dropped"] == lost
 
     def _observe(self) -> None:
-        """Starts the probes of this process; worker 0 reports the machine as well."""
+        """Starts the probes of this process; worker 0, or one without a number, the machine as well."""
         if not self.config.runtime_metrics:
             return
         self._probes = runtime.observe_process()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -101,7 +100,6 @@ class Telemetry:
         self.slot = slot
         self._declared = declared
         self._parts = pipelines
-        self._pid = os.getpid()
         self._report: ShutdownReport | None = None
         self._probes: list[Undo] = []
         self._observe()
@@ -213,7 +211,6 @@ class Telemetry:
         """Makes the telemetry a forked child's own: empty queues, zero counts, its own instance id."""
         if self.is_shut_down:
             return
-        self._pid = os.getpid()
         self.slot.reclaim()
         parts = self._parts
         self._declared.forget()

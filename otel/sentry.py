@@ -35,7 +35,6 @@ _FIRST_SERVER_ERROR: Final = 500
 _IGNORED_LOGGERS: Final = ("opentelemetry", "sentry_sdk")
 # By this class alone: a client library's error may carry the status that *it* got, and is an error of ours.
 _FRAMEWORKS_REFUSAL: Final = "HTTPException"
-_NOT_QUEUED: Final = "queue_overflow"
 _ENDED_EARLY: Final = frozenset(
     {"CancelledError", "ClientDisconnect", "WebSocketDisconnect", "KeyboardInterrupt"}
 )
@@ -46,29 +45,34 @@ _log = logging.getLogger(__name__)
 class CountingTransport(HttpTransport):
     """Sentry's own transport, and a public count of the events that it lost, by Sentry's reason.
 
-    `unsent` events are queued or on their way.
+    An event that was taken is unsent until it has left or is lost: then it is queued or on its way.
     """
 
     def __init__(self, options: dict[str, Any]) -> None:
         self.lost: Counter[str] = Counter()
-        self.unsent = 0
+        self._unsent: set[Item] = set()
         self._counting = threading.RLock()  # a signal's handler may report while its thread counts
         self._is_ended = False
         super().__init__(options)
 
     def capture_envelope(self, envelope: Envelope) -> None:
-        """Queues an envelope; its event is unsent until it has left or is lost."""
+        """Takes an envelope and queues it."""
         with self._counting:
-            self.unsent += _events_in(envelope)
+            self._unsent.update(_events_in(envelope))
         super().capture_envelope(envelope)
+
+    @property
+    def unsent(self) -> int:
+        """Counts the events that wait for what becomes of them."""
+        return len(self._unsent)
 
     def end(self) -> None:
         """Counts what is unsent as lost by `shutdown`, and sends nothing more; the outcome comes too late."""
         with self._counting:
             self._is_ended = True
-            if self.unsent:
-                self.lost["shutdown"] += self.unsent
-            self.unsent = 0
+            if self._unsent:
+                self.lost["shutdown"] += len(self._unsent)
+            self._unsent.clear()
 
     def record_lost_event(
         self,
@@ -81,7 +85,7 @@ class CountingTransport(HttpTransport):
         """Counts an event that does not arrive: `queue_overflow`, `network_error`, `ratelimit_backoff` ..."""
         category = data_category if item is None else item.data_category
         if category == "error":
-            self._lose(reason, quantity)
+            self._lose(reason, item, quantity)
         super().record_lost_event(reason, data_category, item, quantity=quantity)
 
     def _send_envelope(self, envelope: Envelope) -> None:
@@ -90,24 +94,20 @@ class CountingTransport(HttpTransport):
         try:
             super()._send_envelope(envelope)
         finally:
-            self._settle(_events_in(envelope))
+            with self._counting:
+                self._unsent.difference_update(_events_in(envelope))
 
-    def _settle(self, count: int) -> None:
-        with self._counting:
-            if not self._is_ended:
-                self.unsent -= count
-
-    def _lose(self, reason: str, count: int) -> None:
+    def _lose(self, reason: str, item: Item | None, count: int) -> None:
         with self._counting:
             if self._is_ended:
                 return
             self.lost[reason] += count
-            if reason == _NOT_QUEUED:
-                self.unsent -= count
+            if item is not None:
+                self._unsent.discard(item)
 
 
-def _events_in(envelope: Envelope) -> int:
-    return sum(item.data_category == "error" for item in envelope.items)
+def _events_in(envelope: Envelope) -> list[Item]:
+    return [item for item in envelope.items if item.data_category == "error"]
 
 
 @dataclass(slots=True)

@@ -77,7 +77,6 @@ class CommandTelemetry(CommandListener):
         self._slow_seconds = slow_seconds
         self._tracer = trace.get_tracer("otel.mongo")
         self._kinds: dict[tuple[str, str | None, _Place], _Kind] = {}
-        self.enabled = True
 
     def started(self, event: CommandStartedEvent) -> None:
         """Notes the command and its start.
@@ -85,7 +84,7 @@ class CommandTelemetry(CommandListener):
         Its span is made when it has ended, all in one go: after the wait for the server the code and the data
         of an earlier half would have left the processor's caches, which costs more than running it.
         """
-        if not self.enabled or event.command_name.lower() in _UNTOLD or not is_instrumentation_enabled():
+        if event.command_name.lower() in _UNTOLD or not is_instrumentation_enabled():
             _RUNNING.set(None)
             return
         _RUNNING.set((event, time_ns()))

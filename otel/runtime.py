@@ -1,7 +1,8 @@
 """Metrics of the process and the machine, read through psutil at every collection.
 
 Names: semantic conventions "process", "system" and "CPython". Every worker reports its own process; the
-machine is reported by the worker with the number 0 alone, or its CPUs would be counted once per worker.
+machine is reported by the worker with the number 0 alone, or its CPUs would be counted once per worker. Where
+workers have no numbers, because no file can be locked, each reports the machine: better often than never.
 """
 
 from __future__ import annotations

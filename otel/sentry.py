@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import platform
+import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from otel.redaction import Redactor
 
 if TYPE_CHECKING:
     from sentry_sdk._types import EventDataCategory
-    from sentry_sdk.envelope import Item
+    from sentry_sdk.envelope import Envelope, Item
     from sentry_sdk.types import Event, Hint
 
 _FIRST_SERVER_ERROR: Final = 500
@@ -42,11 +43,36 @@ _log = logging.getLogger(__name__)
 
 
 class CountingTransport(HttpTransport):
-    """Sentry's own transport, and a public count of the events that it lost, by Sentry's reason."""
+    """Sentry's own transport, and a public count of the events that it lost, by Sentry's reason.
+
+    An event that was taken is unsent until it has left or is lost: then it is queued or on its way.
+    """
 
     def __init__(self, options: dict[str, Any]) -> None:
         self.lost: Counter[str] = Counter()
+        self._unsent: set[Item] = set()
+        self._counting = threading.RLock()  # a signal's handler may report while its thread counts
+        self._is_ended = False
         super().__init__(options)
+
+    def capture_envelope(self, envelope: Envelope) -> None:
+        """Takes an envelope and queues it."""
+        with self._counting:
+            self._unsent.update(_events_in(envelope))
+        super().capture_envelope(envelope)
+
+    @property
+    def unsent(self) -> int:
+        """Counts the events that wait for what becomes of them."""
+        return len(self._unsent)
+
+    def end(self) -> None:
+        """Counts what is unsent as lost by `shutdown`, and sends nothing more; the outcome comes too late."""
+        with self._counting:
+            self._is_ended = True
+            if self._unsent:
+                self.lost["shutdown"] += len(self._unsent)
+            self._unsent.clear()
 
     def record_lost_event(
         self,
@@ -59,8 +85,29 @@ class CountingTransport(HttpTransport):
         """Counts an event that does not arrive: `queue_overflow`, `network_error`, `ratelimit_backoff` ..."""
         category = data_category if item is None else item.data_category
         if category == "error":
-            self.lost[reason] += quantity
+            self._lose(reason, item, quantity)
         super().record_lost_event(reason, data_category, item, quantity=quantity)
+
+    def _send_envelope(self, envelope: Envelope) -> None:
+        if self._is_ended:
+            return
+        try:
+            super()._send_envelope(envelope)
+        finally:
+            with self._counting:
+                self._unsent.difference_update(_events_in(envelope))
+
+    def _lose(self, reason: str, item: Item | None, count: int) -> None:
+        with self._counting:
+            if self._is_ended:
+                return
+            self.lost[reason] += count
+            if item is not None:
+                self._unsent.discard(item)
+
+
+def _events_in(envelope: Envelope) -> list[Item]:
+    return [item for item in envelope.items if item.data_category == "error"]
 
 
 @dataclass(slots=True)
@@ -68,16 +115,18 @@ class SentryHandle:
     """The running reporter: how to flush it and what it lost."""
 
     client: Any
+    transport: Transport | None = None
     captured: int = 0
     filtered: int = 0
 
-    def flush(self, seconds: float) -> None:
-        """Waits until queued events have left, at most `seconds`."""
+    def flush(self, seconds: float) -> bool:
+        """Waits until queued events have left or are lost, at most `seconds`; True if none is left."""
         self.client.flush(timeout=seconds)
+        return not getattr(self.transport, "unsent", 0)
 
     def dropped(self) -> dict[str, int]:
         """Return how many events did not arrive, by reason; `filtered` are those that are no errors."""
-        lost = dict(getattr(self.client.transport, "lost", {}))
+        lost = dict(getattr(self.transport, "lost", {}))
         lost.pop("before_send", None)
         return lost | ({"filtered": self.filtered} if self.filtered else {})
 
@@ -87,13 +136,15 @@ class SentryHandle:
         What the parent has queued it sends itself, by connections of its own; its losses are its own, too.
         """
         self.captured = self.filtered = 0
-        if isinstance(self.client.transport, CountingTransport):
-            self.client.transport = CountingTransport(self.client.options)
+        if isinstance(self.transport, CountingTransport):
+            self.transport = self.client.transport = CountingTransport(self.client.options)
 
     def close(self, seconds: float = 2.0) -> None:
-        """Flushes, stops the sender's thread and stops capturing."""
+        """Flushes, stops the sender's thread and stops capturing; what is unsent then is lost."""
         global _handle  # noqa: PLW0603 - one reporter per process, as in sentry-sdk
         self.client.close(timeout=seconds)
+        if isinstance(self.transport, CountingTransport):
+            self.transport.end()
         sentry_sdk.get_global_scope().set_client(None)
         if _handle is self:
             _handle = None
@@ -137,6 +188,7 @@ def configure_sentry(
         trace_propagation_targets=[],
     )
     handle.client = sentry_sdk.get_client()
+    handle.transport = handle.client.transport
     _handle = handle
     keep_steps(kept=True)
     return handle

@@ -12,6 +12,7 @@ import asyncio
 import atexit
 import logging
 import os
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -29,8 +30,11 @@ if TYPE_CHECKING:
     from otel.memory import MemorySinks
     from otel.telemetry import Telemetry
 
-_FLUSH_SHARE: Final = 0.6
+# The share of TELEMETRY_SHUTDOWN_SECONDS that flush and shutdown have together. The rest is left to uvicorn
+# and to the interpreter, which ends after us: half a second of CPU, and two seconds on a busy machine.
+_SHARE: Final = 0.5
 _active: Telemetry | None = None
+_flushed_for = 0.0
 
 
 def configure(
@@ -104,11 +108,14 @@ def _watch_lifespan(app: FastAPI) -> None:
 
 async def _flush() -> None:
     """Sends what waits while the loop still runs: uvicorn ends by a signal, without `atexit`."""
+    global _flushed_for  # noqa: PLW0603 - the end of the process is one as well
     for handler in logging.getLogger().handlers:
         handler.flush()
     telemetry = active()
     if telemetry is not None:
-        await asyncio.to_thread(telemetry.flush, telemetry.config.shutdown_seconds * _FLUSH_SHARE)
+        started = time.monotonic()
+        await asyncio.to_thread(telemetry.flush, telemetry.config.shutdown_seconds * _SHARE)
+        _flushed_for = time.monotonic() - started
 
 
 def _without_telemetry(config: TelemetryConfig) -> TelemetryConfig:
@@ -129,4 +136,4 @@ def _without_telemetry(config: TelemetryConfig) -> TelemetryConfig:
 def _end() -> None:
     telemetry = active()
     if telemetry is not None:
-        telemetry.shutdown(telemetry.config.shutdown_seconds * (1 - _FLUSH_SHARE))
+        telemetry.shutdown(max(telemetry.config.shutdown_seconds * _SHARE - _flushed_for, 0))

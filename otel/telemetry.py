@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -36,7 +35,10 @@ Undo = Callable[[], None]
 
 
 class ErrorReportsView(TypedDict):
-    """Error reports that the client has taken, and those that were lost, by reason."""
+    """Error reports that the client has taken, and those that were lost, by reason.
+
+    After the end captured = sent + dropped, but for `filtered`, which are no errors and were not taken.
+    """
 
     captured: int
     dropped: dict[str, int]
@@ -51,8 +53,8 @@ class ErrorReports(Protocol):
         """Starts to count from nothing, as a forked child must."""
         ...
 
-    def flush(self, seconds: float) -> None:
-        """Waits until what is queued has left, for `seconds` at most."""
+    def flush(self, seconds: float) -> bool:
+        """Waits until what is queued has left or is lost, `seconds` at most; True if nothing is left."""
         ...
 
     def dropped(self) -> dict[str, int]:
@@ -98,7 +100,6 @@ class Telemetry:
         self.slot = slot
         self._declared = declared
         self._parts = pipelines
-        self._pid = os.getpid()
         self._report: ShutdownReport | None = None
         self._probes: list[Undo] = []
         self._observe()
@@ -164,8 +165,8 @@ class Telemetry:
     def shutdown(self, seconds: float | None = None) -> ShutdownReport:
         """Sends what waits and ends, within `seconds` (default TELEMETRY_SHUTDOWN_SECONDS), always.
 
-        What could not be sent is counted as dropped. A second call returns the first report; in a process
-        that was forked off without configuring, it does nothing but that.
+        What could not be sent is counted as dropped. A second call returns the first report. A forked
+        child exports for itself and so ends for itself: what its parent has queued the parent sends.
         """
         if self._report is not None:
             return self._report
@@ -199,7 +200,7 @@ class Telemetry:
         return view["pending"] == 0 and view["dropped"] == lost
 
     def _observe(self) -> None:
-        """Starts the probes of this process; worker 0 reports the machine as well."""
+        """Starts the probes of this process; worker 0, or one without a number, the machine as well."""
         if not self.config.runtime_metrics:
             return
         self._probes = runtime.observe_process()
@@ -210,7 +211,6 @@ class Telemetry:
         """Makes the telemetry a forked child's own: empty queues, zero counts, its own instance id."""
         if self.is_shut_down:
             return
-        self._pid = os.getpid()
         self.slot.reclaim()
         parts = self._parts
         self._declared.forget()
@@ -231,8 +231,7 @@ class Telemetry:
 
 def _flush_errors(errors: ErrorReports, seconds: float) -> bool:
     lost = errors.dropped()
-    errors.flush(seconds)
-    return errors.dropped() == lost
+    return errors.flush(seconds) and errors.dropped() == lost
 
 
 def _ending(

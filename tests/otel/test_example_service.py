@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,9 +16,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.otel.receiver import Receiver, receiver, text_attributes, wait_for
+from tests.otel.receiver import Receiver, black_hole, receiver, text_attributes, wait_for
 
 ROOT = Path(__file__).parents[2]
+ENDED_WITHIN = 5  # seconds from the signal, for all signals together, with the interpreter's own end
 THREE_LINES = (ROOT / "README.md").read_text().split("```python\n")[1].split("```")[0]
 SERVICE = """
 from fastapi import FastAPI
@@ -41,6 +43,16 @@ async def create(item: dict[str, str]) -> dict[str, str]:
 
 @contextmanager
 def running(folder: Path, collector: Receiver, *options: str, site: Path | None = None) -> Iterator[str]:
+    """The URL of the service, which sends to `collector`; told to end with the block."""
+    with started(folder, collector.url, *options, site=site) as (_, url):
+        yield url
+
+
+@contextmanager
+def started(
+    folder: Path, collector_url: str, *options: str, site: Path | None = None, **settings: str
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """The service's process and its URL; told to end with the block, if it lives."""
     (folder / "service.py").write_text(SERVICE.replace("# three lines", THREE_LINES))
     (folder / "otel").symlink_to(ROOT / "otel")
     environ = {
@@ -48,10 +60,11 @@ def running(folder: Path, collector: Receiver, *options: str, site: Path | None 
         "PYTHONPATH": f"{folder}:{site or ''}",
         "OTEL_SERVICE_NAME": "items",
         "OTEL_RESOURCE_ATTRIBUTES": "service.version=1.0,deployment.environment.name=test",
-        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector_url,
         "OTEL_BSP_SCHEDULE_DELAY": "100",
         "OTEL_BLRP_SCHEDULE_DELAY": "100",
         "OTEL_METRIC_EXPORT_INTERVAL": "300",
+        **settings,
     }
     lone = () if site is None else ("-S",)  # without the packages of this environment
     output = folder / "output"
@@ -68,7 +81,7 @@ def running(folder: Path, collector: Receiver, *options: str, site: Path | None 
         assert process.poll() is None, output.read_text()
         url = output.read_text().split("Uvicorn running on ")[1].split(" ")[0].split('"')[0]
         wait_for(lambda: listens(url))
-        yield url
+        yield process, url
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
@@ -128,6 +141,20 @@ def test_the_last_request_is_not_lost_when_the_process_is_told_to_end(tmp_path: 
                 httpx.get(f"{url}/items/1")
         assert len(collector.spans()) == 20
         assert sum(requests_counted(collector).values()) == 20
+
+
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_a_service_ends_within_five_seconds_of_the_signal(tmp_path: Path, told: signal.Signals) -> None:
+    with black_hole() as url:
+        dsn = f"{url.replace('://', '://public@')}/1"  # the error tracker never answers either
+        with started(tmp_path, url, SENTRY_DSN=dsn) as (process, service):
+            for item in ("1", "9"):  # the second fails: traces, metrics, logs and error reports all wait
+                httpx.get(f"{service}/items/{item}")
+            sent = time.monotonic()
+            process.send_signal(told)
+            process.wait(30)
+            took = time.monotonic() - sent
+    assert took < ENDED_WITHIN
 
 
 @pytest.mark.parametrize("workers", [2])

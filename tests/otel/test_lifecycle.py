@@ -17,6 +17,7 @@ from otel.accounting import SignalView
 from otel.lifecycle import run_bounded
 from otel.sentry import capture
 from tests.otel.conftest import Configure
+from tests.otel.intake import intake
 from tests.otel.receiver import black_hole, receiver, refusing_port, unavailable, wait_for
 
 Dead = Callable[[], AbstractContextManager[str]]
@@ -26,6 +27,7 @@ DEAD = [
     pytest.param(unavailable, id="answers 503"),
 ]
 LIMIT = 5.0
+NONE = {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
 
 SERVICE = """
 import logging, os, sys, time
@@ -43,6 +45,11 @@ def balanced(view: SignalView) -> bool:
     return view["produced"] == view["exported"] + sum(view["dropped"].values()) + view["pending"]
 
 
+def error_tracker(url: str) -> str:
+    """The DSN of what listens there."""
+    return f"{url.replace('://', '://public@')}/7"
+
+
 def produce(spans: int) -> None:
     tracer = trace.get_tracer("test")
     for number in range(spans):
@@ -53,8 +60,8 @@ def produce(spans: int) -> None:
 @pytest.mark.parametrize("dead", DEAD)
 def test_shutdown_takes_at_most_five_seconds(configure: Configure, dead: Dead) -> None:
     with dead() as url:
-        dsn = f"{url.replace('://', '://public@')}/1"  # the error tracker is just as dead
-        telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=url, TELEMETRY_LOG_BURST="0", SENTRY_DSN=dsn)
+        tracker = error_tracker(url)  # just as dead
+        telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=url, TELEMETRY_LOG_BURST="0", SENTRY_DSN=tracker)
         produce(700)
         assert capture(ValueError("never told"), None)
         started = time.monotonic()
@@ -69,6 +76,36 @@ def test_shutdown_takes_at_most_five_seconds(configure: Configure, dead: Dead) -
         assert view["pending"] == view["exported"] == 0
     assert report.accounts["traces"]["produced"] == 700
     assert report.accounts["logs"]["produced"] >= 700
+
+
+@pytest.mark.parametrize("dead", DEAD)
+def test_error_reports_that_cannot_be_sent_are_counted(configure: Configure, dead: Dead) -> None:
+    with dead() as url:
+        telemetry = configure(**NONE, SENTRY_DSN=error_tracker(url), TELEMETRY_SHUTDOWN_SECONDS="0.5")
+        assert all(capture(ValueError(f"never told {number}"), None) for number in range(5))
+        telemetry.shutdown()
+        reports = telemetry.error_reports()
+    assert reports is not None
+    assert reports["captured"] == sum(reports["dropped"].values()) == 5
+
+
+def test_error_reports_that_wait_at_the_end_are_lost_to_it(configure: Configure) -> None:
+    with black_hole() as url:
+        telemetry = configure(**NONE, SENTRY_DSN=error_tracker(url), TELEMETRY_SHUTDOWN_SECONDS="0.5")
+        assert all(capture(ValueError(f"never told {number}"), None) for number in range(5))
+        report = telemetry.shutdown()
+    assert not report.finished["errors"]
+    assert telemetry.error_reports() == {"captured": 5, "dropped": {"shutdown": 5}}
+
+
+def test_error_reports_that_arrive_before_the_end_are_not_lost_to_it(configure: Configure) -> None:
+    with intake() as server:
+        telemetry = configure(**NONE, SENTRY_DSN=server.dsn)
+        assert all(capture(ValueError(f"told {number}"), None) for number in range(5))
+        report = telemetry.shutdown()
+        assert len(server.events) == 5
+    assert report.finished["errors"]
+    assert telemetry.error_reports() == {"captured": 5, "dropped": {}}
 
 
 @pytest.mark.parametrize("dead", DEAD)
@@ -153,9 +190,7 @@ def test_spans_after_the_end_are_counted(configure: Configure) -> None:
 
 
 def test_a_second_shutdown_returns_the_first_report(configure: Configure) -> None:
-    telemetry = configure(
-        OTEL_TRACES_EXPORTER="none", OTEL_LOGS_EXPORTER="none", OTEL_METRICS_EXPORTER="none"
-    )
+    telemetry = configure(**NONE)
     assert telemetry.shutdown() is telemetry.shutdown()
 
 

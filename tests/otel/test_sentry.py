@@ -18,7 +18,7 @@ from otel.sentry import SentryHandle, capture, configure_sentry
 from otel.testing import Captured, capture_telemetry
 from tests.otel.asgi import request
 from tests.otel.intake import intake
-from tests.otel.receiver import wait_for
+from tests.otel.receiver import black_hole, wait_for
 from tests.otel.service import instrumented
 
 FAIL = "/api/v1/courses/c1/fail"
@@ -179,3 +179,11 @@ def test_outside_of_a_request_steps_and_users_are_nobodys() -> None:
     otel.breadcrumb("lms.enrolled", course_id="c1")
     otel.set_user("usr_1", "student")
     assert otel.current_request() is None
+
+
+def test_reports_beyond_the_queue_are_lost_once() -> None:
+    with black_hole() as url, reports(f"{url.replace('://', '://public@')}/7") as handle:
+        taken = sum(capture(ValueError(str(number)), None) is not None for number in range(150))
+        handle.close(0)
+    lost = handle.dropped()
+    assert (taken, sum(lost.values()), sorted(lost)) == (150, 150, ["queue_overflow", "shutdown"])

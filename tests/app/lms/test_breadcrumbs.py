@@ -1,0 +1,42 @@
+"""The steps of learning that an error report tells: what the learner had done before it failed."""
+
+from __future__ import annotations
+
+from app.core.security import Principal, Role
+from app.lms.services import Services
+from app.lms.users.schemas import Credentials
+from otel.testing import Captured
+from tests.app.fixed_clock import FixedClock
+from tests.app.people import PASSWORD, RIGHT, Api
+
+
+class Broken(Exception):  # noqa: N818 - the name that the report must show
+    """Raised on purpose, after all steps."""
+
+
+async def test_the_steps_before_an_error_stand_in_its_report(
+    api: Api, services: Services, telemetry: Captured, clock: FixedClock
+) -> None:
+    # Steps end with their request, so one request must take them all: a route of this test does.
+    course_id = await api.course(await api.instructor())
+    learner = await api.student()
+    principal = Principal(learner.id, Role.STUDENT, family="fam_test", issued_at=clock.now())
+
+    @api.app.post("/study")
+    async def study() -> None:
+        await services.users.login(Credentials.model_validate({"email": learner.email, "password": PASSWORD}))
+        await services.enrollments.enroll(principal, course_id)
+        await services.submissions.submit(principal, course_id, "final", RIGHT)
+        raise Broken
+
+    answer = await api.client.post("http://lms.test/study")
+    assert answer.status_code == 500
+
+    [event] = telemetry.errors
+    assert event["exception"]["values"][0]["type"] == "Broken"
+    steps = [step for step in event["breadcrumbs"]["values"] if step["category"] == "lms"]
+    assert [(step["message"], step["data"]) for step in steps] == [
+        ("lms.login", {"role": "student"}),
+        ("lms.enrolled", {"course_id": course_id}),
+        ("lms.submitted", {"quiz_id": "final", "attempt": 1}),
+    ]

@@ -26,9 +26,6 @@ from otel.declared_meters import DeclaredMeterProvider
 from otel.metric_data import DeclaredMetrics
 from otel.self_metrics import SERIES
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-"""Media type of `prometheus_text`."""
-
 
 class ExportReader(PeriodicExportingMetricReader):
     """Exports the SDK's metrics and ours together, once per interval (seconds)."""

@@ -14,7 +14,7 @@ from otel.catalogue import ANY_BOUNDED, Allowed, Catalogue, Counter, External, G
 from otel.declaration import Kind
 from otel.docs import UNDECLARED_LIMIT, render
 from otel.metric_data import DeclaredMetrics
-from otel.prometheus_name import prometheus_label, prometheus_name
+from otel.prometheus_name import prometheus_name
 from otel.telemetry import Telemetry
 from tests.otel.conftest import Configure
 from tests.otel.receiver import Receiver, receiver, text_attributes
@@ -125,7 +125,6 @@ def test_prometheus_text_shows_the_same_under_prometheus_names(configure: Config
     assert prometheus_name(ENROLLMENTS.declaration) == "lms_enrollments_total"
     assert prometheus_name(WAIT.declaration) == "lms_wait_seconds"
     assert prometheus_name(SHARE.declaration) == "lms_share_ratio"
-    assert prometheus_label("http.route") == "http_route"
 
 
 def test_prometheus_text_can_be_switched_off(configure: Configure) -> None:

@@ -8,7 +8,6 @@ import pytest
 from opentelemetry import metrics, trace
 from opentelemetry.metrics import Observation
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
-from prometheus_client.parser import text_string_to_metric_families
 
 from otel.catalogue import ANY_BOUNDED, Allowed, Catalogue, Counter, External, Gauge, Histogram, UpDownCounter
 from otel.declaration import Kind
@@ -17,6 +16,7 @@ from otel.metric_data import DeclaredMetrics
 from otel.prometheus_name import prometheus_name
 from otel.telemetry import Telemetry
 from tests.otel.conftest import Configure
+from tests.otel.prometheus import families
 from tests.otel.receiver import Receiver, receiver, text_attributes
 
 ENROLLMENTS = Counter(
@@ -45,16 +45,6 @@ CATALOGUE = Catalogue("lms", ENROLLMENTS, WAIT, SEATS, SHARE, FOREIGN)
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
     DeclaredMetrics([CATALOGUE]).forget()
-
-
-def families(telemetry: Telemetry) -> dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], float]]:
-    text = telemetry.prometheus_text().decode()
-    return {
-        family.name: {
-            (sample.name, tuple(sorted(sample.labels.items()))): sample.value for sample in family.samples
-        }
-        for family in text_string_to_metric_families(text)
-    }
 
 
 def exported(collector: Receiver, name: str) -> Metric:
@@ -235,20 +225,6 @@ def test_what_the_rules_took_away_is_reported(configure: Configure) -> None:
     assert "a@b.example" not in telemetry.prometheus_text().decode()
 
 
-def test_the_sdk_reports_about_itself(configure: Configure) -> None:
-    with receiver() as collector:
-        telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
-        with trace.get_tracer("t").start_as_current_span("s"):
-            pass
-        assert telemetry.flush(5)
-        found = families(telemetry)
-        exported = found["otel_sdk_exporter_span_exported"]
-        assert sum(exported.values()) >= 1
-        assert sum(found["otel_sdk_processor_span_queue_capacity"].values()) == 2048
-        assert sum(found["otel_sdk_processor_span_processed"].values()) >= 1
-        assert "otel_sdk_exporter_operation_duration_seconds" in found
-
-
 def test_our_metrics_leave_beside_the_sdks_of_the_same_scope(configure: Configure) -> None:
     with receiver() as collector:
         telemetry = configure(CATALOGUE, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
@@ -274,16 +250,3 @@ def test_two_catalogues_may_not_declare_the_same_metric(configure: Configure) ->
     double = Catalogue("other", Counter("lms.enrollments", unit="1", description="X."))
     with pytest.raises(ValueError, match=r"lms\.enrollments is declared by"):
         configure(CATALOGUE, double)
-
-
-def test_process_and_system_report_themselves(configure: Configure) -> None:
-    telemetry = quiet(configure, TELEMETRY_RUNTIME_METRICS="on")
-    found = families(telemetry)
-    assert sum(found["process_cpu_time_seconds"].values()) > 0
-    assert 1e6 < sum(found["process_memory_usage_bytes"].values()) < 1e10
-    assert sum(found["process_thread_count"].values()) >= 1
-    assert sum(found["process_unix_file_descriptor_count"].values()) > 3
-    assert sum(found["cpython_gc_collections"].values()) > 0
-    if telemetry.slot.number == 0:
-        assert sum(found["system_memory_usage_bytes"].values()) > 1e8
-        assert sum(found["system_filesystem_usage_bytes"].values()) > 1e8

@@ -1,7 +1,7 @@
 """Hands our declared instruments to whoever records through the OpenTelemetry API: the SDK and libraries.
 
 So the declaration's rules hold for their metrics too, what the rules take away is counted in the same
-place, and a measurement costs a tenth of what it costs in the SDK's own instruments.
+place, and a measurement costs a third of what it costs in the SDK's own instruments.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         UpDownCounter,
     )
     from otel.config import ConfigError, TelemetryConfig
-    from otel.context import breadcrumb, current_request, set_user
+    from otel.context import breadcrumb, current_request, set_tag, set_user
     from otel.decorators import logged, traced
     from otel.logs import get_logger, level_overrides, reset_level, set_level
     from otel.logs_levels import LevelOverride
@@ -55,6 +55,7 @@ _HOME = {
     "logged": "decorators",
     "reset_level": "logs",
     "set_level": "logs",
+    "set_tag": "context",
     "set_user": "context",
     "traced": "decorators",
 }
@@ -92,6 +93,7 @@ __all__ = [
     "logged",
     "reset_level",
     "set_level",
+    "set_tag",
     "set_user",
     "traced",
 ]

@@ -17,6 +17,7 @@ from otel import exporters
 from otel.accounting import SignalAccount
 from otel.batch import BatchQueue
 from otel.config import TelemetryConfig
+from otel.declared_meters import DeclaredMeterProvider
 from otel.log_export import LogItem, QueueLogProcessor, logger_provider
 from otel.memory import MemorySinks
 from otel.metric_data import DeclaredMetrics
@@ -24,7 +25,7 @@ from otel.metrics import ExportReader, MemoryReader, TextReader, meter_provider
 from otel.providers import METERS
 from otel.redaction import Redactor
 from otel.redaction_export import RedactingLogExporter, RedactingSpanExporter
-from otel.sdk_metrics import DeclaredMeterProvider, observe_queue
+from otel.sdk_metrics import find_sdk_instrument, observe_queue
 from otel.self_metrics import observe_rules
 from otel.telemetry import Pipelines
 from otel.traces import QueueSpanProcessor, tracer_provider
@@ -38,7 +39,7 @@ def assemble(
     memory: MemorySinks | None = None,
 ) -> Pipelines:
     """Makes providers, queues and exporters; `memory` takes the place of the configured exporters."""
-    sdk_meters = DeclaredMeterProvider(METERS)
+    sdk_meters = DeclaredMeterProvider(METERS, find_sdk_instrument)
     account, sessions = SignalAccount(), exporters.Sessions()
     readers = _readers(config, declared, sdk_meters, account, sessions, memory)
     spans = _spans(config, redactor, sdk_meters, sessions, memory)

@@ -1,7 +1,7 @@
 """The catalogue of declared metrics: the one place where a metric's name is written.
 
-From it come the series that leave the process, their cardinality limits, the Views of instruments that
-libraries record themselves, and `docs/telemetry.md`.
+From it come the series that leave the process, their cardinality limits, the instruments that libraries
+record into, and `docs/telemetry.md`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ Declared = Counter | UpDownCounter | Gauge | Histogram
 class External:
     """Declares a metric that a library records through the OpenTelemetry API itself.
 
-    It becomes a View: only the listed attributes stay, with this limit and these buckets.
+    The library gets an instrument of ours, so the same rules hold; one that it makes with another kind or
+    unit than declared stays the SDK's, and a View limits it to the listed attributes, limit and buckets.
 
     Raises:
         ValueError: The declaration is incomplete or malformed.
@@ -49,6 +50,31 @@ class External:
     def name(self) -> str:
         """The metric's name."""
         return self.declaration.name
+
+    def instrument(self) -> Declared:
+        """Makes the instrument that the library records into."""
+        declared = self.declaration
+        if declared.kind == "histogram":
+            return Histogram(
+                declared.name,
+                unit=declared.unit,
+                description=declared.description,
+                attributes=declared.attributes,
+                buckets=declared.buckets,
+                limit=declared.limit,
+            )
+        kinds: dict[Kind, type[Counter | UpDownCounter | Gauge]] = {
+            "counter": Counter,
+            "updowncounter": UpDownCounter,
+            "gauge": Gauge,
+        }
+        return kinds[declared.kind](
+            declared.name,
+            unit=declared.unit,
+            description=declared.description,
+            attributes=declared.attributes,
+            limit=declared.limit,
+        )
 
 
 class Catalogue:

@@ -19,6 +19,7 @@ _REQUEST: Final[dict[str, Allowed]] = {
     "server.address": ANY_BOUNDED(limit=50),
     "server.port": IntegerRange(1, 65535),
     "error.type": ANY_BOUNDED(limit=50),
+    "network.protocol.version": ("1.0", "1.1", "2", "3"),
 }
 
 HTTP_CLIENT_METRICS: Final = Catalogue(

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import product
 from typing import Final, Generic, TypeVar
 
+from opentelemetry.context import Context
 from opentelemetry.metrics import Observation
 
 from otel.attributes import OVERFLOW_KEY, Allowed, AttributeKey, AttributeRules
@@ -189,7 +190,12 @@ class Counter(_Number):
     ) -> None:
         super().__init__("counter", name, unit, description, attributes, limit)
 
-    def add(self, amount: float = 1, attributes: Attributes | None = None) -> None:
+    def add(
+        self,
+        amount: float = 1,
+        attributes: Attributes | None = None,
+        context: Context | None = None,  # noqa: ARG002 - the API's callers give it; only histograms need it
+    ) -> None:
         """Adds `amount`, zero or more; a negative or non-finite one is refused and counted."""
         try:
             point = self._aliases[tuple(attributes.items()) if attributes else ()]
@@ -229,7 +235,12 @@ class UpDownCounter(_Number):
     ) -> None:
         super().__init__("updowncounter", name, unit, description, attributes, limit)
 
-    def add(self, amount: float, attributes: Attributes | None = None) -> None:
+    def add(
+        self,
+        amount: float,
+        attributes: Attributes | None = None,
+        context: Context | None = None,  # noqa: ARG002 - the API's callers give it; only histograms need it
+    ) -> None:
         """Adds `amount`, which may be negative; a non-finite one is refused and counted."""
         try:
             point = self._aliases[tuple(attributes.items()) if attributes else ()]
@@ -260,7 +271,12 @@ class Gauge(_Number):
     ) -> None:
         super().__init__("gauge", name, unit, description, attributes, limit)
 
-    def set(self, value: float, attributes: Attributes | None = None) -> None:
+    def set(
+        self,
+        value: float,
+        attributes: Attributes | None = None,
+        context: Context | None = None,  # noqa: ARG002 - the API's callers give it; only histograms need it
+    ) -> None:
         """Replaces the value; a non-finite one is refused and counted."""
         try:
             point = self._aliases[tuple(attributes.items()) if attributes else ()]

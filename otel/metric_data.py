@@ -22,6 +22,7 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from otel.catalogue import Catalogue, Declared
+from otel.declaration import Kind
 from otel.points import Exemplar, HistogramSnapshot, NumberSnapshot, Snapshot
 
 _CUMULATIVE = AggregationTemporality.CUMULATIVE
@@ -39,6 +40,8 @@ class DeclaredMetrics:
     def __init__(self, catalogues: Iterable[Catalogue], *, exemplars: bool = True) -> None:
         self.catalogues = tuple(catalogues)
         self._exemplars = exemplars
+        self._external = {each.name: each for catalogue in self.catalogues for each in catalogue.external}
+        self._lent: dict[str, Declared] = {}
         homes: dict[str, str] = {}
         for catalogue in self.catalogues:
             for metric in catalogue:
@@ -48,8 +51,21 @@ class DeclaredMetrics:
 
     @property
     def instruments(self) -> list[Declared]:
-        """Every instrument that we record ourselves."""
-        return [instrument for catalogue in self.catalogues for instrument in catalogue.instruments]
+        """Every instrument that we record ourselves, and every one that a library has asked for."""
+        return [instrument for catalogue in self.catalogues for instrument in self._of(catalogue)]
+
+    def lend(self, name: str, kind: Kind, unit: str) -> Declared | None:
+        """Returns the instrument for a library that records this metric, the same at every asking.
+
+        None if no catalogue declares the metric as a library's, or with another kind or unit.
+        """
+        name = name.lower()  # instrument names are case-insensitive (metrics API specification)
+        external = self._external.get(name)
+        if external is None or kind != external.declaration.kind:
+            return None
+        if unit not in ("", external.declaration.unit):
+            return None
+        return self._lent.get(name) or self._lent.setdefault(name, external.instrument())
 
     def series(self) -> int:
         """Counts the series that are held in memory."""
@@ -66,10 +82,14 @@ class DeclaredMetrics:
         ours = [self._scope(catalogue, now, take_exemplars) for catalogue in self.catalogues]
         filled = [scope for scope in ours if scope.metrics]
         first, *rest = data.resource_metrics
-        return MetricsData([replace(first, scope_metrics=[*first.scope_metrics, *filled]), *rest])
+        return MetricsData([replace(first, scope_metrics=_merged([*first.scope_metrics, *filled])), *rest])
+
+    def _of(self, catalogue: Catalogue) -> list[Declared]:
+        lent = [self._lent[each.name] for each in catalogue.external if each.name in self._lent]
+        return [*catalogue.instruments, *lent]
 
     def _scope(self, catalogue: Catalogue, now: int, take_exemplars: bool) -> ScopeMetrics:  # noqa: FBT001 - private
-        found = ((each, each.snapshots(take_exemplars=take_exemplars)) for each in catalogue.instruments)
+        found = ((each, each.snapshots(take_exemplars=take_exemplars)) for each in self._of(catalogue))
         metrics = [self._metric(instrument, series, now) for instrument, series in found if series]
         return ScopeMetrics(InstrumentationScope(catalogue.scope), metrics, "")
 
@@ -104,6 +124,15 @@ class DeclaredMetrics:
             max=series.largest,
             exemplars=[_exemplar(each) for each in series.exemplars] if self._exemplars else [],
         )
+
+
+def _merged(scopes: list[ScopeMetrics]) -> list[ScopeMetrics]:
+    # The OTLP exporter lets the second of two equal scopes replace the first.
+    merged: dict[InstrumentationScope, ScopeMetrics] = {}
+    for each in scopes:
+        before = merged.get(each.scope)
+        merged[each.scope] = replace(before, metrics=[*before.metrics, *each.metrics]) if before else each
+    return list(merged.values())
 
 
 def _number(series: NumberSnapshot, now: int) -> NumberDataPoint:

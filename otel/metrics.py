@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable, Sequence
 
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.metrics import MeterProvider as ApiMeterProvider
 from opentelemetry.metrics import Observation
 from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider, TraceBasedExemplarFilter
 from opentelemetry.sdk.metrics.export import (
@@ -21,11 +22,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from otel.catalogue import Catalogue, External
 from otel.config import TelemetryConfig
+from otel.declared_meters import DeclaredMeterProvider
 from otel.metric_data import DeclaredMetrics
 from otel.self_metrics import SERIES
-
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-"""Media type of `prometheus_text`."""
 
 
 class ExportReader(PeriodicExportingMetricReader):
@@ -38,6 +37,9 @@ class ExportReader(PeriodicExportingMetricReader):
     def restart_after_fork(self) -> None:
         """Frees a lock that the parent may have held; the SDK has started the child's thread itself."""
         self._export_lock = threading.Lock()
+
+    def _set_meter_provider(self, meter_provider: ApiMeterProvider) -> None:
+        super()._set_meter_provider(_lending(self._declared, meter_provider))
 
     def _receive_metrics(
         self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: object
@@ -58,6 +60,13 @@ class TextReader(PrometheusMetricReader):
         """Collects now and renders the text exposition format."""
         return generate_latest(self._own_registry)
 
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:  # noqa: ARG002 - the reader's signature
+        """Does nothing: what a flush collected would stand in the next text besides that text's own."""
+        return True
+
+    def _set_meter_provider(self, meter_provider: ApiMeterProvider) -> None:
+        super()._set_meter_provider(_lending(self._declared, meter_provider))
+
     def _receive_metrics(
         self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: object
     ) -> None:
@@ -72,6 +81,9 @@ class MemoryReader(InMemoryMetricReader):
         self._declared = declared
         super().__init__()
 
+    def _set_meter_provider(self, meter_provider: ApiMeterProvider) -> None:
+        super()._set_meter_provider(_lending(self._declared, meter_provider))
+
     def _receive_metrics(
         self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: object
     ) -> None:
@@ -79,8 +91,19 @@ class MemoryReader(InMemoryMetricReader):
         super()._receive_metrics(data, timeout_millis, **kwargs)
 
 
+def _lending(declared: DeclaredMetrics, provider: ApiMeterProvider) -> ApiMeterProvider:
+    """Lets the readers measure themselves with one instrument of ours.
+
+    The SDK would make one for each reader, and two metrics of one name would leave.
+    """
+    return DeclaredMeterProvider(provider, declared.lend)
+
+
 def views(catalogues: Iterable[Catalogue]) -> list[View]:
-    """Makes a View for every metric that a library records: its attributes, limit and buckets."""
+    """Makes a View for every metric that a library records: its attributes, limit and buckets.
+
+    It holds for what the SDK keeps itself: a library's metric of another kind or unit than declared.
+    """
     return [_view(metric) for catalogue in catalogues for metric in catalogue.external]
 
 

@@ -27,8 +27,3 @@ def prometheus_name(declared: Declaration) -> str:
     if unit and unit not in name.split("_"):
         name = f"{name}_{unit}"
     return f"{name}_total" if declared.kind == "counter" else name
-
-
-def prometheus_label(attribute: str) -> str:
-    """Returns the label that an attribute becomes: `http.route` is `http_route`."""
-    return re.sub(r"[^a-zA-Z0-9]", "_", attribute)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import Any, Final
 from weakref import WeakSet
@@ -180,9 +180,7 @@ def _maxima() -> Sequence[Observation]:
 
 def _name(pool: ConnectionPool) -> str:
     where = pool.connection_kwargs
-    return (
-        f"{where.get('host', where.get('path', 'localhost'))}:{where.get('port', 6379)}/{where.get('db', 0)}"
-    )
+    return f"{':'.join(str(part) for part in _server(where).values())}/{where.get('db', 0)}"
 
 
 def _described(client: Redis, operation: str, text: str) -> dict[str, Any]:
@@ -193,6 +191,14 @@ def _described(client: Redis, operation: str, text: str) -> dict[str, Any]:
         "db.namespace": str(where.get("db", 0)),
         "db.operation.name": operation,
         "db.query.text": text,
+        **_server(where),
+    }
+
+
+def _server(where: Mapping[str, Any]) -> dict[str, str | int]:
+    if "path" in where:  # a Unix domain socket; it has no port
+        return {"server.address": str(where["path"])}
+    return {
         "server.address": str(where.get("host", "localhost")),
         "server.port": int(where.get("port", 6379)),
     }

@@ -19,6 +19,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from otel.assembly import assemble
 from otel.catalogue import Catalogue
 from otel.config import TelemetryConfig
+from otel.declared_meters import DeclaredMeterProvider
 from otel.event_loop import LOOP_METRICS
 from otel.lifecycle import after_fork
 from otel.logs import configure_logging
@@ -70,7 +71,7 @@ def start(config: TelemetryConfig, given: tuple[Catalogue, ...], memory: MemoryS
     parts = assemble(config, redactor, resource, declared, memory)
     telemetry = Telemetry(config, redactor, slot, declared, parts)
     try:
-        _make_current(config, parts)
+        _make_current(config, declared, parts)
         _switch_on(config, redactor, parts, memory)
     except BaseException:
         telemetry.shutdown(1)
@@ -79,12 +80,13 @@ def start(config: TelemetryConfig, given: tuple[Catalogue, ...], memory: MemoryS
     return telemetry
 
 
-def _make_current(config: TelemetryConfig, parts: Pipelines) -> None:
+def _make_current(config: TelemetryConfig, declared: DeclaredMetrics, parts: Pipelines) -> None:
     if config.disabled:
         # A sampler that drops would tell the next service to drop too: a caller's trace must pass unchanged.
         set_current(NoOpMeterProvider(), NoOpTracerProvider(), NoOpLoggerProvider())
     else:
-        set_current(parts.meters, parts.tracers, parts.loggers)
+        meters = DeclaredMeterProvider(parts.meters, declared.lend)
+        set_current(meters, parts.tracers, parts.loggers)
 
 
 def _switch_on(

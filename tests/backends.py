@@ -119,10 +119,12 @@ class RedisServer:
         self._folder = folder
         self._port = free_port()
         self.url = f"redis://127.0.0.1:{self._port}/0"
+        self.socket = folder / "redis.sock"
         self._program = self._start()
 
     def _start(self) -> Program:
-        options = ["--port", str(self._port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._folder)]
+        where = ["--port", str(self._port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket)]
+        options = [*where, "--save", "", "--dir", str(self._folder)]
         program = Program([tool_path("redis-server"), *options], self._folder / "redis.log")
         program.ready(self._answers)
         return program

@@ -15,6 +15,7 @@ from bench.bars import Bars, svg
 from bench.machine import described
 from bench.overhead.breakdown import breakdown
 from bench.overhead.figures import Series
+from bench.overhead.redaction import Redaction, section
 from bench.overhead.variants import BARE, COPIED, variant
 from bench.overhead.verdict import aims
 
@@ -78,13 +79,13 @@ CPython {python}, FastAPI {fastapi}). The rounds are in `overhead.json`.
 """
 
 
-def page(measured: Sequence[Series], circumstances: Circumstances) -> str:
+def page(measured: Sequence[Series], circumstances: Circumstances, redaction: Redaction) -> str:
     """Returns the measurement as Markdown."""
     verdict = "\n".join(f"- {each}" for each in verdicts(measured))
     requests = measured[0].requests
     head = _HEAD.format(**asdict(circumstances), verdict=verdict, requests=requests)
     tables = [_served(each) if each.served else _in_process(each) for each in measured]
-    return head + "\n".join([*tables, breakdown(measured)]).rstrip() + "\n"
+    return head + "\n".join([*tables, breakdown(measured), section(redaction)]).rstrip() + "\n"
 
 
 def verdicts(measured: Sequence[Series]) -> list[str]:
@@ -175,21 +176,24 @@ def chart(measured: Sequence[Series]) -> Bars:
     return Bars(title, [variant(name).title for name in names], bars, "{:.0f}")
 
 
-def data(measured: Sequence[Series], circumstances: Circumstances) -> dict[str, Any]:
-    """Returns the measurement as plain values: every round in seconds per request, and the aims."""
+def data(measured: Sequence[Series], circumstances: Circumstances, redaction: Redaction) -> dict[str, Any]:
+    """Returns the measurement as plain values: every round in seconds per request or item, and the aims."""
     return {
         "circumstances": asdict(circumstances),
         "aims": [{**asdict(aim), "reached": aim.reached} for aim in aims(measured)],
         "series": [asdict(each) for each in measured],
+        "redaction": asdict(redaction),
     }
 
 
-def write(measured: Sequence[Series], circumstances: Circumstances, folder: Path = FOLDER) -> list[Path]:
+def write(
+    measured: Sequence[Series], circumstances: Circumstances, redaction: Redaction, folder: Path = FOLDER
+) -> list[Path]:
     """Writes the page, the data and the chart into `folder` and returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     texts = {
-        "overhead.md": page(measured, circumstances),
-        "overhead.json": json.dumps(data(measured, circumstances), indent=1) + "\n",
+        "overhead.md": page(measured, circumstances, redaction),
+        "overhead.json": json.dumps(data(measured, circumstances, redaction), indent=1) + "\n",
         "overhead.svg": svg(chart(measured)),
     }
     for name, text in texts.items():

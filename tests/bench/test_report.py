@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.overhead.breakdown import breakdown
 from bench.overhead.figures import CALLING, SENDING, SERVING, Round, Series
+from bench.overhead.redaction import Redaction, measure_redaction
 from bench.overhead.report import Circumstances, write
 from bench.overhead.variants import BARE, COPIED, OURS, UNCONTRIBUTED, UNMATCHED, VARIANTS
 
@@ -17,6 +18,8 @@ CIRCUMSTANCES = Circumstances(
     python="3.11.7",
     fastapi="0.163.2",
 )
+
+REDACTION = Redaction(log=(9e-6, 3e-6, 4e-6), log_values=10, span=(2e-6, 2.5e-6, 3e-6), span_values=12)
 
 
 def measured() -> list[Series]:
@@ -43,7 +46,7 @@ def measured() -> list[Series]:
 
 
 def test_page_data_and_chart_tell_the_same_figures(tmp_path: Path) -> None:
-    page, data, plot = (path.read_text() for path in write(measured(), CIRCUMSTANCES, tmp_path))
+    page, data, plot = (path.read_text() for path in write(measured(), CIRCUMSTANCES, REDACTION, tmp_path))
 
     row = "| 350 (350 to 350) | 250 | 600 | 2,857 | 250 | 25% | 1 spans, 1 log records, 850 bytes |"
     assert f"| ours, every feature on {row}" in page
@@ -52,8 +55,19 @@ def test_page_data_and_chart_tell_the_same_figures(tmp_path: Path) -> None:
     assert "load average 0.5 before the run" in page
     assert json.loads(data)["series"][0]["rounds"][OURS][0]["cpu"] == 350e-6
     assert [aim["reached"] for aim in json.loads(data)["aims"]] == [True, False]
+    assert "`Redactor` takes **4.0 µs** for a log record with 10 fields and **2.5 µs** for\na span" in page
+    assert "median of 3 repeats" in page
+    assert json.loads(data)["redaction"]["log"] == [9e-6, 3e-6, 4e-6]
     assert ">350<" in plot
     ET.fromstring(plot)  # noqa: S314 - our own drawing, well-formed or not
+
+
+def test_redaction_is_measured_by_itself() -> None:
+    found = measure_redaction(repeats=2, items=10)
+
+    assert (len(found.log), len(found.span)) == (2, 2)
+    assert found.log_values > 0
+    assert found.span_values > 0
 
 
 def everything() -> list[Series]:

@@ -40,7 +40,12 @@ def _captured() -> Iterator[Captured]:
         yield captured
 
 
-RESOURCE = {"service.name": "lms", "service.version": "1.2", "host.name": "somewhere"}
+RESOURCE = {
+    "service.name": "lms",
+    "service.version": "1.2",
+    "deployment.environment.name": "north",
+    "host.name": "somewhere",
+}
 
 
 class Lines:

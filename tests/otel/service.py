@@ -20,7 +20,6 @@ from opentelemetry import trace
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import otel
-from otel.context import set_tag
 
 log = otel.get_logger(service="courses")
 tracer = trace.get_tracer("tests")
@@ -47,7 +46,7 @@ async def lesson(course_id: str, lesson_id: str) -> dict[str, str]:
 @courses.post("/fail", dependencies=[Depends(student)])
 async def fail(course_id: str, text: Annotated[str, Body(embed=True)] = "as expected") -> None:
     otel.breadcrumb("lms.enrolled", course_id=course_id, password="hunter2-in-breadcrumb")
-    set_tag("attempt", "2")
+    otel.set_tag("attempt", "2")
     log.info("about to fail", extra_text=text)
     raise Boom(text)
 

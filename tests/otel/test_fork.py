@@ -16,15 +16,17 @@ import json, logging, os, sys
 import otel
 from otel.sentry import capture
 from opentelemetry import metrics, trace
-from otel.catalogue import Catalogue, Counter
+from otel.catalogue import Catalogue, Counter, External
 
+LENT = External("somelib.jobs", kind="counter", unit="{job}", description="Jobs.", recorded_by="somelib")
 JOBS = Counter("test.jobs", unit="{job}", description="Jobs.")
 telemetry = otel.configure(
     otel.TelemetryConfig.from_env(dict(
         OTEL_SERVICE_NAME="forking", OTEL_EXPORTER_OTLP_ENDPOINT=sys.argv[1],
         OTEL_METRIC_EXPORT_INTERVAL="60000", TELEMETRY_LOG_FORMAT="json", TELEMETRY_LOG_BURST="0",
         SENTRY_DSN=sys.argv[2])),
-    catalogue=Catalogue("test", JOBS))
+    catalogue=Catalogue("test", JOBS, LENT))
+lent = metrics.get_meter("somelib").create_counter("somelib.jobs")
 foreign = metrics.get_meter("somelib").create_counter("somelib.calls")
 
 def work(name, count):
@@ -32,6 +34,7 @@ def work(name, count):
         with trace.get_tracer("t").start_as_current_span(name):
             JOBS.add(1)
             foreign.add(1)
+            lent.add(1)
             logging.getLogger("app").warning(name)
 
 work("before", 100)
@@ -89,7 +92,8 @@ def test_parent_and_children_each_send_their_own_once() -> None:
     jobs = collector.latest("test.jobs")
     assert sorted(metric.sum.data_points[0].as_int for metric in jobs.values()) == [1, 2, 115]
     calls = collector.latest("somelib.calls")
-    assert sorted(metric.sum.data_points[0].as_int for metric in calls.values()) == [1, 2, 115]
+    for each in (calls, collector.latest("somelib.jobs")):
+        assert sorted(metric.sum.data_points[0].as_int for metric in each.values()) == [1, 2, 115]
     assert len(jobs) == 3
     assert jobs.keys() == calls.keys() == span_instances(collector.traces)
 

@@ -24,6 +24,7 @@ async def test_a_call_is_a_span_without_query_and_password(captured: Captured) -
     assert {span.parent_id for span in calls} == {captured.spans[0].span_id}
     assert "hunter2" not in repr(captured.spans)
     assert captured.value("http.client.request.duration", {"http.request.method": "POST"}) == 2
+    assert "telemetry.attributes.dropped" not in captured.metrics
 
 
 def test_httpx_is_as_before_after_the_end() -> None:

@@ -39,6 +39,7 @@ def test_a_line_has_the_fields_of_the_contract(log_to: Log) -> None:
         "logger": "enrollments",
         "service.name": "lms",
         "service.version": "1.2",
+        "deployment.environment.name": "north",
         "service": "enrollments",
         "course_id": "c1",
         "outcome": "created",

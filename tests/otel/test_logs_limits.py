@@ -1,15 +1,22 @@
-"""What a log holds back: bursts of one message, levels that end by themselves, colours in files."""
+"""What a log holds back: bursts of one message, levels that end by themselves, colours in files; its form."""
 
 from __future__ import annotations
 
+import json
 import logging
+import os
+from typing import TextIO
 
 import pytest
 
-from otel.logs import set_level
+from otel.config import TelemetryConfig
+from otel.logs import configure_logging, get_logger, set_level
 from otel.logs_burst import BurstLimiter, Message
 from otel.logs_levels import LevelOverrides
 from otel.logs_render import pretty_renderer
+from otel.redaction import Redactor
+from otel.testing import capture_telemetry
+from tests.otel.conftest import RESOURCE, Log
 
 
 class Clock:
@@ -90,3 +97,40 @@ def test_pretty_lines_hold_no_colours_for_a_file() -> None:
     assert line.isprintable()
     assert "said" in line
     assert "n=1" in line
+
+
+def said_to(stream: TextIO, log_format: str) -> None:
+    config = TelemetryConfig(log_format=log_format)
+    undo = configure_logging(
+        config, logger_provider=None, redactor=Redactor(), resource=RESOURCE, stream=stream
+    )
+    get_logger("app").warning("said", count=2)
+    undo()
+
+
+@pytest.mark.parametrize(("log_format", "is_json"), [("auto", False), ("json", True)])
+def test_a_terminal_gets_pretty_lines_unless_json_is_asked_for(log_format: str, *, is_json: bool) -> None:
+    shown_by, terminal = os.openpty()
+    with open(shown_by, "rb", buffering=0) as screen, open(terminal, "w", encoding="utf-8") as stream:  # noqa: PTH123 - of open files
+        said_to(stream, log_format)
+        stream.flush()
+        shown = screen.read(4096).decode()
+    assert "said" in shown
+    assert shown.startswith("{") == is_json
+
+
+def test_a_file_gets_json_lines_on_its_own(log_to: Log) -> None:
+    lines = log_to(log_format="auto")
+    get_logger("app").warning("said")
+    assert [entry["event"] for entry in lines.entries] == ["said"]
+
+
+def test_the_line_names_where_the_service_runs() -> None:
+    where = {"service.version": "1.2", "deployment.environment.name": "north"}
+    config = TelemetryConfig(
+        service_name="lms", resource_attributes=where, runtime_metrics=False, log_format="json"
+    )
+    with capture_telemetry(config=config) as captured:
+        get_logger("app").warning("said")
+        entry = json.loads(captured.lines[-1])
+    assert {"service.name": "lms", **where}.items() <= entry.items()

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pymongo
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from motor.motor_asyncio import AsyncIOMotorClient
 from opentelemetry import trace
 from opentelemetry.instrumentation.utils import suppress_instrumentation
-from pymongo.errors import DuplicateKeyError, OperationFailure
+from pymongo.errors import DuplicateKeyError, OperationFailure, WaitQueueTimeoutError
 
 import otel
 from otel.config import TelemetryConfig
@@ -134,6 +135,25 @@ async def test_the_pool_is_counted(captured: Captured, database: Database) -> No
     assert captured.value("db.client.connection.count", {state: "idle"}) >= 1
     assert captured.value("db.client.connection.count", {state: "used"}) == 0
     assert captured.value("db.client.connection.wait_time") >= 10
+    assert captured.value("db.client.connection.create_time") >= 1
+
+
+async def test_a_wait_in_vain_for_a_connection_is_counted(captured: Captured, empty_mongodb_url: str) -> None:
+    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(
+        empty_mongodb_url, maxPoolSize=1, waitQueueTimeoutMS=1, retryReads=False
+    )
+    courses = client.get_default_database()["courses"]
+    await courses.find_one({})
+    refused: list[BaseException] = []
+    while not refused:  # whoever comes second finds the one connection taken, unless the first was quicker
+        answers = await asyncio.gather(*(courses.find_one({}) for _ in range(30)), return_exceptions=True)
+        refused = [each for each in answers if isinstance(each, BaseException)]
+    client.close()
+
+    assert {type(each) for each in refused} == {WaitQueueTimeoutError}
+    host = urlsplit(empty_mongodb_url).netloc.rpartition("@")[2]
+    name = {"db.client.connection.pool.name": host}
+    assert captured.value("db.client.connection.timeouts", name) == len(refused)
 
 
 async def test_the_limit_is_that_of_the_open_pools(captured: Captured, empty_mongodb_url: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from redis.exceptions import ResponseError
 from otel.config import TelemetryConfig
 from otel.redis import preload
 from otel.testing import Captured, capture_telemetry
-from tests.backends import free_port
+from tests.backends import RedisServer, free_port
 
 SCRIPT = "return redis.call('INCR', KEYS[1])"
 
@@ -96,6 +97,21 @@ async def test_a_dead_server_is_an_error(captured: Captured) -> None:
 
     [span] = captured.spans
     assert (span.name, span.status, span.attributes["error.type"]) == ("GET", "ERROR", "ConnectionError")
+
+
+async def test_a_server_behind_a_socket_is_named_by_its_path(captured: Captured, tmp_path: Path) -> None:
+    server = RedisServer(tmp_path)
+    try:
+        async with Redis(unix_socket_path=str(server.socket), db=2) as client:
+            await client.get("a")
+    finally:
+        server.stop()
+
+    [span] = captured.spans
+    assert span.attributes["server.address"] == str(server.socket)
+    assert "server.port" not in span.attributes
+    name = {"db.client.connection.pool.name": f"{server.socket}/2"}
+    assert captured.value("db.client.connection.wait_time", name) == 1
 
 
 async def test_the_pool_is_counted(captured: Captured, client: Redis) -> None:

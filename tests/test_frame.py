@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 from typing import Final
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
+from stack.settings import StackSettings
 from tests.test_architecture import ROOT
 
 COMMANDS: Final = {
@@ -35,6 +37,20 @@ def test_a_page_names_commands_that_exist(page: str) -> None:
     named = set(MAKE.findall((ROOT / page).read_text(encoding="utf-8")))
     assert named
     assert named <= COMMANDS
+
+
+def test_the_table_of_what_to_open_is_true() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| (http://127\.0\.0\.1:(\d+)\S*) \|", readme, re.MULTILINE)
+    ports = {name: str(field.default) for name, field in StackSettings.model_fields.items()}
+    ports = {f"STACK_{name.upper()}": port for name, port in ports.items()} | {"LMS_PORT": "8000"}
+    native = yaml.safe_load((ROOT / "stack" / "native" / "process-compose.yaml").read_text())["processes"]
+    opened = {part["x-open"] for part in native.values() if "x-open" in part}
+    opened = {re.sub(r"\$\{(\w+)\}", lambda name: ports[name[1]], each) for each in opened}
+    assert opened <= {address for address, _ in table}
+    compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    published = set(re.findall(r'ports: \["127\.0\.0\.1:\$\{\w+:-(\d+)\}', compose))
+    assert {port for _, port in table} == published | {str(urlsplit(each).port) for each in opened}
 
 
 def test_continuous_integration_runs_make_targets_only() -> None:

@@ -67,7 +67,6 @@ class Supervisor:
         self.log = folder / "logs" / "supervisor.log"
         self._record = self.run / "session.json"
         self._output = folder / "logs" / "supervisor.out"
-        self._process: subprocess.Popen[bytes] | None = None
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -106,7 +105,7 @@ class Supervisor:
         ]
         command += ["--use-uds", "--unix-socket", str(self.socket), "--log-file", str(self.log)]
         with self._output.open("wb") as output:
-            self._process = process = subprocess.Popen(
+            self._child = process = subprocess.Popen(
                 command,
                 cwd=self.run.parent,
                 env=child_environment(environ) | GARBAGE,
@@ -115,7 +114,6 @@ class Supervisor:
                 stderr=output,
                 start_new_session=True,
             )
-        self._child = process
         Session.of(process.pid).save(self._record)
         self._await_answer(process)
 
@@ -210,9 +208,6 @@ class Supervisor:
             kill(left, signal.SIGKILL)
             wait_gone(self.members, KILL_SECONDS)
         self._reap()
-        if self._process is not None:
-            self._process.wait(KILL_SECONDS)
-            self._process = None
         self._record.unlink(missing_ok=True)
         self.socket.unlink(missing_ok=True)
         return len(before)

@@ -31,6 +31,7 @@ UNREACHABLE: Final = (OSError, http.client.HTTPException)
 SOCKET_PATH_LIMIT: Final = 100  # sockaddr_un holds 108 bytes
 ANSWER_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 90.0
+LEADER_SECONDS: Final = 5.0
 KILL_SECONDS: Final = 5.0
 # What a process may need of the caller's environment; nothing else is passed on.
 INHERITED: Final = (
@@ -197,7 +198,9 @@ class Supervisor:
         session = self.session()
         if session is not None and session.alive():
             kill([process for process in before if process.pid == session.leader], signal.SIGTERM)
-            left = wait_gone(self.members, STOP_SECONDS)
+            # process-compose 1.64 may hang if told to end while a part waits for one that never began.
+            parts_left = wait_gone(lambda: self._parts(session), STOP_SECONDS)
+            left = wait_gone(self.members, 0 if parts_left else LEADER_SECONDS)
         else:
             kill(before, signal.SIGTERM)
             left = wait_gone(self.members, STOP_SECONDS / 3)
@@ -211,6 +214,9 @@ class Supervisor:
         self._record.unlink(missing_ok=True)
         self.socket.unlink(missing_ok=True)
         return len(before)
+
+    def _parts(self, session: Session) -> list[psutil.Process]:
+        return [process for process in self.members() if process.pid != session.leader]
 
     def _reap(self) -> None:
         """Takes note of the supervisor's end, if this process started it."""

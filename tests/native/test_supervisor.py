@@ -95,6 +95,21 @@ def test_a_process_that_ignores_the_signal_is_killed_in_its_time(started: Starte
     assert time.monotonic() - begun < 15
 
 
+def test_a_supervisor_that_outlives_its_parts_is_not_waited_for(started: Started) -> None:
+    supervisor = started.start(one=SLEEPER)
+    wait_for(lambda: running(supervisor, "one"))
+    child, session = supervisor.states()["one"].pid, supervisor.session()
+    assert session is not None
+    os.kill(session.leader, signal.SIGSTOP)  # as process-compose hangs when a start is broken off
+    os.kill(child, signal.SIGKILL)
+    begun = time.monotonic()
+    killed: list[str] = []
+    supervisor.stop(killed.append)
+    assert supervisor.members() == []
+    assert f"(pid {session.leader})" in killed[0]
+    assert time.monotonic() - begun < 30
+
+
 def test_dependants_stop_before_what_they_need(started: Started, tmp_path: Path) -> None:
     note = tmp_path / "order"
     script = "trap 'echo {0} >> {1}; exit 0' TERM; echo up; while :; do sleep 0.05; done"

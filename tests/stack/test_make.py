@@ -112,8 +112,6 @@ def test_a_day_with_make(newcomer: Newcomer) -> None:
     ("phase", "number"),
     [
         ("  ready: ", signal.SIGINT),
-        ("  ready: ", signal.SIGTERM),
-        ("Loading the demo catalogue.", signal.SIGINT),
         ("Loading the demo catalogue.", signal.SIGHUP),
     ],
 )

@@ -142,7 +142,7 @@ def _demo(_: argparse.Namespace) -> bool:
         docker.demo(load())
         return True
     if not Supervisor(folder).running():
-        raise StackError("The stack does not run: `make up` starts it")
+        raise StackError(status.STOPPED)
     up.study(NativeStack(load()))
     return True
 

@@ -20,10 +20,10 @@ from stack.environment import Environment, load
 from stack.native.assemble import prepare_folder
 from stack.native.ports import taken
 from stack.native.session import Session, kill, wait_gone
+from stack.native.status import STOPPED
 from stack.settings import REPOSITORY, SettingsError
 
 DAEMON_SECONDS: Final = 10
-STOPPED: Final = "The stack does not run: `make up` starts it."
 # In the data folder: who the learners are. They are no container, so that Compose knows nothing of them.
 LEARNERS: Final = "run/learners.json"
 LEARNERS_SECONDS: Final = 15.0  # a request of theirs takes 10 at most

@@ -17,13 +17,14 @@ from typing import Any, Final
 
 import yaml
 
+from stack.collector import LEAN
 from stack.settings import StackSettings
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 SIGNALS: Final = ("traces", "metrics", "logs")
 MARGIN: Final = 1.25  # a file needs more than what it holds
 FILES: Final = "file_storage/queues"
-JOURNAL: Final = "journal_storage/queues"
+JOURNAL: Final = LEAN["journal.yaml"][1]
 _DEFAULT: Final = re.compile(r"\$\{(?:env:)?(?P<name>[A-Z0-9_]+)(?::-(?P<default>[^}]*))?\}")
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}

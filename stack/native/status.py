@@ -17,6 +17,7 @@ from stack.native.supervisor import State, Supervisor
 from stack.native.up import studying
 
 CONSOLE = Console(highlight=False, soft_wrap=True)
+STOPPED = "The stack does not run: `make up` starts it."
 STYLES = {"ill": "red", "Health": "bold"}
 
 
@@ -28,7 +29,7 @@ def status(folder: Path) -> bool:
         CONSOLE.print(
             f"The supervisor is gone, {len(left)} processes are left: `make down` ends them."
             if left
-            else "The stack does not run: `make up` starts it."
+            else STOPPED
         )
         return False
     stack = NativeStack(load())

@@ -19,6 +19,7 @@ from stack.containers import DockerError, parsed, published, services
 from stack.dotenv_file import read
 from stack.environment import Environment, load, write
 from stack.native.ports import free_ports
+from stack.native.status import STOPPED
 from stack.settings import REPOSITORY
 from tests.fake_docker import TABLE, FakeDocker, Play, container
 
@@ -236,7 +237,7 @@ def stack(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_stack_that_does_not_run_fails_with_the_remedy(command: str, install: Install) -> None:
     install(Play())
     done = stack(command)
-    assert (done.returncode, done.stdout + done.stderr) == (1, f"{docker.STOPPED}\n")
+    assert (done.returncode, done.stdout + done.stderr) == (1, f"{STOPPED}\n")
 
 
 @pytest.mark.usefixtures("environment")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,14 +24,6 @@ def _programs() -> None:
     ensure_programs()
 
 
-@pytest.fixture
-def taken() -> Iterator[int]:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        server.listen()
-        yield server.getsockname()[1]
-
-
 def refusal(folder: Path, settings: Mapping[str, str]) -> str:
     """Returns why the stack does not start, after a look that nothing of it runs."""
     stack = NativeStack.scratch(folder, settings)
@@ -44,9 +36,11 @@ def refusal(folder: Path, settings: Mapping[str, str]) -> str:
     return str(refused.value)
 
 
-def test_a_taken_port(tmp_path: Path, taken: int) -> None:
-    said = refusal(tmp_path, {"STACK_PORT_LOKI": str(taken)})
-    assert f"Port {taken}, which loki needs, is taken" in said
+def test_a_taken_port(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        said = refusal(tmp_path, {"STACK_PORT_LOKI": str(port)})
+    assert f"Port {port}, which loki needs, is taken" in said
     assert "set STACK_PORT_LOKI to another port" in said
 
 

@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from app.core.errors import LmsError
-from app.core.settings import Settings
 from app.http.problems import catalogue
 from otel.testing import Captured
 from tests.app.conftest import make_settings, serving
@@ -28,6 +27,7 @@ NEVER_ANSWERED: Final = {"forbidden", "conflict", "unavailable"}
 ELSEWHERE: Final = {
     "course_changed": "tests/app/lms/test_courses.py",
     "enrollment_busy": "tests/app/lms/test_seats.py",
+    "last_admin": "tests/app/lms/test_roles.py",
     "level_not_changed": "tests/app/monitoring/test_levels.py",
     "too_many_levels": "tests/app/monitoring/test_levels.py",
     "database_unavailable": "tests/app/infra/test_outages.py",
@@ -48,7 +48,7 @@ def scenario(code: str) -> Callable[[Scenario], Scenario]:
 async def demo_api(
     empty_mongodb_url: str, empty_redis_url: str, telemetry: Captured, clock: FixedClock
 ) -> AsyncIterator[Api]:
-    settings: Settings = make_settings(
+    settings = make_settings(
         empty_mongodb_url, empty_redis_url, demo_failure_ratio=1, body_limit_bytes=2000
     )
     async with serving(settings, telemetry, clock) as served:

@@ -48,9 +48,7 @@ def scenario(code: str) -> Callable[[Scenario], Scenario]:
 async def demo_api(
     empty_mongodb_url: str, empty_redis_url: str, telemetry: Captured, clock: FixedClock
 ) -> AsyncIterator[Api]:
-    settings = make_settings(
-        empty_mongodb_url, empty_redis_url, demo_failure_ratio=1, body_limit_bytes=2000
-    )
+    settings = make_settings(empty_mongodb_url, empty_redis_url, demo_failure_ratio=1, body_limit_bytes=2000)
     async with serving(settings, telemetry, clock) as served:
         yield served
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from otel.catalogue import Catalogue, Counter, Gauge, Histogram
+from otel.metrics.catalogue import Catalogue, Counter, Gauge, Histogram
 
 REGISTRATIONS: Final = Counter(
     "lms.registrations",

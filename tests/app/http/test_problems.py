@@ -32,8 +32,12 @@ ELSEWHERE: Final = {
     "too_many_levels": "tests/app/monitoring/test_levels.py",
     "database_unavailable": "tests/app/infra/test_outages.py",
     "sessions_unavailable": "tests/app/infra/test_outages.py",
+    "headers_too_large": "tests/app/http/test_server.py",
+    "request_timeout": "tests/app/http/test_server.py",
+    "too_many_connections": "tests/app/http/test_server.py",
+    "too_many_headers": "tests/app/http/test_server.py",
 }
-"""Answered where a rival or an outage is at hand."""
+"""Answered where a rival, an outage or a raw connection is at hand."""
 
 
 def scenario(code: str) -> Callable[[Scenario], Scenario]:

@@ -13,7 +13,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from otel.catalogue import (
+    from otel.config.settings import ConfigError, TelemetryConfig
+    from otel.context import breadcrumb, current_request, set_tag, set_user
+    from otel.decorators import logged, traced
+    from otel.logs.levels import LevelOverride
+    from otel.logs.logger import get_logger, level_overrides, reset_level, set_level
+    from otel.metrics.catalogue import (
         ANY_BOUNDED,
         AnyText,
         Catalogue,
@@ -24,37 +29,32 @@ if TYPE_CHECKING:
         IntegerRange,
         UpDownCounter,
     )
-    from otel.config import ConfigError, TelemetryConfig
-    from otel.context import breadcrumb, current_request, set_tag, set_user
-    from otel.decorators import logged, traced
-    from otel.logs import get_logger, level_overrides, reset_level, set_level
-    from otel.logs_levels import LevelOverride
     from otel.setup import configure, instrument
     from otel.telemetry import Telemetry
 
 _HOME = {
-    "ANY_BOUNDED": "catalogue",
-    "AnyText": "catalogue",
-    "Catalogue": "catalogue",
-    "ConfigError": "config",
-    "Counter": "catalogue",
-    "External": "catalogue",
-    "Gauge": "catalogue",
-    "Histogram": "catalogue",
-    "IntegerRange": "catalogue",
-    "LevelOverride": "logs_levels",
+    "ANY_BOUNDED": "metrics.catalogue",
+    "AnyText": "metrics.catalogue",
+    "Catalogue": "metrics.catalogue",
+    "ConfigError": "config.settings",
+    "Counter": "metrics.catalogue",
+    "External": "metrics.catalogue",
+    "Gauge": "metrics.catalogue",
+    "Histogram": "metrics.catalogue",
+    "IntegerRange": "metrics.catalogue",
+    "LevelOverride": "logs.levels",
     "Telemetry": "telemetry",
-    "TelemetryConfig": "config",
-    "UpDownCounter": "catalogue",
+    "TelemetryConfig": "config.settings",
+    "UpDownCounter": "metrics.catalogue",
     "breadcrumb": "context",
     "configure": "setup",
     "current_request": "context",
-    "get_logger": "logs",
+    "get_logger": "logs.logger",
     "instrument": "setup",
-    "level_overrides": "logs",
+    "level_overrides": "logs.logger",
     "logged": "decorators",
-    "reset_level": "logs",
-    "set_level": "logs",
+    "reset_level": "logs.logger",
+    "set_level": "logs.logger",
     "set_tag": "context",
     "set_user": "context",
     "traced": "decorators",

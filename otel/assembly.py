@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from opentelemetry.metrics import MeterProvider as ApiMeterProvider
 from opentelemetry.sdk._logs import LogRecordProcessor
@@ -13,22 +14,24 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 
-from otel import exporters
-from otel.accounting import SignalAccount
-from otel.batch import BatchQueue
-from otel.config import TelemetryConfig
-from otel.declared_meters import DeclaredMeterProvider
-from otel.log_export import LogItem, QueueLogProcessor, logger_provider
-from otel.memory import MemorySinks
-from otel.metric_data import DeclaredMetrics
-from otel.metrics import ExportReader, MemoryReader, TextReader, meter_provider
+from otel.config.settings import TelemetryConfig
+from otel.export import exporters
+from otel.export.accounting import SignalAccount
+from otel.export.batch import BatchQueue
+from otel.export.redacting import RedactingLogExporter, RedactingSpanExporter
+from otel.logs.provider import LogItem, QueueLogProcessor, logger_provider
+from otel.metrics.data import DeclaredMetrics
+from otel.metrics.declared_meters import DeclaredMeterProvider
+from otel.metrics.readers import ExportReader, MemoryReader, TextReader, meter_provider
+from otel.metrics.sdk import find_sdk_instrument, observe_queue
+from otel.metrics.self import observe_rules
 from otel.providers import METERS
-from otel.redaction import Redactor
-from otel.redaction_export import RedactingLogExporter, RedactingSpanExporter
-from otel.sdk_metrics import find_sdk_instrument, observe_queue
-from otel.self_metrics import observe_rules
+from otel.redaction.engine import Redactor
 from otel.telemetry import Pipelines
-from otel.traces import QueueSpanProcessor, tracer_provider
+from otel.traces.provider import QueueSpanProcessor, tracer_provider
+
+if TYPE_CHECKING:
+    from otel.testing.sinks import MemorySinks
 
 
 def assemble(

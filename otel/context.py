@@ -11,7 +11,7 @@ from typing import Final
 
 from opentelemetry import trace
 
-from otel.http_route import Scope, route_template
+from otel.http.route import Scope, route_template
 
 _BREADCRUMBS_KEPT: Final = 50
 

@@ -13,7 +13,7 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 from opentelemetry import trace
 from opentelemetry.trace import Status, StatusCode
 
-from otel.logs import EventLogger, get_logger
+from otel.logs.logger import EventLogger, get_logger
 
 P = ParamSpec("P")
 R = TypeVar("R")

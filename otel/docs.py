@@ -9,9 +9,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-from otel.catalogue import Allowed, Catalogue, Declaration
-from otel.config import settings
-from otel.prometheus_name import prometheus_name
+from otel.config.settings import settings
+from otel.metrics.catalogue import Allowed, Catalogue, Declaration
+from otel.metrics.prometheus_name import prometheus_name
 from otel.startup import catalogues
 
 UNDECLARED_LIMIT: Final = 2000

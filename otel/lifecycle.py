@@ -16,8 +16,8 @@ from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
-from otel.accounting import SignalView
-from otel.metrics import ExportReader
+from otel.export.accounting import SignalView
+from otel.metrics.readers import ExportReader
 
 _log = logging.getLogger(__name__)
 

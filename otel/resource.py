@@ -20,7 +20,7 @@ from typing import Final
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.version import __version__ as sdk_version
 
-from otel.config import TelemetryConfig
+from otel.config.settings import TelemetryConfig
 
 INSTANCE_ID: Final = "service.instance.id"
 _MOST_WORKERS: Final = 1024

@@ -18,17 +18,17 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from otel.catalogue import Catalogue
-from otel.config import TelemetryConfig
-from otel.event_loop import LoopWatch
-from otel.semconv_opt_in import opt_in_to_stable
+from otel.config.semconv_opt_in import opt_in_to_stable
+from otel.config.settings import TelemetryConfig
+from otel.metrics.catalogue import Catalogue
+from otel.metrics.event_loop import LoopWatch
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from otel.http import RenderError
-    from otel.memory import MemorySinks
+    from otel.http.app import RenderError
     from otel.telemetry import Telemetry
+    from otel.testing.sinks import MemorySinks
 
 # The share of TELEMETRY_SHUTDOWN_SECONDS that flush and shutdown have together. The rest is left to uvicorn
 # and to the interpreter, which ends after us: half a second of CPU, and two seconds on a busy machine.
@@ -82,7 +82,7 @@ def instrument(app: FastAPI, *, render_error: RenderError | None = None) -> None
         RuntimeError: The app is instrumented or serving already.
     """
     opt_in_to_stable()
-    from otel.http import instrument_app  # noqa: PLC0415 - see the module's docstring
+    from otel.http.app import instrument_app  # noqa: PLC0415 - see the module's docstring
 
     telemetry = active()
     config = telemetry.config if telemetry else TelemetryConfig()

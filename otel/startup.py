@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry._logs import NoOpLoggerProvider
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
@@ -17,30 +17,32 @@ from opentelemetry.trace import NoOpTracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from otel.assembly import assemble
-from otel.catalogue import Catalogue
-from otel.config import TelemetryConfig
-from otel.declared_meters import DeclaredMeterProvider
-from otel.event_loop import LOOP_METRICS
+from otel.config.settings import TelemetryConfig
+from otel.errors.sentry import SentryHandle, configure_sentry
+from otel.export.wire_export import WireLogExporter
 from otel.lifecycle import after_fork
-from otel.logs import configure_logging
-from otel.memory import MemorySinks
-from otel.metric_data import DeclaredMetrics
+from otel.logs.logger import configure_logging
+from otel.metrics.catalogue import Catalogue
+from otel.metrics.data import DeclaredMetrics
+from otel.metrics.declared_meters import DeclaredMeterProvider
+from otel.metrics.event_loop import LOOP_METRICS
+from otel.metrics.process import PROCESS_METRICS, SYSTEM_METRICS
+from otel.metrics.sdk import SDK_METRICS
+from otel.metrics.self import EVENTS_DROPPED, SELF_METRICS
 from otel.providers import set_current
-from otel.redaction import Redactor
+from otel.redaction.engine import Redactor
 from otel.resource import WorkerSlot, build_resource, service_name
-from otel.runtime import PROCESS_METRICS, SYSTEM_METRICS
-from otel.sdk_metrics import SDK_METRICS
-from otel.self_metrics import EVENTS_DROPPED, SELF_METRICS
-from otel.sentry import SentryHandle, configure_sentry
 from otel.telemetry import Pipelines, Telemetry
-from otel.wire_export import WireLogExporter
+
+if TYPE_CHECKING:
+    from otel.testing.sinks import MemorySinks
 
 OWN: Final = (SELF_METRICS, SDK_METRICS, LOOP_METRICS, PROCESS_METRICS, SYSTEM_METRICS)
 LIBRARIES: Final = {
-    "otel.http": "fastapi",
-    "otel.mongo": "pymongo",
-    "otel.redis": "redis",
-    "otel.httpx": "httpx",
+    "otel.http.app": "fastapi",
+    "otel.libraries.mongo": "pymongo",
+    "otel.libraries.redis": "redis",
+    "otel.libraries.httpx": "httpx",
 }
 """Our module and the library that it instruments; where the library is not installed it is left out."""
 
@@ -126,9 +128,9 @@ def _installed() -> list[ModuleType]:
 def _start(module: ModuleType, config: TelemetryConfig, redactor: Redactor) -> list[Undo]:
     """Starts one integration; what it returns, if anything, takes it back."""
     starts: dict[str, Callable[[], object]] = {
-        "otel.mongo": lambda: module.register(config, redactor),
-        "otel.redis": lambda: module.instrument(config),
-        "otel.httpx": lambda: module.instrument(),  # noqa: PLW0108 - only the httpx module has it so
+        "otel.libraries.mongo": lambda: module.register(config, redactor),
+        "otel.libraries.redis": lambda: module.instrument(config),
+        "otel.libraries.httpx": lambda: module.instrument(),  # noqa: PLW0108 - only the httpx module has it so
     }
     undo = starts.get(module.__name__, lambda: None)()
     return [undo] if callable(undo) else []

@@ -15,18 +15,18 @@ from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
 
-from otel import runtime
-from otel.accounting import SignalAccount, SignalView
-from otel.batch import BatchQueue
-from otel.config import TelemetryConfig
-from otel.exporters import Sessions
+from otel.config.settings import TelemetryConfig
+from otel.export.accounting import SignalAccount, SignalView
+from otel.export.batch import BatchQueue
+from otel.export.exporters import Sessions
 from otel.lifecycle import ShutdownReport, Task, renew_sdk_after_fork, run_bounded
-from otel.log_export import LogItem
-from otel.logs import OVERRIDES
-from otel.metric_data import DeclaredMetrics
-from otel.metrics import TextReader
+from otel.logs.logger import OVERRIDES
+from otel.logs.provider import LogItem
+from otel.metrics import process
+from otel.metrics.data import DeclaredMetrics
+from otel.metrics.readers import TextReader
 from otel.providers import unset_current
-from otel.redaction import Redactor
+from otel.redaction.engine import Redactor
 from otel.resource import WorkerSlot, build_resource, instance_id
 
 _MARGIN = 0.1
@@ -203,9 +203,9 @@ class Telemetry:
         """Starts the probes of this process; worker 0, or one without a number, the machine as well."""
         if not self.config.runtime_metrics:
             return
-        self._probes = runtime.observe_process()
+        self._probes = process.observe_process()
         if not self.slot.number:
-            self._probes += runtime.observe_system()
+            self._probes += process.observe_system()
 
     def renew_after_fork(self) -> None:
         """Makes the telemetry a forked child's own: empty queues, zero counts, its own instance id."""

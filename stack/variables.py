@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from app.core.settings import Settings
-from otel.config import settings as telemetry_settings
+from otel.config.settings import settings as telemetry_settings
 from stack.settings import PREFIX, StackSettings
 
 APP_PREFIX: Final = "LMS_"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from otel.catalogue import Catalogue, Counter, Gauge, Histogram
+from otel.metrics.catalogue import Catalogue, Counter, Gauge, Histogram
 
 REQUESTS_REFUSED: Final = Counter(
     "lms.requests.refused",

@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
-from otel.redis import preload
+from otel.libraries.redis import preload
 
 _T = TypeVar("_T")
 

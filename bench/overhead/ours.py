@@ -11,13 +11,13 @@ from opentelemetry.trace import SpanKind
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import otel
-import otel.http
+import otel.http.app
 import otel.startup
-from otel.config import TelemetryConfig
-from otel.http_exchange import Exchange
-from otel.http_span import DESCRIPTION, span_details
+from otel.config.settings import TelemetryConfig
+from otel.http.exchange import Exchange
+from otel.http.span import DESCRIPTION, span_details
 from otel.providers import LOGGERS, TRACERS
-from otel.redaction import Redactor
+from otel.redaction.engine import Redactor
 
 Flush = Callable[[], object]
 Attach = Callable[[FastAPI], Flush]
@@ -55,7 +55,7 @@ def without_contrib() -> Attach:
 
 def without_mongo() -> Attach:
     """Everything, but the database driver has no listeners."""
-    otel.startup.LIBRARIES.pop("otel.mongo")
+    otel.startup.LIBRARIES.pop("otel.libraries.mongo")
     return plain()
 
 

@@ -10,8 +10,8 @@ from typing import Final
 
 from opentelemetry.util.types import AttributeValue
 
-from otel.redaction import Redactor
-from otel.redaction_export import redacted_value
+from otel.export.redacting import redacted_value
+from otel.redaction.engine import Redactor
 
 _REPEATS, _ITEMS = 21, 2000
 _MICRO: Final = 1e6
@@ -67,13 +67,13 @@ def _seconds(redact: Callable[[Redactor, Fields], object], redactor: Redactor, i
 
 
 def _redact_log(redactor: Redactor, fields: Fields) -> object:
-    # As otel.logs_pipeline does: the event, then each key and its value.
+    # As otel.logs.pipeline does: the event, then each key and its value.
     redactor.text("request")
     return {redactor.text(key): redactor.value(key, value) for key, value in fields.items()}
 
 
 def _redact_span(redactor: Redactor, attributes: Fields) -> object:
-    # As otel.wire_export does: the name, then each value.
+    # As otel.export.wire_export does: the name, then each value.
     redactor.text("GET /courses/{course_id}")
     return [redacted_value(redactor, key, value) for key, value in attributes.items()]
 

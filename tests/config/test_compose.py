@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from app.core.settings import load_settings
-from otel.config import TelemetryConfig
+from otel.config.settings import TelemetryConfig
 from stack import collector
 from stack.compose import DockerStack
 from stack.native.tools import tool_path

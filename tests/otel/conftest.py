@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import otel
-from otel.catalogue import Catalogue
-from otel.config import TelemetryConfig
-from otel.logs import configure_logging
-from otel.redaction import Redactor
+from otel.config.settings import TelemetryConfig
+from otel.logs.logger import configure_logging
+from otel.metrics.catalogue import Catalogue
+from otel.redaction.engine import Redactor
 from otel.telemetry import Telemetry
 from otel.testing import Captured, capture_telemetry
 

@@ -15,8 +15,8 @@ from fastapi import FastAPI
 from opentelemetry import trace
 
 import otel
-from otel.logs import EventLogger
-from otel.sentry import capture
+from otel.errors.sentry import capture
+from otel.logs.logger import EventLogger
 from tests.otel.asgi import request, websocket
 from tests.otel.service import Boom
 

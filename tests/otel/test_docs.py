@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from otel.catalogue import ANY_BOUNDED, Catalogue, Histogram
 from otel.docs import main, render
+from otel.metrics.catalogue import ANY_BOUNDED, Catalogue, Histogram
 from otel.startup import catalogues
 from tests.otel.asgi import request, websocket
 from tests.otel.conftest import Configure

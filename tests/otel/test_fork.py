@@ -14,9 +14,9 @@ from tests.otel.receiver import receiver, text_attributes
 PROGRAM = """
 import json, logging, os, sys
 import otel
-from otel.sentry import capture
+from otel.errors.sentry import capture
 from opentelemetry import metrics, trace
-from otel.catalogue import Catalogue, Counter, External
+from otel.metrics.catalogue import Catalogue, Counter, External
 
 LENT = External("somelib.jobs", kind="counter", unit="{job}", description="Jobs.", recorded_by="somelib")
 JOBS = Counter("test.jobs", unit="{job}", description="Jobs.")

@@ -13,9 +13,9 @@ from contextlib import AbstractContextManager
 import pytest
 from opentelemetry import trace
 
-from otel.accounting import SignalView
+from otel.errors.sentry import capture
+from otel.export.accounting import SignalView
 from otel.lifecycle import run_bounded
-from otel.sentry import capture
 from tests.otel.conftest import Configure
 from tests.otel.intake import intake
 from tests.otel.receiver import black_hole, receiver, refusing_port, unavailable, wait_for

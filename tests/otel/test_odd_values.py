@@ -10,9 +10,9 @@ import pytest
 from opentelemetry import metrics, trace
 
 import otel
-from otel.catalogue import ANY_BOUNDED, Catalogue, Counter
-from otel.config import ConfigError, TelemetryConfig
-from otel.metric_data import DeclaredMetrics
+from otel.config.settings import ConfigError, TelemetryConfig
+from otel.metrics.catalogue import ANY_BOUNDED, Catalogue, Counter
+from otel.metrics.data import DeclaredMetrics
 from tests.otel.conftest import Configure
 from tests.otel.receiver import receiver
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from otel.config import TelemetryConfig
+from otel.config.settings import TelemetryConfig
 from otel.resource import WorkerSlot, build_resource
 
 HOLD = """

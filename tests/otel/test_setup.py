@@ -11,7 +11,7 @@ from opentelemetry import propagate, trace
 from sentry_sdk.utils import BadDsn
 
 import otel
-from otel.config import TelemetryConfig
+from otel.config.settings import TelemetryConfig
 from otel.setup import active
 from tests.otel.conftest import Configure
 from tests.otel.receiver import black_hole, receiver, text_attributes, wait_for
@@ -36,7 +36,7 @@ def test_importing_the_package_loads_no_sdk() -> None:
 
 
 def test_declaring_metrics_loads_no_sdk() -> None:
-    done = python("import otel.catalogue, sys; print('opentelemetry.sdk' in sys.modules)")
+    done = python("import otel.metrics.catalogue, sys; print('opentelemetry.sdk' in sys.modules)")
     assert done.stdout == "False\n"
 
 

@@ -16,7 +16,7 @@ import pytest
 from fastapi import FastAPI
 
 import otel
-from otel.accounting import SignalView
+from otel.export.accounting import SignalView
 from tests.otel.asgi import request
 from tests.otel.conftest import Configure
 from tests.otel.receiver import black_hole, receiver, refusing_port, unavailable, wait_for

@@ -1,0 +1,155 @@
+"""The exporters of each signal: OTLP over HTTP or the console, behind the redaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import requests
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.sdk._logs.export import ConsoleLogRecordExporter, LogRecordExporter, LogRecordExportResult
+from opentelemetry.sdk.metrics.export import (
+    ConsoleMetricExporter,
+    MetricExporter,
+    MetricExportResult,
+    MetricsData,
+)
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter, SpanExportResult
+
+from otel.config.settings import Signal, TelemetryConfig
+from otel.export.accounting import SignalAccount
+from otel.export.redacting import RedactingLogExporter, RedactingSpanExporter
+from otel.export.wire_export import WireLogExporter, WireSpanExporter
+from otel.redaction.engine import Redactor
+
+
+class Sessions:
+    """The HTTP connections of the exporters, one pool per signal.
+
+    A forked child must not write to its parent's sockets: `close` lets it open its own.
+    """
+
+    def __init__(self) -> None:
+        self._open: list[requests.Session] = []
+
+    def new(self) -> requests.Session:
+        """Makes a session for one exporter."""
+        session = requests.Session()
+        self._open.append(session)
+        return session
+
+    def close(self) -> None:
+        """Closes all connections; the next request opens new ones."""
+        for session in self._open:
+            session.close()
+
+
+def span_exporter(
+    config: TelemetryConfig, redactor: Redactor, meters: MeterProvider, sessions: Sessions
+) -> SpanExporter | None:
+    """Makes the span exporter that the configuration names; None for `none`."""
+    kind = config.traces_exporter
+    if kind == "none":
+        return None
+    if kind == "console":
+        return RedactingSpanExporter(ConsoleSpanExporter(), redactor)
+    return WireSpanExporter(redactor, **_options(config, "traces", meters, sessions))
+
+
+def log_exporter(
+    config: TelemetryConfig, redactor: Redactor, meters: MeterProvider, sessions: Sessions
+) -> LogRecordExporter | None:
+    """Makes the log exporter that the configuration names; None for `none`."""
+    kind = config.logs_exporter
+    if kind == "none":
+        return None
+    if kind == "console":
+        return RedactingLogExporter(ConsoleLogRecordExporter(), redactor)
+    return WireLogExporter(redactor, **_options(config, "logs", meters, sessions))
+
+
+def metric_exporter(
+    config: TelemetryConfig, meters: MeterProvider, sessions: Sessions
+) -> MetricExporter | None:
+    """Makes the metric exporter that the configuration names; None for `none`."""
+    kind = config.metrics_exporter
+    if kind == "none":
+        return None
+    return (
+        ConsoleMetricExporter()
+        if kind == "console"
+        else OTLPMetricExporter(**_options(config, "metrics", meters, sessions))
+    )
+
+
+def spans_arrived(exporter: SpanExporter, batch: Sequence[ReadableSpan]) -> bool:
+    """Exports spans and tells whether the receiver took them."""
+    return exporter.export(batch) is SpanExportResult.SUCCESS
+
+
+def logs_arrived(exporter: LogRecordExporter, batch: Sequence[Any]) -> bool:
+    """Exports log records and tells whether the receiver took them."""
+    return exporter.export(batch) is LogRecordExportResult.SUCCESS
+
+
+class AccountingMetricExporter(MetricExporter):
+    """Counts the data points that `inner` is given, and what became of them."""
+
+    def __init__(self, inner: MetricExporter, account: SignalAccount) -> None:
+        super().__init__(
+            preferred_temporality=inner._preferred_temporality,  # noqa: SLF001 - the reader asks for it the same way
+            preferred_aggregation=inner._preferred_aggregation,  # noqa: SLF001 - likewise
+        )
+        self._inner = inner
+        self._account = account
+
+    def export(
+        self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: object
+    ) -> MetricExportResult:
+        """Exports and settles the account, whatever happens."""
+        count = count_points(metrics_data)
+        self._account.produce(count)
+        result = MetricExportResult.FAILURE
+        try:
+            result = self._inner.export(metrics_data, timeout_millis=timeout_millis, **kwargs)
+        finally:
+            self._account.settle(count, exported=result is MetricExportResult.SUCCESS)
+        return result
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        """Flushes the inner exporter."""
+        return self._inner.force_flush(timeout_millis)
+
+    def shutdown(self, timeout_millis: float = 30_000, **kwargs: object) -> None:
+        """Ends the inner exporter, which breaks off its waits between retries."""
+        self._inner.shutdown(timeout_millis, **kwargs)
+
+
+def count_points(data: MetricsData) -> int:
+    """Counts the data points of a collection."""
+    return sum(
+        len(metric.data.data_points)
+        for resource in data.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+    )
+
+
+def _options(
+    config: TelemetryConfig, signal: Signal, meters: MeterProvider, sessions: Sessions
+) -> dict[str, Any]:
+    target = config.otlp[signal]
+    return {
+        "endpoint": target.endpoint,
+        "headers": dict(target.headers),
+        "timeout": min(target.timeout, config.export_timeout(signal)),
+        "compression": Compression(target.compression),
+        "certificate_file": target.certificate,
+        "client_certificate_file": target.client_certificate,
+        "client_key_file": target.client_key,
+        "meter_provider": meters,
+        "session": sessions.new(),
+    }

@@ -1,0 +1,1 @@
+"""HTTP and WebSocket requests of a FastAPI application."""

@@ -1,0 +1,82 @@
+"""One WebSocket connection, watched as its messages pass."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+from starlette.types import Message, Receive, Send
+
+from otel.context import RequestContext
+from otel.http.exchange import COMPLETED, FAILED, name_after_route
+from otel.http.headers import with_identity
+from otel.http.metrics import ACTIVE_CONNECTIONS, CONNECTION_DURATION
+from otel.http.route import UNMATCHED
+from otel.logs.logger import get_logger
+
+_WEBSOCKET: Final = "WS"
+_log = get_logger("access")
+
+
+class Connection:
+    """The ASGI callables `receive` and `send` of one WebSocket connection, and what they saw."""
+
+    __slots__ = (
+        "_receive",
+        "_send",
+        "_started",
+        "close_code",
+        "context",
+        "error_type",
+        "outcome",
+    )
+
+    def __init__(self, context: RequestContext, receive: Receive, send: Send) -> None:
+        self._started = time.perf_counter()
+        self._receive, self._send = receive, send
+        self.context = context
+        self.close_code: int | None = None
+        self.error_type: str | None = None
+        self.outcome = COMPLETED
+        ACTIVE_CONNECTIONS.add(1)
+
+    async def receive(self) -> Message:
+        """Hands the application its next message; notes how the client closed."""
+        message = await self._receive()
+        if message["type"] == "websocket.disconnect":
+            self.close_code = message.get("code", 1005)
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Passes the application's message on, with our headers on the handshake."""
+        kind = message["type"]
+        if kind == "websocket.accept":
+            name_after_route(self.context, _WEBSOCKET)
+            headers = with_identity(message.get("headers") or (), self.context)
+            await self._send({**message, "headers": headers})
+            return
+        if kind == "websocket.close":
+            self.close_code = message.get("code", 1000)
+        # Past contrib's middleware, which would set status 200 on every message; a handshake's is 101.
+        await self._send(message)
+
+    def finish(self) -> None:
+        """Records the metrics and writes the access-log line."""
+        seconds = time.perf_counter() - self._started
+        name_after_route(self.context, _WEBSOCKET)
+        ACTIVE_CONNECTIONS.add(-1)
+        answer: dict[str, Any] = {"http.route": self.context.route or UNMATCHED}
+        error_type = self.error_type or (self.outcome if self.outcome != COMPLETED else None)
+        if error_type is not None:
+            answer["error.type"] = error_type
+        CONNECTION_DURATION.record(seconds, answer)
+        fields = {} if self.context.route is not None else {"http.route": UNMATCHED}
+        outcome = FAILED if self.error_type is not None else self.outcome
+        write = _log.warning if self.error_type is not None else _log.info
+        write(
+            "connection",
+            close_code=self.close_code,
+            duration_ms=round(seconds * 1000, 3),
+            outcome=outcome,
+            **fields,
+        )

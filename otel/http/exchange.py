@@ -1,0 +1,195 @@
+"""One request and its answer, watched as they pass: sizes, status, the last byte, the one access-log line."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from opentelemetry.trace import Span, Status, StatusCode
+from starlette.types import Message, Receive, Send
+
+from otel.context import RequestContext
+from otel.http.headers import RequestHeaders, with_identity
+from otel.http.metrics import active_requests, request_body_size, request_duration, response_body_size
+from otel.http.route import UNMATCHED, bounded_method
+from otel.logs.logger import get_logger
+
+COMPLETED: Final = "completed"
+DISCONNECTED: Final = "disconnected"
+CANCELLED: Final = "cancelled"
+FAILED: Final = "failed"
+INCOMPLETE: Final = "incomplete_response"
+
+FIRST_SERVER_ERROR: Final = 500
+_LONGEST_PATH: Final = 200
+_log = get_logger("access")
+
+
+class Exchange:
+    """The ASGI callables `receive` and `send` of one HTTP request, and what they saw.
+
+    `observed` says that contrib's middleware has started a span for it, and that it gets an access-log line.
+    The span gets its status and its end here: contrib's own `send` decodes all headers of the answer twice,
+    for a length that is known here already.
+
+    `finish` runs once: at the last body byte, or when the application has ended without one. Whatever runs
+    after it (background tasks, clean-up) is not part of the request's time.
+    """
+
+    __slots__ = (
+        "_active",
+        "_receive",
+        "_send",
+        "_started",
+        "_trailers",
+        "_unannounced",
+        "context",
+        "error_type",
+        "finished",
+        "method",
+        "observed",
+        "outcome",
+        "request_bytes",
+        "response_bytes",
+        "scheme",
+        "status",
+    )
+
+    def __init__(
+        self,
+        context: RequestContext,
+        headers: RequestHeaders,
+        receive: Receive,
+        send: Send,
+        *,
+        observed: bool,
+    ) -> None:
+        self._started = time.perf_counter()
+        self._receive, self._send, self.observed = receive, send, observed
+        self._trailers = False
+        self.context = context
+        self.method = bounded_method(context.scope["method"])
+        self.scheme = context.scope.get("scheme", "http")
+        self.request_bytes = headers.content_length or 0
+        self._unannounced = headers.content_length is None
+        self.response_bytes = 0
+        self.status: int | None = None
+        self.error_type: str | None = None
+        self.outcome = COMPLETED
+        self.finished = False
+        self._active = active_requests(self.method, self.scheme)
+        self._active.add(1)
+
+    async def receive(self) -> Message:
+        """Hands on the next message; notes a client that has gone, counts an unannounced body."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            if not self.finished:
+                self.outcome = DISCONNECTED
+        elif self._unannounced:
+            self.request_bytes += len(message.get("body", b""))
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Passes the application's message on, with our headers on the first; the last ends the request."""
+        kind = message["type"]
+        if kind == "http.response.start":
+            await self._send_start(message)
+            return
+        last = kind != "http.response.body"
+        if not last:
+            self.response_bytes += len(message.get("body", b""))
+            last = not message.get("more_body", False)
+        await self._send(message)
+        if last and self._ends(kind, message):
+            if self.observed:
+                self.context.span.end()
+            self.finish()
+
+    async def _send_start(self, message: Message) -> None:
+        self.status = message["status"]
+        self._trailers = message.get("trailers", False)
+        span = self.context.span
+        if self.observed and span.is_recording():
+            name_after_route(self.context, self.method)
+            self._tell_status(span, message["status"])
+        headers = with_identity(message.get("headers", ()), self.context)
+        await self._send({**message, "headers": headers})
+
+    def _tell_status(self, span: Span, status: int) -> None:
+        # https://opentelemetry.io/docs/specs/semconv/http/http-spans/#status
+        span.set_attribute("http.response.status_code", status)
+        if status >= FIRST_SERVER_ERROR:
+            span.set_status(Status(StatusCode.ERROR))
+            span.set_attribute("error.type", self.error_type or str(status))
+
+    def _ends(self, kind: str, message: Message) -> bool:
+        if kind == "http.response.body":
+            return not self._trailers
+        if kind == "http.response.trailers":
+            return not message.get("more_trailers", False)
+        return kind == "http.response.pathsend"
+
+    def finish(self) -> None:
+        """Records the metrics and writes the access-log line, once."""
+        if self.finished:
+            return
+        self.finished = True
+        seconds = time.perf_counter() - self._started
+        if self.status is None and self.observed and self.context.span.is_recording():
+            name_after_route(self.context, self.method)
+        route = self.context.route or UNMATCHED
+        self._active.add(-1)
+        self._record(seconds, route)
+        if self.observed:
+            self._write_access_log(seconds)
+
+    def _record(self, seconds: float, route: str) -> None:
+        span = self.context.span.get_span_context()
+        answer = (self.method, route, self.status)
+        if self.request_bytes:
+            request_body_size(answer).record(self.request_bytes, span)
+        response_body_size(answer).record(self.response_bytes, span)
+        request_duration((*answer, self.scheme, self._error_type())).record(seconds, span)
+
+    def _error_type(self) -> str | None:
+        if self.error_type is not None:
+            return self.error_type
+        if self.outcome != COMPLETED:
+            return self.outcome
+        if self.status is None:
+            return INCOMPLETE
+        return str(self.status) if self.status >= FIRST_SERVER_ERROR else None
+
+    def _write_access_log(self, seconds: float) -> None:
+        context, status = self.context, self.status
+        failed = status is None or status >= FIRST_SERVER_ERROR
+        fields: dict[str, object] = {
+            "method": self.method,
+            "status": status,
+            "duration_ms": round(seconds * 1000, 3),
+            "request_bytes": self.request_bytes,
+            "response_bytes": self.response_bytes,
+            "outcome": FAILED if self.error_type is not None else self.outcome,
+        }
+        if context.route is None:
+            fields["http.route"] = UNMATCHED
+            fields["url.path"] = _whole_segments(context.scope["path"])
+        write = _log.warning if failed and self.outcome == COMPLETED else _log.info
+        write("request", **fields)
+
+
+def _whole_segments(path: str) -> str:
+    """Cuts a long path between its segments: half a secret would not be recognised as one."""
+    if len(path) <= _LONGEST_PATH:
+        return path
+    return path[:_LONGEST_PATH].rpartition("/")[0] + "/…"
+
+
+def name_after_route(context: RequestContext, method: str) -> None:
+    """Gives the SERVER span the route that was found: `GET /courses/{course_id}` (HTTP conventions)."""
+    route = context.route
+    if route is None:
+        return
+    context.span.update_name(f"{method if method != '_OTHER' else 'HTTP'} {route}")
+    context.span.set_attribute("http.route", route)

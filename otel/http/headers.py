@@ -1,0 +1,83 @@
+"""The few request headers that telemetry reads, found in one pass, and the two that it answers with."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from otel.context import RequestContext
+from otel.redaction.engine import Redactor
+
+Headers = list[tuple[bytes, bytes]]
+
+_TRACE: Final = frozenset({b"traceparent", b"tracestate", b"baggage"})
+_bits: Callable[[int], int] = random.getrandbits
+_judge: Final = Redactor()
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class RequestHeaders:
+    """What telemetry needs of the headers of one request.
+
+    `request_id` is the client's if it is acceptable, else a new one; `trace` holds the propagation headers as
+    ASGI pairs; `content_length` is None if absent or not a number.
+    """
+
+    __slots__ = ("content_length", "request_id", "trace", "user_agent")
+
+    def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        self.trace: Headers = []
+        request_id: str | None = None
+        self.user_agent: str | None = None
+        self.content_length: int | None = None
+        for name, value in headers:
+            if name in _TRACE:
+                self.trace.append((name, value))
+            elif name == b"x-request-id":
+                request_id = accepted_request_id(value)
+            elif name == b"user-agent":
+                self.user_agent = value.decode("latin-1")
+            elif name == b"content-length" and value.isdigit():
+                self.content_length = int(value[:18])
+        self.request_id = request_id or new_request_id()
+
+
+def accepted_request_id(value: bytes) -> str | None:
+    """Return the client's request id if it is 1 to 64 letters, digits or one of `._-`, else None.
+
+    One that looks like a secret (a token, a card number) is not taken over either: it would be masked on the
+    span, and nothing could be found by it.
+    """
+    text = value.decode("latin-1")
+    return text if _REQUEST_ID.fullmatch(text) and _judge.text(text) == text else None
+
+
+def new_request_id() -> str:
+    """Return 32 random hexadecimal digits."""
+    return f"{_bits(128):032x}"
+
+
+def use_bits(bits: Callable[[int], int]) -> Callable[[], None]:
+    """Makes request ids of what `bits` returns for a number of bits, as a test may want; returns the undo."""
+    global _bits
+    before, _bits = _bits, bits
+
+    def undo() -> None:
+        global _bits  # noqa: PLW0603 - as above
+        _bits = before
+
+    return undo
+
+
+def with_identity(headers: Iterable[tuple[bytes, bytes]], request: RequestContext) -> Headers:
+    """Return a copy of the response headers with `X-Request-ID` and `traceresponse` (W3C Trace Context 2).
+
+    A copy, because a response object may be sent more than once.
+    """
+    identity = [(b"x-request-id", request.request_id.encode())]
+    if request.trace_id is not None:
+        flags = request.span.get_span_context().trace_flags
+        identity.append((b"traceresponse", f"00-{request.trace_id}-{request.span_id}-{flags:02x}".encode()))
+    return [*headers, *identity]

@@ -1,0 +1,121 @@
+"""The metrics of the HTTP side: names and units of the HTTP semantic conventions where they have one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+from otel.http.route import KNOWN_METHODS, OTHER_METHOD
+from otel.metrics.attributes import Allowed
+from otel.metrics.bound import BoundHistogram, BoundNumber
+from otel.metrics.catalogue import ANY_BOUNDED, Catalogue, Histogram, IntegerRange, UpDownCounter
+
+_METHODS: Final = (*sorted(KNOWN_METHODS), OTHER_METHOD)
+_SCHEMES: Final = ("http", "https", "_OTHER")
+_ROUTE: Final = ANY_BOUNDED(limit=300)
+_STATUS: Final = IntegerRange(100, 599)
+_RESPONSE: Final[dict[str, Allowed]] = {
+    "http.request.method": _METHODS,
+    "http.route": _ROUTE,
+    "http.response.status_code": _STATUS,
+}
+
+REQUEST_DURATION: Final = Histogram(
+    "http.server.request.duration",
+    unit="s",
+    description="Time from a request to the last byte of its answer, without background tasks.",
+    attributes={**_RESPONSE, "url.scheme": _SCHEMES, "error.type": ANY_BOUNDED(limit=100)},
+    limit=4000,
+)
+ACTIVE_REQUESTS: Final = UpDownCounter(
+    "http.server.active_requests",
+    unit="{request}",
+    description="Requests that are being answered.",
+    attributes={"http.request.method": _METHODS, "url.scheme": _SCHEMES},
+)
+REQUEST_BODY_SIZE: Final = Histogram(
+    "http.server.request.body.size",
+    unit="By",
+    description="Size of request bodies, as announced or else as read; empty ones are not counted.",
+    attributes=_RESPONSE,
+    limit=4000,
+)
+RESPONSE_BODY_SIZE: Final = Histogram(
+    "http.server.response.body.size",
+    unit="By",
+    description="Size of response bodies as sent.",
+    attributes=_RESPONSE,
+    limit=4000,
+)
+ACTIVE_CONNECTIONS: Final = UpDownCounter(
+    "websocket.server.active_connections",
+    unit="{connection}",
+    description="WebSocket connections that are open.",
+)
+CONNECTION_DURATION: Final = Histogram(
+    "websocket.server.connection.duration",
+    unit="s",
+    description="Time from the handshake to the end of a WebSocket connection.",
+    attributes={"http.route": _ROUTE, "error.type": ANY_BOUNDED(limit=100)},
+    buckets=(0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600, 14400),
+)
+BACKGROUND_DURATION: Final = Histogram(
+    "background_task.duration",
+    unit="s",
+    description="Time that a task took after its response was sent.",
+    attributes={"code.function.name": ANY_BOUNDED(limit=200), "outcome": ("ok", "error", "cancelled")},
+)
+
+HTTP_METRICS: Final = Catalogue(
+    "otel.http",
+    REQUEST_DURATION,
+    ACTIVE_REQUESTS,
+    REQUEST_BODY_SIZE,
+    RESPONSE_BODY_SIZE,
+    ACTIVE_CONNECTIONS,
+    CONNECTION_DURATION,
+    BACKGROUND_DURATION,
+)
+
+Answer = tuple[str, str, int | None]
+"""Method, route and status of an answer; None where there was none."""
+
+Outcome = tuple[str, str, int | None, str, str | None]
+"""The same with the scheme and the type of the error, if there was one."""
+
+# Each request asks for the same few series; what a flood of unknown values adds is forgotten again.
+_REMEMBERED: Final = 4096
+
+
+@lru_cache(_REMEMBERED)
+def active_requests(method: str, scheme: str) -> BoundNumber:
+    """Returns the series that counts the requests of this method and scheme that are being answered."""
+    return ACTIVE_REQUESTS.bound({"http.request.method": method, "url.scheme": scheme})
+
+
+@lru_cache(_REMEMBERED)
+def request_body_size(answer: Answer) -> BoundHistogram:
+    """Returns the series of the request bodies that were answered so."""
+    return REQUEST_BODY_SIZE.bound(_attributes(answer))
+
+
+@lru_cache(_REMEMBERED)
+def response_body_size(answer: Answer) -> BoundHistogram:
+    """Returns the series of the bodies of such answers."""
+    return RESPONSE_BODY_SIZE.bound(_attributes(answer))
+
+
+@lru_cache(_REMEMBERED)
+def request_duration(outcome: Outcome) -> BoundHistogram:
+    """Returns the series of the durations of requests that ended so."""
+    *answer, scheme, error_type = outcome
+    attributes = _attributes(answer) | {"url.scheme": scheme}
+    return REQUEST_DURATION.bound(
+        attributes if error_type is None else attributes | {"error.type": error_type}
+    )
+
+
+def _attributes(answer: Sequence[Any]) -> dict[str, object]:
+    names = ("http.request.method", "http.route", "http.response.status_code")
+    return {name: value for name, value in zip(names, answer, strict=True) if value is not None}

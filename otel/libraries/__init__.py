@@ -1,0 +1,1 @@
+"""Instrumentation of client libraries: MongoDB, Redis, httpx."""

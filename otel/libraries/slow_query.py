@@ -1,0 +1,28 @@
+"""The slow-query log: one line per slow call, with what groups it and nothing that identifies anyone."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from otel.logs.logger import get_logger
+
+_log = get_logger("slow_query")
+
+
+def log_slow(
+    system: str, operation: str, target: str | None, seconds: float, shape: str, returned: int | None
+) -> None:
+    """Logs a slow call; `query_hash` is the same for all calls of one `shape`, in every process."""
+    digest = blake2b(shape.encode(), digest_size=6).hexdigest()
+    fields: dict[str, object] = {
+        "db.system.name": system,
+        "db.operation.name": operation,
+        "duration_ms": round(seconds * 1000, 3),
+        "query_shape": shape,
+        "query_hash": digest,
+    }
+    if target is not None:
+        fields["db.collection.name"] = target
+    if returned is not None:
+        fields["returned"] = returned
+    _log.warning("slow_query", **fields)

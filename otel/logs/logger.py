@@ -1,0 +1,192 @@
+"""Structured logs: structlog in front, stdlib logging as the bus, one pipe behind.
+
+log = get_logger(service="enrollments")
+log.info("enrolled", course_id=course.id, outcome="created")
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final, TextIO
+
+import structlog
+from opentelemetry._logs import LoggerProvider
+
+from otel.config.settings import TelemetryConfig
+from otel.logs.burst import BurstLimiter
+from otel.logs.levels import LEVELS, LevelOverride, LevelOverrides
+from otel.logs.pipeline import Pipeline
+from otel.logs.record import event_record
+from otel.logs.render import Render, pretty_renderer, render_json
+from otel.logs.stream import LineWriter
+from otel.redaction.engine import Redactor
+
+if TYPE_CHECKING:
+    from otel.export.batch import BatchQueue
+    from otel.logs.provider import LogItem
+
+OVERRIDES: Final = LevelOverrides()
+
+# Servers set these up with handlers of their own; our access log replaces uvicorn's.
+_ADOPTED: Final = ("uvicorn", "uvicorn.error", "uvicorn.access", "gunicorn", "gunicorn.error")
+_SDK: Final = "opentelemetry"
+AUDIT: Final = "audit"
+"""The logger of what someone changed at run time: no level, override or burst limit holds it back."""
+
+_SILENCED: Final = ("uvicorn.access",)
+
+# At debug these write whole documents and headers: only who names them gets that.
+_KEPT_QUIET: Final = ("pymongo", "motor", "redis", "httpcore", "hpack", "multipart")
+
+
+class EventLogger(structlog.BoundLoggerBase):
+    """A structlog bound logger: an event's name first, its facts as keywords; `bind` adds facts to all.
+
+    Works before and without `configure_logging`: stdlib's defaults then decide what is shown.
+    """
+
+    def debug(self, event: str, **fields: object) -> None:
+        """Logs what only a developer wants to see."""
+        self._emit(logging.DEBUG, event, fields)
+
+    def info(self, event: str, **fields: object) -> None:
+        """Logs what happened as intended."""
+        self._emit(logging.INFO, event, fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Logs what was handled but is not as it should be."""
+        self._emit(logging.WARNING, event, fields)
+
+    def error(self, event: str, *, exc_info: BaseException | None = None, **fields: object) -> None:
+        """Logs what failed; `exc_info` adds the error's type, message and stack trace."""
+        self._emit(logging.ERROR, event, fields, exc_info)
+
+    def exception(self, event: str, **fields: object) -> None:
+        """Logs what failed, with the error that is being handled."""
+        self._emit(logging.ERROR, event, fields, sys.exc_info()[1])
+
+    def critical(self, event: str, *, exc_info: BaseException | None = None, **fields: object) -> None:
+        """Logs what needs a person now."""
+        self._emit(logging.CRITICAL, event, fields, exc_info)
+
+    def _emit(
+        self,
+        level: int,
+        event: str,
+        fields: Mapping[str, object],
+        error: BaseException | None = None,
+    ) -> None:
+        logger: logging.Logger = self._logger
+        if not logger.isEnabledFor(level):
+            return
+        exc_info = None if error is None else (type(error), error, error.__traceback__)
+        logger.handle(event_record(logger, level, event, {**self._context, **fields}, exc_info))
+
+
+def get_logger(name: str | None = None, *, service: str | None = None, **fields: object) -> EventLogger:
+    """Return a logger; `service` names the adapter in every record, `fields` are bound to all of them.
+
+    The stdlib logger's name, on which levels hang, is `name`, or else `service`, or else "app".
+    """
+    bound = dict(fields) if service is None else {"service": service, **fields}
+    return EventLogger(logging.getLogger(name or service or "app"), [], bound)
+
+
+def set_level(logger: str, level: str, seconds: float) -> LevelOverride:
+    """Changes the level of `logger` ("" is the root) and those below it; after `seconds` it is as before.
+
+    Raises:
+        ValueError: The level is unknown, or `seconds` is not between 1 and 86,400.
+    """
+    return OVERRIDES.set(logger, level, seconds)
+
+
+def reset_level(logger: str) -> bool:
+    """Ends the changed level of `logger` now; tells whether there was one."""
+    return OVERRIDES.reset(logger)
+
+
+def level_overrides() -> list[LevelOverride]:
+    """Return the changed levels that hold now."""
+    return OVERRIDES.current()
+
+
+def configure_logging(
+    config: TelemetryConfig,
+    *,
+    logger_provider: LoggerProvider | None,
+    redactor: Redactor,
+    resource: Mapping[str, str],
+    stream: TextIO | None = None,
+    queue: BatchQueue[LogItem] | None = None,
+) -> Callable[[], None]:
+    """Puts our pipe behind every logger of the process and returns the undo.
+
+    Plain stream handlers of the root and of the servers' loggers are taken off, other handlers stay.
+    `logger_provider` None sends nothing by OTLP; `queue` takes our records past it. Of `resource` each line
+    shows the service's name, version and environment; `stream` defaults to stdout.
+    """
+    from otel.lifecycle import after_fork  # noqa: PLC0415 - a logger alone does not need the SDK
+    from otel.logs.otlp import OtlpLogger  # noqa: PLC0415 - as above
+
+    out = sys.stdout if stream is None else stream
+    writer = LineWriter(out, config.stdout_delay)
+    after_fork(writer.restart)
+    pipeline = Pipeline(
+        stream=writer,
+        render=_renderer(config.log_format, out),
+        redactor=redactor,
+        logger=None if logger_provider is None else OtlpLogger(logger_provider, config.limits, queue),
+        resource=resource,
+        levels=OVERRIDES,
+        bursts=BurstLimiter(config.log_burst, config.log_burst_seconds),
+    )
+    if queue is not None:
+        queue.filled_by(pipeline.flush)
+    undo_loggers = _take_over(pipeline, config)
+    structlog.configure(processors=[], wrapper_class=EventLogger, logger_factory=_stdlib_logger)
+    logging.captureWarnings(capture=True)
+
+    def undo() -> None:
+        OVERRIDES.reset_all()
+        logging.captureWarnings(capture=False)
+        structlog.reset_defaults()
+        undo_loggers()
+        pipeline.end()
+
+    return undo
+
+
+def _renderer(log_format: str, stream: TextIO) -> Render:
+    if log_format == "pretty" or (log_format == "auto" and stream.isatty()):
+        return pretty_renderer(colors=stream.isatty())
+    return render_json
+
+
+def _stdlib_logger(*names: str) -> logging.Logger:
+    return logging.getLogger(names[0] if names else "app")
+
+
+def _take_over(pipeline: Pipeline, config: TelemetryConfig) -> Callable[[], None]:
+    names = {"", AUDIT, _SDK, *_ADOPTED, *_KEPT_QUIET, *config.log_levels}
+    loggers = [logging.getLogger(name or None) for name in names]
+    before = [(each, each.level, each.propagate, each.disabled, list(each.handlers)) for each in loggers]
+    for each in loggers:
+        each.handlers = [handler for handler in each.handlers if type(handler) is not logging.StreamHandler]
+        each.propagate, each.disabled = True, False
+    for name in _SILENCED:
+        logging.getLogger(name).disabled = True
+    quiet = dict.fromkeys(_KEPT_QUIET, max(config.log_level, "info", key=LEVELS.__getitem__))
+    levels = {"": config.log_level, _SDK: config.sdk_log_level, **quiet, **config.log_levels, AUDIT: "info"}
+    for name, level in levels.items():
+        logging.getLogger(name or None).setLevel(LEVELS[level])
+    logging.getLogger().addHandler(pipeline)
+
+    def undo() -> None:
+        for each, level, propagate, disabled, handlers in before:
+            each.setLevel(level)
+            each.propagate, each.disabled, each.handlers = propagate, disabled, handlers
+
+    return undo

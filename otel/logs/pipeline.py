@@ -1,0 +1,266 @@
+"""The one pipe of all log records: enriched, limited, redacted once, written to a stream and sent by OTLP."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from opentelemetry import trace
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+from opentelemetry.trace import SpanContext
+
+from otel.context import REQUEST, note
+from otel.logs.burst import BurstLimiter, Message
+from otel.logs.levels import LevelOverrides
+from otel.logs.record import Clock
+from otel.logs.render import FIELDS, SHOWN, STACKTRACE, Entry, Render
+from otel.logs.stream import LineWriter
+from otel.redaction.engine import Redactor
+
+if TYPE_CHECKING:
+    from otel.logs.otlp import OtlpLogger
+
+# Loggers of the export path: what they say about a failed export must not be exported (endless loop).
+_LOCAL_ONLY: Final = ("opentelemetry", "sentry_sdk", "urllib3", "requests")
+_AUDIT: Final = "audit"
+_UNLIMITED: Final = frozenset({"access", _AUDIT})
+# The request's own line ends it; a slow query and a call of httpx are steps already.
+_NO_STEP: Final = frozenset({"access", "slow_query", "httpx"})
+_NO_FIELDS: Final[Mapping[str, object]] = {}
+_UNCHANGING: Final = frozenset({str, int, float, bool, type(None)})
+_OWN_FIELDS: Final = 16  # more than the pipe adds to a record's own
+_RESERVED: Final = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {
+    "message",
+    "asctime",
+    FIELDS,
+}
+
+
+class _Moment(NamedTuple):
+    """What is true of a record only while it is logged; without a `span` it is not sent by OTLP."""
+
+    event: str
+    held_back: int
+    context: dict[str, str]
+    span: SpanContext | None
+
+
+class Pipeline(logging.Handler):
+    """The root logger's only handler.
+
+    `stream` gets one rendered line per record, from WARNING on without delay; `logger`, if any, the same
+    fields by OTLP with the trace context as native fields. Records of the export path itself go to the stream
+    only. A message that comes in bursts is limited by `bursts` and reported with the field `suppressed`.
+    """
+
+    def __init__(
+        self,
+        *,
+        stream: LineWriter,
+        render: Render,
+        redactor: Redactor,
+        logger: OtlpLogger | None,
+        resource: Mapping[str, str],
+        levels: LevelOverrides,
+        bursts: BurstLimiter,
+    ) -> None:
+        super().__init__()
+        self._stream = stream
+        self._render = render
+        self._redactor = redactor
+        self._logger = logger
+        self._resource = {name: resource[name] for name in SHOWN if name in resource}
+        self._levels = levels
+        self._bursts = bursts
+        self._stream_failed = False
+        self._clock = Clock()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes and exports the record, unless a level or the burst limit holds it back."""
+        try:
+            self._process(record)
+        except RecursionError:
+            raise
+        except Exception:  # noqa: BLE001 - logging must never fail its caller; stdlib reports it on stderr
+            self.handleError(record)
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Handles the record without stdlib's lock around it.
+
+        The SDK logs while it holds locks of its own: holding ours while we call it could end in a deadlock.
+        """
+        self.emit(record)
+        return True
+
+    def close(self) -> None:
+        """Writes what waits and goes on.
+
+        Whoever sets logging up anew, as uvicorn does when it is started by a program, closes every handler
+        that there is, and leaves this one in its place. Its end is `end`.
+        """
+        self.flush()
+
+    def end(self) -> None:
+        """Reports the bursts that are still open, and closes the handler; later lines are written at once."""
+        with self._exclusively():
+            open_bursts = list(self._bursts.drain())
+        for message, held_back in open_bursts:
+            self._report(message, held_back)
+        with suppress(OSError, ValueError):
+            self._stream.close()
+        super().close()
+
+    def flush(self) -> None:
+        """Writes the lines that wait for others."""
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+    @contextmanager
+    def _exclusively(self) -> Iterator[None]:
+        # The handler's own lock: stdlib makes it anew in a forked child.
+        self.acquire()
+        try:
+            yield
+        finally:
+            self.release()
+
+    def _process(self, record: logging.LogRecord) -> None:
+        if record.name != _AUDIT and self._levels.refuses(record.name, record.levelno):
+            return
+        if record.name in _UNLIMITED:
+            self._pass_on(record, 0)
+            return
+        with self._exclusively():
+            held_back = self._bursts.admit(Message(record.name, record.levelno, str(record.msg)))
+            ended = list(self._bursts.reports())
+        for message, count in ended:
+            self._report(message, count)
+        if held_back is not None:
+            self._pass_on(record, held_back)
+
+    def _report(self, message: Message, held_back: int) -> None:
+        record = logging.LogRecord(message.logger, message.level, "", 0, message.text, None, None)
+        self._pass_on(record, held_back)
+
+    def _pass_on(self, record: logging.LogRecord, held_back: int) -> None:
+        fields = getattr(record, FIELDS, None)
+        event = self._redactor.text(str(record.msg) if fields is not None else _message(record))
+        exported = not record.name.startswith(_LOCAL_ONLY) and is_instrumentation_enabled()
+        moment = _Moment(
+            event, held_back, _context(), trace.get_current_span().get_span_context() if exported else None
+        )
+        if fields is not None and self._can_wait(record, fields):
+            self._stream.write(partial(self._line_later, record, moment), urgent=False)
+        else:
+            self._write(record, self._line(record, moment))
+        if record.name not in _NO_STEP:
+            note(record.name, event, record.levelname.lower(), _NO_FIELDS if fields is None else fields)
+
+    def _can_wait(self, record: logging.LogRecord, fields: Mapping[str, object]) -> bool:
+        """Tell whether the line may be made later: it is not urgent, and nothing in it can change until then.
+
+        Many lines one after the other cost half of what each costs in the midst of a request, when all that
+        it needs has left the processor's caches.
+        """
+        if not self._stream.waits or record.levelno >= logging.WARNING or record.exc_info is not None:
+            return False
+        if self._logger is not None and not self._logger.is_direct(len(fields) + _OWN_FIELDS):
+            return False
+        return all(value.__class__ in _UNCHANGING for value in fields.values())
+
+    def _line_later(self, record: logging.LogRecord, moment: _Moment) -> str:
+        try:
+            return self._line(record, moment)
+        except Exception:  # noqa: BLE001 - as in `emit`; the lines behind it must still be written
+            self.handleError(record)
+            return ""
+
+    def _line(self, record: logging.LogRecord, moment: _Moment) -> str:
+        """Returns the record's line, and sends the same by OTLP."""
+        entry = self._entry(record, moment)
+        line = self._render(entry) + "\n"
+        if self._logger is not None and moment.span is not None:
+            self._logger.emit(record, entry, moment.span)
+        return line
+
+    def _write(self, record: logging.LogRecord, line: str) -> None:
+        try:
+            self._stream.write(line, urgent=record.levelno >= logging.WARNING)
+        except (OSError, ValueError):
+            # A closed pipe stays closed: say it once, keep exporting.
+            if not self._stream_failed:
+                self._stream_failed = True
+                self.handleError(record)
+
+    def _entry(self, record: logging.LogRecord, moment: _Moment) -> Entry:
+        entry: Entry = {
+            "timestamp": self._clock.text(record.created),
+            "level": record.levelname.lower(),
+            "event": moment.event,
+            "logger": record.name,
+            **self._resource,
+            **moment.context,
+        }
+        fields = getattr(record, FIELDS, None)
+        self._add_fields(entry, fields if fields is not None else _extra(record))
+        if moment.held_back:
+            entry["suppressed"] = moment.held_back
+        if record.exc_info is not None:
+            self._add_exception(entry, record.exc_info[1])
+        return entry
+
+    def _add_fields(self, entry: Entry, fields: Mapping[str, object]) -> None:
+        redactor = self._redactor
+        for name, value in fields.items():
+            # A field must not pass for one of the pipe's own.
+            key = name if name not in entry else f"{name}_"
+            entry[redactor.text(key)] = redactor.value(name, value)
+
+    def _add_exception(self, entry: Entry, error: BaseException | None) -> None:
+        if error is None:
+            return
+        # https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-logs/
+        entry["exception.type"] = _qualified(type(error))
+        entry["exception.message"] = self._redactor.text(str(error))
+        entry[STACKTRACE] = self._redactor.text("".join(traceback.format_exception(error)))
+
+
+def _context() -> dict[str, str]:
+    """Return what the record that is logged now belongs to."""
+    request = REQUEST.get()
+    span = trace.get_current_span()
+    context: dict[str, str] = {}
+    if request is not None:
+        context["request_id"] = request.request_id
+    if request is not None and span is request.span and request.trace_id and request.span_id:
+        context["trace_id"], context["span_id"] = request.trace_id, request.span_id
+    elif (identity := span.get_span_context()).is_valid:
+        context["trace_id"], context["span_id"] = f"{identity.trace_id:032x}", f"{identity.span_id:016x}"
+    if request is None:
+        return context
+    if request.user_id is not None:
+        context["user.id"] = request.user_id
+    if (route := request.route) is not None:
+        context["http.route"] = route
+    return context
+
+
+def _qualified(error: type[BaseException]) -> str:
+    """Name a class as the SDK does on spans."""
+    module = error.__module__
+    return error.__qualname__ if module == "builtins" else f"{module}.{error.__qualname__}"
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001 - wrong arguments of a library's log call must not lose its text
+        return f"{record.msg} {record.args!r}"
+
+
+def _extra(record: logging.LogRecord) -> dict[str, object]:
+    return {name: value for name, value in vars(record).items() if name not in _RESERVED}

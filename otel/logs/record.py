@@ -1,0 +1,73 @@
+"""What one record costs before it says anything: its stdlib form, and the moment as text."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Final
+
+from otel.logs.render import FIELDS
+
+_ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+
+# What never differs between the events of this process.
+_SAME: Final = vars(logging.LogRecord("", 0, "", 0, "", (), None)) | {"filename": "", "module": ""}
+_STARTED: Final = time.time()
+
+
+class EventRecord(logging.LogRecord):
+    """A stdlib record of an event: every attribute that formatters know, made without looking for a caller.
+
+    An event has no file and line; stdlib would take the empty path apart and ask three modules for names.
+    """
+
+    def __init__(
+        self, name: str, level: int, event: str, fields: dict[str, object], exc_info: _ExcInfo | None
+    ) -> None:
+        now = time.time()
+        held = self.__dict__
+        held.update(_SAME)
+        held["name"] = name
+        held["msg"] = event
+        held["levelname"] = logging.getLevelName(level)
+        held["levelno"] = level
+        held["exc_info"] = exc_info
+        held["created"] = now
+        held["msecs"] = int(now % 1 * 1000) + 0.0
+        held["relativeCreated"] = (now - _STARTED) * 1000
+        held["thread"] = threading.get_ident()
+        held["threadName"] = threading.current_thread().name
+        held["process"] = os.getpid()
+        held[FIELDS] = fields
+
+
+def event_record(
+    logger: logging.Logger, level: int, event: str, fields: dict[str, object], exc_info: _ExcInfo | None
+) -> logging.LogRecord:
+    """Makes the record of an event, by the record factory if a library has set one of its own."""
+    if logging.getLogRecordFactory() is logging.LogRecord:
+        return EventRecord(logger.name, level, event, fields, exc_info)
+    record = logger.makeRecord(logger.name, level, "", 0, event, (), exc_info)
+    setattr(record, FIELDS, fields)
+    return record
+
+
+class Clock:
+    """Writes moments in ISO 8601, UTC, with microseconds; all of one second share its text."""
+
+    def __init__(self) -> None:
+        self._second = (-1, "")
+
+    def text(self, seconds: float) -> str:
+        """Returns the text of a moment that is given in seconds since the epoch."""
+        micros = round(seconds * 1e6)
+        second, rest = divmod(micros, 1_000_000)
+        known, prefix = self._second
+        if second != known:
+            prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
+            self._second = (second, prefix)
+        return f"{prefix}{rest:06d}+00:00"

@@ -1,0 +1,1 @@
+"""Metrics: declared instruments, their series, and the readers that collect them."""

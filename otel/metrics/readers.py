@@ -1,0 +1,143 @@
+"""The metrics' way out: our declared series and the libraries' own, by OTLP and as Prometheus text."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.metrics import MeterProvider as ApiMeterProvider
+from opentelemetry.metrics import Observation
+from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider, TraceBasedExemplarFilter
+from opentelemetry.sdk.metrics.export import (
+    InMemoryMetricReader,
+    MetricExporter,
+    MetricReader,
+    MetricsData,
+    PeriodicExportingMetricReader,
+)
+from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
+from opentelemetry.sdk.resources import Resource
+from prometheus_client import CollectorRegistry, generate_latest
+
+from otel.config.settings import TelemetryConfig
+from otel.metrics.catalogue import Catalogue, External
+from otel.metrics.data import DeclaredMetrics
+from otel.metrics.declared_meters import DeclaredMeterProvider
+from otel.metrics.self import SERIES
+
+
+class ExportReader(PeriodicExportingMetricReader):
+    """Exports the SDK's metrics and ours together, once per interval (seconds)."""
+
+    def __init__(self, declared: DeclaredMetrics, exporter: MetricExporter, interval: float) -> None:
+        self._declared = declared
+        super().__init__(exporter, export_interval_millis=interval * 1000)
+
+    def restart_after_fork(self) -> None:
+        """Frees a lock that the parent may have held; the SDK has started the child's thread itself."""
+        self._export_lock = threading.Lock()
+
+    def _set_meter_provider(self, meter_provider: ApiMeterProvider) -> None:
+        super()._set_meter_provider(_lending(self._declared, meter_provider))
+
+    def _receive_metrics(
+        self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: object
+    ) -> None:
+        data = self._declared.added_to(metrics_data, take_exemplars=True)
+        super()._receive_metrics(data, timeout_millis, **kwargs)
+
+
+class TextReader(PrometheusMetricReader):
+    """Shows the SDK's metrics and ours as Prometheus text, on request."""
+
+    def __init__(self, declared: DeclaredMetrics) -> None:
+        self._declared = declared
+        self._own_registry = CollectorRegistry(auto_describe=False)
+        super().__init__(scope_info_enabled=False, registry=self._own_registry)
+
+    def text(self) -> bytes:
+        """Collects now and renders the text exposition format."""
+        return generate_latest(self._own_registry)
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:  # noqa: ARG002 - the reader's signature
+        """Does nothing: what a flush collected would stand in the next text besides that text's own."""
+        return True
+
+    def _set_meter_provider(self, meter_provider: ApiMeterProvider) -> None:
+        super()._set_meter_provider(_lending(self._declared, meter_provider))
+
+    def _receive_metrics(
+        self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: object
+    ) -> None:
+        data = self._declared.added_to(metrics_data, take_exemplars=False)
+        super()._receive_metrics(data, timeout_millis, **kwargs)
+
+
+class MemoryReader(InMemoryMetricReader):
+    """Keeps the SDK's metrics and ours for a test to read."""
+
+    def __init__(self, declared: DeclaredMetrics) -> None:
+        self._declared = declared
+        super().__init__()
+
+    def _set_meter_provider(self, meter_provider: ApiMeterProvider) -> None:
+        super()._set_meter_provider(_lending(self._declared, meter_provider))
+
+    def _receive_metrics(
+        self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: object
+    ) -> None:
+        data = self._declared.added_to(metrics_data, take_exemplars=True)
+        super()._receive_metrics(data, timeout_millis, **kwargs)
+
+
+def _lending(declared: DeclaredMetrics, provider: ApiMeterProvider) -> ApiMeterProvider:
+    """Lets the readers measure themselves with one instrument of ours.
+
+    The SDK would make one for each reader, and two metrics of one name would leave.
+    """
+    return DeclaredMeterProvider(provider, declared.lend)
+
+
+def views(catalogues: Iterable[Catalogue]) -> list[View]:
+    """Makes a View for every metric that a library records: its attributes, limit and buckets.
+
+    It holds for what the SDK keeps itself: a library's metric of another kind or unit than declared.
+    """
+    return [_view(metric) for catalogue in catalogues for metric in catalogue.external]
+
+
+def meter_provider(
+    config: TelemetryConfig, resource: Resource, declared: DeclaredMetrics, readers: Sequence[MetricReader]
+) -> MeterProvider:
+    """Makes the provider of what libraries record; it does not end itself at exit."""
+    exemplars = (
+        TraceBasedExemplarFilter() if config.exemplar_filter == "trace_based" else AlwaysOffExemplarFilter()
+    )
+    provider = MeterProvider(
+        readers,
+        resource=resource,
+        exemplar_filter=exemplars,
+        shutdown_on_exit=False,
+        views=views(declared.catalogues),
+    )
+    # a collection without any SDK metric would be skipped, and ours with it: this one is always there
+    provider.get_meter("otel").create_observable_gauge(
+        SERIES.name,
+        callbacks=[lambda _: [Observation(declared.series())]],
+        unit=SERIES.declaration.unit,
+        description=SERIES.declaration.description,
+    )
+    return provider
+
+
+def _view(metric: External) -> View:
+    declared = metric.declaration
+    histogram = declared.kind == "histogram"
+    return View(
+        instrument_name=declared.name,
+        description=declared.description,
+        attribute_keys=set(declared.attributes),
+        aggregation=ExplicitBucketHistogramAggregation(declared.buckets) if histogram else None,
+        aggregation_cardinality_limit=declared.limit,
+    )

@@ -1,0 +1,69 @@
+"""What the library says about its own metrics: how many series, and what the rules took away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from opentelemetry.metrics import Observation
+
+from otel.metrics.attributes import AnyText
+from otel.metrics.catalogue import Catalogue, Counter, Declared, External
+
+_METRIC: Final = {"metric": AnyText(500)}
+
+SERIES: Final = External(
+    "telemetry.series",
+    kind="gauge",
+    unit="{series}",
+    description="Series of declared metrics that are held in memory.",
+    recorded_by="otel",
+)
+DROPPED: Final = Counter(
+    "telemetry.attributes.dropped",
+    unit="{attribute}",
+    description="Attributes that were not declared, or out of their range, and therefore left out.",
+    attributes=_METRIC,
+)
+REPLACED: Final = Counter(
+    "telemetry.values.replaced",
+    unit="{value}",
+    description="Attribute values that were not declared and became _OTHER.",
+    attributes=_METRIC,
+)
+FOLDED: Final = Counter(
+    "telemetry.measurements.folded",
+    unit="{measurement}",
+    description="Measurements beyond the cardinality limit, counted in the overflow series.",
+    attributes=_METRIC,
+)
+REFUSED: Final = Counter(
+    "telemetry.measurements.refused",
+    unit="{measurement}",
+    description="Measurements that were negative or not a finite number.",
+    attributes=_METRIC,
+)
+EVENTS_DROPPED: Final = Counter(
+    "telemetry.events.dropped",
+    unit="{event}",
+    description="Error reports that never reached the error tracker, by the client's reason.",
+    attributes={"reason": AnyText(30)},
+)
+
+SELF_METRICS: Final = Catalogue("otel", SERIES, DROPPED, REPLACED, FOLDED, REFUSED, EVENTS_DROPPED)
+
+
+def observe_rules(instruments: Callable[[], list[Declared]]) -> list[Callable[[], None]]:
+    """Reports what the rules of `instruments` took away; returns the undos."""
+
+    def reading(amount: Callable[[Declared], int]) -> Callable[[], Iterable[Observation]]:
+        return lambda: [
+            Observation(amount(each), {"metric": each.name}) for each in instruments() if amount(each)
+        ]
+
+    return [
+        DROPPED.observe(reading(lambda each: each.rules.losses.dropped)),
+        REPLACED.observe(reading(lambda each: each.rules.losses.replaced)),
+        FOLDED.observe(reading(lambda each: each.folded)),
+        REFUSED.observe(reading(lambda each: each.refused)),
+    ]

@@ -1,0 +1,121 @@
+"""The traces: sampler, limits and the way of a finished span into the queue."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from opentelemetry.context import Context
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import (
+    ReadableSpan,
+    Span,
+    SpanLimits,
+    SpanProcessor,
+    SynchronousMultiSpanProcessor,
+    TracerProvider,
+)
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler, TraceIdRatioBased
+from opentelemetry.trace import TraceFlags
+
+from otel.config.limits import Limits
+from otel.config.settings import TelemetryConfig
+from otel.export.batch import BatchQueue
+from otel.traces.span import LeanTracerProvider
+
+_SAMPLED: Final = int(TraceFlags.SAMPLED)
+
+
+class QueueSpanProcessor(SpanProcessor):
+    """Puts sampled spans into the queue; a span that was not sampled is not produced."""
+
+    def __init__(self, queue: BatchQueue[ReadableSpan], shutdown_seconds: float) -> None:
+        self._queue = queue
+        self._shutdown_seconds = shutdown_seconds
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Queues the span."""
+        context = span.get_span_context()
+        if context is not None and context.trace_flags & _SAMPLED:
+            self._queue.put(span)
+
+    def shutdown(self) -> None:
+        """Exports what is queued within the configured time."""
+        self._queue.close(self._shutdown_seconds)
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Exports what is queued; True if it arrived in time."""
+        return self._queue.flush(timeout_millis / 1000)
+
+
+class SpanProcessors(SynchronousMultiSpanProcessor):
+    """Calls the queue at the end of a span alone; the SDK would call it three times per span."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # the SDK gives it no types
+        self._watching: tuple[SpanProcessor, ...] = ()
+
+    def add_span_processor(self, span_processor: SpanProcessor) -> None:
+        """Registers a processor; they are called in this order."""
+        super().add_span_processor(span_processor)
+        if not isinstance(span_processor, QueueSpanProcessor):
+            self._watching += (span_processor,)
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Tells all but the queue of the start."""
+        for processor in self._watching:
+            processor.on_start(span, parent_context)
+
+    def _on_ending(self, span: Span) -> None:
+        if self._watching:
+            super()._on_ending(span)
+
+
+def sampler(config: TelemetryConfig) -> Sampler:
+    """Makes the sampler that OTEL_TRACES_SAMPLER and its argument name."""
+    name = config.sampler.removeprefix("parentbased_")
+    root = {
+        "always_on": ALWAYS_ON,
+        "always_off": ALWAYS_OFF,
+        "traceidratio": TraceIdRatioBased(config.sampler_ratio),
+    }[name]
+    return root if name == config.sampler else ParentBased(root)
+
+
+def span_limits(limits: Limits) -> SpanLimits:
+    """Makes the SDK's limits of spans, events and links."""
+    unlimited = SpanLimits.UNSET
+    general, spans = limits.value_length, limits.measured(limits.span_value_length)
+    return SpanLimits(
+        max_attributes=limits.counted(None),
+        max_events=128 if limits.events is None else limits.events,
+        max_links=128 if limits.links is None else limits.links,
+        max_span_attributes=limits.counted(limits.span_count),
+        max_event_attributes=limits.counted(limits.event_count),
+        max_link_attributes=limits.counted(limits.link_count),
+        max_attribute_length=unlimited if general is None else general,
+        max_span_attribute_length=unlimited if spans is None else spans,
+    )
+
+
+def tracer_provider(
+    config: TelemetryConfig,
+    resource: Resource,
+    meters: MeterProvider,
+    processors: tuple[SpanProcessor, ...],
+    ids: IdGenerator | None = None,
+) -> TracerProvider:
+    """Makes the provider; it does not end itself at exit, `Telemetry.shutdown` does."""
+    provider = LeanTracerProvider(
+        sampler=sampler(config),
+        resource=resource,
+        shutdown_on_exit=False,
+        span_limits=span_limits(config.limits),
+        active_span_processor=SpanProcessors(),
+        id_generator=ids,
+        meter_provider=meters,
+    )
+    for processor in processors:
+        provider.add_span_processor(processor)
+    return provider

@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from itertools import chain
+
+import pytest
+
+from otel.export.batch import BatchQueue
+from tests.otel.receiver import wait_for
+
+
+class Exporter:
+    """Takes batches, waits at the gate while it is shut, and answers what it is told to."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Event()
+        self.answer = True
+        self.error: Exception | None = None
+
+    def __call__(self, batch: list[int]) -> bool:
+        self.entered.set()
+        self.gate.wait(20)
+        self.batches.append(batch)
+        if self.error:
+            raise self.error
+        return self.answer
+
+
+@pytest.fixture(name="exporter")
+def _exporter() -> Iterator[Exporter]:
+    exporter = Exporter()
+    yield exporter
+    exporter.gate.set()
+
+
+def queue_to(
+    exporter: Exporter, *, capacity: int = 100, size: int = 10, delay: float = 60
+) -> BatchQueue[int]:
+    return BatchQueue("items", exporter, capacity=capacity, batch_size=size, delay=delay)
+
+
+def test_a_full_batch_leaves_at_once(exporter: Exporter) -> None:
+    queue = queue_to(exporter)
+    for item in range(10):
+        queue.put(item)
+    wait_for(lambda: exporter.batches == [list(range(10))])
+    assert queue.close(5)
+
+
+def test_a_single_item_leaves_after_the_delay(exporter: Exporter) -> None:
+    queue = queue_to(exporter, delay=0.05)
+    queue.put(1)
+    wait_for(lambda: exporter.batches == [[1]])
+    assert queue.close(5)
+
+
+def test_flush_sends_what_waits(exporter: Exporter) -> None:
+    queue = queue_to(exporter)
+    for item in range(25):
+        queue.put(item)
+    assert queue.flush(5)
+    assert list(chain(*exporter.batches)) == list(range(25))
+    assert queue.account.view() == {"produced": 25, "exported": 25, "dropped": {}, "pending": 0}
+    assert queue.close(5)
+
+
+def test_flush_of_an_empty_queue_returns_at_once(exporter: Exporter) -> None:
+    queue = queue_to(exporter)
+    assert queue.flush(0)
+    assert queue.close(5)
+
+
+def test_flush_keeps_its_time_and_says_that_it_failed(exporter: Exporter) -> None:
+    exporter.gate.clear()
+    queue = queue_to(exporter)
+    queue.put(1)
+    started = time.monotonic()
+    assert not queue.flush(0.2)
+    assert time.monotonic() - started < 1
+    exporter.gate.set()
+    assert queue.close(5)
+
+
+def test_flush_says_that_the_receiver_refused(exporter: Exporter) -> None:
+    exporter.answer = False
+    queue = queue_to(exporter)
+    queue.put(1)
+    assert not queue.flush(5)
+    assert queue.account.view() == {
+        "produced": 1,
+        "exported": 0,
+        "dropped": {"export_failed": 1},
+        "pending": 0,
+    }
+    assert queue.close(5)
+
+
+def test_an_exporter_that_raises_costs_its_batch_and_not_the_thread(exporter: Exporter) -> None:
+    exporter.error = OSError("no route")
+    queue = queue_to(exporter)
+    queue.put(1)
+    assert not queue.flush(5)
+    exporter.error = None
+    queue.put(2)
+    assert queue.flush(5)
+    assert queue.account.view()["dropped"] == {"export_failed": 1}
+    assert queue.close(5)
+
+
+def test_a_full_queue_drops_the_oldest_and_memory_stays_bounded(exporter: Exporter) -> None:
+    exporter.gate.clear()
+    queue = queue_to(exporter, capacity=50, size=10)
+    for item in range(10):
+        queue.put(item)
+    assert exporter.entered.wait(5)
+    for item in range(10, 1_000):
+        queue.put(item)
+        assert queue.waiting() <= 50
+    view = queue.account.view()
+    assert view == {"produced": 1_000, "exported": 0, "dropped": {"queue_full": 940}, "pending": 60}
+    exporter.gate.set()
+    assert queue.close(5)
+    assert list(chain(*exporter.batches)) == [*range(10), *range(950, 1_000)]
+    assert queue.account.view() == {
+        "produced": 1_000,
+        "exported": 60,
+        "dropped": {"queue_full": 940},
+        "pending": 0,
+    }
+
+
+def test_close_keeps_its_time_and_counts_what_is_left_behind(exporter: Exporter) -> None:
+    exporter.gate.clear()
+    queue = queue_to(exporter)
+    for item in range(15):
+        queue.put(item)
+    started = time.monotonic()
+    assert not queue.close(0.2)
+    assert time.monotonic() - started < 1
+    assert queue.account.view() == {"produced": 15, "exported": 0, "dropped": {"shutdown": 15}, "pending": 0}
+    exporter.gate.set()
+
+
+def test_an_export_that_ends_after_the_close_changes_no_account(exporter: Exporter) -> None:
+    exporter.gate.clear()
+    queue = queue_to(exporter)
+    queue.put(1)
+    queue.close(0.05)
+    exporter.gate.set()
+    wait_for(lambda: exporter.batches == [[1]])
+    wait_for(lambda: not queue._thread.is_alive())
+    assert queue.account.view() == {"produced": 1, "exported": 0, "dropped": {"shutdown": 1}, "pending": 0}
+
+
+def test_what_comes_after_the_end_is_counted_and_not_kept(exporter: Exporter) -> None:
+    queue = queue_to(exporter)
+    queue.close(5)
+    queue.put(1)
+    assert queue.waiting() == 0
+    assert not queue.flush(0)
+    assert queue.account.view() == {
+        "produced": 1,
+        "exported": 0,
+        "dropped": {"already_shutdown": 1},
+        "pending": 0,
+    }
+
+
+def test_an_item_put_during_an_export_waits_for_the_next(exporter: Exporter) -> None:
+    queue = queue_to(exporter, delay=0.05)
+    exporter.gate.clear()
+    queue.put(1)
+    assert exporter.entered.wait(5)
+    queue.put(2)
+    exporter.gate.set()
+    wait_for(lambda: exporter.batches == [[1], [2]])
+    assert queue.close(5)
+
+
+def test_the_account_balances_at_every_moment_under_load(exporter: Exporter) -> None:
+    queue = queue_to(exporter, capacity=20, size=5, delay=0.001)
+    unbalanced: list[object] = []
+    ended = threading.Event()
+
+    def audit() -> None:
+        while not ended.is_set():
+            view = queue.account.view()
+            known = view["exported"] + sum(view["dropped"].values()) + view["pending"]
+            if view["produced"] != known or view["pending"] < 0:
+                unbalanced.append(view)
+
+    def produce() -> None:
+        for item in range(3_000):
+            queue.put(item)
+
+    threads = [threading.Thread(target=produce) for _ in range(3)]
+    auditor = threading.Thread(target=audit)
+    auditor.start()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert queue.close(5)
+    ended.set()
+    auditor.join()
+    assert unbalanced == []
+    assert queue.account.view()["produced"] == 9_000
+    assert sum(len(batch) for batch in exporter.batches) == queue.account.view()["exported"]

@@ -1,0 +1,163 @@
+"""Our telemetry against the real Collector: it takes everything, and its death costs a request nothing."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+import otel
+from otel.metrics.catalogue import Catalogue, Counter
+from stack.native.tools import tool_path
+from tests.otel.conftest import Configure
+from tests.otel.receiver import wait_for
+
+READ = Counter("items.read", unit="{read}", description="Reads.", attributes={"outcome": ("found",)})
+
+CONFIGURATION = """
+receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:PORT"}}}}
+exporters: {file: {path: "FOLDER/out.json", flush_interval: 50ms}}
+service:
+  telemetry: {metrics: {level: none}}
+  pipelines:
+    traces: {receivers: [otlp], exporters: [file]}
+    metrics: {receivers: [otlp], exporters: [file]}
+    logs: {receivers: [otlp], exporters: [file]}
+"""
+
+
+@dataclass
+class Collector:
+    url: str
+    output: Path
+    process: subprocess.Popen[bytes]
+
+    def received(self, kind: str) -> list[dict[str, Any]]:
+        """The decoded requests of one kind: `resourceSpans`, `resourceMetrics` or `resourceLogs`."""
+        lines = self.output.read_text().splitlines() if self.output.exists() else []
+        decoded = [json.loads(line) for line in lines if line.endswith("}")]
+        return [resource for request in decoded for resource in request.get(kind, ())]
+
+
+@contextmanager
+def collector_in(folder: Path) -> Iterator[Collector]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    configuration = folder / "collector.yaml"
+    configuration.write_text(CONFIGURATION.replace("PORT", str(port)).replace("FOLDER", str(folder)))
+    with (folder / "collector.log").open("wb") as log:
+        process = subprocess.Popen(
+            [tool_path("otelcol-lms"), "--config", configuration], stdout=log, stderr=log
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(lambda: process.poll() is not None or answers(url))
+        assert process.poll() is None, (folder / "collector.log").read_text()
+        yield Collector(url, folder / "out.json", process)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.post(f"{url}/v1/traces", json={}).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def service() -> FastAPI:
+    app = FastAPI()
+    otel.instrument(app)
+
+    @app.get("/items/{item_id}")
+    async def read(item_id: str) -> dict[str, str]:
+        READ.add(1, {"outcome": "found"})
+        return {"item": item_id}
+
+    return app
+
+
+@pytest.fixture(name="app_telemetry")
+def _app_telemetry(configure: Configure, tmp_path: Path) -> Iterator[tuple[Collector, Any]]:
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    with collector_in(tmp_path) as collector:
+        small = {"OTEL_BSP_MAX_QUEUE_SIZE": "256", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "128"}
+        yield (
+            collector,
+            configure(Catalogue("items", READ), OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **small),
+        )
+
+
+async def latencies(app: FastAPI, count: int) -> list[float]:
+    times = []
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://items") as client:
+        for number in range(count):
+            started = time.perf_counter()
+            answer = await client.get(f"/items/{number}")
+            times.append(time.perf_counter() - started)
+            assert answer.status_code == 200
+    return times
+
+
+async def test_the_collector_takes_spans_metrics_and_records(app_telemetry: tuple[Collector, Any]) -> None:
+    collector, telemetry = app_telemetry
+    await latencies(service(), 3)
+    assert telemetry.shutdown().complete
+    kinds = ("resourceSpans", "resourceMetrics", "resourceLogs")
+    wait_for(lambda: all(collector.received(kind) for kind in kinds))
+    spans = [
+        span["name"]
+        for resource in collector.received("resourceSpans")
+        for scope in resource["scopeSpans"]
+        for span in scope["spans"]
+    ]
+    assert spans == ["GET /items/{item_id}"] * 3
+    metrics = {
+        metric["name"]
+        for resource in collector.received("resourceMetrics")
+        for scope in resource["scopeMetrics"]
+        for metric in scope["metrics"]
+    }
+    assert {"items.read", "http.server.request.duration", "otel.sdk.span.started"} <= metrics
+    bodies = [
+        record["body"]["stringValue"]
+        for resource in collector.received("resourceLogs")
+        for scope in resource["scopeLogs"]
+        for record in scope["logRecords"]
+    ]
+    assert len(bodies) == 3
+
+
+@pytest.mark.parametrize("death", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
+async def test_no_request_waits_for_a_collector_that_is_gone(
+    app_telemetry: tuple[Collector, Any], death: signal.Signals
+) -> None:
+    collector, telemetry = app_telemetry
+    app = service()
+    await latencies(app, 50)
+    await latencies(app, 300)
+    os.kill(collector.process.pid, death)
+    slowest = max(await latencies(app, 700))
+    started = time.monotonic()
+    report = telemetry.shutdown()
+    assert time.monotonic() - started <= 5
+    # An export that nobody answers takes its timeout, 10 s; bench/overhead has the figures of the rest.
+    assert slowest < 5
+    assert report.accounts["traces"]["dropped"]["queue_full"] > 0
+    account = report.accounts["traces"]
+    assert account["produced"] == account["exported"] + sum(account["dropped"].values()) == 1_050

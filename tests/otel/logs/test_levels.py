@@ -1,0 +1,55 @@
+"""Log levels: configured, changed for a while, and what no level may hold back or let through."""
+
+from __future__ import annotations
+
+import logging
+
+from otel.logs.logger import get_logger, level_overrides, reset_level, set_level
+from tests.otel.conftest import Log
+
+
+def test_a_level_changes_what_is_logged_and_can_be_reset(log_to: Log) -> None:
+    lines = log_to()
+    log = get_logger("tests.levels.live")
+    log.debug("hidden")
+    set_level("tests.levels", "debug", 60)
+    log.debug("shown")
+    set_level("tests.levels", "critical", 60)
+    log.error("held back")
+    assert [each.logger for each in level_overrides()] == ["tests.levels"]
+    assert reset_level("tests.levels")
+    assert not reset_level("tests.levels")
+    log.debug("hidden again")
+    log.error("shown again")
+
+    assert [entry["event"] for entry in lines.entries] == ["shown", "shown again"]
+
+
+def test_configured_levels_hold_for_their_loggers(log_to: Log) -> None:
+    lines = log_to(log_level="warning", log_levels={"tests.talkative": "debug"})
+    get_logger("tests.talkative").debug("shown")
+    get_logger("tests.other").info("hidden")
+
+    assert [entry["event"] for entry in lines.entries] == ["shown"]
+
+
+def test_drivers_that_write_whole_documents_at_debug_must_be_named_for_it(log_to: Log) -> None:
+    lines = log_to(log_level="debug")
+    set_level("", "debug", 60)
+    logging.getLogger("pymongo.command").debug('{"name": "Ada Lovelace"}')
+    logging.getLogger("pymongo.command").info("noticed")
+    reset_level("")
+    set_level("pymongo", "debug", 60)
+    logging.getLogger("pymongo.command").debug("asked for")
+
+    assert [entry["event"] for entry in lines.entries] == ["noticed", "asked for"]
+
+
+def test_nothing_holds_the_audit_log_back(log_to: Log) -> None:
+    lines = log_to(log_level="critical", log_burst=1)
+    set_level("", "critical", 60)
+    set_level("audit", "critical", 60)
+    for _ in range(3):
+        get_logger("audit").info("changed")
+
+    assert [entry["event"] for entry in lines.entries] == ["changed"] * 3

@@ -32,12 +32,12 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The signed-in user who asks; ``family`` is the session, ``issued_at`` the age of the evidence."""
+    """The signed-in user who asks; ``family`` is the session, ``role_version`` counts changes of the role."""
 
     id: str
     role: Role
+    role_version: int
     family: str
-    issued_at: datetime
 
     @property
     def is_admin(self) -> bool:
@@ -101,10 +101,10 @@ class Tokens:
         self.access_ttl = access_ttl
         self.refresh_ttl = refresh_ttl
 
-    def access(self, user_id: str, role: Role, family: str, now: datetime) -> str:
-        """Returns an access token for ``user_id``, good for ``access_ttl`` from ``now``."""
-        claims = self._claims("access", user_id, family, new_id("jti"), now, self.access_ttl)
-        return self._sign({**claims, "role": role.value})
+    def access(self, principal: Principal, now: datetime) -> str:
+        """Returns an access token for ``principal``, good for ``access_ttl`` from ``now``."""
+        claims = self._claims("access", principal.id, principal.family, new_id("jti"), now, self.access_ttl)
+        return self._sign({**claims, "role": principal.role.value, "role_version": principal.role_version})
 
     def refresh(self, user_id: str, family: str, token_id: str, now: datetime) -> str:
         """Returns the refresh token ``token_id`` of the session ``family``, good for ``refresh_ttl``."""
@@ -119,10 +119,10 @@ class Tokens:
         """
         claims = self._read(token, "access", now)
         try:
-            role, issued_at = Role(claims["role"]), datetime.fromtimestamp(claims["iat"], tz=now.tzinfo)
+            role, version = Role(claims["role"]), int(claims["role_version"])
         except (KeyError, ValueError, TypeError) as error:
             raise TokenInvalid from error
-        return Principal(id=claims["sub"], role=role, family=claims["fam"], issued_at=issued_at)
+        return Principal(id=claims["sub"], role=role, role_version=version, family=claims["fam"])
 
     def read_refresh(self, token: str, now: datetime) -> RefreshClaims:
         """Returns what a refresh token says.

@@ -22,7 +22,8 @@ from app.lms.enrollments.seats import SeatKeeper
 from app.lms.enrollments.service import EnrollmentService
 from app.lms.submissions.repository import SubmissionRepository
 from app.lms.submissions.service import SubmissionService
-from app.lms.users.repository import UserRepository
+from app.lms.users.admins import Admins
+from app.lms.users.repository import AdminRepository, UserRepository
 from app.lms.users.schemas import Registration
 from app.lms.users.service import UserService
 
@@ -48,8 +49,9 @@ def build_services(settings: Settings, resources: Resources, clock: Clock) -> Se
     """Returns the services, each with what it needs."""
     database, redis = resources.database, resources.redis
     passwords = Passwords(memory_kib=settings.argon2_memory_kib, time_cost=settings.argon2_time_cost)
+    admins = Admins(AdminRepository(database))
     users = UserService(
-        UserRepository(database), passwords, build_tokens(settings), resources.sessions, clock
+        UserRepository(database), admins, passwords, build_tokens(settings), resources.sessions, clock
     )
 
     course_repository = CourseRepository(database)

@@ -13,9 +13,9 @@ from app.core.errors import (
     TokenInvalid,
     TokenRevoked,
 )
-from app.http.auth import ADMIN_ONLY, TOKEN_REFUSALS, SignedIn
+from app.http.auth import TOKEN_REFUSALS, Admin, SignedIn
 from app.http.problems import refusals
-from app.lms.refusals import EmailTaken, UserNotFound
+from app.lms.refusals import EmailTaken, LastAdmin, UserNotFound
 from app.lms.services import Lms
 from app.lms.users.schemas import Credentials, Refresh, Registration, RoleChange, TokenPair, UserId, UserOut
 
@@ -61,9 +61,10 @@ async def me(principal: SignedIn, lms: Lms) -> UserOut:
 
 @router.patch(
     "/users/{user_id}/role",
-    dependencies=[ADMIN_ONLY],
-    responses=refusals(*TOKEN_REFUSALS, RoleRequired, UserNotFound, SessionsUnavailable),
+    responses=refusals(*TOKEN_REFUSALS, RoleRequired, UserNotFound, LastAdmin, SessionsUnavailable),
 )
-async def change_role(user_id: Annotated[UserId, Path()], change: RoleChange, lms: Lms) -> UserOut:
-    """Gives a user another role; the user's access tokens end at once."""
-    return UserOut.of(await lms.users.change_role(user_id, change.role))
+async def change_role(
+    user_id: Annotated[UserId, Path()], change: RoleChange, admin: Admin, lms: Lms
+) -> UserOut:
+    """Gives a user another role; the user's access tokens end at once. The last admin stays one."""
+    return UserOut.of(await lms.users.change_role(admin, user_id, change.role))

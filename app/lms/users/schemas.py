@@ -25,11 +25,15 @@ class Step(StrEnum):
 
 
 class User(Record):
-    """A stored account; ``email`` is unique and in lower case."""
+    """A stored account; ``email`` is unique and in lower case, ``role_version`` counts changes of the role.
+
+    Whether the role `Role.ADMIN` holds is for `Admins` to say.
+    """
 
     email: str
     name: str
     role: Role
+    role_version: int = 0
     password_hash: str
     created_at: datetime
 

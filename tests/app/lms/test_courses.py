@@ -129,7 +129,7 @@ class FasterRival(CourseRepository):
 async def test_who_is_always_overtaken_is_told(empty_mongodb_url: str, empty_redis_url: str) -> None:
     database, redis = Database(empty_mongodb_url, seconds=20), RedisClient(empty_redis_url, seconds=10)
     clock = SystemClock()
-    author = Principal(id="usr_1", role=Role.INSTRUCTOR, family="fam_1", issued_at=clock.now())
+    author = Principal(id="usr_1", role=Role.INSTRUCTOR, role_version=0, family="fam_1")
 
     def service(repository: CourseRepository) -> CourseService:
         return CourseService(repository, Catalogue(repository, redis, timedelta(minutes=1)), clock)

@@ -1,4 +1,4 @@
-"""Every private name of another package that `otel` uses; a release of that package may change it unannounced."""
+"""The private names of other packages that `otel` uses; their releases may change them unannounced."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _LOGS_API: Final = ("opentelemetry._logs", "opentelemetry.sdk._logs", "opentelem
 
 
 def used_in(folder: Path) -> set[str]:
-    """Finds others' private names in the sources below `folder`: imports, and attributes it defines nowhere."""
+    """Finds private names of others below `folder`: imported ones, and attributes that it does not define."""
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in folder.rglob("*.py")]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     own = {name for node in nodes for name in _defined(node)}

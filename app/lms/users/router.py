@@ -13,7 +13,7 @@ from app.core.errors import (
     TokenInvalid,
     TokenRevoked,
 )
-from app.http.auth import TOKEN_REFUSALS, Admin, SignedIn
+from app.http.auth import NO_STORE, TOKEN_REFUSALS, Admin, SignedIn
 from app.http.problems import refusals
 from app.lms.refusals import EmailTaken, LastAdmin, UserNotFound
 from app.lms.services import Lms
@@ -28,7 +28,7 @@ async def register(registration: Registration, lms: Lms) -> UserOut:
     return UserOut.of(await lms.users.register(registration))
 
 
-@router.post("/auth/login", responses=refusals(CredentialsInvalid))
+@router.post("/auth/login", dependencies=[NO_STORE], responses=refusals(CredentialsInvalid))
 async def login(credentials: Credentials, lms: Lms) -> TokenPair:
     """Signs in and starts a session."""
     return await lms.users.login(credentials)
@@ -36,6 +36,7 @@ async def login(credentials: Credentials, lms: Lms) -> TokenPair:
 
 @router.post(
     "/auth/refresh",
+    dependencies=[NO_STORE],
     responses=refusals(TokenInvalid, TokenExpired, TokenRevoked, RefreshReused, SessionsUnavailable),
 )
 async def refresh(request: Refresh, lms: Lms) -> TokenPair:

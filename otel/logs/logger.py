@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final, TextIO
 import structlog
 from opentelemetry._logs import LoggerProvider
 
+from otel.burst import BurstLimiter
 from otel.config.settings import TelemetryConfig
-from otel.logs.burst import BurstLimiter
 from otel.logs.levels import LEVELS, LevelOverride, LevelOverrides
 from otel.logs.pipeline import Pipeline
 from otel.logs.record import event_record

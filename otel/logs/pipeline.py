@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from opentelemetry import trace
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
-from opentelemetry.trace import SpanContext
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext
 
+from otel.burst import BurstLimiter, Message, failure_of
 from otel.context import REQUEST, note
-from otel.logs.burst import BurstLimiter, Message
 from otel.logs.levels import LevelOverrides
 from otel.logs.record import Clock
 from otel.logs.render import FIELDS, SHOWN, STACKTRACE, Entry, Render
@@ -66,7 +66,7 @@ class Pipeline(logging.Handler):
         logger: OtlpLogger | None,
         resource: Mapping[str, str],
         levels: LevelOverrides,
-        bursts: BurstLimiter,
+        bursts: BurstLimiter[Message],
     ) -> None:
         super().__init__()
         self._stream = stream
@@ -135,7 +135,7 @@ class Pipeline(logging.Handler):
             self._pass_on(record, 0)
             return
         with self._exclusively():
-            held_back = self._bursts.admit(Message(record.name, record.levelno, str(record.msg)))
+            held_back = self._bursts.admit(_kind(record))
             ended = list(self._bursts.reports())
         for message, count in ended:
             self._report(message, count)
@@ -143,16 +143,18 @@ class Pipeline(logging.Handler):
             self._pass_on(record, held_back)
 
     def _report(self, message: Message, held_back: int) -> None:
+        """Writes how many records were held back; of no request, for theirs have ended."""
         record = logging.LogRecord(message.logger, message.level, "", 0, message.text, None, None)
-        self._pass_on(record, held_back)
+        facts = {} if message.failure is None else message.failure.facts()
+        span = INVALID_SPAN_CONTEXT if _is_exported(record) else None
+        moment = _Moment(self._redactor.text(message.text), held_back, facts, span)
+        self._write(record, self._line(record, moment))
 
     def _pass_on(self, record: logging.LogRecord, held_back: int) -> None:
         fields = getattr(record, FIELDS, None)
         event = self._redactor.text(str(record.msg) if fields is not None else _message(record))
-        exported = not record.name.startswith(_LOCAL_ONLY) and is_instrumentation_enabled()
-        moment = _Moment(
-            event, held_back, _context(), trace.get_current_span().get_span_context() if exported else None
-        )
+        span = trace.get_current_span().get_span_context() if _is_exported(record) else None
+        moment = _Moment(event, held_back, _context(), span)
         if fields is not None and self._can_wait(record, fields):
             self._stream.write(partial(self._line_later, record, moment), urgent=False)
         else:
@@ -227,6 +229,20 @@ class Pipeline(logging.Handler):
         entry["exception.type"] = _qualified(type(error))
         entry["exception.message"] = self._redactor.text(str(error))
         entry[STACKTRACE] = self._redactor.text("".join(traceback.format_exception(error)))
+
+
+def _is_exported(record: logging.LogRecord) -> bool:
+    return not record.name.startswith(_LOCAL_ONLY) and is_instrumentation_enabled()
+
+
+def _kind(record: logging.LogRecord) -> Message:
+    """Returns what a burst is counted under; failures by what failed, so that none hides another."""
+    error = record.exc_info[1] if record.exc_info else None
+    if error is None and record.levelno < logging.ERROR:
+        return Message(record.name, record.levelno, str(record.msg))
+    request = REQUEST.get()
+    failed = failure_of(error, None if request is None else request.route)
+    return Message(record.name, record.levelno, str(record.msg), failed)
 
 
 def _context() -> dict[str, str]:

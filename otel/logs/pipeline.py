@@ -14,10 +14,12 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.trace import SpanContext
 
 from otel.context import REQUEST, note
+from otel.dotted import is_within
+from otel.logs.bound_variables import bound_variables
 from otel.logs.burst import BurstLimiter, Message
 from otel.logs.levels import LevelOverrides
 from otel.logs.record import Clock
-from otel.logs.render import FIELDS, SHOWN, STACKTRACE, Entry, Render
+from otel.logs.render import CALL_STACK, FIELDS, SHOWN, STACKTRACE, Entry, Render
 from otel.logs.stream import LineWriter
 from otel.redaction.engine import Redactor
 
@@ -44,6 +46,7 @@ class _Moment(NamedTuple):
     """What is true of a record only while it is logged; without a `span` it is not sent by OTLP."""
 
     event: str
+    fields: Mapping[str, object]
     held_back: int
     context: dict[str, str]
     span: SpanContext | None
@@ -147,18 +150,17 @@ class Pipeline(logging.Handler):
         self._pass_on(record, held_back)
 
     def _pass_on(self, record: logging.LogRecord, held_back: int) -> None:
-        fields = getattr(record, FIELDS, None)
-        event = self._redactor.text(str(record.msg) if fields is not None else _message(record))
-        exported = not record.name.startswith(_LOCAL_ONLY) and is_instrumentation_enabled()
-        moment = _Moment(
-            event, held_back, _context(), trace.get_current_span().get_span_context() if exported else None
-        )
-        if fields is not None and self._can_wait(record, fields):
+        own: Mapping[str, object] | None = getattr(record, FIELDS, None)
+        event = self._redactor.text(_message(record) if record.args else str(record.msg))
+        fields = {**bound_variables(), **(_extra(record) if own is None else own)}
+        span = trace.get_current_span().get_span_context() if _is_exported(record) else None
+        moment = _Moment(event, fields, held_back, _context(), span)
+        if own is not None and self._can_wait(record, fields):
             self._stream.write(partial(self._line_later, record, moment), urgent=False)
         else:
             self._write(record, self._line(record, moment))
         if record.name not in _NO_STEP:
-            note(record.name, event, record.levelname.lower(), _NO_FIELDS if fields is None else fields)
+            note(record.name, event, record.levelname.lower(), _NO_FIELDS if own is None else fields)
 
     def _can_wait(self, record: logging.LogRecord, fields: Mapping[str, object]) -> bool:
         """Tell whether the line may be made later: it is not urgent, and nothing in it can change until then.
@@ -205,10 +207,11 @@ class Pipeline(logging.Handler):
             **self._resource,
             **moment.context,
         }
-        fields = getattr(record, FIELDS, None)
-        self._add_fields(entry, fields if fields is not None else _extra(record))
+        self._add_fields(entry, moment.fields)
         if moment.held_back:
             entry["suppressed"] = moment.held_back
+        if isinstance(record.stack_info, str):
+            entry[CALL_STACK] = self._redactor.text(record.stack_info)
         if record.exc_info is not None:
             self._add_exception(entry, record.exc_info[1])
         return entry
@@ -227,6 +230,10 @@ class Pipeline(logging.Handler):
         entry["exception.type"] = _qualified(type(error))
         entry["exception.message"] = self._redactor.text(str(error))
         entry[STACKTRACE] = self._redactor.text("".join(traceback.format_exception(error)))
+
+
+def _is_exported(record: logging.LogRecord) -> bool:
+    return not is_within(record.name, _LOCAL_ONLY) and is_instrumentation_enabled()
 
 
 def _context() -> dict[str, str]:

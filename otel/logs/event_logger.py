@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import sys
 import traceback
@@ -192,7 +193,7 @@ def _stdlib_logger(*names: str | None) -> logging.Logger:
 
 
 def _caller() -> FrameType | None:
-    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - what `traceback` and stdlib's logging do
+    frame = inspect.currentframe()
     while frame is not None and is_within(_module(frame), _INSIDE):
         frame = frame.f_back
     return frame

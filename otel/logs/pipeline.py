@@ -212,8 +212,8 @@ class Pipeline(logging.Handler):
             entry["suppressed"] = moment.held_back
         if isinstance(record.stack_info, str):
             entry[CALL_STACK] = self._redactor.text(record.stack_info)
-        if record.exc_info is not None:
-            self._add_exception(entry, record.exc_info[1])
+        if (error := _error_of(record)) is not None:
+            self._add_exception(entry, error)
         return entry
 
     def _add_fields(self, entry: Entry, fields: Mapping[str, object]) -> None:
@@ -223,13 +223,18 @@ class Pipeline(logging.Handler):
             key = name if name not in entry else f"{name}_"
             entry[redactor.text(key)] = redactor.value(name, value)
 
-    def _add_exception(self, entry: Entry, error: BaseException | None) -> None:
-        if error is None:
-            return
+    def _add_exception(self, entry: Entry, error: BaseException) -> None:
         # https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-logs/
         entry["exception.type"] = _qualified(type(error))
         entry["exception.message"] = self._redactor.text(str(error))
         entry[STACKTRACE] = self._redactor.text("".join(traceback.format_exception(error)))
+
+
+def _error_of(record: logging.LogRecord) -> BaseException | None:
+    """Returns the record's error, None without one or if a library has put something else there."""
+    held: object = record.exc_info
+    found = held[1] if isinstance(held, tuple) and len(held) > 1 else held
+    return found if isinstance(found, BaseException) else None
 
 
 def _is_exported(record: logging.LogRecord) -> bool:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from opentelemetry._logs import LoggerProvider
 
+from otel.burst import BurstLimiter
 from otel.config.settings import TelemetryConfig
-from otel.logs.burst import BurstLimiter
 from otel.logs.event_logger import CHAIN, EventLogger, configure_structlog
 from otel.logs.levels import LEVELS, LevelOverride, LevelOverrides
 from otel.logs.pipeline import Pipeline

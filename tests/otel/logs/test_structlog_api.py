@@ -15,7 +15,7 @@ from structlog.contextvars import bind_contextvars, bound_contextvars, clear_con
 from structlog.testing import capture_logs
 
 import otel
-from otel.logs import bound_variables
+from otel.logs import facts
 from otel.logs.pipeline import Pipeline
 from otel.testing import Captured
 from tests.otel.logs.structlog_calls import ASYNC_CALLS, CALLS, Log, Said, Structlog, error, fail, last_line
@@ -170,7 +170,7 @@ async def test_tasks_have_context_variables_of_their_own(log: Log, captured: Cap
 
 
 def test_structlog_still_tells_whether_anything_is_bound() -> None:
-    assert isinstance(bound_variables._EVER_BOUND, dict), "structlog has renamed contextvars._CONTEXT_VARS"
+    assert isinstance(facts._EVER_BOUND, dict), "structlog has renamed contextvars._CONTEXT_VARS"
 
 
 def test_structlog_still_sends_awaited_calls_where_we_change_their_way() -> None:

@@ -133,6 +133,19 @@ class Settings(BaseSettings):
     argon2_time_cost: int = Field(default=3, ge=2, description="Passes of one password hash.")
 
     body_limit_bytes: int = Field(default=1_000_000, ge=1024, description="Largest request body.")
+    body_seconds: float = Field(default=30, gt=0, description="How long a request's body may take to arrive.")
+    header_limit_bytes: int = Field(
+        default=32_768, ge=1024, le=1_048_576, description="Largest request line with its headers."
+    )
+    header_limit_fields: int = Field(
+        default=100, ge=10, le=10_000, description="Most header fields of a request."
+    )
+    header_seconds: float = Field(
+        default=10, gt=0, description="How long a request's line and headers may take to arrive."
+    )
+    connection_limit: int = Field(
+        default=800, ge=1, description="Most open connections of a process; further ones get 503."
+    )
     catalogue_ttl: Duration = Field(
         default=timedelta(seconds=60), description="Life of a cached catalogue page."
     )

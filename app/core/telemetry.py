@@ -9,6 +9,20 @@ from typing import Final
 
 from otel.metrics.catalogue import Catalogue, Counter, Gauge, Histogram
 
+REQUESTS_REFUSED: Final = Counter(
+    "lms.requests.refused",
+    unit="{request}",
+    description="Requests that ended before the application saw them, by the problem's code.",
+    attributes={
+        "code": (
+            "malformed_request",
+            "headers_too_large",
+            "too_many_headers",
+            "request_timeout",
+            "too_many_connections",
+        )
+    },
+)
 REGISTRATIONS: Final = Counter(
     "lms.registrations",
     unit="{registration}",
@@ -108,6 +122,7 @@ QUIZ_SCORE: Final = Histogram(
 
 LMS_METRICS: Final = Catalogue(
     "lms",
+    REQUESTS_REFUSED,
     REGISTRATIONS,
     LOGINS,
     TOKEN_REFRESHES,

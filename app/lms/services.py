@@ -16,6 +16,7 @@ from app.infra.resources import Resources
 from app.lms.certificates.repository import CertificateRepository
 from app.lms.certificates.service import CertificateService
 from app.lms.courses.catalogue import Catalogue
+from app.lms.courses.contents import Contents
 from app.lms.courses.repository import CourseRepository
 from app.lms.courses.service import CourseService
 from app.lms.enrollments.repository import EnrollmentRepository, SeatRepository
@@ -62,7 +63,7 @@ def build_services(settings: Settings, resources: Resources, clock: Clock) -> Se
 
     course_repository = CourseRepository(database)
     catalogue = Catalogue(course_repository, redis, settings.catalogue_ttl)
-    courses = CourseService(course_repository, catalogue, clock)
+    courses = CourseService(course_repository, Contents(course_repository), catalogue, clock)
 
     signer = CertificateSigner(settings.certificate_key.get_secret_value())
     certificates = CertificateService(CertificateRepository(database), users, signer, clock)

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from opentelemetry import trace
 
 import otel
-from otel.errors.sentry import capture
+from otel.errors.reports import capture
 from otel.logs.logger import EventLogger
 from tests.otel.asgi import request, websocket
 from tests.otel.service import Boom

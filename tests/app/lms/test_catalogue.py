@@ -4,6 +4,7 @@ import asyncio
 
 import httpx
 
+from app.lms.services import Services
 from otel.testing import Captured
 from tests.app.people import LESSON, Api, Person
 from tests.app.problems import assert_problem
@@ -85,3 +86,11 @@ async def test_a_limit_has_limits(api: Api) -> None:
     for limit in (0, 101):
         answer = await api.client.get("/courses", params={"limit": limit})
         assert_problem(answer, 422, "validation_failed", "query.limit")
+
+
+async def test_a_draft_that_is_listed_is_not_shown_and_shortens_no_page(api: Api, services: Services) -> None:
+    author = await api.instructor()
+    await publish(api, author, "a", "c", "d")
+    await api.course(author, slug="b", published=False)
+    await services.courses._repository.add_to_catalogue("b")  # as a process that died while it published b
+    assert await pages(api, 2) == [["a", "c"], ["d"]]

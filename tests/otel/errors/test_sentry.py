@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
 import pytest
 import sentry_sdk
@@ -179,6 +180,23 @@ def test_outside_of_a_request_steps_and_users_are_nobodys() -> None:
     otel.breadcrumb("lms.enrolled", course_id="c1")
     otel.set_user("usr_1", "student")
     assert otel.current_request() is None
+
+
+@pytest.mark.parametrize("user", ["usr_1", 2**70, UUID(int=7)])
+async def test_a_user_is_text_whatever_identifies_him(captured: Captured, user: str | int | UUID) -> None:
+    app = FastAPI()
+
+    @app.get("/fail")
+    async def fail() -> None:
+        otel.set_user(user, "student")
+        otel.get_logger("lms").warning("about to fail")
+        raise ValueError("as expected")
+
+    otel.instrument(app)
+    await request(app, "/fail")
+    [span], [event] = captured.spans, captured.errors
+    [record] = [each for each in captured.logs if each.body == "about to fail"]
+    assert span.attributes["user.id"] == event["user"]["id"] == record.attributes["user.id"] == str(user)
 
 
 def test_reports_beyond_the_queue_are_lost_once() -> None:

@@ -62,7 +62,7 @@ def build_services(settings: Settings, resources: Resources, clock: Clock) -> Se
     )
 
     course_repository = CourseRepository(database)
-    catalogue = Catalogue(course_repository, redis, settings.catalogue_ttl)
+    catalogue = Catalogue(course_repository, redis, settings.catalogue_ttl, clock)
     courses = CourseService(course_repository, Contents(course_repository), catalogue, clock)
 
     signer = CertificateSigner(settings.certificate_key.get_secret_value())

@@ -16,9 +16,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from app.core.passwords import MAX_LENGTH, MIN_LENGTH, weakness
 from app.core.records import Record
 from app.core.security import Role
+from app.core.weak_passwords import MAX_LENGTH, MIN_LENGTH, weakness
 
 UserId = Annotated[
     str, StringConstraints(pattern=r"^usr_[0-9a-f]{20}$"), Field(examples=["usr_3f9ad2c4b1e05d6f7a88"])

@@ -26,7 +26,7 @@ class Broken:
 
     __str__ = __repr__ = __len__ = __iter__ = __getitem__ = __bool__ = __eq__ = __hash__ = _raise
     __int__ = __float__ = __index__ = __lt__ = __call__ = __format__ = _raise
-    __class__ = property(_raise)  # type: ignore[assignment]  # as a proxy that has lost what it stands for
+    __class__ = property(_raise)  # as a proxy that has lost what it stands for
 
 
 class BrokenKind(type):
@@ -207,7 +207,7 @@ def raised(error: Exception, frames: int = 3) -> Exception:
 def annotated() -> Exception:
     """Returns an exception whose notes are broken."""
     error = ValueError("noted")
-    error.__notes__ = [Broken(), "n" * 100_000, *["note"] * 1000]
+    vars(error)["__notes__"] = [Broken(), "n" * 100_000, *["note"] * 1000]
     return error
 
 

@@ -26,15 +26,19 @@ def type_name(kind: type) -> str:
     return name if len(name) <= LONGEST_NAME else shortened(name, LONGEST_NAME)
 
 
-def full_type_name(kind: type) -> str:
-    """Returns the name with the module, which builtins go without: `exception.type` of the conventions."""
+def module_name(kind: type) -> str:
+    """Returns the name of the module that a class says it is from, empty if it says none."""
     try:
         module = _module(kind)
     except AttributeError:  # a class may delete its module's name
-        return type_name(kind)
-    if type(module) is not str or module == "builtins":
-        return type_name(kind)
-    return f"{module[:LONGEST_NAME]}.{type_name(kind)}"
+        return ""
+    return module[:LONGEST_NAME] if type(module) is str else ""
+
+
+def full_type_name(kind: type) -> str:
+    """Returns the name with the module, which builtins go without: `exception.type` of the conventions."""
+    module = module_name(kind)
+    return f"{module}.{type_name(kind)}" if module and module != "builtins" else type_name(kind)
 
 
 def unprintable(kind: type) -> str:

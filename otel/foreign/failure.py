@@ -188,8 +188,9 @@ def _length_of_chain(error: BaseException, seen: set[int]) -> int:
 
 
 def shortened_in_the_middle(text: str, longest: int) -> str:
-    """Returns the text, or its start and its end: both ends of a stack say more than its middle."""
+    """Returns the text, or the lines of its start and its end: they say more of a stack than its middle."""
     if len(text) <= longest:
         return text
     half = max(longest - len(CUT) - 2, 0) // 2
-    return f"{text[:half]}\n{CUT}\n{text[len(text) - half :]}"
+    end = text[len(text) - half :].partition("\n")[2] if half else ""
+    return f"{text[:half].rpartition(chr(10))[0]}\n{CUT}\n{end}"

@@ -14,6 +14,7 @@ CUT_COUNT: Final = "telemetry.cut"
 """The attribute that counts the values that were left out of an item or shortened."""
 
 LONGEST_NAME: Final = 200
+_LONGEST_WORD: Final = 200
 
 # The getters of `type` itself: a metaclass may answer the plain attribute with an error.
 _qualified: Final[Any] = type.__dict__["__qualname__"].__get__
@@ -47,5 +48,14 @@ def unprintable(kind: type) -> str:
 
 
 def shortened(text: str, longest: int) -> str:
-    """Returns `text`, or its start and the mark `…[cut]`, `longest` characters together."""
-    return text if len(text) <= longest else text[: max(longest - len(CUT), 0)] + CUT
+    """Returns `text`, or its start and the mark `…[cut]`, `longest` characters together.
+
+    The cut is at white space where there is some: half a secret would not be recognised as one.
+    """
+    if len(text) <= longest:
+        return text
+    start = text[: max(longest - len(CUT), 0)]
+    for place in range(len(start), max(len(start) - _LONGEST_WORD, 0), -1):
+        if start[place - 1].isspace():
+            return start[:place] + CUT
+    return start + CUT

@@ -148,6 +148,8 @@ class Budget:
     def _list(self, elements: Iterable[object], size: int) -> list[Plain]:
         # Taken in one go, in C where the container is a builtin one: another thread may change it.
         taken = list(islice(elements, self.nodes + 1))
+        if len(taken) == 2 and type(taken[0]) is bytes:  # noqa: PLR2004 - a header: its name tells what is secret
+            taken[0] = taken[0].decode("latin-1")
         shown: list[Plain] = []
         for element in taken:
             if self.nodes <= 0 or not self.room:
@@ -164,9 +166,13 @@ class Budget:
             if self.nodes <= 0 or not self.room:
                 shown[CUT] = self._rest(size - done)
                 break
-            name = key if type(key) is str else str(self.value(key))
-            shown[shortened(name, _LONGEST_KEY)] = self.value(item)
+            shown[self._key(key)] = self.value(item)
         return shown
+
+    def _key(self, key: object) -> str:
+        if type(key) is bytes:
+            key = key.decode("latin-1")
+        return shortened(key if type(key) is str else str(self.value(key)), _LONGEST_KEY)
 
     def _rest(self, count: int) -> str:
         self.cut += max(count, 1)

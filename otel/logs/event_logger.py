@@ -8,13 +8,15 @@ import sys
 import traceback
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
 from structlog.testing import LogCapture
 from structlog.types import EventDict, Processor
 
 from otel.dotted import is_within
+from otel.foreign.failure import stack_of
+from otel.foreign.guard import note_failure
 from otel.logs.levels import LEVELS
 from otel.logs.record import ExcInfo, event_record
 
@@ -92,8 +94,8 @@ class EventLogger(structlog.stdlib.BoundLogger):
         """Logs at a level that is given by its number or its name; at `info` if it is neither."""
         if level is None:
             level = fields.pop("level", None)
-        name = level.lower() if isinstance(level, str) else "info"
-        number = level if isinstance(level, int) else _LEVEL_OF.get(name, logging.INFO)
+        name = level.lower() if type(level) is str else "info"
+        number = level if type(level) is int else _LEVEL_OF.get(name, logging.INFO)
         self._emit(number, _NAMES.get(number, "info"), event, args, fields)
 
     warn, msg, fatal = warning, info, critical
@@ -156,21 +158,30 @@ class EventLogger(structlog.stdlib.BoundLogger):
         self, level: int, event: object, args: tuple[object, ...], fields: dict[str, object]
     ) -> None:
         exc_info, stack = None, None
-        if not _OPTIONS.isdisjoint(fields):
-            exc_info, stack = _exc_info(fields.pop("exc_info", None)), _stack(fields.pop("stack_info", None))
-            fields.pop("stacklevel", None)
-        self._logger.handle(event_record(self._logger, level, event, args, fields, exc_info, stack))
+        try:
+            if not _OPTIONS.isdisjoint(fields):
+                exc_info, stack = (
+                    _exc_info(fields.pop("exc_info", None)),
+                    _stack(fields.pop("stack_info", None)),
+                )
+                fields.pop("stacklevel", None)
+            self._logger.handle(event_record(self._logger, level, event, args, fields, exc_info, stack))
+        except Exception:  # noqa: BLE001 - a filter, a handler or a factory of records may be anyone's
+            note_failure("a log call")
 
 
 def _exc_info(given: object) -> ExcInfo | None:
     """Reads `exc_info` as stdlib's loggers do: an error, a tuple of three, or the one that is handled now."""
     if given is None or given is False:
         return None
-    if isinstance(given, tuple):
+    if type(given) is tuple:
         error = next(iter(given[1:]), None)
     else:
-        error = given if isinstance(given, BaseException) else sys.exc_info()[1]
-    return (type(error), error, error.__traceback__) if isinstance(error, BaseException) else None
+        error = given if issubclass(type(given), BaseException) else sys.exc_info()[1]
+    if not issubclass(type(error), BaseException):
+        return None
+    failed = cast("BaseException", error)
+    return type(failed), failed, stack_of(failed)
 
 
 def _stack(given: object) -> str | None:

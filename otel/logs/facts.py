@@ -11,6 +11,8 @@ from structlog import contextvars
 
 from otel.burst import Message, failure_of
 from otel.context import REQUEST
+from otel.foreign.names import shortened
+from otel.foreign.values import text_of
 from otel.logs.render import FIELDS
 
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -18,6 +20,7 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 # The name is private; without it we ask each time.
 _EVER_BOUND: Final = getattr(contextvars, "_CONTEXT_VARS", True)
 _PLAIN: Final = logging.LogRecord("", 0, "", 0, "", None, None)
+_LONGEST_KIND: Final = 512
 _RESERVED: Final = frozenset(vars(_PLAIN)) | {"message", "asctime", FIELDS}
 
 
@@ -46,14 +49,6 @@ def bound_variables() -> Mapping[str, Any]:
     return contextvars.get_contextvars() if _EVER_BOUND else _NOTHING
 
 
-def message_of(record: logging.LogRecord) -> str:
-    """Returns the record's text with its arguments put in."""
-    try:
-        return record.getMessage()
-    except Exception:  # noqa: BLE001 - wrong arguments of a library's log call must not lose its text
-        return f"{record.msg} {record.args!r}"
-
-
 def extra_of(record: logging.LogRecord) -> dict[str, object]:
     """Returns what `extra` has added to a record of stdlib's own."""
     return {name: value for name, value in vars(record).items() if name not in _RESERVED}
@@ -62,21 +57,18 @@ def extra_of(record: logging.LogRecord) -> dict[str, object]:
 def error_of(record: logging.LogRecord) -> BaseException | None:
     """Returns the record's error, None without one or if a library has put something else there."""
     held: object = record.exc_info
-    found = held[1] if isinstance(held, tuple) and len(held) > 1 else held
-    return found if isinstance(found, BaseException) else None
-
-
-def qualified_name(error: type[BaseException]) -> str:
-    """Names a class as the SDK does on spans."""
-    module = error.__module__
-    return error.__qualname__ if module == "builtins" else f"{module}.{error.__qualname__}"
+    found = held[1] if type(held) is tuple and len(held) > 1 else held
+    return found if issubclass(type(found), BaseException) else None  # type: ignore[return-value]  # see before
 
 
 def kind_of(record: logging.LogRecord) -> Message:
     """Returns what a burst is counted under; failures by what failed, so that none hides another."""
+    text = record.msg if type(record.msg) is str else text_of(record.msg)
+    if len(text) > _LONGEST_KIND:
+        text = shortened(text, _LONGEST_KIND)
     error = error_of(record)
     if error is None and record.levelno < logging.ERROR:
-        return Message(record.name, record.levelno, str(record.msg))
+        return Message(record.name, record.levelno, text)
     request = REQUEST.get()
     failed = failure_of(error, None if request is None else request.route)
-    return Message(record.name, record.levelno, str(record.msg), failed)
+    return Message(record.name, record.levelno, text, failed)

@@ -45,7 +45,7 @@ class EventRecord(logging.LogRecord):
         held["name"] = name
         held["msg"] = event
         # As stdlib: one mapping alone is for `%(name)s`.
-        held["args"] = args[0] if len(args) == 1 and isinstance(args[0], Mapping) and args[0] else args
+        held["args"] = args[0] if len(args) == 1 and issubclass(type(args[0]), Mapping) and args[0] else args
         held["levelname"] = logging.getLevelName(level)
         held["levelno"] = level
         held["exc_info"] = exc_info

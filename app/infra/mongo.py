@@ -124,8 +124,8 @@ class Database:
         """Makes the indexes of all collections, where they are missing.
 
         Raises:
-            DatabaseUnavailable: It does not answer, or builds the index of a large collection for longer than an
-                operation may take; the server goes on with that, and the next start finds it.
+            DatabaseUnavailable: It does not answer, or builds the index of a large collection for longer than
+                an operation may take; the server goes on with that, and the next start finds it.
         """
         for name, index in self._indexes:
             fields = [(field, 1) for field in index.fields]

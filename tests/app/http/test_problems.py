@@ -260,7 +260,7 @@ async def _(api: Api, _clock: FixedClock) -> httpx.Response:
 REFUSED_FIELDS: Final = {
     "cursor_invalid": ("query.cursor",),
     "answers_invalid": ("body.answers.q1", "body.answers.q9"),
-    "validation_failed": ("body.email", "body.password", "body.name"),
+    "validation_failed": ("body.email", "body.name", "body.password"),
 }
 
 

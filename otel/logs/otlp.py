@@ -28,7 +28,7 @@ _SEVERITIES: Final = {
     logging.ERROR: (SeverityNumber.ERROR, "ERROR"),
     logging.CRITICAL: (SeverityNumber.FATAL, "FATAL"),
 }
-_CREATED: Final = CREATED_LOGS.bound({})
+_CREATED: Final = CREATED_LOGS.with_attributes({})
 
 
 class OtlpLogger:

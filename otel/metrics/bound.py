@@ -23,7 +23,7 @@ _P = TypeVar("_P", NumberPoint, HistogramPoint)
 _SAMPLED: Final = int(TraceFlags.SAMPLED)
 
 
-class _Bound(Generic[_P]):
+class _OneSeries(Generic[_P]):
     __slots__ = ("_attributes", "_era", "_instrument", "_point")
 
     _instrument: Instrument[_P]
@@ -44,7 +44,7 @@ class _Bound(Generic[_P]):
         return point
 
 
-class BoundNumber(_Bound[NumberPoint]):
+class NumberSeries(_OneSeries[NumberPoint]):
     """One series of a counter. Thread-safe."""
 
     __slots__ = ()
@@ -57,7 +57,7 @@ class BoundNumber(_Bound[NumberPoint]):
             point.value += amount
 
 
-class BoundHistogram(_Bound[HistogramPoint]):
+class HistogramSeries(_OneSeries[HistogramPoint]):
     """One series of a histogram. Thread-safe."""
 
     __slots__ = ("_bounds",)

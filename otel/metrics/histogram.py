@@ -12,7 +12,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import TraceFlags, get_current_span
 
 from otel.metrics.attributes import Allowed, AttributeKey
-from otel.metrics.bound import BoundHistogram
+from otel.metrics.bound import HistogramSeries
 from otel.metrics.declaration import DEFAULT_LIMIT, Declaration
 from otel.metrics.instruments import Attributes, Instrument
 from otel.metrics.series import HistogramPoint
@@ -64,9 +64,9 @@ class Histogram(Instrument[HistogramPoint]):
         with self.lock:
             point.count(bucket, amount, exemplar)
 
-    def bound(self, attributes: Attributes) -> BoundHistogram:
+    def with_attributes(self, attributes: Attributes) -> HistogramSeries:
         """Returns the series of these attributes, for a caller that records into it again and again."""
-        return BoundHistogram(self, attributes, self._bounds)
+        return HistogramSeries(self, attributes, self._bounds)
 
     def _new_point(self, key: AttributeKey) -> HistogramPoint:
         return HistogramPoint(key, len(self._bounds) + 1)

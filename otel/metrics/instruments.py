@@ -19,7 +19,7 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import Observation
 
 from otel.metrics.attributes import OVERFLOW_KEY, Allowed, AttributeKey, AttributeRules
-from otel.metrics.bound import BoundNumber
+from otel.metrics.bound import NumberSeries
 from otel.metrics.declaration import DEFAULT_LIMIT, Declaration, Kind
 from otel.metrics.series import HistogramPoint, NumberPoint, Snapshot
 
@@ -136,9 +136,9 @@ class _Number(Instrument[NumberPoint]):
         self._callbacks.append(callback)
         return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
 
-    def bound(self, attributes: Attributes) -> BoundNumber:
+    def with_attributes(self, attributes: Attributes) -> NumberSeries:
         """Returns the series of these attributes, for a caller that adds to it again and again."""
-        return BoundNumber(self, attributes)
+        return NumberSeries(self, attributes)
 
     def snapshots(self, *, take_exemplars: bool = True) -> list[Snapshot]:
         """Returns every series as it stands now, after asking the callbacks."""

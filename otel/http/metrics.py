@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from otel.http.route import KNOWN_METHODS, OTHER_METHOD
 from otel.metrics.attributes import Allowed
-from otel.metrics.bound import HistogramSeries, NumberSeries
 from otel.metrics.catalogue import ANY_BOUNDED, Catalogue, Histogram, IntegerRange, UpDownCounter
+from otel.metrics.counters import NumberSeries
+from otel.metrics.histogram import HistogramSeries
 
 _METHODS: Final = (*sorted(KNOWN_METHODS), OTHER_METHOD)
 _SCHEMES: Final = ("http", "https", "_OTHER")

@@ -33,7 +33,7 @@ from opentelemetry.trace import Span as ApiSpan
 from opentelemetry.trace import Tracer as ApiTracer
 from opentelemetry.util.types import Attributes, AttributeValue
 
-from otel.metrics.bound import NumberSeries
+from otel.metrics.counters import NumberSeries
 from otel.metrics.sdk import LIVE_SPANS, SPAN_PARENT_ORIGIN, SPAN_SAMPLING_RESULT, STARTED_SPANS
 
 _PLAIN: Final = frozenset({str, int, float, bool})

@@ -21,7 +21,7 @@ from otel.context import note
 from otel.libraries.database_metrics import MONGODB, OPERATION_DURATION, RETURNED_ROWS
 from otel.libraries.mongo.shape import shape_of
 from otel.libraries.slow_query import log_slow
-from otel.metrics.bound import HistogramSeries
+from otel.metrics.histogram import HistogramSeries
 from otel.redaction.engine import Redactor
 
 # The driver's own talk with the server.

@@ -31,7 +31,7 @@ from otel.libraries.database_metrics import (
     CONNECTION_TIMEOUTS,
     CONNECTION_WAIT,
 )
-from otel.metrics.bound import HistogramSeries
+from otel.metrics.histogram import HistogramSeries
 
 _POOL_NAME: Final = "db.client.connection.pool.name"
 _REMEMBERED: Final = 256

@@ -74,6 +74,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
         middleware=[Middleware(BodyLimit, max_bytes=settings.body_limit_bytes)],
         dependencies=[Depends(require_storable)],
+        redirect_slashes=False,  # the router's redirects name the host that the client claims; ours no host
     )
     install_handlers(app)
     app.include_router(_api(settings, telemetry))

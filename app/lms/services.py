@@ -9,7 +9,8 @@ from fastapi import Depends, Request
 
 from app.core.certificates import CertificateSigner
 from app.core.clock import Clock
-from app.core.security import Passwords, Tokens
+from app.core.passwords import Passwords
+from app.core.security import Tokens
 from app.core.settings import Settings
 from app.infra.resources import Resources
 from app.lms.certificates.repository import CertificateRepository
@@ -49,14 +50,19 @@ def build_tokens(settings: Settings) -> Tokens:
 def build_services(settings: Settings, resources: Resources, clock: Clock) -> Services:
     """Returns the services, each with what it needs."""
     database, redis = resources.database, resources.redis
-    passwords = Passwords(memory_kib=settings.argon2_memory_kib, time_cost=settings.argon2_time_cost)
+    passwords = Passwords(
+        memory_kib=settings.argon2_memory_kib,
+        time_cost=settings.argon2_time_cost,
+        parallel=settings.password_hashes,
+        most_waiting=settings.password_queue,
+    )
     admins = Admins(AdminRepository(database))
     users = UserService(
         UserRepository(database), admins, passwords, build_tokens(settings), resources.sessions, clock
     )
 
     course_repository = CourseRepository(database)
-    catalogue = Catalogue(course_repository, redis, settings.catalogue_ttl)
+    catalogue = Catalogue(course_repository, redis, settings.catalogue_ttl, clock)
     courses = CourseService(course_repository, Contents(course_repository), catalogue, clock)
 
     signer = CertificateSigner(settings.certificate_key.get_secret_value())

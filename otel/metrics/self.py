@@ -48,7 +48,7 @@ UNENCODABLE: Final = Counter(
     "telemetry.values.unencodable",
     unit="{value}",
     description="Values that OTLP or the Prometheus text cannot carry: changed, or left out if not_finite.",
-    attributes={"reason": ("integer_over_64_bits", "lone_surrogate", "not_finite", "too_deep")},
+    attributes={"reason": ("integer_over_64_bits", "lone_surrogate", "not_finite", "too_large")},
 )
 EVENTS_DROPPED: Final = Counter(
     "telemetry.events.dropped",
@@ -56,9 +56,26 @@ EVENTS_DROPPED: Final = Counter(
     description="Error reports that never reached the error tracker, by the client's reason.",
     attributes={"reason": AnyText(30)},
 )
+RECORDS_HELD_BACK: Final = Counter(
+    "telemetry.log_records.held_back",
+    unit="{log_record}",
+    description=(
+        "Log records that were not written (beyond the burst limit, below a level that was changed at run "
+        "time, failed to be made, stream broken) or not exported (local: of the export path itself)."
+    ),
+    attributes={"reason": ("burst", "level", "failed", "stream", "local")},
+)
 
 SELF_METRICS: Final = Catalogue(
-    "otel", SERIES, DROPPED, REPLACED, FOLDED, REFUSED, UNENCODABLE, EVENTS_DROPPED
+    "otel",
+    SERIES,
+    DROPPED,
+    REPLACED,
+    FOLDED,
+    REFUSED,
+    UNENCODABLE,
+    EVENTS_DROPPED,
+    RECORDS_HELD_BACK,
 )
 
 

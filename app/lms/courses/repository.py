@@ -51,20 +51,18 @@ class CourseRepository:
             await self._catalogue.insert({**where, "courses": {}})
         await self._catalogue.update(where, {"$set": listed})
 
-    async def published(self, after: str | None, limit: int) -> list[Course]:
-        """Returns at most ``limit`` published courses by identifier, those after ``after`` if it is given.
+    async def listed(self) -> list[str]:
+        """Returns the identifiers of the catalogue, in order.
 
-        One document lists all identifiers, and a page's courses are read by theirs: FerretDB would read and
-        sort every course for a range, which took five times as long at 500 courses.
+        One document lists them all, and courses are read by theirs: FerretDB would read and sort every course
+        for a range, which took five times as long at 500 courses.
         """
         listed = await self._catalogue.find_one({"_id": _PUBLISHED})
-        ids = sorted(each for each in (listed or {"courses": {}})["courses"] if after is None or each > after)
-        courses: list[Course] = []
-        while ids and len(courses) < limit:
-            found = await asyncio.gather(*(self.find(course_id) for course_id in ids[:limit]))
-            courses += (course for course in found if course is not None and course.is_published)
-            del ids[:limit]
-        return courses[:limit]
+        return sorted((listed or {"courses": {}})["courses"])
+
+    async def find_all(self, course_ids: Sequence[str]) -> list[Course | None]:
+        """Returns the courses of these identifiers, in this order."""
+        return await asyncio.gather(*(self.find(course_id) for course_id in course_ids))
 
     async def insert_lessons(self, lessons: Sequence[LessonContent]) -> None:
         """Stores what new lessons say."""

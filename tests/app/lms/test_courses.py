@@ -135,7 +135,7 @@ async def test_who_is_always_overtaken_is_told(empty_mongodb_url: str, empty_red
     author = Principal(id="usr_1", role=Role.INSTRUCTOR, role_version=0, family="fam_1")
 
     def service(repository: CourseRepository) -> CourseService:
-        catalogue = Catalogue(repository, redis, timedelta(minutes=1))
+        catalogue = Catalogue(repository, redis, timedelta(minutes=1), clock)
         return CourseService(repository, Contents(repository), catalogue, clock)
 
     new = CourseIn(title="Tracing", description="Mine", capacity=5)

@@ -28,7 +28,7 @@ ROUTE = "/api/v1/courses/{course_id}/fail"
 
 @contextmanager
 def reports(dsn: str) -> Iterator[SentryHandle]:
-    handle = configure_sentry(TelemetryConfig(sentry_dsn=dsn), Redactor())
+    handle = configure_sentry(TelemetryConfig(sentry_dsn=dsn, error_burst=0), Redactor())
     assert handle is not None
     try:
         yield handle
@@ -61,7 +61,11 @@ async def test_an_error_is_reported_once_with_what_is_known(app: FastAPI, captur
     }
     assert event["contexts"]["trace"]["trace_id"] == span.trace_id
     assert event["contexts"]["trace"]["span_id"] == span.span_id
-    assert event["exception"]["values"][0]["mechanism"] == {"type": "otel", "handled": False}
+    assert event["exception"]["values"][0]["mechanism"] == {
+        "type": "otel",
+        "handled": False,
+        "exception_id": 0,
+    }
 
 
 async def test_the_steps_before_the_error_are_told_without_secrets(app: FastAPI, captured: Captured) -> None:
@@ -151,6 +155,21 @@ def test_a_filtered_event_is_counted_as_such(captured: Captured) -> None:
     assert capture(HTTPException(404, "no such course"), None) is None
     assert captured.errors == []
     assert captured.value("telemetry.events.dropped", {"reason": "filtered"}) == 1
+
+
+def test_errors_outside_of_requests_are_grouped_by_what_raised_them(captured: Captured) -> None:
+    def first() -> None:
+        raise ValueError("1")
+
+    def second() -> None:
+        raise ValueError("2")
+
+    for work in (first, second):
+        with pytest.raises(ValueError, match=r"\d") as raised:
+            work()
+        capture(raised.value, None)
+    places = [event["fingerprint"][1] for event in captured.errors]
+    assert places == [f"{__name__}.{work.__qualname__}" for work in (first, second)]
 
 
 def test_without_a_dsn_there_are_no_reports() -> None:

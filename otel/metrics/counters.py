@@ -60,11 +60,12 @@ class _Number(Instrument[NumberPoint]):
         attributes: Mapping[str, Allowed] | None = None,
         limit: int = DEFAULT_LIMIT,
     ) -> None:
-        self._set_up(Declaration(name, self.kind, unit, description, attributes or {}, limit=limit))
+        self.set_up(Declaration(name, self.kind, unit, description, attributes or {}, limit=limit))
 
-    def _set_up(self, declaration: Declaration) -> None:
+    def set_up(self, declaration: Declaration) -> None:
+        """Makes it the instrument of `declaration`; its constructors do."""
         self._callbacks: list[Observe] = []
-        super()._set_up(declaration)
+        super().set_up(declaration)
 
     def observe(self, callback: Observe) -> Callable[[], None]:
         """Reads the numbers from `callback` at every collection; returns the undo.

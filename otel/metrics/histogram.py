@@ -48,11 +48,12 @@ class Histogram(Instrument[HistogramPoint]):
         buckets: tuple[float, ...] = (),
         limit: int = DEFAULT_LIMIT,
     ) -> None:
-        self._set_up(Declaration(name, self.kind, unit, description, attributes or {}, buckets, limit))
+        self.set_up(Declaration(name, self.kind, unit, description, attributes or {}, buckets, limit))
 
-    def _set_up(self, declaration: Declaration) -> None:
+    def set_up(self, declaration: Declaration) -> None:
+        """Makes it the instrument of `declaration`; its constructors do."""
         self.bounds = declaration.buckets
-        super()._set_up(declaration)
+        super().set_up(declaration)
 
     def record(
         self, amount: float, attributes: Attributes | None = None, context: Context | None = None

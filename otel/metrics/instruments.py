@@ -41,10 +41,11 @@ class Instrument(Generic[_P]):
     def of(cls, declaration: Declaration) -> Self:
         """Makes the instrument of a declaration."""
         made = cls.__new__(cls)
-        made._set_up(declaration)  # noqa: SLF001 - its own method
+        made.set_up(declaration)
         return made
 
-    def _set_up(self, declaration: Declaration) -> None:
+    def set_up(self, declaration: Declaration) -> None:
+        """Makes it the instrument of `declaration`; its constructors do."""
         self.declaration = declaration
         self.forget()
 

@@ -41,7 +41,7 @@ from otel.traces.given import (
     clean_time,
 )
 
-LIVE: Final = LIVE_SPANS.bound({SPAN_SAMPLING_RESULT: "RECORD_AND_SAMPLE"})
+LIVE: Final = LIVE_SPANS.with_attributes({SPAN_SAMPLING_RESULT: "RECORD_AND_SAMPLE"})
 
 
 class _Held(BoundedAttributes):

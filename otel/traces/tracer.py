@@ -25,7 +25,7 @@ from opentelemetry.util.types import Attributes
 
 from otel.foreign.guard import note_failure
 from otel.foreign.values import Budget
-from otel.metrics.bound import BoundNumber
+from otel.metrics.counters import NumberSeries
 from otel.metrics.sdk import SPAN_PARENT_ORIGIN, SPAN_SAMPLING_RESULT, STARTED_SPANS
 from otel.traces.given import PLAIN, clean_attributes, clean_kind, clean_links, clean_name, clean_time
 from otel.traces.span import LIVE, LeanSpan, Rest
@@ -167,7 +167,7 @@ class LeanTracerProvider(TracerProvider):
         return lean
 
 
-_started: Final[dict[tuple[str, Decision], BoundNumber]] = {}
+_started: Final[dict[tuple[str, Decision], NumberSeries]] = {}
 
 
 def _count_start(parent: SpanContext | None, decision: Decision) -> None:
@@ -175,7 +175,7 @@ def _count_start(parent: SpanContext | None, decision: Decision) -> None:
     series = _started.get((origin, decision))
     if series is None:
         attributes = {SPAN_PARENT_ORIGIN: origin, SPAN_SAMPLING_RESULT: decision.name}
-        series = _started[origin, decision] = STARTED_SPANS.bound(attributes)
+        series = _started[origin, decision] = STARTED_SPANS.with_attributes(attributes)
     series.add(1)
     if decision is not Decision.DROP:
         LIVE.add(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from opentelemetry import trace
 from structlog import contextvars
@@ -62,8 +62,8 @@ def extra_of(record: logging.LogRecord) -> dict[str, object]:
 def error_of(record: logging.LogRecord) -> BaseException | None:
     """Returns the record's error, None without one or if a library has put something else there."""
     held: object = record.exc_info
-    found = held[1] if isinstance(held, tuple) and len(held) > 1 else held
-    return found if isinstance(found, BaseException) else None
+    found = next(iter(held[1:]), None) if type(held) is tuple else held
+    return cast("BaseException", found) if issubclass(type(found), BaseException) else None
 
 
 def qualified_name(error: type[BaseException]) -> str:

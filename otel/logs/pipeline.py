@@ -247,7 +247,7 @@ class Pipeline(logging.Handler):
         self._add_fields(entry, moment.fields)
         if moment.held_back:
             entry["suppressed"] = moment.held_back
-        if isinstance(record.stack_info, str):
+        if type(record.stack_info) is str:
             entry[CALL_STACK] = self._redactor.text(record.stack_info)
         if (error := error_of(record)) is not None:
             self._add_exception(entry, error)

@@ -24,6 +24,7 @@ _NAMES: Final = {number: name for name, number in LEVELS.items()}
 _OPTIONS: Final = frozenset({"exc_info", "stack_info", "stacklevel"})
 _INSIDE: Final = ("structlog", "logging", __name__)
 _MOST_FRAMES: Final = 50
+_HIGHEST: Final = 1000  # a level beyond any use, whose number is still short
 
 
 def _unless_captured(logger: logging.Logger, method: str, event: EventDict) -> EventDict:
@@ -163,7 +164,7 @@ class EventLogger(structlog.stdlib.BoundLogger):
 # By type, not `isinstance`: that asks a foreign object for its `__class__`.
 def _level_number(level: object) -> int:
     if issubclass(type(level), int):
-        return int.__index__(level)  # type: ignore[arg-type]  # it is one
+        return max(1, min(int.__index__(level), _HIGHEST))  # type: ignore[arg-type]  # it is one
     return _LEVEL_OF.get(level.lower(), logging.INFO) if type(level) is str else logging.INFO
 
 

@@ -11,8 +11,10 @@ from structlog import contextvars
 
 from otel.burst import Message, failure_of
 from otel.context import REQUEST
+from otel.foreign.values import text_of
 from otel.logs.render import FIELDS
 
+_LONGEST_KIND: Final = 256
 _NOTHING: Final[Mapping[str, Any]] = {}
 # structlog (26.1.0) goes through all variables of the context, 3 µs per record: not if none was ever bound.
 # The name is private; without it we ask each time.
@@ -46,14 +48,6 @@ def bound_variables() -> Mapping[str, Any]:
     return contextvars.get_contextvars() if _EVER_BOUND else _NOTHING
 
 
-def message_of(record: logging.LogRecord) -> str:
-    """Returns the record's text with its arguments put in."""
-    try:
-        return record.getMessage()
-    except Exception:  # noqa: BLE001 - wrong arguments of a library's log call must not lose its text
-        return f"{record.msg} {record.args!r}"
-
-
 def extra_of(record: logging.LogRecord) -> dict[str, object]:
     """Returns what `extra` has added to a record of stdlib's own."""
     return {name: value for name, value in vars(record).items() if name not in _RESERVED}
@@ -66,17 +60,11 @@ def error_of(record: logging.LogRecord) -> BaseException | None:
     return cast("BaseException", found) if issubclass(type(found), BaseException) else None
 
 
-def qualified_name(error: type[BaseException]) -> str:
-    """Names a class as the SDK does on spans."""
-    module = error.__module__
-    return error.__qualname__ if module == "builtins" else f"{module}.{error.__qualname__}"
-
-
 def kind_of(record: logging.LogRecord) -> Message:
     """Returns what a burst is counted under; failures by what failed, so that none hides another."""
-    error = error_of(record)
+    error, text = error_of(record), text_of(record.msg, _LONGEST_KIND)
     if error is None and record.levelno < logging.ERROR:
-        return Message(record.name, record.levelno, str(record.msg))
+        return Message(record.name, record.levelno, text)
     request = REQUEST.get()
     failed = failure_of(error, None if request is None else request.route)
-    return Message(record.name, record.levelno, str(record.msg), failed)
+    return Message(record.name, record.levelno, text, failed)

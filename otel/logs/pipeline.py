@@ -44,7 +44,7 @@ _UNLIMITED: Final = frozenset({"access", _AUDIT})
 # The request's own line ends it; a slow query and a call of httpx are steps already.
 _NO_STEP: Final = frozenset({"access", "slow_query", "httpx"})
 _BURST, _LEVEL, _FAILED, _LOCAL = (
-    RECORDS_HELD_BACK.bound({"reason": reason}) for reason in ("burst", "level", "failed", "local")
+    RECORDS_HELD_BACK.with_attributes({"reason": reason}) for reason in ("burst", "level", "failed", "local")
 )
 _NO_FIELDS: Final[Mapping[str, object]] = {}
 _UNCHANGING: Final = frozenset({str, int, float, bool, type(None)})

@@ -3,7 +3,7 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime
 
-from app.infra.mongo import Database, DuplicateId
+from app.infra.mongo import Database, DuplicateId, Index
 from app.lms.enrollments.schemas import Claim, Enrollment, EnrollmentState, Seats
 
 ACTIVE = EnrollmentState.ACTIVE.value
@@ -70,7 +70,8 @@ class EnrollmentRepository:
     """Enrolments, one document per learner and course."""
 
     def __init__(self, database: Database) -> None:
-        self._enrollments = database.collection("enrollments")
+        of_user, of_course = Index(("user_id", "_id")), Index(("course_id",))
+        self._enrollments = database.collection("enrollments", of_user, of_course)
 
     async def insert(self, enrollment: Enrollment) -> None:
         """Stores a new enrolment.

@@ -72,6 +72,6 @@ def test_no_call_raises_and_no_record_vanishes(
 
 
 def _seen(captured: Captured) -> float:
-    """Counts the lines of this logger and the records that were lost; the SDK may add a warning of its own."""
+    """Counts the lines of this logger and the records that were lost; the SDK may add warnings."""
     lines = sum('"logger":"tests.any"' in line for line in captured.lines)
     return lines + captured.value("telemetry.log_records.held_back", {"reason": "failed"})

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from opentelemetry import trace
 from structlog import contextvars
 
 from otel.burst import Message, failure_of
 from otel.context import REQUEST
-from otel.foreign.names import shortened
 from otel.foreign.values import text_of
 from otel.logs.render import FIELDS
 
@@ -57,16 +56,13 @@ def extra_of(record: logging.LogRecord) -> dict[str, object]:
 def error_of(record: logging.LogRecord) -> BaseException | None:
     """Returns the record's error, None without one or if a library has put something else there."""
     held: object = record.exc_info
-    found = held[1] if type(held) is tuple and len(held) > 1 else held
-    return found if issubclass(type(found), BaseException) else None  # type: ignore[return-value]  # see before
+    found = next(iter(held[1:]), None) if type(held) is tuple else held
+    return cast("BaseException", found) if issubclass(type(found), BaseException) else None
 
 
 def kind_of(record: logging.LogRecord) -> Message:
     """Returns what a burst is counted under; failures by what failed, so that none hides another."""
-    text = record.msg if type(record.msg) is str else text_of(record.msg)
-    if len(text) > _LONGEST_KIND:
-        text = shortened(text, _LONGEST_KIND)
-    error = error_of(record)
+    error, text = error_of(record), text_of(record.msg, _LONGEST_KIND)
     if error is None and record.levelno < logging.ERROR:
         return Message(record.name, record.levelno, text)
     request = REQUEST.get()

@@ -99,7 +99,9 @@ class Pipeline(logging.Handler):
         """Writes and exports the record, unless a level or the burst limit holds it back."""
         try:
             self._process(record)
-        except Exception:  # noqa: BLE001 - logging must never fail its caller
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # noqa: BLE001 - logging must never fail its caller
             with suppress(Exception):  # at the end of the stack not even that may be possible
                 self.handleError(record)
 
@@ -111,7 +113,7 @@ class Pipeline(logging.Handler):
     def _complain(self, record: logging.LogRecord) -> None:
         if not logging.raiseExceptions:
             return
-        with suppress(OSError, ValueError, AttributeError):  # stderr is closed, or there is none
+        with suppress(Exception):  # stderr is closed, or there is none
             sys.stderr.write(failure_line(self._redactor.text(record.name), sys.exc_info()[1]))
 
     def handle(self, record: logging.LogRecord) -> bool:
@@ -217,7 +219,9 @@ class Pipeline(logging.Handler):
     def _line_later(self, record: logging.LogRecord, moment: _Moment) -> str:
         try:
             return self._line(record, moment)
-        except Exception:  # noqa: BLE001 - as in `emit`; the lines behind it must still be written
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # noqa: BLE001 - as in `emit`; the lines behind it must still be written
             self.handleError(record)
             return ""
 
@@ -250,7 +254,7 @@ class Pipeline(logging.Handler):
         self._add_fields(entry, moment.fields)
         if moment.held_back:
             entry["suppressed"] = moment.held_back
-        if isinstance(record.stack_info, str):
+        if type(record.stack_info) is str:
             entry[CALL_STACK] = self._redactor.text(shortened_in_the_middle(record.stack_info, LONGEST_STACK))
         if (error := error_of(record)) is not None:
             self._add_exception(entry, error)
@@ -265,8 +269,8 @@ class Pipeline(logging.Handler):
             if not usual or (type(value) is str and not (few and len(value) <= _SHORT)):
                 odd[name] = value
                 continue
-            # A field must not pass for one of the pipe's own.
-            key = name if name not in entry else f"{name}_"
+            # A field must have a name, and must not pass for one of the pipe's own.
+            key = name if name and name not in entry else f"{name}_"
             entry[redactor.text(key)] = redactor.value(name, value)
         if odd:
             self._add_odd(entry, odd)
@@ -280,7 +284,7 @@ class Pipeline(logging.Handler):
                 continue
             key = text_of(name, _LONGEST_KEY)
             plain = budget.value(value)
-            entry[redactor.text(key if key not in entry else f"{key}_")] = redactor.value(key, plain)
+            entry[redactor.text(key if key and key not in entry else f"{key}_")] = redactor.value(key, plain)
         if budget.cut:
             entry[CUT_COUNT] = budget.cut
 

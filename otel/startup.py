@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry._logs import NoOpLoggerProvider
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from opentelemetry.context import Context
 from opentelemetry.metrics import NoOpMeterProvider, Observation
 from opentelemetry.propagate import get_global_textmap, set_global_textmap
 from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.propagators.textmap import CarrierT, Getter, default_getter
 from opentelemetry.trace import NoOpTracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -26,6 +28,7 @@ from otel.metrics.catalogue import Catalogue
 from otel.metrics.data import DeclaredMetrics
 from otel.metrics.declared_meters import DeclaredMeterProvider
 from otel.metrics.event_loop import LOOP_METRICS
+from otel.metrics.guarded_meters import GuardedMeterProvider
 from otel.metrics.process import PROCESS_METRICS, SYSTEM_METRICS
 from otel.metrics.sdk import SDK_METRICS
 from otel.metrics.self import EVENTS_DROPPED, SELF_METRICS
@@ -88,7 +91,7 @@ def _make_current(config: TelemetryConfig, declared: DeclaredMetrics, parts: Pip
         # A sampler that drops would tell the next service to drop too: a caller's trace must pass unchanged.
         set_current(NoOpMeterProvider(), NoOpTracerProvider(), NoOpLoggerProvider())
     else:
-        meters = DeclaredMeterProvider(parts.meters, declared.lend)
+        meters = DeclaredMeterProvider(GuardedMeterProvider(parts.meters, declared.losses_of), declared.lend)
         set_current(meters, parts.tracers, parts.loggers)
 
 
@@ -116,8 +119,19 @@ def _switch_on(
 def _set_propagators(config: TelemetryConfig) -> Undo:
     before = get_global_textmap()
     known = {"tracecontext": TraceContextTextMapPropagator, "baggage": W3CBaggagePropagator}
-    set_global_textmap(CompositePropagator([known[name]() for name in config.propagators if name in known]))
+    set_global_textmap(_Propagators([known[name]() for name in config.propagators if name in known]))
     return lambda: set_global_textmap(before)
+
+
+class _Propagators(CompositePropagator):
+    def extract(
+        self,
+        carrier: CarrierT,
+        context: Context | None = None,
+        getter: Getter[CarrierT] = default_getter,
+    ) -> Context:
+        # the SDK's own (1.45.2) returns None if there is no propagator, and its callers attach that
+        return super().extract(carrier, Context() if context is None else context, getter)
 
 
 def _installed() -> list[ModuleType]:

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+
+MAX_FIELD_ERRORS: Final = 20
+"""Refused fields that one answer names; a client can send many more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,8 @@ class FieldError:
 class LmsError(Exception):
     """A request that the platform refuses, with the facts that ``sentence`` names.
 
-    ``sentence`` is a format string over the facts; ``example`` are facts for the API's documentation.
+    ``sentence`` is a format string over the facts; ``example`` are facts for the API's documentation. Of
+    ``errors`` the first 20 are kept.
     """
 
     status: ClassVar[int] = 500
@@ -36,7 +40,7 @@ class LmsError(Exception):
 
     def __init__(self, *, errors: tuple[FieldError, ...] = (), **facts: object) -> None:
         self.detail = self.sentence.format(**facts)
-        self.errors = errors
+        self.errors = errors[:MAX_FIELD_ERRORS]
         super().__init__(self.detail)
 
     @classmethod
@@ -179,6 +183,15 @@ class TooManyConnections(Unavailable):
     sentence = "The server has too many open connections; try again in a moment."
 
 
+class ClientGone(LmsError):
+    """The client hung up before its turn came: nothing was begun, and nobody reads the answer."""
+
+    status = 499  # what nginx logs; RFC 9110 has no status for an answer that nobody gets
+    code = "client_gone"
+    title = "Client closed the connection"
+    sentence = "The connection was closed before the request's turn came."
+
+
 # --- signing in ------------------------------------------------------------------------------------------
 
 
@@ -212,6 +225,14 @@ class CredentialsInvalid(Unauthenticated):
     code = "credentials_invalid"
     title = "Wrong mail address or password"
     sentence = "No account has this mail address and password."
+
+
+class PasswordsBusy(Unavailable):
+    """As many passwords wait to be hashed as may wait."""
+
+    code = "passwords_busy"
+    title = "Too many sign-ins at once"
+    sentence = "Too many people sign in at this moment; try again in a moment."
 
 
 class RefreshReused(Unauthenticated):

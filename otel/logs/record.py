@@ -6,13 +6,18 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final
 
 from otel.logs.render import FIELDS
 
-_ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+"""An error as stdlib's records have it."""
+
+_Args = tuple[object, ...]
 
 # What never differs between the events of this process.
 _SAME: Final = vars(logging.LogRecord("", 0, "", 0, "", (), None)) | {"filename": "", "module": ""}
@@ -26,16 +31,25 @@ class EventRecord(logging.LogRecord):
     """
 
     def __init__(
-        self, name: str, level: int, event: str, fields: dict[str, object], exc_info: _ExcInfo | None
+        self,
+        name: str,
+        level: int,
+        event: object,
+        args: _Args,
+        fields: dict[str, object],
+        exc_info: ExcInfo | None,
+        stack: str | None,
     ) -> None:
         now = time.time()
         held = self.__dict__
         held.update(_SAME)
         held["name"] = name
         held["msg"] = event
+        held["args"] = _named(args) if len(args) == 1 else args
         held["levelname"] = logging.getLevelName(level)
         held["levelno"] = level
         held["exc_info"] = exc_info
+        held["stack_info"] = stack
         held["created"] = now
         held["msecs"] = int(now % 1 * 1000) + 0.0
         held["relativeCreated"] = (now - _STARTED) * 1000
@@ -45,13 +59,27 @@ class EventRecord(logging.LogRecord):
         held[FIELDS] = fields
 
 
+def _named(args: _Args) -> object:
+    """Returns a mapping that is the only argument by itself, for `%(name)s`, as stdlib does."""
+    with suppress(Exception):  # whatever a foreign mapping's own code does, the caller goes on
+        if issubclass(type(args[0]), Mapping) and args[0]:
+            return args[0]
+    return args
+
+
 def event_record(
-    logger: logging.Logger, level: int, event: str, fields: dict[str, object], exc_info: _ExcInfo | None
+    logger: logging.Logger,
+    level: int,
+    event: object,
+    args: _Args,
+    fields: dict[str, object],
+    exc_info: ExcInfo | None,
+    stack: str | None,
 ) -> logging.LogRecord:
     """Makes the record of an event, by the record factory if a library has set one of its own."""
     if logging.getLogRecordFactory() is logging.LogRecord:
-        return EventRecord(logger.name, level, event, fields, exc_info)
-    record = logger.makeRecord(logger.name, level, "", 0, event, (), exc_info)
+        return EventRecord(logger.name, level, event, args, fields, exc_info, stack)
+    record = logger.makeRecord(logger.name, level, "", 0, event, args, exc_info, None, None, stack)
     setattr(record, FIELDS, fields)
     return record
 

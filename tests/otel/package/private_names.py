@@ -49,6 +49,7 @@ PRIVATE_NAMES: Final[dict[str, tuple[str, ...]]] = {
     "opentelemetry.semconv._incubating.metrics": ("otel_metrics",),
     "sentry_sdk.transport": ("_send_envelope",),
     "sentry_sdk._types": ("EventDataCategory",),
+    "structlog.stdlib": ("_process_event", "_processors"),
 }
 """Module and the names that we take from it, or from the objects that it makes. The experimental API of logs
 (`opentelemetry._logs`, `opentelemetry.sdk._logs`) is private by name only and left out."""

@@ -12,6 +12,7 @@ import pytest
 from tests.otel.package.installed import ROOT
 from tests.otel.package.private_names import PRIVATE_NAMES, used_in
 
+_PACKAGES = {"sentry_sdk": "sentry-sdk", "structlog": "structlog"}
 NAMES = [(module, name) for module, names in PRIVATE_NAMES.items() for name in names]
 
 
@@ -21,7 +22,7 @@ def test_every_private_name_of_others_is_listed() -> None:
 
 @pytest.mark.parametrize(("module", "name"), NAMES)
 def test_the_installed_release_has_the_name(module: str, name: str) -> None:
-    package = "sentry-sdk" if module.startswith("sentry") else "opentelemetry-sdk"
+    package = _PACKAGES.get(module.partition(".")[0], "opentelemetry-sdk")
     assert _has(module, name), f"{package} {version(package)}: {module} has no {name}"
 
 

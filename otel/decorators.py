@@ -15,7 +15,7 @@ from opentelemetry import context, trace
 from opentelemetry.context import Context
 
 from otel.foreign.guard import harmless
-from otel.foreign.names import type_name
+from otel.foreign.names import is_scalar, type_name
 from otel.foreign.values import text_of
 from otel.logs.event_logger import EventLogger
 from otel.logs.levels import LEVELS
@@ -25,7 +25,6 @@ from otel.traces.current import set_error
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_PLAIN: Final = frozenset({str, bool, int, float})
 _FIRST_SERVER_ERROR: Final = 500
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 # What the decorators say themselves, and what a logger takes as an option.
@@ -90,7 +89,8 @@ class _Span(_Watched):
     @harmless
     def _start(self, tracer: trace.Tracer, name: str, values: Mapping[str, object]) -> None:
         attributes: dict[str, Any] = {
-            key: value if type(value) in _PLAIN else text_of(value) for key, value in values.items()
+            key: value if value is not None and is_scalar(value) else text_of(value)
+            for key, value in values.items()
         }
         self._span = tracer.start_span(name, attributes=attributes)
         self._token = context.attach(trace.set_span_in_context(self._span))
@@ -150,7 +150,7 @@ def logged(
         ValueError: At decoration, if the level is unknown.
     """
     if level not in LEVELS:
-        raise ValueError(f"level: {level!r} is unknown, use one of {', '.join(LEVELS)}")
+        raise ValueError(f"level: {text_of(level, 80)!r} is unknown, use one of {', '.join(LEVELS)}")
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         log = get_logger(_module_of(function)) if logger is None else logger

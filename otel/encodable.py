@@ -13,8 +13,6 @@ from otel.foreign.values import Budget, Plain, text_of
 INTEGER_END: Final = 2**63
 """OTLP has the integers from `-INTEGER_END` on and below `INTEGER_END`."""
 
-_PLAIN: Final = frozenset({bool, float, type(None)})
-
 
 class Encodable:
     """Returns values in a form that can be sent, the same object where nothing had to change. Never raises.
@@ -58,7 +56,7 @@ class Encodable:
             return value.isascii()  # type: ignore[attr-defined,no-any-return]  # see the condition
         if kind is int:
             return -INTEGER_END <= value < INTEGER_END  # type: ignore[operator]  # as above
-        return kind in _PLAIN
+        return value is None or kind is float or kind is bool
 
     def _text(self, text: object) -> str:
         exact = str.__str__(text) if issubclass(type(text), str) else text_of(text)

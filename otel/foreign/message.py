@@ -6,12 +6,11 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
-from otel.foreign.names import shortened
+from otel.foreign.names import is_scalar, shortened
 from otel.foreign.values import LONGEST, Budget, text_of
 
 _SHORT: Final = 1024
 _MOST_ARGUMENTS: Final = 64
-_PLAIN: Final = frozenset({int, float, bool, type(None)})
 
 
 def message_of(record: logging.LogRecord) -> str:
@@ -51,8 +50,7 @@ def _guarded(arguments: Any, budget: Budget) -> Any:  # noqa: ANN401 - stdlib ta
 
 
 def _argument(value: Any, budget: Budget) -> Any:  # noqa: ANN401 - looked at by its type
-    kind = type(value)
-    if kind in _PLAIN or (kind is str and len(value) <= _SHORT):
+    if is_scalar(value) and (type(value) is not str or len(value) <= _SHORT):
         return value
     return _Shown(value, budget)
 

@@ -59,3 +59,12 @@ def shortened(text: str, longest: int) -> str:
         if start[place - 1].isspace():
             return start[:place] + CUT
     return start + CUT
+
+
+def is_scalar(value: object) -> bool:
+    """Tells whether the value is a text, a number, a truth value or None, and not of a class below them.
+
+    Not by a set of types: the class of a class may refuse to be hashed.
+    """
+    kind = type(value)
+    return kind is str or kind is int or kind is float or kind is bool or value is None

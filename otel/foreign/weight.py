@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import chain, islice
 from types import MemberDescriptorType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-_BITS_OF_A_CHARACTER: Final = 3
+from otel.foreign.names import is_scalar, module_name
+
 _CHARACTERS_OF_A_NODE: Final = 32
+_BITS_OF_A_NODE: Final = 96  # a digit has some three bits
 
 _arguments: Final[Any] = BaseException.__dict__["args"].__get__
 BUILTIN_LISTS: Final = (list, tuple, set, frozenset)
 BUILTIN_CONTAINERS: Final = (dict, *BUILTIN_LISTS)
-_LEAVES: Final = frozenset({int, float, bool, type(None), str, bytes})
-_MEASURED: Final = (str, bytes, bytearray)
 _WALKED: Final = (Mapping, Sequence, AbstractSet, BaseException)
 
 
@@ -25,7 +25,7 @@ def generated_fields(value: object, kind: type) -> list[tuple[str, object]] | No
     Those of dataclasses, attrs classes and pydantic models. A field of `repr=False` is left out, and so is
     one that the object does not hold yet: reading it could load it.
     """
-    names = _generated_names(kind)
+    names = generated_names(kind)
     if names is None:
         return None
     held = _dict_of(value)
@@ -38,7 +38,8 @@ def generated_fields(value: object, kind: type) -> list[tuple[str, object]] | No
     return fields
 
 
-def _generated_names(kind: Any) -> list[str] | None:  # noqa: ANN401 - a class, asked for what it may not have
+def generated_names(kind: Any) -> list[str] | None:  # noqa: ANN401 - a class, asked for what it may not have
+    """Returns the names of the fields that a generated repr shows, None for any other class."""
     text, representation = kind.__str__, kind.__repr__
     if text is object.__str__ and hasattr(representation, "__wrapped__"):
         # `reprlib.recursive_repr` around it: dataclasses do that.
@@ -56,55 +57,107 @@ def _generated_names(kind: Any) -> list[str] | None:  # noqa: ANN401 - a class, 
 def weight(value: object, most: int) -> int:
     """Returns how many objects a text of `value` may visit, or a number over `most` if that is many.
 
-    It counts what the object holds, through containers and generated classes as often as a repr would show
-    them, and through objects of the module of `value` once: such an object may show them or not. Long texts
-    and numbers count by their length.
+    It counts what a repr could show: what the object holds, through containers, generated classes and other
+    objects of its module as often as they are met, but for what holds them. Long texts and numbers count by
+    their length.
     """
-    module = getattr(type(value), "__module__", None)
-    total, known = 1, {id(value)}
-    held = _shown(value, None, set()) if issubclass(type(value), BUILTIN_CONTAINERS) else _held(value)
-    pending = list(islice(held, most))
-    while pending and total <= most:
-        each = pending.pop()
-        total += 1 + _length(each) // _CHARACTERS_OF_A_NODE
-        if type(each) not in _LEAVES:
-            pending.extend(islice(_shown(each, module, known), max(most - total + 1, 0)))
+    walk, total = _Walk(most), 1
+    inside, path = [walk.begin(value)], {id(value)}
+    while inside:
+        parts, module, number = inside[-1]
+        for each in parts:
+            total += 1 + _size(each)
+            if total > most:
+                return total
+            if is_scalar(each) or id(each) in path:
+                continue
+            opened = walk.open(each, module)
+            if opened is not None:
+                inside.append(opened)
+                path.add(id(each))
+                break
+        else:
+            inside.pop()
+            path.discard(number)
     return total
 
 
-def _length(value: Any) -> int:  # noqa: ANN401 - looked at by its type
-    for measured in _MEASURED:
-        if issubclass(type(value), measured):
-            return measured.__len__(value)
-    return int.bit_length(value) // _BITS_OF_A_CHARACTER if issubclass(type(value), int) else 0
-
-
-def _shown(value: Any, module: object, known: set[int]) -> Iterable[object]:  # noqa: ANN401 - looked at by its type
+def _size(value: Any) -> int:  # noqa: ANN401 - looked at by its type
     kind = type(value)
-    if issubclass(kind, dict):
-        return chain.from_iterable(list(dict.items(value)))
-    for listed in BUILTIN_LISTS:
-        if issubclass(kind, listed):
-            return iter(listed.__iter__(value))
-    fields = generated_fields(value, kind)
-    if fields is not None:
-        return (item for _, item in fields)
-    own = getattr(kind, "__module__", None) == module or issubclass(kind, _WALKED)
-    if not own or id(value) in known:
-        return ()
-    known.add(id(value))
-    return _held(value)
+    if kind is str or kind is bytes or kind is bytearray:
+        return len(value) // _CHARACTERS_OF_A_NODE
+    return value.bit_length() // _BITS_OF_A_NODE if kind is int else 0
 
 
-def _held(value: object) -> Iterable[object]:
-    kind = type(value)
-    yield from list(_dict_of(value).values())
-    if issubclass(kind, BaseException):
-        yield from _arguments(value)
-    for owner in kind.__mro__:
-        for name, descriptor in list(vars(owner).items()):
-            if type(descriptor) is MemberDescriptorType and name != "__dict__" and owner is not object:
-                yield _slot(descriptor, value)
+_Opened = tuple[Iterator[object], str | None, int]
+"""What an object holds, the module whose objects are looked into (None: of any), and the object's id."""
+
+
+class _Known(NamedTuple):
+    """What one walk has found out about a class."""
+
+    module: str
+    container: Any
+    fields: list[str] | None
+    slots: list[MemberDescriptorType]
+
+
+class _Walk:
+    """Looks into objects; what it finds out about a class it remembers while it goes."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._classes: dict[int, _Known] = {}
+
+    def begin(self, value: object) -> _Opened:
+        """Returns what the object holds from which the walk starts."""
+        known = self._class_of(value)
+        module = None if known.container is not None else known.module
+        return iter(self._parts(value, known)), module, id(value)
+
+    def open(self, value: object, module: str | None) -> _Opened | None:
+        """Returns what a text of the object may show, None if it is a leaf."""
+        known = self._class_of(value)
+        if known.container is not None or known.fields is not None:
+            return iter(self._parts(value, known)), module, id(value)
+        if module is not None and known.module != module and not issubclass(type(value), _WALKED):
+            return None
+        return iter(self._parts(value, known)), known.module, id(value)
+
+    def _class_of(self, value: object) -> _Known:
+        kind = type(value)
+        known = self._classes.get(id(kind))
+        if known is None:
+            container = next((each for each in BUILTIN_CONTAINERS if issubclass(kind, each)), None)
+            fields = None if container is not None else generated_names(kind)
+            known = self._classes[id(kind)] = _Known(module_name(kind), container, fields, _slots(kind))
+        return known
+
+    def _parts(self, value: Any, known: _Known) -> list[object]:  # noqa: ANN401 - looked at by its type
+        most = self._most
+        if known.container is dict:
+            return list(chain.from_iterable(list(islice(dict.items(value), most))))
+        if known.container is not None:
+            return list(islice(known.container.__iter__(value), most))
+        held = _dict_of(value)
+        if known.fields is not None:
+            return [held[name] for name in known.fields if name in held] + _of_slots(value, known)
+        parts = list(islice(held.values(), most)) + _of_slots(value, known)
+        return [*parts, *_arguments(value)[:most]] if issubclass(type(value), BaseException) else parts
+
+
+def _slots(kind: type) -> list[MemberDescriptorType]:
+    return [
+        descriptor
+        for owner in kind.__mro__
+        if owner is not object
+        for descriptor in list(vars(owner).values())
+        if type(descriptor) is MemberDescriptorType
+    ]
+
+
+def _of_slots(value: object, known: _Known) -> list[object]:
+    return [_slot(descriptor, value) for descriptor in known.slots]
 
 
 def _slot(descriptor: MemberDescriptorType, value: object) -> object:

@@ -25,6 +25,9 @@ from redis.exceptions import MaxConnectionsError, NoScriptError
 
 from otel.config.settings import TelemetryConfig
 from otel.context import note
+from otel.foreign.guard import harmless
+from otel.foreign.names import type_name
+from otel.foreign.values import text_of
 from otel.libraries.database_metrics import (
     CONNECTION_TIMEOUTS,
     CONNECTION_WAIT,
@@ -38,6 +41,7 @@ from otel.libraries.slow_query import log_slow
 
 _SCRIPT_CALLS: Final = frozenset({"EVALSHA", "EVALSHA_RO"})
 _MOST_MARKS: Final = 10
+_LONGEST_WORD: Final = 100
 _Call = Callable[[], Awaitable[Any]]
 _pools: WeakSet[ConnectionPool] = WeakSet()  # those that gave a connection since telemetry was configured
 
@@ -53,7 +57,7 @@ class _Telemetry:
         """Runs `call()` in a CLIENT span and measures it."""
         span = self._tracer.start_span(operation, kind=SpanKind.CLIENT)
         if span.is_recording():
-            span.set_attributes({**_described(client, operation, text), **details})
+            _describe(span, client, operation, text, details)
         error_type: str | None = None
         started = time.perf_counter()
         try:
@@ -65,6 +69,7 @@ class _Telemetry:
         finally:
             self._finish(span, operation, text, time.perf_counter() - started, error_type)
 
+    @harmless
     def _finish(self, span: Span, operation: str, text: str, seconds: float, error_type: str | None) -> None:
         labels = {"db.system.name": REDIS, "db.operation.name": operation}
         if error_type is not None:
@@ -116,8 +121,8 @@ def _command(telemetry: _Telemetry, original: Any) -> Any:  # noqa: ANN401 - the
     async def execute_command(client: Redis, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - the client's method
         if not is_instrumentation_enabled():
             return await original(client, *args, **options)
-        operation = str(args[0]).upper()
-        details = {"db.stored_procedure.name": str(args[1])} if operation in _SCRIPT_CALLS else {}
+        operation = _word(args, 0).upper()
+        details = {"db.stored_procedure.name": _word(args, 1)} if operation in _SCRIPT_CALLS else {}
         text = _shape(operation, len(args) - 1)
         return await telemetry.measure(
             client, operation, text, details, lambda: original(client, *args, **options)
@@ -144,8 +149,7 @@ def _batch(telemetry: _Telemetry, original: Any) -> Any:  # noqa: ANN401 - the c
 def _waiting(original: Any) -> Any:  # noqa: ANN401 - the pool's method
     @wraps(original)
     async def get_connection(pool: ConnectionPool, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - the pool's method
-        _pools.add(pool)
-        labels = {"db.client.connection.pool.name": _name(pool)}
+        labels = _known(pool) or {}
         started = time.perf_counter()
         try:
             connection = await original(pool, *args, **options)
@@ -183,6 +187,24 @@ def _name(pool: ConnectionPool) -> str:
     return f"{':'.join(str(part) for part in _server(where).values())}/{where.get('db', 0)}"
 
 
+def _word(args: Sequence[Any], place: int) -> str:
+    """Returns a part of a command as text; the client takes bytes as well."""
+    part = args[place] if place < len(args) else ""
+    return text_of(part.decode("latin-1") if type(part) is bytes else part, _LONGEST_WORD)
+
+
+@harmless
+def _known(pool: ConnectionPool) -> dict[str, str]:
+    """Notes that the pool is in use; returns the labels of its measurements."""
+    _pools.add(pool)
+    return {"db.client.connection.pool.name": _name(pool)}
+
+
+@harmless
+def _describe(span: Span, client: Redis, operation: str, text: str, details: dict[str, Any]) -> None:
+    span.set_attributes({**_described(client, operation, text), **details})
+
+
 def _described(client: Redis, operation: str, text: str) -> dict[str, Any]:
     # https://opentelemetry.io/docs/specs/semconv/database/redis/
     where = client.connection_pool.connection_kwargs
@@ -214,7 +236,7 @@ def _tell_error(span: Span, error: Exception) -> str | None:
         # The client loads the script and asks again: a new server's first call is no error.
         span.set_attribute("db.response.status_code", "NOSCRIPT")
         return None
-    error_type = type(error).__qualname__
+    error_type = type_name(type(error))
     span.set_attribute("error.type", error_type)
     span.set_status(Status(StatusCode.ERROR))
     return error_type

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from otel.foreign.values import text_of
+
 LEVELS: Final = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -56,11 +58,13 @@ class LevelOverrides:
         Raises:
             ValueError: The level is unknown, the time is not within 1 s and 1 day, or too many are active.
         """
-        name = level.lower()
+        if type(logger) is not str:
+            raise ValueError(f"logger: {text_of(logger, 80)} is no name, give a text")
+        name = level.lower() if type(level) is str else ""
         if name not in LEVELS:
-            raise ValueError(f"level: {level!r} is unknown, use one of {', '.join(LEVELS)}")
-        if not 1 <= seconds <= LONGEST_SECONDS:
-            raise ValueError(f"seconds: {seconds} is not between 1 and {LONGEST_SECONDS:.0f}")
+            raise ValueError(f"level: {text_of(level, 80)!r} is unknown, use one of {', '.join(LEVELS)}")
+        if type(seconds) not in (int, float) or not 1 <= seconds <= LONGEST_SECONDS:
+            raise ValueError(f"seconds: {text_of(seconds, 80)} is not between 1 and {LONGEST_SECONDS:.0f}")
         with self._lock:
             self._end_due()
             self._end(logger)
@@ -72,7 +76,7 @@ class LevelOverrides:
     def reset(self, logger: str) -> bool:
         """Ends the override of `logger` now; tells whether there was one."""
         with self._lock:
-            return self._end(logger)
+            return type(logger) is str and self._end(logger)
 
     def reset_all(self) -> None:
         """Ends every override now."""

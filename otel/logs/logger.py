@@ -15,6 +15,8 @@ from opentelemetry._logs import LoggerProvider
 
 from otel.burst import BurstLimiter
 from otel.config.settings import TelemetryConfig
+from otel.foreign.names import LONGEST_NAME
+from otel.foreign.values import text_of
 from otel.logs.event_logger import CHAIN, EventLogger, configure_structlog
 from otel.logs.levels import LEVELS, LevelOverride, LevelOverrides
 from otel.logs.pipeline import Pipeline
@@ -48,7 +50,12 @@ def get_logger(name: str | None = None, *, service: str | None = None, **fields:
     The stdlib logger's name, on which levels hang, is `name`, or else `service`, or else "app".
     """
     bound = dict(fields) if service is None else {"service": service, **fields}
-    return EventLogger(logging.getLogger(name or service or "app"), CHAIN, bound)
+    given = (
+        each if type(each) is str else text_of(each, LONGEST_NAME)
+        for each in (name, service)
+        if each is not None
+    )
+    return EventLogger(logging.getLogger(next(filter(None, given), "app")), CHAIN, bound)
 
 
 def set_level(logger: str, level: str, seconds: float) -> LevelOverride:

@@ -18,7 +18,7 @@ from otel.context import note
 from otel.dotted import is_within
 from otel.foreign.failure import LONGEST_STACK, shortened_in_the_middle, stack_text
 from otel.foreign.message import message_of
-from otel.foreign.names import CUT_COUNT, full_type_name
+from otel.foreign.names import CUT_COUNT, full_type_name, is_scalar
 from otel.foreign.values import Budget, error_text, text_of
 from otel.logs.facts import (
     bound_variables,
@@ -47,7 +47,6 @@ _BURST, _LEVEL, _FAILED, _LOCAL = (
     RECORDS_HELD_BACK.with_attributes({"reason": reason}) for reason in ("burst", "level", "failed", "local")
 )
 _NO_FIELDS: Final[Mapping[str, object]] = {}
-_UNCHANGING: Final = frozenset({str, int, float, bool, type(None)})
 _FEW, _SHORT = 16, 512  # fields and characters of each: less than a budget together
 _LONGEST_KEY: Final = 256
 _LONGEST_MESSAGE: Final = 2048
@@ -214,7 +213,7 @@ class Pipeline(logging.Handler):
             return False
         if self._logger is not None and not self._logger.is_direct(len(fields) + _OWN_FIELDS):
             return False
-        return all(type(value) in _UNCHANGING for value in fields.values())
+        return all(map(is_scalar, fields.values()))
 
     def _line_later(self, record: logging.LogRecord, moment: _Moment) -> str:
         try:
@@ -265,7 +264,7 @@ class Pipeline(logging.Handler):
         few = len(fields) <= _FEW
         odd: dict[str, object] = {}
         for name, value in fields.items():
-            usual = type(value) in _UNCHANGING and type(name) is str
+            usual = is_scalar(value) and type(name) is str
             if not usual or (type(value) is str and not (few and len(value) <= _SHORT)):
                 odd[name] = value
                 continue

@@ -8,9 +8,6 @@ from typing import Any, Final
 
 from otel.encodable import INTEGER_END
 
-PLAIN_NUMBERS: Final = frozenset({int, float})
-"""The types of amounts that are recorded without a look at them, if their size is usual."""
-
 UNUSUAL: Final = INTEGER_END
 """An instrument takes a second look at this amount and at all larger ones."""
 

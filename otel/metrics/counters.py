@@ -11,7 +11,7 @@ from typing import Final
 from opentelemetry.context import Context
 from opentelemetry.metrics import Observation
 
-from otel.metrics.amount import PLAIN_NUMBERS, UNUSUAL
+from otel.metrics.amount import UNUSUAL
 from otel.metrics.attributes import OVERFLOW_KEY, Allowed, AttributeKey
 from otel.metrics.declaration import DEFAULT_LIMIT, Declaration
 from otel.metrics.instruments import Attributes, Instrument, OneSeries
@@ -36,7 +36,7 @@ class NumberSeries(OneSeries[NumberPoint]):
     def add(self, amount: float) -> None:
         """Adds `amount` as its instrument does."""
         instrument = self._instrument
-        if type(amount) not in PLAIN_NUMBERS or not self._least <= amount < UNUSUAL:
+        if (type(amount) is not int and type(amount) is not float) or not self._least <= amount < UNUSUAL:
             instrument.add(amount, self._attributes)
             return
         point = self._point if self._era is instrument.era else self._find()
@@ -114,7 +114,7 @@ class _Sum(_Number):
         context: Context | None = None,  # noqa: ARG002 - the API's callers give it; only histograms need it
     ) -> None:
         """Adds `amount`; one that is negative where the sum only grows, or not finite, is refused."""
-        if type(amount) not in PLAIN_NUMBERS or not self.least <= amount < UNUSUAL:
+        if (type(amount) is not int and type(amount) is not float) or not self.least <= amount < UNUSUAL:
             self._add_unusual(amount, attributes)
             return
         try:
@@ -190,7 +190,7 @@ class Gauge(_Number):
         context: Context | None = None,  # noqa: ARG002 - the API's callers give it; only histograms need it
     ) -> None:
         """Replaces the value; one that is not finite is refused and counted."""
-        if type(value) not in PLAIN_NUMBERS or not self.least <= value < UNUSUAL:
+        if (type(value) is not int and type(value) is not float) or not self.least <= value < UNUSUAL:
             checked = self.checked(value)
             if checked is None:
                 return

@@ -18,7 +18,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from otel.metrics.amount import PLAIN_NUMBERS, UNUSUAL
+from otel.metrics.amount import UNUSUAL
 from otel.metrics.attributes import Allowed, AttributeKey
 from otel.metrics.declaration import DEFAULT_LIMIT, Declaration
 from otel.metrics.instruments import Attributes, Instrument, OneSeries
@@ -63,7 +63,7 @@ class Histogram(Instrument[HistogramPoint]):
         The exemplar is the span of `context`, or the current one, if it is sampled.
         """
         span = _span_of(context)
-        if type(amount) not in PLAIN_NUMBERS or not 0 <= amount < UNUSUAL:
+        if (type(amount) is not int and type(amount) is not float) or not 0 <= amount < UNUSUAL:
             self._record_unusual(span, amount, attributes)
             return
         try:
@@ -109,7 +109,7 @@ class HistogramSeries(OneSeries[HistogramPoint]):
     def record(self, amount: float, span: SpanContext) -> None:
         """Counts `amount` as its instrument does, and keeps `span` as its exemplar if that is sampled."""
         instrument = self._instrument
-        if type(amount) not in PLAIN_NUMBERS or not 0 <= amount < UNUSUAL:
+        if (type(amount) is not int and type(amount) is not float) or not 0 <= amount < UNUSUAL:
             instrument.record(amount, self._attributes, set_span_in_context(NonRecordingSpan(span)))
             return
         point = self._point if self._era is instrument.era else self._find()
@@ -124,4 +124,4 @@ def _span_of(context: Context | None) -> SpanContext:
         found = get_current_span(context).get_span_context()
     except Exception:  # noqa: BLE001 - a span or a context of a foreign type; it costs the exemplar
         return INVALID_SPAN_CONTEXT
-    return found if found.__class__ is SpanContext else INVALID_SPAN_CONTEXT
+    return found if type(found) is SpanContext else INVALID_SPAN_CONTEXT

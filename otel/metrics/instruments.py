@@ -127,7 +127,7 @@ class OneSeries(Generic[_P]):
 
     def __init__(self, instrument: Instrument[_P], attributes: Attributes) -> None:
         self._instrument = instrument
-        self._attributes = attributes.copy() if isinstance(attributes, dict) else attributes
+        self._attributes = dict(attributes) if type(attributes) is dict else attributes
         self._era: object = None
 
     def _find(self) -> _P:

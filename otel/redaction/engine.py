@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
+from otel.foreign.values import text_of
 from otel.redaction import rules as patterns
 
 MASK: Final = patterns.MASK
@@ -47,7 +48,8 @@ class Redactor:
         """Return `value` without secrets, made of JSON types only."""
         if type(value) is not str:
             # Whole numbers under a key that is known to be harmless are nearly all of the rest.
-            harmless = type(value) is int and key is not None and self._keys.get(key) is False
+            usual = type(value) is int and _SMALLEST <= value <= _LARGEST
+            harmless = usual and key is not None and self._keys.get(key) is False
             return value if harmless else self._value(key, value, 0)
         # A text that was clean under this key is the common case: one look-up instead of five calls.
         known = (key, value)
@@ -141,7 +143,7 @@ _URL_KEYS: Final = frozenset({"url.full", "url.path", "http.url", "http.target",
 def _number(value: float) -> int | float | str:
     # JSON has no infinities (RFC 8259 section 6), OTLP no integers of more than 64 bits.
     if isinstance(value, int):
-        return value if _SMALLEST <= value <= _LARGEST else str(value)
+        return value if _SMALLEST <= value <= _LARGEST else text_of(value)
     return value if math.isfinite(value) else str(value)
 
 

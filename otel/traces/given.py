@@ -9,11 +9,9 @@ from typing import Any, Final
 
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 
-from otel.foreign.names import shortened
+from otel.foreign.names import is_scalar, shortened
 from otel.foreign.values import LONGEST, Budget, text_of
 
-PLAIN: Final = frozenset({str, int, float, bool})
-_SEQUENCES: Final = (tuple, list)
 _MOST_ITEMS: Final = 128
 _MOST_ATTRIBUTES: Final = 1000  # the SDK, which has a limit of its own, counts what is over that
 _LONGEST_NAME: Final = 1024
@@ -23,13 +21,17 @@ _LATEST: Final = 2**63  # nanoseconds; OTLP has 64 bits for a time
 def clean_value(value: Any, budget: Budget) -> Any:  # noqa: ANN401 - anything becomes what the SDK takes
     """Returns the value itself if it is plain or a short sequence of plain ones, else a bounded copy."""
     kind = type(value)
-    if kind in _SEQUENCES and len(value) <= _MOST_ITEMS and all(_is_short(each) for each in value):
+    if (
+        (kind is tuple or kind is list)
+        and len(value) <= _MOST_ITEMS
+        and all(_is_short(each) for each in value)
+    ):
         return tuple(value)
     return budget.value(value)
 
 
 def _is_short(value: object) -> bool:
-    return type(value) in PLAIN and (type(value) is not str or len(value) <= LONGEST // _MOST_ITEMS)
+    return is_scalar(value) and (type(value) is not str or len(value) <= LONGEST // _MOST_ITEMS)
 
 
 def clean_key(key: Any) -> str:  # noqa: ANN401 - a caller's mistake is no text
@@ -48,7 +50,7 @@ def clean_attributes(attributes: Any, budget: Budget) -> dict[str, Any]:  # noqa
     cleaned: dict[str, Any] = {}
     taken = list(islice(items, _MOST_ATTRIBUTES + 1))
     for key, value in taken[:_MOST_ATTRIBUTES]:
-        plain = type(value) in PLAIN and type(key) is str
+        plain = is_scalar(value) and type(key) is str
         cleaned[key if plain else clean_key(key)] = value if plain else clean_value(value, budget)
     budget.cut += len(taken) > _MOST_ATTRIBUTES
     return cleaned

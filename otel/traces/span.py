@@ -33,7 +33,6 @@ from otel.foreign.values import Budget, error_text, text_of
 from otel.metrics.sdk import LIVE_SPANS, SPAN_SAMPLING_RESULT
 from otel.traces.current import set_error
 from otel.traces.given import (
-    PLAIN,
     clean_attributes,
     clean_key,
     clean_name,
@@ -153,7 +152,9 @@ class LeanSpan(Span):
 
     def set_attribute(self, key: str, value: AttributeValue) -> None:
         """Sets an attribute; one of the same key is replaced."""
-        if type(value) in PLAIN and type(key) is str and key:
+        kind = type(value)
+        scalar = kind is str or kind is int or kind is float or kind is bool
+        if scalar and type(key) is str and key:
             with self._lock:
                 values, room = self.values, self._room
                 if self._end_time is None and room and (len(values) < room or key in values):

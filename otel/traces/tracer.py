@@ -27,7 +27,7 @@ from otel.foreign.guard import note_failure
 from otel.foreign.values import Budget
 from otel.metrics.counters import NumberSeries
 from otel.metrics.sdk import SPAN_PARENT_ORIGIN, SPAN_SAMPLING_RESULT, STARTED_SPANS
-from otel.traces.given import PLAIN, clean_attributes, clean_kind, clean_links, clean_name, clean_time
+from otel.traces.given import clean_attributes, clean_kind, clean_links, clean_name, clean_time
 from otel.traces.span import LIVE, LeanSpan, Rest
 
 _FLAGS: Final = tuple(TraceFlags(number) for number in range(4))
@@ -124,7 +124,10 @@ class LeanTracer(Tracer):
         if type(attributes) is not dict or len(attributes) > self.room:
             return False
         for key, value in attributes.items():
-            if type(value) not in PLAIN or type(key) is not str or not key:
+            kind = type(value)
+            if kind is not str and kind is not int and kind is not float and kind is not bool:
+                return False
+            if type(key) is not str or not key:
                 return False
         return True
 

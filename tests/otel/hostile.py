@@ -108,6 +108,16 @@ class Counted:
         return f"counted {Counted.calls}"
 
 
+class Shape:
+    """Shows what it holds, as a hand-written repr does."""
+
+    def __init__(self, *parts: object) -> None:
+        self.parts = parts
+
+    def __repr__(self) -> str:
+        return f"Shape{self.parts}"
+
+
 class BrokenError(Exception):
     """Cannot be shown, as one whose constructor was skipped."""
 
@@ -146,6 +156,14 @@ def object_graph(size: int = 8) -> Node:
     for node in nodes:
         node.peers = nodes
     return nodes[0]
+
+
+def diamonds(levels: int = 40) -> Shape:
+    """Returns an object that shows two others, which show the same two others, and so on."""
+    below = Shape()
+    for _ in range(levels):
+        below = Shape(below, below)
+    return below
 
 
 def wide() -> dict[str, Any]:
@@ -216,6 +234,7 @@ def failures() -> list[Exception]:
     return [
         raised(BrokenError()), raised(ValueError(Broken())), raised(ValueError("x" * 1_000_000)),
         raised(ValueError(graph())), raised(DetailedError(graph())), raised(DetailedError(object_graph())),
+        raised(DetailedError(diamonds())),
         raised(KeyError(Broken())), raised(OSError(Broken(), Broken())), raised(ValueError("deep"), 900),
         raised(chain(2000)), raised(ring()), raised(group(4, 6)), raised(annotated()),
         raised(UnicodeDecodeError("utf-8", b"\xff" * 100_000, 0, 1, "")), raised(ValueError(*range(9999))),
@@ -227,7 +246,8 @@ def values() -> list[Any]:
     return [
         Broken(), OfBrokenKind(), Ends(), NoText(), Endless(), EndlessMapping(), Megabytes(), Kind.GRAPH,
         {"key": Broken()}, [Broken()] * 1000, {Megabytes(): Megabytes()}, graph(), object_graph(), wide(),
-        deep(), 10**5000, -(2**70), float("nan"), float("-inf"), "\ud800", "x" * 10**6, b"\xff" * 10**6,
+        diamonds(), deep(), 10**5000, -(2**70), float("nan"), float("-inf"), "\ud800", "x" * 10**6,
+        b"\xff" * 10**6,
         None, True, Decimal("1.5"), UUID(int=0), Path("/srv"), datetime(2026, 1, 5, tzinfo=UTC), timedelta(1),
         HTTPStatus.OK, collections.deque([1]), collections.UserDict(a=1), {1, 2}, range(10**9), object(), int,
         print, lambda: None, iter([]), memoryview(b"abc"), bytearray(b"abc"), ..., type, NotImplemented,

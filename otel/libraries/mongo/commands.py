@@ -18,6 +18,7 @@ from pymongo.monitoring import (
 )
 
 from otel.context import note
+from otel.foreign.values import text_of
 from otel.libraries.database_metrics import MONGODB, OPERATION_DURATION, RETURNED_ROWS
 from otel.libraries.mongo.shape import shape_of
 from otel.libraries.slow_query import log_slow
@@ -27,6 +28,7 @@ from otel.redaction.engine import Redactor
 # The driver's own talk with the server.
 _UNTOLD: Final = frozenset({"hello", "ismaster", "endsessions", "killcursors", "saslstart", "saslcontinue"})
 _LONGEST_MESSAGE: Final = 300
+_LONGEST_READ: Final = 1024
 _MOST_KINDS: Final = 1000
 _MOST_ERRORS: Final = 50
 
@@ -117,7 +119,10 @@ class CommandTelemetry(CommandListener):
         facts: dict[str, str | int] = {"error.type": error_type}
         if "code" in failure:
             facts["db.response.status_code"] = str(failure["code"])
-        message = self._redactor.text(str(failure.get("errmsg", "")))[:_LONGEST_MESSAGE]
+        told = text_of(
+            failure.get("errmsg", ""), _LONGEST_READ
+        )  # of a duplicate key it shows the whole document
+        message = self._redactor.text(told)[:_LONGEST_MESSAGE]
         self._finish(call, event.duration_micros / 1e6, None, facts, Status(StatusCode.ERROR, message))
 
     def _finish(

@@ -15,6 +15,7 @@ _VALUE: Final = "?"
 _DEEPEST: Final = 8
 _MOST_KEYS: Final = 40
 _MOST_STAGES: Final = 20
+_MOST_PARTS: Final = 500  # more than 1,024 characters show
 _LONGEST: Final = 1024
 _PLAIN: Final = frozenset({str, int, float, bool, bytes, type(None)})
 _REMEMBERED: Final = 4096
@@ -33,30 +34,36 @@ def shape_of(command: Command) -> str:
     for name in _BATCHES:
         if name in told and isinstance(told[name], Sequence):
             told[name] = told[name][:1]
-    return _shape(told, 0)[:_LONGEST]
+    return _Shape().of(told, 0)[:_LONGEST]
 
 
-def _shape(value: object, depth: int) -> str:
-    if value.__class__ in _PLAIN:  # before the abstract classes, which cost more to ask
-        return _VALUE
-    if depth > _DEEPEST:
-        return _VALUE
-    if value.__class__ is dict or isinstance(value, Mapping):
-        pairs = [f'"{_path(str(key))}":{_shape(item, depth + 1)}' for key, item in _first(value)]
-        return "{" + ",".join(pairs) + "}"
-    if isinstance(value, list):
-        return _list(value, depth)
-    return _VALUE
+class _Shape:
+    """Writes one shape; `left` is how many parts it may still have, for all levels together."""
+
+    def __init__(self) -> None:
+        self.left = _MOST_PARTS
+
+    def of(self, value: object, depth: int) -> str:
+        kind = type(value)
+        self.left -= 1
+        if (
+            kind in _PLAIN or depth > _DEEPEST or self.left < 0
+        ):  # before the abstract classes, which cost more
+            return _VALUE
+        if kind is dict or issubclass(kind, Mapping):
+            pairs = [f'"{_path(str(key))}":{self.of(item, depth + 1)}' for key, item in _first(value)]
+            return "{" + ",".join(pairs) + "}"
+        return self._list(value, depth) if issubclass(kind, list) else _VALUE
+
+    def _list(self, items: Any, depth: int) -> str:  # noqa: ANN401 - a list, by its type
+        stages = items[:_MOST_STAGES]
+        if not any(issubclass(type(item), Mapping) for item in stages):
+            return _VALUE
+        return "[" + ",".join(self.of(item, depth + 1) for item in stages) + "]"
 
 
-def _first(value: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
+def _first(value: Any) -> list[tuple[Any, Any]]:  # noqa: ANN401 - a mapping, by its type
     return list(islice(value.items(), _MOST_KEYS))
-
-
-def _list(items: list[Any], depth: int) -> str:
-    if not any(isinstance(item, Mapping) for item in items):
-        return _VALUE
-    return "[" + ",".join(_shape(item, depth + 1) for item in items[:_MOST_STAGES]) + "]"
 
 
 @lru_cache(_REMEMBERED)

@@ -106,7 +106,7 @@ def test_few_objects_are_asked_for_their_text(count: int) -> None:
     assert hostile.Counted.calls == min(count, MOST_NODES // 9 + 1)
 
 
-@pytest.mark.parametrize("make", [hostile.graph, hostile.object_graph, hostile.wide])
+@pytest.mark.parametrize("make", [hostile.graph, hostile.object_graph, hostile.wide, hostile.diamonds])
 def test_an_object_that_holds_much_is_not_asked_for_its_text(make: Callable[[], object]) -> None:
     class Holder(hostile.Counted):
         def __init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 from collections import deque
 from types import TracebackType
 from typing import Any, Final, NamedTuple
@@ -9,11 +10,13 @@ from typing import Any, Final, NamedTuple
 from sentry_sdk.utils import serialize_frame
 
 from otel.foreign.failure import before, members, notes_of, stack_of
-from otel.foreign.names import module_name, type_name
+from otel.foreign.names import module_name, shortened, type_name
 from otel.foreign.values import error_text
 
 _MOST_EXCEPTIONS: Final = 10
 _LONGEST_MESSAGE: Final = 2048
+_LONGEST_LINE: Final = 400
+_AROUND: Final = 5
 
 
 class _Kept(NamedTuple):
@@ -25,7 +28,7 @@ class _Kept(NamedTuple):
 
 
 _REPORTED: Final = _Kept(15, 35, 20)
-_BEHIND: Final = _Kept(3, 7, 3)
+_BEHIND: Final = _Kept(3, 7, 1)
 
 
 def exception_values(error: BaseException, options: dict[str, Any]) -> list[dict[str, Any]]:
@@ -85,18 +88,39 @@ def _stack(stack: TracebackType | None, kept: _Kept, options: dict[str, Any]) ->
         depth += 1
         stack = stack.tb_next
     ends = [*outermost, *innermost]
-    described: dict[str, Any] = {
-        "frames": [
-            serialize_frame(
-                each.tb_frame,
-                each.tb_lineno,
-                include_local_variables=False,
-                include_source_context=left <= kept.with_source,
-                max_value_length=options["max_value_length"],
-            )
-            for left, each in zip(range(len(ends), 0, -1), ends, strict=True)
-        ]
-    }
+    bare = len(ends) - kept.with_source
+    frames = [
+        _frame(each, options) | (_source(each) if number >= bare else {}) for number, each in enumerate(ends)
+    ]
+    described: dict[str, Any] = {"frames": frames}
     if depth > len(ends):
         described["frames_omitted"] = [kept.outermost, depth - kept.innermost]
     return {"stacktrace": described}
+
+
+def _frame(step: TracebackType, options: dict[str, Any]) -> dict[str, Any]:
+    return serialize_frame(
+        step.tb_frame,
+        step.tb_lineno,
+        include_local_variables=False,
+        include_source_context=False,
+        max_value_length=options["max_value_length"],
+    )
+
+
+def _source(step: TracebackType) -> dict[str, Any]:
+    """Returns the raising line and five around it; sentry-sdk reads the whole file for each frame anew."""
+    code = step.tb_frame.f_code
+    linecache.lazycache(code.co_filename, step.tb_frame.f_globals)
+    lines = linecache.getlines(code.co_filename)
+    number = step.tb_lineno - 1
+    if not 0 <= number < len(lines):
+        return {}
+    first = max(number - _AROUND, 0)
+    shown = [shortened(line.rstrip("\r\n"), _LONGEST_LINE) for line in lines[first : number + _AROUND + 1]]
+    before_it = number - first
+    return {
+        "pre_context": shown[:before_it],
+        "context_line": shown[before_it],
+        "post_context": shown[before_it + 1 :],
+    }

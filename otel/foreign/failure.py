@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import traceback
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import islice
 from types import TracebackType
 from typing import Any, Final, NamedTuple
@@ -45,12 +47,33 @@ def stack_text(error: BaseException) -> str:
     At most 10 exceptions are shown, the given one first of all, with at most 50 frames and 2,048 characters
     of message each; a mark says what was left out.
     """
+    return "".join(stack_pieces(error))
+
+
+def stack_pieces(error: BaseException) -> list[str]:
+    """Returns the same in pieces, a frame or a message each: frames repeat from failure to failure."""
+    told = _TOLD.get()
+    if told is not None and told[0] is error:
+        return told[1]
     try:
-        return _Formatted(error).text()
+        return _Formatted(error).pieces()
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException:  # noqa: BLE001 - a source loader or a property is foreign code as well
-        return unprintable(type(error))
+        return [unprintable(type(error))]
+
+
+@contextmanager
+def told_once(error: BaseException) -> Iterator[None]:
+    """Makes the pieces of this exception once, for all who ask for them inside the block."""
+    token = _TOLD.set((error, stack_pieces(error)))
+    try:
+        yield
+    finally:
+        _TOLD.reset(token)
+
+
+_TOLD: Final[ContextVar[tuple[BaseException, list[str]] | None]] = ContextVar("otel.told", default=None)
 
 
 class Led(NamedTuple):
@@ -106,40 +129,59 @@ class _Formatted:
         self._room = LONGEST_STACK
         self._seen: set[int] = set()
 
-    def text(self) -> str:
-        return "".join(self._chain(self._error, ""))
+    def pieces(self) -> list[str]:
+        return self._chain(self._error, "")
 
     def _chain(self, error: BaseException, margin: str) -> list[str]:
-        """Return the texts of an exception and of what led to it, the oldest first, as Python has it."""
-        texts: list[str] = []
+        """Return the pieces of an exception and of what led to it, the oldest first, as Python has it."""
+        pieces: list[str] = []
         latest: Led | None = Led(error, is_cause=True)
         link = ""
         while latest is not None and id(latest.error) not in self._seen:
             error = latest.error
             if self._left <= 0 or self._room <= 0:
-                texts.insert(0, f"{margin}{CUT} {_length_of_chain(error, self._seen)} earlier exceptions\n")
-                break
-            texts.insert(0, self._one(error, margin) + _indented(link, margin))
+                earlier = _length_of_chain(error, self._seen)
+                return [f"{margin}{CUT} {earlier} earlier exceptions\n", *pieces]
+            pieces = [*self._one(error, margin), _indented(link, margin), *pieces]
             latest = before(error)
             link = _CAUSED if latest is not None and latest.is_cause else _MEANWHILE
-        return texts
+        return pieces
 
-    def _one(self, error: BaseException, margin: str) -> str:
+    def _one(self, error: BaseException, margin: str) -> list[str]:
         self._left -= 1
         self._seen.add(id(error))
-        text = _indented("".join(_own(error)), margin)
-        kept = shortened_in_the_middle(text, max(self._room, 0))
-        self._room -= len(kept)
+        kept = _fitted([_indented(piece, margin) for piece in _own(error)], self._room)
+        self._room -= sum(map(len, kept))
         return kept + self._group(members(error), margin + "  | ")
 
-    def _group(self, group: tuple[BaseException, ...], margin: str) -> str:
-        texts: list[str] = []
+    def _group(self, group: tuple[BaseException, ...], margin: str) -> list[str]:
+        pieces: list[str] = []
         for number, member in enumerate(group):
             if self._left <= 0 or self._room <= 0:
-                texts.append(f"{margin}{CUT} {len(group) - number} more\n")
-                break
-            texts += [f"{margin}---- {number + 1} of {len(group)} ----\n", *self._chain(member, margin)]
-        return "".join(texts)
+                return [*pieces, f"{margin}{CUT} {len(group) - number} more\n"]
+            pieces += [f"{margin}---- {number + 1} of {len(group)} ----\n", *self._chain(member, margin)]
+        return pieces
+
+
+def _fitted(pieces: list[str], room: int) -> list[str]:
+    """Returns the message, which is the last piece, and the frames that fit, most of them innermost ones."""
+    if sum(map(len, pieces)) <= room:
+        return pieces
+    stack, message = pieces[:-1], shortened(pieces[-1], max(room, 0))
+    room -= len(message)
+    outermost = _that_fit(stack, room // 4)
+    innermost = _that_fit(reversed(stack), room - sum(map(len, outermost)))
+    return [*outermost, f"  {CUT}\n", *reversed(innermost), message]
+
+
+def _that_fit(pieces: Iterable[str], room: int) -> list[str]:
+    kept: list[str] = []
+    for piece in pieces:
+        room -= len(piece)
+        if room < 0:
+            break
+        kept.append(piece)
+    return kept
 
 
 def _own(error: BaseException) -> Iterator[str]:
@@ -152,9 +194,8 @@ def _own(error: BaseException) -> Iterator[str]:
         yield from _lines(last)
     message = Budget(room=_LONGEST_MESSAGE).error(error)
     name = full_type_name(type(error))
-    yield f"{name}: {message}\n" if message else f"{name}\n"
-    for note in notes_of(error):
-        yield f"{note}\n"
+    told = [f"{name}: {message}" if message else name, *notes_of(error)]
+    yield "\n".join(told) + "\n"
 
 
 def _lines(steps: list[TracebackType]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from otel.context import REQUEST, RequestContext
 from otel.errors.reports import capture
+from otel.foreign.failure import told_once
 from otel.foreign.names import type_name
 from otel.http.route import Scope
 from otel.logs.logger import get_logger
@@ -33,10 +34,11 @@ def report(context: RequestContext, error: Exception, *, on_span: bool) -> None:
     span = context.span
     if span.is_recording():
         span.set_attribute("error.type", type_name(type(error)))
-    if on_span and span.is_recording():
-        set_error(span, error)
-    capture(error, context)  # first: the record below would be the last step before itself
-    _log.error("unhandled_error", exc_info=error)
+    with told_once(error):
+        if on_span and span.is_recording():
+            set_error(span, error)
+        capture(error, context)  # first: the record below would be the last step before itself
+        _log.error("unhandled_error", exc_info=error)
 
 
 def render(render_error: RenderError, scope: Scope, error: Exception) -> Response:

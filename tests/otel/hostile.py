@@ -108,6 +108,13 @@ class Counted:
         return f"counted {Counted.calls}"
 
 
+class Holder(Counted):
+    """Holds something that its text does not show; nobody can know that."""
+
+    def __init__(self, detail: object) -> None:
+        self.detail = detail
+
+
 class Shape:
     """Shows what it holds, as a hand-written repr does."""
 
@@ -146,7 +153,7 @@ def graph(size: int = 8) -> list[dict[str, Any]]:
     """Returns mappings that all refer to each other; a naive walk takes `size` factorial steps."""
     nodes: list[dict[str, Any]] = [{"id": number} for number in range(size)]
     for node in nodes:
-        node["peers"] = nodes
+        node["peers"] = list(nodes)
     return nodes
 
 
@@ -154,7 +161,7 @@ def object_graph(size: int = 8) -> Node:
     """Returns the same of dataclasses."""
     nodes = [Node(number) for number in range(size)]
     for node in nodes:
-        node.peers = nodes
+        node.peers = list(nodes)
     return nodes[0]
 
 

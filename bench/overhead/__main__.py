@@ -13,8 +13,9 @@ from typing import Final
 from bench.overhead.environment import peers_python
 from bench.overhead.measure import Plan, chosen, measure
 from bench.overhead.redaction import measure_redaction
-from bench.overhead.report import FOLDER, Circumstances, verdicts, write
+from bench.overhead.report import FOLDER, Alone, Circumstances, verdicts, write
 from bench.overhead.variants import VARIANTS
+from bench.overhead.worst import measure_worst
 from bench.process import BenchError
 from stack.native.tools import ToolError, ensure
 
@@ -39,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted; every process is stopped and nothing is written.", file=sys.stderr)
         return _INTERRUPTED
-    redaction = measure_redaction()
-    written = write(measured, Circumstances.now(load_before), redaction, options.output)
+    alone = Alone(measure_redaction(), measure_worst())
+    written = write(measured, Circumstances.now(load_before), alone, options.output)
     print("\n".join(verdicts(measured)))
     print("Written: " + ", ".join(str(path) for path in written))
     return 0

@@ -49,7 +49,7 @@ def without_metrics() -> Attach:
 
 def without_contrib() -> Attach:
     """Everything, but the SERVER span is started here and not by contrib's middleware: its share of ours."""
-    setattr(otel.http, "server_span", _span_alone)  # noqa: B010 - as above
+    setattr(otel.http.app, "server_span", _span_alone)  # noqa: B010 - as above
     return plain()
 
 

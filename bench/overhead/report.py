@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from bench.bars import Bars, svg
 from bench.machine import described
+from bench.overhead import worst
 from bench.overhead.breakdown import breakdown
 from bench.overhead.figures import Series
 from bench.overhead.redaction import Redaction, section
@@ -38,6 +39,14 @@ class Circumstances:
         """Returns those of this moment."""
         moment = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
         return cls(moment, described(), load_before, platform.python_version(), version("fastapi"))
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """What is measured by itself, without other variants beside it."""
+
+    redaction: Redaction
+    worst: Sequence[worst.Worst]
 
 
 _HEAD: Final = """\
@@ -79,13 +88,19 @@ CPython {python}, FastAPI {fastapi}). The rounds are in `overhead.json`.
 """
 
 
-def page(measured: Sequence[Series], circumstances: Circumstances, redaction: Redaction) -> str:
+def page(measured: Sequence[Series], circumstances: Circumstances, alone: Alone) -> str:
     """Returns the measurement as Markdown."""
     verdict = "\n".join(f"- {each}" for each in verdicts(measured))
     requests = measured[0].requests
     head = _HEAD.format(**asdict(circumstances), verdict=verdict, requests=requests)
     tables = [_served(each) if each.served else _in_process(each) for each in measured]
-    return head + "\n".join([*tables, breakdown(measured), section(redaction)]).rstrip() + "\n"
+    return (
+        head
+        + "\n".join(
+            [*tables, breakdown(measured), section(alone.redaction), worst.section(alone.worst)]
+        ).rstrip()
+        + "\n"
+    )
 
 
 def verdicts(measured: Sequence[Series]) -> list[str]:
@@ -176,24 +191,25 @@ def chart(measured: Sequence[Series]) -> Bars:
     return Bars(title, [variant(name).title for name in names], bars, "{:.0f}")
 
 
-def data(measured: Sequence[Series], circumstances: Circumstances, redaction: Redaction) -> dict[str, Any]:
+def data(measured: Sequence[Series], circumstances: Circumstances, alone: Alone) -> dict[str, Any]:
     """Returns the measurement as plain values: every round in seconds per request or item, and the aims."""
     return {
         "circumstances": asdict(circumstances),
         "aims": [{**asdict(aim), "reached": aim.reached} for aim in aims(measured)],
         "series": [asdict(each) for each in measured],
-        "redaction": asdict(redaction),
+        "redaction": asdict(alone.redaction),
+        "worst": [asdict(each) for each in alone.worst],
     }
 
 
 def write(
-    measured: Sequence[Series], circumstances: Circumstances, redaction: Redaction, folder: Path = FOLDER
+    measured: Sequence[Series], circumstances: Circumstances, alone: Alone, folder: Path = FOLDER
 ) -> list[Path]:
     """Writes the page, the data and the chart into `folder` and returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     texts = {
-        "overhead.md": page(measured, circumstances, redaction),
-        "overhead.json": json.dumps(data(measured, circumstances, redaction), indent=1) + "\n",
+        "overhead.md": page(measured, circumstances, alone),
+        "overhead.json": json.dumps(data(measured, circumstances, alone), indent=1) + "\n",
         "overhead.svg": svg(chart(measured)),
     }
     for name, text in texts.items():

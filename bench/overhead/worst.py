@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from statistics import median
@@ -64,7 +64,7 @@ def measure_worst() -> list[Worst]:
     return [Worst(**each) for each in json.loads(answer.splitlines()[-1])]
 
 
-def section(found: list[Worst]) -> str:
+def section(found: Sequence[Worst]) -> str:
     """Returns the page's section about it."""
     rows = [
         f"| {each.what} | **{each.seconds * _MILLI:.1f} ms** ({each.first * _MILLI:.1f}) | {each.case} "

@@ -8,8 +8,9 @@ from pathlib import Path
 from bench.overhead.breakdown import breakdown
 from bench.overhead.figures import CALLING, SENDING, SERVING, Round, Series
 from bench.overhead.redaction import Redaction, measure_redaction
-from bench.overhead.report import Circumstances, write
+from bench.overhead.report import Alone, Circumstances, write
 from bench.overhead.variants import BARE, COPIED, OURS, UNCONTRIBUTED, UNMATCHED, VARIANTS
+from bench.overhead.worst import Worst
 
 CIRCUMSTANCES = Circumstances(
     moment="2026-01-02 03:04 UTC",
@@ -20,6 +21,10 @@ CIRCUMSTANCES = Circumstances(
 )
 
 REDACTION = Redaction(log=(9e-6, 3e-6, 4e-6), log_values=10, span=(2e-6, 2.5e-6, 3e-6), span_values=12)
+WORST = [
+    Worst("a record", "a graph", seconds=0.0031, first=0.0044, aim=0.005),
+    Worst("a failing request", "2,000 causes", seconds=0.0301, first=0.04, aim=0.025),
+]
 
 
 def measured() -> list[Series]:
@@ -46,7 +51,8 @@ def measured() -> list[Series]:
 
 
 def test_page_data_and_chart_tell_the_same_figures(tmp_path: Path) -> None:
-    page, data, plot = (path.read_text() for path in write(measured(), CIRCUMSTANCES, REDACTION, tmp_path))
+    alone = Alone(REDACTION, WORST)
+    page, data, plot = (path.read_text() for path in write(measured(), CIRCUMSTANCES, alone, tmp_path))
 
     row = "| 350 (350 to 350) | 250 | 600 | 2,857 | 250 | 25% | 1 spans, 1 log records, 850 bytes |"
     assert f"| ours, every feature on {row}" in page
@@ -58,6 +64,9 @@ def test_page_data_and_chart_tell_the_same_figures(tmp_path: Path) -> None:
     assert "`Redactor` takes **4.0 µs** for a log record with 10 fields and **2.5 µs** for\na span" in page
     assert "median of 3 repeats" in page
     assert json.loads(data)["redaction"]["log"] == [9e-6, 3e-6, 4e-6]
+    assert "| a record | **3.1 ms** (4.4) | a graph | 5 ms, reached |" in page
+    assert "| a failing request | **30.1 ms** (40.0) | 2,000 causes | 25 ms, **not reached** |" in page
+    assert json.loads(data)["worst"][0]["seconds"] == 0.0031
     assert ">350<" in plot
     ET.fromstring(plot)  # noqa: S314 - our own drawing, well-formed or not
 

@@ -16,7 +16,7 @@ from stack.native.ports import Wanted
 from stack.settings import REPOSITORY
 
 PUBLISHED: Final = re.compile(r"127\.0\.0\.1:\$\{(\w+):-(\d+)\}:\d+")
-# The states of a container that somebody started and nobody stopped.
+# The states of a container that was started and not stopped.
 UP: Final = frozenset({"running", "restarting", "paused"})
 WELL: Final = frozenset({"", "healthy"})
 

@@ -88,7 +88,7 @@ def _start(stack: compose.DockerStack) -> None:
 
 
 def _last_words(stack: compose.DockerStack) -> None:
-    """Prints what the ill containers wrote last: their logs go with them."""
+    """Prints the last log lines of unhealthy containers, whose logs are removed with them."""
     found = listed()
     there = {each.service for each in found}
     if silent := [name for name in ill(services(stack), found) if name in there]:
@@ -179,7 +179,7 @@ def down(folder: Path) -> None:
 
 
 def status() -> bool:
-    """Lists the services with their health and names those that are ill; tells whether all are well.
+    """Lists the services with their health and names the unhealthy ones; returns whether all are healthy.
 
     Raises:
         DockerError: Docker does not answer.

@@ -22,7 +22,7 @@ STYLES = {"ill": "red", "Health": "bold"}
 
 
 def status(folder: Path) -> bool:
-    """Prints a line per part of the folder's stack; tells whether all of them are well."""
+    """Prints a line per part of the folder's stack; returns whether all of them are healthy."""
     supervisor = Supervisor(folder)
     if not supervisor.running():
         left = supervisor.members()
@@ -103,7 +103,7 @@ def proportional(process: psutil.Process) -> int:
 
 
 def mapped(process: psutil.Process) -> int:
-    """Returns how many of these bytes are pages of files, program code most of all; 0 if nobody may know."""
+    """Returns how many of these bytes are pages of files, mostly program code; 0 if that may not be read."""
     try:
         rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="ascii")
     except OSError:

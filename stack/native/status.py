@@ -18,7 +18,7 @@ from stack.native.up import studying
 
 CONSOLE = Console(highlight=False, soft_wrap=True)
 STOPPED = "The stack does not run: `make up` starts it."
-STYLES = {"ill": "red", "Health": "bold"}
+STYLES = {"unhealthy": "red", "Health": "bold"}
 
 
 def status(folder: Path) -> bool:
@@ -51,7 +51,7 @@ def _well(part: Part, state: State | None, health: Health) -> bool:
 
 
 def _line(part: Part, state: State | None, health: Health, *, well: bool) -> tuple[str, ...]:
-    word = "ill" if not well else "done" if part.once else "well"
+    word = "unhealthy" if not well else "done" if part.once else "healthy"
     process = f"{state.status} {state.pid}" if state else "gone"
     running = state is not None and state.status == "Running"
     restarts = str(state.restarts) if state and state.restarts else ""

@@ -19,6 +19,6 @@ async def test_the_demo_endpoint_fails_now_and_then(
         learner = await api.student()
         answers = [(await learner.post("/demo/transcripts")).status_code for _ in range(20)]
         assert_problem(await api.client.post("/demo/transcripts"), 401, "not_authenticated")
-    # Twenty even dice show one side only once in 2^19 times; more failures at once would be reported as a burst.
+    # Twenty even dice show one side only once in 2^19 times; of more failures a burst would hide some.
     assert set(answers) == {200, 500}
     assert len(telemetry.errors) == answers.count(500)

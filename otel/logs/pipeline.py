@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -17,14 +16,16 @@ from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext
 from otel.burst import BurstLimiter, Message
 from otel.context import note
 from otel.dotted import is_within
+from otel.foreign.failure import stack_text
+from otel.foreign.message import message_of
+from otel.foreign.names import full_type_name
+from otel.foreign.values import error_text
 from otel.logs.facts import (
     bound_variables,
     current_context,
     error_of,
     extra_of,
     kind_of,
-    message_of,
-    qualified_name,
 )
 from otel.logs.levels import LevelOverrides
 from otel.logs.record import Clock
@@ -43,7 +44,7 @@ _UNLIMITED: Final = frozenset({"access", _AUDIT})
 # The request's own line ends it; a slow query and a call of httpx are steps already.
 _NO_STEP: Final = frozenset({"access", "slow_query", "httpx"})
 _BURST, _LEVEL, _FAILED, _LOCAL = (
-    RECORDS_HELD_BACK.bound({"reason": reason}) for reason in ("burst", "level", "failed", "local")
+    RECORDS_HELD_BACK.with_attributes({"reason": reason}) for reason in ("burst", "level", "failed", "local")
 )
 _NO_FIELDS: Final[Mapping[str, object]] = {}
 _UNCHANGING: Final = frozenset({str, int, float, bool, type(None)})
@@ -95,9 +96,9 @@ class Pipeline(logging.Handler):
         """Writes and exports the record, unless a level or the burst limit holds it back."""
         try:
             self._process(record)
-        except RecursionError:
+        except (KeyboardInterrupt, SystemExit):
             raise
-        except Exception:  # noqa: BLE001 - logging must never fail its caller; stdlib reports it on stderr
+        except BaseException:  # noqa: BLE001 - logging must never fail its caller
             self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - stdlib's name
@@ -108,7 +109,7 @@ class Pipeline(logging.Handler):
     def _complain(self, record: logging.LogRecord) -> None:
         if not logging.raiseExceptions:
             return
-        with suppress(OSError, ValueError, AttributeError):  # stderr is closed, or there is none
+        with suppress(Exception):  # stderr is closed, or there is none
             sys.stderr.write(failure_line(self._redactor.text(record.name), sys.exc_info()[1]))
 
     def handle(self, record: logging.LogRecord) -> bool:
@@ -181,7 +182,7 @@ class Pipeline(logging.Handler):
 
     def _pass_on(self, record: logging.LogRecord) -> None:
         own: Mapping[str, object] | None = getattr(record, FIELDS, None)
-        event = self._redactor.text(message_of(record) if record.args else str(record.msg))
+        event = self._redactor.text(message_of(record))
         fields = {**bound_variables(), **(extra_of(record) if own is None else own)}
         moment = _Moment(event, fields, 0, current_context(), self._span(record))
         if own is not None and self._can_wait(record, fields):
@@ -214,7 +215,9 @@ class Pipeline(logging.Handler):
     def _line_later(self, record: logging.LogRecord, moment: _Moment) -> str:
         try:
             return self._line(record, moment)
-        except Exception:  # noqa: BLE001 - as in `emit`; the lines behind it must still be written
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # noqa: BLE001 - as in `emit`; the lines behind it must still be written
             self.handleError(record)
             return ""
 
@@ -247,7 +250,7 @@ class Pipeline(logging.Handler):
         self._add_fields(entry, moment.fields)
         if moment.held_back:
             entry["suppressed"] = moment.held_back
-        if isinstance(record.stack_info, str):
+        if type(record.stack_info) is str:
             entry[CALL_STACK] = self._redactor.text(record.stack_info)
         if (error := error_of(record)) is not None:
             self._add_exception(entry, error)
@@ -256,12 +259,12 @@ class Pipeline(logging.Handler):
     def _add_fields(self, entry: Entry, fields: Mapping[str, object]) -> None:
         redactor = self._redactor
         for name, value in fields.items():
-            # A field must not pass for one of the pipe's own.
-            key = name if name not in entry else f"{name}_"
+            # A field must have a name, and must not pass for one of the pipe's own.
+            key = name if name and name not in entry else f"{name}_"
             entry[redactor.text(key)] = redactor.value(name, value)
 
     def _add_exception(self, entry: Entry, error: BaseException) -> None:
         # https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-logs/
-        entry["exception.type"] = qualified_name(type(error))
-        entry["exception.message"] = self._redactor.text(str(error))
-        entry[STACKTRACE] = self._redactor.text("".join(traceback.format_exception(error)))
+        entry["exception.type"] = full_type_name(type(error))
+        entry["exception.message"] = self._redactor.text(error_text(error))
+        entry[STACKTRACE] = self._redactor.text(stack_text(error))

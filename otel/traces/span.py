@@ -33,7 +33,7 @@ from opentelemetry.trace import Span as ApiSpan
 from opentelemetry.trace import Tracer as ApiTracer
 from opentelemetry.util.types import Attributes, AttributeValue
 
-from otel.metrics.bound import BoundNumber
+from otel.metrics.counters import NumberSeries
 from otel.metrics.sdk import LIVE_SPANS, SPAN_PARENT_ORIGIN, SPAN_SAMPLING_RESULT, STARTED_SPANS
 
 _PLAIN: Final = frozenset({str, int, float, bool})
@@ -285,8 +285,8 @@ class LeanTracerProvider(TracerProvider):
         return lean
 
 
-_LIVE: Final = LIVE_SPANS.bound({SPAN_SAMPLING_RESULT: "RECORD_AND_SAMPLE"})
-_started: Final[dict[tuple[str, Decision], BoundNumber]] = {}
+_LIVE: Final = LIVE_SPANS.with_attributes({SPAN_SAMPLING_RESULT: "RECORD_AND_SAMPLE"})
+_started: Final[dict[tuple[str, Decision], NumberSeries]] = {}
 
 
 def _count_start(parent: SpanContext | None, decision: Decision) -> None:
@@ -294,7 +294,7 @@ def _count_start(parent: SpanContext | None, decision: Decision) -> None:
     series = _started.get((origin, decision))
     if series is None:
         attributes = {SPAN_PARENT_ORIGIN: origin, SPAN_SAMPLING_RESULT: decision.name}
-        series = _started[origin, decision] = STARTED_SPANS.bound(attributes)
+        series = _started[origin, decision] = STARTED_SPANS.with_attributes(attributes)
     series.add(1)
     if decision is not Decision.DROP:
         _LIVE.add(1)

@@ -23,7 +23,7 @@ from sentry_sdk.utils import event_from_exception
 
 from otel.config.settings import TelemetryConfig
 from otel.context import RequestContext, Step, keep_steps
-from otel.http.route import UNMATCHED, bounded_method
+from otel.http.route import UNMATCHED, WEBSOCKET, method_of
 from otel.redaction.engine import Redactor
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ _FRAMEWORKS_REFUSAL: Final = "HTTPException"
 _ENDED_EARLY: Final = frozenset(
     {"CancelledError", "ClientDisconnect", "WebSocketDisconnect", "KeyboardInterrupt"}
 )
+# In the hint of what our own boundary reports: it knows what was answered, whatever kind of error it was.
+_ANSWERED: Final = "otel.answered"
 _RUNTIME: Final = {"name": platform.python_implementation(), "version": platform.python_version()}
 _log = logging.getLogger(__name__)
 
@@ -209,7 +211,7 @@ def capture(error: BaseException, request: RequestContext | None) -> str | None:
             mechanism={"type": "otel", "handled": False},
         )
         _describe(event, error, request)
-        event_id = sentry_sdk.capture_event(event, hint)
+        event_id = sentry_sdk.capture_event(event, hint if request is None else {**hint, _ANSWERED: True})
     except Exception:  # noqa: BLE001 - see the docstring
         _log.warning("error_report_failed", exc_info=True)
         return None
@@ -225,9 +227,10 @@ def _describe(event: Event, error: BaseException, request: RequestContext | None
     if request is None or route is None:
         return
     scope = request.scope
-    method = bounded_method(scope.get("method", "WS"))
+    method = method_of(scope)
     event["transaction"] = f"{method} {route}"
-    event["request"] = {"method": method, "url": scope.get("path", "")}
+    # A WebSocket begins as a GET (RFC 6455 section 4.1).
+    event["request"] = {"method": "GET" if method == WEBSOCKET else method, "url": scope.get("path", "")}
     event["tags"] = _tags(request, route)
     if request.user_id is not None:
         event["user"] = {"id": request.user_id}
@@ -276,6 +279,8 @@ def _before_send(handle: SentryHandle, redactor: Redactor) -> Callable[[Event, H
 
 
 def _is_no_error(event: Event, hint: Hint) -> bool:
+    if _ANSWERED in hint:
+        return False
     if str(event.get("logger") or "").startswith(_IGNORED_LOGGERS):
         return True
     error = (hint.get("exc_info") or (None, None, None))[1]

@@ -15,7 +15,10 @@ Headers = list[tuple[bytes, bytes]]
 _TRACE: Final = frozenset({b"traceparent", b"tracestate", b"baggage"})
 _bits: Callable[[int], int] = random.getrandbits
 _judge: Final = Redactor()
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_ACCEPTABLE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_REQUEST_ID: Final = b"x-request-id"
+_TRACE_RESPONSE: Final = b"traceresponse"
+_OUR_LENGTHS: Final = frozenset({len(_REQUEST_ID), len(_TRACE_RESPONSE)})
 
 
 class RequestHeaders:
@@ -35,7 +38,7 @@ class RequestHeaders:
         for name, value in headers:
             if name in _TRACE:
                 self.trace.append((name, value))
-            elif name == b"x-request-id":
+            elif name == _REQUEST_ID:
                 request_id = accepted_request_id(value)
             elif name == b"user-agent":
                 self.user_agent = value.decode("latin-1")
@@ -51,7 +54,7 @@ def accepted_request_id(value: bytes) -> str | None:
     span, and nothing could be found by it.
     """
     text = value.decode("latin-1")
-    return text if _REQUEST_ID.fullmatch(text) and _judge.text(text) == text else None
+    return text if _ACCEPTABLE.fullmatch(text) and _judge.text(text) == text else None
 
 
 def new_request_id() -> str:
@@ -74,10 +77,17 @@ def use_bits(bits: Callable[[int], int]) -> Callable[[], None]:
 def with_identity(headers: Iterable[tuple[bytes, bytes]], request: RequestContext) -> Headers:
     """Return a copy of the response headers with `X-Request-ID` and `traceresponse` (W3C Trace Context 2).
 
-    A copy, because a response object may be sent more than once.
+    One that the application has set stays, alone; its request id becomes the request's. A copy, because a
+    response object may be sent more than once.
     """
-    identity = [(b"x-request-id", request.request_id.encode())]
-    if request.trace_id is not None:
+    answer = [*headers]
+    given = {name.lower(): value for name, value in answer if len(name) in _OUR_LENGTHS}
+    if (chosen := given.get(_REQUEST_ID)) is None:
+        answer.append((_REQUEST_ID, request.request_id.encode()))
+    elif (accepted := accepted_request_id(chosen)) is not None:
+        request.rename(accepted)
+    if request.trace_id is not None and _TRACE_RESPONSE not in given:
         flags = request.span.get_span_context().trace_flags
-        identity.append((b"traceresponse", f"00-{request.trace_id}-{request.span_id}-{flags:02x}".encode()))
-    return [*headers, *identity]
+        value = f"00-{request.trace_id}-{request.span_id}-{flags:02x}"
+        answer.append((_TRACE_RESPONSE, value.encode()))
+    return answer

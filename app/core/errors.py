@@ -179,6 +179,15 @@ class TooManyConnections(Unavailable):
     sentence = "The server has too many open connections; try again in a moment."
 
 
+class ClientGone(LmsError):
+    """The client hung up before its turn came: nothing was begun, and nobody reads the answer."""
+
+    status = 499  # what nginx logs; RFC 9110 has no status for an answer that nobody gets
+    code = "client_gone"
+    title = "Client closed the connection"
+    sentence = "The connection was closed before the request's turn came."
+
+
 # --- signing in ------------------------------------------------------------------------------------------
 
 
@@ -212,6 +221,14 @@ class CredentialsInvalid(Unauthenticated):
     code = "credentials_invalid"
     title = "Wrong mail address or password"
     sentence = "No account has this mail address and password."
+
+
+class PasswordsBusy(Unavailable):
+    """As many passwords wait to be hashed as may wait."""
+
+    code = "passwords_busy"
+    title = "Too many sign-ins at once"
+    sentence = "Too many people sign in at this moment; try again in a moment."
 
 
 class RefreshReused(Unauthenticated):

@@ -118,6 +118,12 @@ class Settings(BaseSettings):
     metrics_token: SecretStr = Field(min_length=16, description="Bearer token of the metrics endpoint.")
     argon2_memory_kib: int = Field(default=65536, ge=7168, description="Memory of one password hash.")
     argon2_time_cost: int = Field(default=3, ge=2, description="Passes of one password hash.")
+    password_hashes: int = Field(
+        default=4, ge=1, le=64, description="Password hashes that a process computes at the same time."
+    )
+    password_queue: int = Field(
+        default=64, ge=0, description="Most requests that wait for theirs; further ones get 503."
+    )
 
     body_limit_bytes: int = Field(default=1_000_000, ge=1024, description="Largest request body.")
     body_seconds: float = Field(default=30, gt=0, description="How long a request's body may take to arrive.")

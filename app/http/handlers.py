@@ -31,7 +31,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, LmsError):
         raise error
     if error.status >= _SERVER_ERROR:
-        _log.error("unavailable", code=error.code, cause=type(error.__cause__).__name__)
+        _log.error("unavailable", code=error.code, cause=error.__cause__ and type(error.__cause__).__name__)
     return problem(error, instance=request.url.path)
 
 

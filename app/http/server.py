@@ -31,6 +31,9 @@ from otel import get_logger
 LINGER_SECONDS: Final = 2.0
 """How long a refused connection is still read, so that its answer is not lost to a reset."""
 
+MOST_DISCARDED: Final = 1_048_576
+"""Bytes that are read of it meanwhile."""
+
 MOST_PIPELINED: Final = 16
 """Requests that may wait on one connection for the answer to an earlier one."""
 
@@ -84,6 +87,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._progressed = False
         self._refusal: LmsError | None = None
         self._refused = False
+        self._discarded = 0
         self._awaited = _Part.NOTHING
         self._timer: asyncio.TimerHandle | None = None
 
@@ -106,6 +110,7 @@ class BoundedHttp(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parses what has arrived; refuses what is malformed, or more than may wait for its end."""
         if self._refused:
+            self._discard(data)
             return
         self._unset_keepalive_if_required()
         self._arriving, self._progressed = len(data), False
@@ -121,6 +126,11 @@ class BoundedHttp(HttpToolsProtocol):
             self._refuse(HeadersTooLarge(limit=self._limits.header_bytes))
             return
         self._await(self._owed())
+
+    def _discard(self, data: bytes) -> None:
+        self._discarded += len(data)
+        if self._discarded > MOST_DISCARDED and not self._serving():
+            self.transport.close()
 
     # --- what the parser finds ---
 

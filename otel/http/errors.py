@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocketDisconnect
 
 from otel.context import REQUEST, RequestContext, settle
-from otel.errors.sentry import capture
+from otel.errors.reports import capture
 from otel.http.route import Scope
 from otel.logs.logger import get_logger
 

@@ -7,7 +7,7 @@ import time
 from typing import Final, cast
 
 from opentelemetry._logs import LoggerProvider, LogRecord, SeverityNumber
-from opentelemetry.context import get_current
+from opentelemetry.context import Context, get_current
 from opentelemetry.sdk._logs import Logger
 from opentelemetry.trace import SpanContext
 from opentelemetry.util.types import Attributes
@@ -68,7 +68,7 @@ class OtlpLogger:
         made = LogRecord(
             timestamp=created,
             observed_timestamp=time.time_ns(),
-            context=get_current(),
+            context=get_current() if span.is_valid else Context(),
             severity_number=severity,
             severity_text=text,
             body=str(entry["event"]),

@@ -11,13 +11,23 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from opentelemetry import trace
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
-from opentelemetry.trace import SpanContext
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext
 
-from otel.context import REQUEST, is_settled, note
-from otel.logs.burst import BurstLimiter, Message
+from otel.burst import BurstLimiter, Message
+from otel.context import is_settled, note
+from otel.dotted import is_within
+from otel.logs.facts import (
+    bound_variables,
+    current_context,
+    error_of,
+    extra_of,
+    kind_of,
+    message_of,
+    qualified_name,
+)
 from otel.logs.levels import LevelOverrides
 from otel.logs.record import Clock
-from otel.logs.render import FIELDS, SHOWN, STACKTRACE, Entry, Render
+from otel.logs.render import CALL_STACK, FIELDS, SHOWN, STACKTRACE, Entry, Render
 from otel.logs.stream import LineWriter
 from otel.redaction.engine import Redactor
 
@@ -35,17 +45,13 @@ _NO_STEP: Final = frozenset({"access", "slow_query", "httpx"})
 _NO_FIELDS: Final[Mapping[str, object]] = {}
 _UNCHANGING: Final = frozenset({str, int, float, bool, type(None)})
 _OWN_FIELDS: Final = 16  # more than the pipe adds to a record's own
-_RESERVED: Final = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {
-    "message",
-    "asctime",
-    FIELDS,
-}
 
 
 class _Moment(NamedTuple):
     """What is true of a record only while it is logged; without a `span` it is not sent by OTLP."""
 
     event: str
+    fields: Mapping[str, object]
     held_back: int
     context: dict[str, str]
     span: SpanContext | None
@@ -68,7 +74,7 @@ class Pipeline(logging.Handler):
         logger: OtlpLogger | None,
         resource: Mapping[str, str],
         levels: LevelOverrides,
-        bursts: BurstLimiter,
+        bursts: BurstLimiter[Message],
     ) -> None:
         super().__init__()
         self._stream = stream
@@ -139,7 +145,7 @@ class Pipeline(logging.Handler):
             self._pass_on(record, 0)
             return
         with self._exclusively():
-            held_back = self._bursts.admit(Message(record.name, record.levelno, str(record.msg)))
+            held_back = self._bursts.admit(kind_of(record))
             ended = list(self._bursts.reports())
         for message, count in ended:
             self._report(message, count)
@@ -147,22 +153,25 @@ class Pipeline(logging.Handler):
             self._pass_on(record, held_back)
 
     def _report(self, message: Message, held_back: int) -> None:
+        """Writes how many records were held back; of no request, for theirs have ended."""
         record = logging.LogRecord(message.logger, message.level, "", 0, message.text, None, None)
-        self._pass_on(record, held_back)
+        facts = {} if message.failure is None else message.failure.facts()
+        span = INVALID_SPAN_CONTEXT if _is_exported(record) else None
+        moment = _Moment(self._redactor.text(message.text), _NO_FIELDS, held_back, facts, span)
+        self._write(record, self._line(record, moment))
 
     def _pass_on(self, record: logging.LogRecord, held_back: int) -> None:
-        fields = getattr(record, FIELDS, None)
-        event = self._redactor.text(str(record.msg) if fields is not None else _message(record))
-        exported = not record.name.startswith(_LOCAL_ONLY) and is_instrumentation_enabled()
-        moment = _Moment(
-            event, held_back, _context(), trace.get_current_span().get_span_context() if exported else None
-        )
-        if fields is not None and self._can_wait(record, fields):
+        own: Mapping[str, object] | None = getattr(record, FIELDS, None)
+        event = self._redactor.text(message_of(record) if record.args else str(record.msg))
+        fields = {**bound_variables(), **(extra_of(record) if own is None else own)}
+        span = trace.get_current_span().get_span_context() if _is_exported(record) else None
+        moment = _Moment(event, fields, held_back, current_context(), span)
+        if own is not None and self._can_wait(record, fields):
             self._stream.write(partial(self._line_later, record, moment), urgent=False)
         else:
             self._write(record, self._line(record, moment))
         if record.name not in _NO_STEP:
-            note(record.name, event, record.levelname.lower(), _NO_FIELDS if fields is None else fields)
+            note(record.name, event, record.levelname.lower(), _NO_FIELDS if own is None else fields)
 
     def _can_wait(self, record: logging.LogRecord, fields: Mapping[str, object]) -> bool:
         """Tell whether the line may be made later: it is not urgent, and nothing in it can change until then.
@@ -209,12 +218,13 @@ class Pipeline(logging.Handler):
             **self._resource,
             **moment.context,
         }
-        fields = getattr(record, FIELDS, None)
-        self._add_fields(entry, fields if fields is not None else _extra(record))
+        self._add_fields(entry, moment.fields)
         if moment.held_back:
             entry["suppressed"] = moment.held_back
-        if record.exc_info is not None:
-            self._add_exception(entry, record.exc_info[1])
+        if isinstance(record.stack_info, str):
+            entry[CALL_STACK] = self._redactor.text(record.stack_info)
+        if (error := error_of(record)) is not None:
+            self._add_exception(entry, error)
         return entry
 
     def _add_fields(self, entry: Entry, fields: Mapping[str, object]) -> None:
@@ -224,47 +234,12 @@ class Pipeline(logging.Handler):
             key = name if name not in entry else f"{name}_"
             entry[redactor.text(key)] = redactor.value(name, value)
 
-    def _add_exception(self, entry: Entry, error: BaseException | None) -> None:
-        if error is None:
-            return
+    def _add_exception(self, entry: Entry, error: BaseException) -> None:
         # https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-logs/
-        entry["exception.type"] = _qualified(type(error))
+        entry["exception.type"] = qualified_name(type(error))
         entry["exception.message"] = self._redactor.text(str(error))
         entry[STACKTRACE] = self._redactor.text("".join(traceback.format_exception(error)))
 
 
-def _context() -> dict[str, str]:
-    """Return what the record that is logged now belongs to."""
-    request = REQUEST.get()
-    span = trace.get_current_span()
-    context: dict[str, str] = {}
-    if request is not None:
-        context["request_id"] = request.request_id
-    if request is not None and span is request.span and request.trace_id and request.span_id:
-        context["trace_id"], context["span_id"] = request.trace_id, request.span_id
-    elif (identity := span.get_span_context()).is_valid:
-        context["trace_id"], context["span_id"] = f"{identity.trace_id:032x}", f"{identity.span_id:016x}"
-    if request is None:
-        return context
-    if request.user_id is not None:
-        context["user.id"] = request.user_id
-    if (route := request.route) is not None:
-        context["http.route"] = route
-    return context
-
-
-def _qualified(error: type[BaseException]) -> str:
-    """Name a class as the SDK does on spans."""
-    module = error.__module__
-    return error.__qualname__ if module == "builtins" else f"{module}.{error.__qualname__}"
-
-
-def _message(record: logging.LogRecord) -> str:
-    try:
-        return record.getMessage()
-    except Exception:  # noqa: BLE001 - wrong arguments of a library's log call must not lose its text
-        return f"{record.msg} {record.args!r}"
-
-
-def _extra(record: logging.LogRecord) -> dict[str, object]:
-    return {name: value for name, value in vars(record).items() if name not in _RESERVED}
+def _is_exported(record: logging.LogRecord) -> bool:
+    return not is_within(record.name, _LOCAL_ONLY) and is_instrumentation_enabled()

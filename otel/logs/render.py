@@ -13,13 +13,15 @@ import structlog
 Entry = dict[str, object]
 Render = Callable[[Entry], str]
 
-FIELDS: Final = "event_fields"
+FIELDS: Final = "_otel_event_fields"
 """The attribute of a stdlib record under which an `EventLogger` hands its fields to the pipe."""
 
 SHOWN: Final = ("service.name", "service.version", "deployment.environment.name")
 """What a line on the stream says of the resource; OTLP sends all of it once per batch."""
 
 STACKTRACE: Final = "exception.stacktrace"
+CALL_STACK: Final = "code.stacktrace"
+"""Where a record was logged, if it was asked for by `stack_info` (semantic conventions, "Code")."""
 
 # C0, DEL and C1 controls, line and paragraph separators, and the marks that reorder text (Unicode TR 36).
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")

@@ -8,7 +8,7 @@ from app.core.telemetry import CERTIFICATE_VERIFICATIONS, CERTIFICATES_ISSUED
 from app.infra.mongo import DuplicateId
 from app.lms.certificates.repository import CertificateRepository
 from app.lms.certificates.schemas import Certificate
-from app.lms.courses.schemas import Course
+from app.lms.courses.records import Course
 from app.lms.refusals import CertificateNotFound
 from app.lms.users.service import UserService
 from otel import get_logger, traced

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, status
 
 from app.core.errors import (
     CredentialsInvalid,
+    PasswordsBusy,
     RefreshReused,
     RoleRequired,
     SessionsUnavailable,
@@ -14,6 +15,7 @@ from app.core.errors import (
     TokenRevoked,
 )
 from app.http.auth import TOKEN_REFUSALS, Admin, SignedIn
+from app.http.presence import ClientPresence
 from app.http.problems import refusals
 from app.lms.refusals import EmailTaken, LastAdmin, UserNotFound
 from app.lms.services import Lms
@@ -22,16 +24,16 @@ from app.lms.users.schemas import Credentials, Refresh, Registration, RoleChange
 router = APIRouter(tags=["users"])
 
 
-@router.post("/users", status_code=status.HTTP_201_CREATED, responses=refusals(EmailTaken))
-async def register(registration: Registration, lms: Lms) -> UserOut:
+@router.post("/users", status_code=status.HTTP_201_CREATED, responses=refusals(EmailTaken, PasswordsBusy))
+async def register(registration: Registration, gone: ClientPresence, lms: Lms) -> UserOut:
     """Opens an account; its role is student."""
-    return UserOut.of(await lms.users.register(registration))
+    return UserOut.of(await lms.users.register(registration, gone))
 
 
-@router.post("/auth/login", responses=refusals(CredentialsInvalid))
-async def login(credentials: Credentials, lms: Lms) -> TokenPair:
+@router.post("/auth/login", responses=refusals(CredentialsInvalid, PasswordsBusy))
+async def login(credentials: Credentials, gone: ClientPresence, lms: Lms) -> TokenPair:
     """Signs in and starts a session."""
-    return await lms.users.login(credentials)
+    return await lms.users.login(credentials, gone)
 
 
 @router.post(

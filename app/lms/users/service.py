@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 
 from app.core.clock import Clock
 from app.core.errors import CredentialsInvalid, DatabaseUnavailable, SessionsUnavailable, TokenRevoked
 from app.core.identifiers import new_id
-from app.core.security import Passwords, Principal, Role, Tokens
+from app.core.passwords import Passwords
+from app.core.security import Principal, Role, Tokens
 from app.core.telemetry import FUNNEL, LOGINS, REGISTRATIONS
 from app.infra.mongo import DuplicateId
 from app.infra.sessions import Sessions
@@ -38,18 +40,24 @@ class UserService:
         self._clock = clock
 
     @traced("users.register")
-    async def register(self, registration: Registration, role: Role = Role.STUDENT) -> User:
-        """Opens an account and returns it.
+    async def register(
+        self, registration: Registration, gone: asyncio.Event, role: Role = Role.STUDENT
+    ) -> User:
+        """Opens an account and returns it; nothing is begun once the client is ``gone``.
 
         Raises:
             EmailTaken: An account has the mail address.
+            PasswordsBusy, ClientGone: See `Passwords.turn`.
         """
+        password = registration.password.get_secret_value()
+        async with self._passwords.turn(gone) as hashing:
+            password_hash = await hashing.hash(password)
         user = User(
             id=new_id("usr"),
             email=registration.email,
             name=registration.name,
             role=role,
-            password_hash=await self._passwords.hash(registration.password.get_secret_value()),
+            password_hash=password_hash,
             created_at=self._clock.now(),
         )
         try:
@@ -83,22 +91,26 @@ class UserService:
 
     async def _first_of(self, admin: Registration) -> User | None:
         try:
-            return await self.register(admin, Role.ADMIN)
+            return await self.register(admin, asyncio.Event(), Role.ADMIN)
         except EmailTaken:
             _log.info("admin_exists", reason="another process was faster")
             return None
 
     @traced("users.login")
-    async def login(self, credentials: Credentials) -> TokenPair:
+    async def login(self, credentials: Credentials, gone: asyncio.Event) -> TokenPair:
         """Starts a session and returns its tokens; without a session store, an access token alone.
+
+        Nothing is begun once the client is ``gone``.
 
         Raises:
             CredentialsInvalid: No account has this mail address and password; both take the same time.
+            PasswordsBusy, ClientGone: See `Passwords.turn`.
         """
         began = self._clock.now()
-        user = await self._repository.find_by_email(credentials.email)
         password = credentials.password.get_secret_value()
-        right, new_hash = await self._passwords.verify(password, user.password_hash if user else None)
+        async with self._passwords.turn(gone) as hashing:
+            user = await self._repository.find_by_email(credentials.email)
+            right, new_hash = await hashing.verify(password, user.password_hash if user else None)
         if user is None or not right:
             LOGINS.add(1, {"outcome": "wrong_password" if user else "unknown_user"})
             _log.warning("login_refused", user_id=user.id if user else None)

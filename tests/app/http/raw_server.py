@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import uvicorn
 from starlette.requests import ClientDisconnect, Request
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
@@ -24,6 +24,9 @@ class Echo:
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     abandoned: int = 0
     seen: list[list[tuple[bytes, bytes]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/early":
@@ -47,9 +50,8 @@ class Echo:
 
 @dataclass
 class Server:
-    """A server of `Echo` on 127.0.0.1."""
+    """A server on 127.0.0.1."""
 
-    echo: Echo
     port: int
     state: ServerState
 
@@ -71,12 +73,11 @@ class Server:
 
 
 @asynccontextmanager
-async def served(limits: Limits | None) -> AsyncIterator[Server]:
-    """Serves `Echo` within these limits, or with uvicorn's own protocol."""
-    echo, state = Echo(), ServerState()
-    echo.gate.set()
+async def listening(app: ASGIApp, limits: Limits | None) -> AsyncIterator[Server]:
+    """Serves `app` within these limits, or with uvicorn's own protocol; its lifespan is the caller's."""
+    state = ServerState()
     protocol = HttpToolsProtocol if limits is None else bounded(limits)
-    config = uvicorn.Config(echo, http=protocol, ws="none", access_log=False, log_config=None)
+    config = uvicorn.Config(app, http=protocol, ws="none", access_log=False, log_config=None)
     config.load()
 
     def connection() -> asyncio.Protocol:
@@ -84,11 +85,16 @@ async def served(limits: Limits | None) -> AsyncIterator[Server]:
         protocol: asyncio.Protocol = made(config=config, server_state=state, app_state={})
         return protocol
 
-    listening = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
+    socket = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
     try:
-        yield Server(echo, listening.sockets[0].getsockname()[1], state)
+        yield Server(socket.sockets[0].getsockname()[1], state)
     finally:
-        listening.close()
+        socket.close()
         for each in list(state.connections):
             each.transport.abort()
         await asyncio.gather(*state.tasks, return_exceptions=True)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    while not condition():  # noqa: ASYNC110 - what it waits for sets no event
+        await asyncio.sleep(0.01)

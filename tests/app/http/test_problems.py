@@ -28,6 +28,7 @@ ELSEWHERE: Final = {
     "tests/app/lms/test_courses.py": {"course_changed"},
     "tests/app/lms/test_seats.py": {"enrollment_busy"},
     "tests/app/lms/test_roles.py": {"last_admin"},
+    "tests/app/lms/test_sign_in_queue.py": {"client_gone", "passwords_busy"},
     "tests/app/monitoring/test_levels.py": {"level_not_changed", "too_many_levels"},
     "tests/app/infra/test_outages.py": {"database_unavailable", "sessions_unavailable"},
     "tests/app/http/test_server.py": {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ import pytest
 from app.core.telemetry import LMS_METRICS
 from app.http.server import MOST_PIPELINED, BoundedHttp, Limits, bounded
 from otel.testing import Captured, capture_telemetry
-from tests.app.http.raw_server import Server, served
+from tests.app.http.raw_server import Echo, Server, listening, until
 
 LIMITS: Final = Limits(
     header_bytes=2048, header_fields=20, header_seconds=60, body_seconds=60, connections=50
@@ -31,20 +31,20 @@ def telemetry() -> Iterator[Captured]:
 
 
 @pytest.fixture
-async def server(telemetry: Captured) -> AsyncIterator[Server]:  # noqa: ARG001 - it counts what is refused
-    async with served(LIMITS) as running:
+def echo() -> Echo:
+    return Echo()
+
+
+@pytest.fixture
+async def server(echo: Echo, telemetry: Captured) -> AsyncIterator[Server]:  # noqa: ARG001 - it counts refusals
+    async with listening(echo, LIMITS) as running:
         yield running
 
 
 @pytest.fixture
-async def hurried(telemetry: Captured) -> AsyncIterator[Server]:  # noqa: ARG001 - as above
-    async with served(HURRIED) as running:
+async def hurried(echo: Echo, telemetry: Captured) -> AsyncIterator[Server]:  # noqa: ARG001 - as above
+    async with listening(echo, HURRIED) as running:
         yield running
-
-
-async def until(condition: Callable[[], object]) -> None:
-    while not condition():  # noqa: ASYNC110 - what it waits for sets no event
-        await asyncio.sleep(0.01)
 
 
 def problem(answer: bytes) -> tuple[int, str]:
@@ -79,11 +79,13 @@ async def test_a_head_of_the_limit_is_served(server: Server, piece: int) -> None
 
 
 @PIECES
-async def test_a_head_over_the_limit_is_refused(server: Server, telemetry: Captured, piece: int) -> None:
+async def test_a_head_over_the_limit_is_refused(
+    echo: Echo, server: Server, telemetry: Captured, piece: int
+) -> None:
     answer = await server.talk(head(size=LIMITS.header_bytes + 1), piece)
     assert problem(answer) == (431, "headers_too_large")
     assert telemetry.value("lms.requests.refused", {"code": "headers_too_large"}) == 1
-    assert server.echo.seen == []
+    assert echo.seen == []
 
 
 @pytest.mark.parametrize(
@@ -107,6 +109,18 @@ async def test_whatever_does_not_end_is_refused(server: Server, endless: bytes) 
     assert problem(await server.talk(endless, 10_000)) == (431, "headers_too_large")
 
 
+async def test_who_goes_on_sending_is_cut_off(server: Server) -> None:
+    _, writer = await server.connect()
+
+    async def send_for_ever() -> None:
+        while True:
+            writer.write(b"a" * 100_000)
+            await writer.drain()
+
+    with pytest.raises(ConnectionError):
+        await send_for_ever()
+
+
 @PIECES
 async def test_fields_are_counted(server: Server, piece: int) -> None:
     most = [b"A: b"] * (LIMITS.header_fields - 3)
@@ -119,25 +133,25 @@ async def test_a_second_head_in_the_same_packet_is_measured_too(server: Server) 
     assert statuses(await server.talk(sent)) == [200]
 
 
-async def test_the_application_sees_no_trailer(server: Server) -> None:
+async def test_the_application_sees_no_trailer(echo: Echo, server: Server) -> None:
     framing = b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n1\r\na\r\n0\r\nRole: x\r\n\r\n"
     assert statuses(await server.talk(b"POST / HTTP/1.1\r\n" + framing)) == [200]
-    assert [name for name, _ in server.echo.seen[0]] == [b"transfer-encoding", b"connection"]
+    assert [name for name, _ in echo.seen[0]] == [b"transfer-encoding", b"connection"]
 
 
-async def test_few_requests_wait_on_one_connection(server: Server, telemetry: Captured) -> None:
-    server.echo.gate.clear()
+async def test_few_requests_wait_on_one_connection(echo: Echo, server: Server, telemetry: Captured) -> None:
+    echo.gate.clear()
     talking = asyncio.create_task(server.talk(GET * 5_000))
     await until(lambda: telemetry.value("lms.requests.refused", {"code": "malformed_request"}))
     (connection,) = server.state.connections
     assert isinstance(connection, BoundedHttp)
     assert len(connection.pipeline) == MOST_PIPELINED
-    server.echo.gate.set()
+    echo.gate.set()
     assert statuses(await talking) == [200] * (MOST_PIPELINED + 1)
 
 
-async def test_connections_are_counted(telemetry: Captured) -> None:
-    async with served(replace(LIMITS, connections=2)) as server:
+async def test_connections_are_counted(echo: Echo, telemetry: Captured) -> None:
+    async with listening(echo, replace(LIMITS, connections=2)) as server:
         first, second = await server.connect(), await server.connect()
         answer = await server.talk(GET)
         assert problem(answer) == (503, "too_many_connections")
@@ -179,11 +193,11 @@ async def test_who_asks_nothing_more_gets_no_answer(hurried: Server, sent: bytes
 @pytest.mark.parametrize(
     "framing", [b"Content-Length: 10\r\n\r\nab", b"Transfer-Encoding: chunked\r\n\r\n5\r\nab"]
 )
-async def test_half_a_body_is_not_waited_for(hurried: Server, framing: bytes) -> None:
+async def test_half_a_body_is_not_waited_for(echo: Echo, hurried: Server, framing: bytes) -> None:
     answer = await hurried.talk(b"POST /a HTTP/1.1\r\n" + framing)
     assert problem(answer) == (408, "request_timeout")
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["instance"] == "/a"
-    assert hurried.echo.abandoned == 1
+    assert echo.abandoned == 1
 
 
 async def test_the_rest_of_an_answered_body_is_not_waited_for_and_not_answered(hurried: Server) -> None:
@@ -191,8 +205,10 @@ async def test_the_rest_of_an_answered_body_is_not_waited_for_and_not_answered(h
     assert statuses(answer) == [200]
 
 
-async def test_a_slow_application_is_not_the_clients_fault(hurried: Server, telemetry: Captured) -> None:
-    hurried.echo.gate.clear()
+async def test_a_slow_application_is_not_the_clients_fault(
+    echo: Echo, hurried: Server, telemetry: Captured
+) -> None:
+    echo.gate.clear()
     reader, writer = await hurried.connect()
     writer.write(GET + b"GET / HTTP/1.1\r\n")
     await until(lambda: hurried.state.tasks)
@@ -201,7 +217,7 @@ async def test_a_slow_application_is_not_the_clients_fault(hurried: Server, tele
     first = connection._timer
     await until(lambda: connection._timer not in {first, None})  # its time was over
     assert telemetry.value("lms.requests.refused", {"code": "request_timeout"}) == 0
-    hurried.echo.gate.set()
+    echo.gate.set()
     writer.write(b"Connection: close\r\n\r\n")
     assert statuses(await asyncio.wait_for(reader.read(), 60)) == [200, 200]
     writer.close()
@@ -232,7 +248,7 @@ async def test_an_earlier_request_is_answered_before_garbage_ends_the_connection
 
 
 @PIECES
-async def test_within_the_limits_all_is_as_uvicorn_does_it(server: Server, piece: int) -> None:
+async def test_within_the_limits_all_is_as_uvicorn_does_it(echo: Echo, server: Server, piece: int) -> None:
     chunked = b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1;x=y\r\nd\r\n0\r\n\r\n"
     last = b"Host: x\r\nConnection: close\r\n\r\n"
     conversations = [
@@ -245,7 +261,7 @@ async def test_within_the_limits_all_is_as_uvicorn_does_it(server: Server, piece
         b"GET / HTTP/1.1\r\nUpgrade: h2c\r\nConnection: Upgrade, close\r\n\r\n",
         b"POST /b HTTP/1.1\r\nContent-Length: 200000\r\nConnection: close\r\n\r\n" + b"a" * 200_000,
     ]
-    async with served(None) as plain:
+    async with listening(echo, None) as plain:
         for sent in conversations:
             size = max(piece, len(sent) // 5_000)
             assert await server.talk(sent, size) == await plain.talk(sent, size)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from app.core.security import Principal, Role
 from app.lms.services import Services
 from app.lms.users.schemas import Credentials
@@ -23,7 +25,8 @@ async def test_the_steps_before_an_error_stand_in_its_report(
 
     @api.app.post("/study")
     async def study() -> None:
-        await services.users.login(Credentials.model_validate({"email": learner.email, "password": PASSWORD}))
+        login = Credentials.model_validate({"email": learner.email, "password": PASSWORD})
+        await services.users.login(login, asyncio.Event())
         await services.enrollments.enroll(principal, course_id)
         await services.submissions.submit(principal, course_id, "final", RIGHT)
         raise Broken

@@ -203,19 +203,23 @@ def background() -> FastAPI:
     return app
 
 
-def dependent() -> FastAPI:
-    """Has a dependency that fails when the answer is made, and one that turns the error into another."""
-    app = FastAPI()
+async def late() -> AsyncIterator[int]:
+    """A dependency that fails when the answer is made."""
+    yield 1
+    raise ValueError("after the answer")
 
-    async def late() -> AsyncIterator[int]:
+
+async def turns() -> AsyncIterator[int]:
+    """A dependency that turns the error into another."""
+    try:
         yield 1
-        raise ValueError("after the answer")
+    except ValueError:
+        raise HTTPException(418) from None
 
-    async def turns() -> AsyncIterator[int]:
-        try:
-            yield 1
-        except ValueError:
-            raise HTTPException(418) from None
+
+def dependent() -> FastAPI:
+    """Has dependencies that fail."""
+    app = FastAPI()
 
     @app.get("/late")
     async def has_late(one: Annotated[int, Depends(late)]) -> int:

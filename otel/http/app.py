@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from fastapi import FastAPI
@@ -18,11 +19,19 @@ from otel.http.headers import RequestHeaders
 from otel.http.metrics import HTTP_METRICS
 from otel.http.route import Scope, path_below_root
 from otel.http.routing import expect_route, note_routes
-from otel.http.span import HEADERS, REAL_SCOPE, outside_of_any_span, server_span, slim_scope
+from otel.http.span import (
+    HEADERS,
+    REAL_SCOPE,
+    link_to_stranger,
+    outside_of_any_span,
+    server_span,
+    slim_scope,
+)
 from otel.redaction.engine import Redactor
 
 _SEND: Final = "otel.send"
 _SERVED: Final = "otel.served"
+_PEERS: Final = 1024
 
 
 def instrument_app(app: FastAPI, *, config: TelemetryConfig, render_error: RenderError | None = None) -> None:
@@ -84,6 +93,8 @@ class HttpStack:
     def __init__(self, app: ASGIApp, config: TelemetryConfig, *, ends_errors: bool) -> None:
         self._inner = app
         self._excluded = frozenset(config.excluded_routes)
+        # A peer makes many requests, and reading an address costs as much as a span.
+        self._trusts = lru_cache(_PEERS)(config.trust_remote_context.covers)
         self._ends_errors = ends_errors
         self.app = server_span(self._enter, Redactor(config.redact_keys))
 
@@ -100,6 +111,8 @@ class HttpStack:
         if scope["type"] == "http" and path_below_root(scope) in self._excluded:
             await self._serve(scope, headers, receive, send, observed=False)
             return
+        if headers.trace and not self._trusts((scope.get("client") or (None,))[0]):
+            headers.distrust()
         slim = slim_scope(scope, headers)
         slim[_SEND] = send
         with outside_of_any_span():
@@ -107,7 +120,10 @@ class HttpStack:
 
     async def _enter(self, slim: Scope, receive: Receive, _send: Send) -> None:
         """Continue inside contrib's middleware with what the server gave."""
-        await self._serve(slim[REAL_SCOPE], slim[HEADERS], receive, slim[_SEND], observed=True)
+        headers = slim[HEADERS]
+        if headers.stranger is not None:
+            link_to_stranger(trace.get_current_span(), headers.stranger)
+        await self._serve(slim[REAL_SCOPE], headers, receive, slim[_SEND], observed=True)
 
     async def _serve(
         self, scope: Scope, headers: RequestHeaders, receive: Receive, send: Send, *, observed: bool

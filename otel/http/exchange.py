@@ -14,6 +14,7 @@ from otel.http.headers import RequestHeaders, with_identity
 from otel.http.metrics import active_requests, request_body_size, request_duration, response_body_size
 from otel.http.route import UNMATCHED, bounded_method
 from otel.logs.logger import get_logger
+from otel.traces.sampling import keep
 
 COMPLETED: Final = "completed"
 DISCONNECTED: Final = "disconnected"
@@ -123,6 +124,8 @@ class Exchange:
         self.status = status
         self._trailers = message.get("trailers", False)
         context.answered = True
+        if status >= FIRST_SERVER_ERROR and self.observed:
+            keep(context.span)  # so `traceresponse` says that there is a trace
         headers = with_identity(message.get("headers", ()), context)
         await self._send({**message, "headers": headers})
 

@@ -12,7 +12,8 @@ from otel.redaction.engine import Redactor
 
 Headers = list[tuple[bytes, bytes]]
 
-_TRACE: Final = frozenset({b"traceparent", b"tracestate", b"baggage"})
+_TRACE_PARENT: Final = b"traceparent"
+_TRACE: Final = frozenset({_TRACE_PARENT, b"tracestate", b"baggage"})
 _bits: Callable[[int], int] = random.getrandbits
 _judge: Final = Redactor()
 _ACCEPTABLE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -25,13 +26,15 @@ class RequestHeaders:
     """What telemetry needs of the headers of one request.
 
     `request_id` is the client's if it is acceptable, else a new one; `trace` holds the propagation headers as
-    ASGI pairs; `content_length` is None if absent or not a number.
+    ASGI pairs, each name once; `content_length` is None if absent or not a number. `stranger` is the
+    `traceparent` of a peer that is not trusted, whose trace is not followed.
     """
 
-    __slots__ = ("content_length", "request_id", "trace", "user_agent")
+    __slots__ = ("content_length", "request_id", "stranger", "trace", "user_agent")
 
     def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         self.trace: Headers = []
+        self.stranger: str | None = None
         request_id: str | None = None
         self.user_agent: str | None = None
         self.content_length: int | None = None
@@ -45,6 +48,24 @@ class RequestHeaders:
             elif name == b"content-length" and value.isdigit():
                 self.content_length = int(value[:18])
         self.request_id = request_id or new_request_id()
+        if len(self.trace) > 1:
+            self.trace = _combined(self.trace)
+
+    def distrust(self) -> None:
+        """Takes the trace context and the baggage away; who sent them is remembered as `stranger`."""
+        given = dict(self.trace).get(_TRACE_PARENT)
+        self.stranger = None if given is None else given.decode("latin-1")
+        self.trace = []
+
+
+def _combined(headers: Headers) -> Headers:
+    """Joins lists that came in several headers (RFC 9110 section 5.3); of two parents neither is one."""
+    values: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        values.setdefault(name, []).append(value)
+    if len(values.get(_TRACE_PARENT, ())) > 1:
+        del values[_TRACE_PARENT]
+    return [(name, b",".join(parts)) for name, parts in values.items()]
 
 
 def accepted_request_id(value: bytes) -> str | None:

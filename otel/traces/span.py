@@ -34,7 +34,7 @@ from opentelemetry.trace import Tracer as ApiTracer
 from opentelemetry.util.types import Attributes, AttributeValue
 
 from otel.metrics.bound import BoundNumber
-from otel.metrics.sdk import LIVE_SPANS, SPAN_PARENT_ORIGIN, SPAN_SAMPLING_RESULT, STARTED_SPANS
+from otel.traces.counting import count_start
 
 _PLAIN: Final = frozenset({str, int, float, bool})
 _FLAGS: Final = tuple(TraceFlags(number) for number in range(4))
@@ -73,6 +73,8 @@ class LeanSpan(Span):
     _status = Status()
     _events: Any = ()
     _links: Any = ()
+    # The series of running spans in which it is counted.
+    live: BoundNumber | None = None
 
     def __init__(
         self,
@@ -93,7 +95,6 @@ class LeanSpan(Span):
         self._span_processor = tracer.span_processor
         self._limits = tracer._span_limits  # noqa: SLF001 - as above
         self._room = tracer.room
-        self._counted = tracer.counts
         self.values = attributes
         self._start_time = time_ns() if start_time is None else start_time
 
@@ -166,8 +167,8 @@ class LeanSpan(Span):
         if not running:
             super().end(end_time)  # which warns
             return
-        if self._counted:
-            _LIVE.add(-1)
+        if self.live is not None:
+            self.live.add(-1)
         processor = self._span_processor
         processor._on_ending(self)  # noqa: SLF001 - as the SDK does
         processor.on_end(self)
@@ -242,13 +243,13 @@ class LeanTracer(Tracer):
             trace_flags=_FLAGS[flags],
             trace_state=sampled.trace_state,
         )
-        if self.counts:
-            _count_start(parent, sampled.decision)
+        live = count_start(parent, sampled.decision) if self.counts else None
         if sampled.decision is Decision.DROP:
             return NonRecordingSpan(identity)
         span = LeanSpan(
             name, identity, parent, kind, dict(attributes) if attributes else {}, self, start_time
         )
+        span.live = live
         self.span_processor.on_start(span, parent_context=context)
         return span
 
@@ -283,18 +284,3 @@ class LeanTracerProvider(TracerProvider):
         with self._tracers_lock:
             self._tracers[tracer._instrumentation_scope] = lean  # noqa: SLF001 - the provider's own tracer
         return lean
-
-
-_LIVE: Final = LIVE_SPANS.bound({SPAN_SAMPLING_RESULT: "RECORD_AND_SAMPLE"})
-_started: Final[dict[tuple[str, Decision], BoundNumber]] = {}
-
-
-def _count_start(parent: SpanContext | None, decision: Decision) -> None:
-    origin = "none" if parent is None else "remote" if parent.is_remote else "local"
-    series = _started.get((origin, decision))
-    if series is None:
-        attributes = {SPAN_PARENT_ORIGIN: origin, SPAN_SAMPLING_RESULT: decision.name}
-        series = _started[origin, decision] = STARTED_SPANS.bound(attributes)
-    series.add(1)
-    if decision is not Decision.DROP:
-        _LIVE.add(1)

@@ -1,0 +1,31 @@
+"""Counts spans as they start and run, as the SDK does, without asking for its instruments each time."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from opentelemetry.sdk.trace.sampling import Decision
+from opentelemetry.trace import SpanContext
+
+from otel.metrics.bound import BoundNumber
+from otel.metrics.sdk import LIVE_SPANS, SPAN_PARENT_ORIGIN, SPAN_SAMPLING_RESULT, STARTED_SPANS
+
+_LIVE: Final = {
+    decision: LIVE_SPANS.bound({SPAN_SAMPLING_RESULT: decision.name})
+    for decision in (Decision.RECORD_ONLY, Decision.RECORD_AND_SAMPLE)
+}
+_started: Final[dict[tuple[str, Decision], BoundNumber]] = {}
+
+
+def count_start(parent: SpanContext | None, decision: Decision) -> BoundNumber | None:
+    """Counts a span that starts; returns the series to take it from when it ends, None if it does not run."""
+    origin = "none" if parent is None else "remote" if parent.is_remote else "local"
+    series = _started.get((origin, decision))
+    if series is None:
+        attributes = {SPAN_PARENT_ORIGIN: origin, SPAN_SAMPLING_RESULT: decision.name}
+        series = _started[origin, decision] = STARTED_SPANS.bound(attributes)
+    series.add(1)
+    live = _LIVE.get(decision)
+    if live is not None:
+        live.add(1)
+    return live

@@ -97,7 +97,7 @@ class Exchange:
         """Hands on the next message; notes a client that has gone, counts an unannounced body."""
         message = await self._receive()
         if message["type"] == "http.disconnect":
-            if not self.complete:
+            if self.ended_at is None:
                 self.outcome = DISCONNECTED
         elif self._unannounced:
             self.request_bytes += len(message.get("body", b""))
@@ -114,7 +114,7 @@ class Exchange:
             self.response_bytes += len(message.get("body", b""))
             last = not message.get("more_body", False)
         await self._send(message)
-        if last and self._ends(kind, message) and not self.complete:
+        if last and self._ends(kind, message) and self.ended_at is None:
             self._stop_clock()
             if self.status is not None and self.status < FIRST_SERVER_ERROR:
                 self.finish()

@@ -102,13 +102,16 @@ def with_identity(headers: Iterable[tuple[bytes, bytes]], request: RequestContex
     response object may be sent more than once.
     """
     answer = [*headers]
-    given = {name.lower(): value for name, value in answer if len(name) in _OUR_LENGTHS}
+    given: dict[bytes, bytes] = {}
+    for name, value in answer:
+        if len(name) in _OUR_LENGTHS:
+            given[name.lower()] = value
     if (chosen := given.get(_REQUEST_ID)) is None:
         answer.append((_REQUEST_ID, request.request_id.encode()))
     elif (accepted := accepted_request_id(chosen)) is not None:
         request.rename(accepted)
     if request.trace_id is not None and _TRACE_RESPONSE not in given:
         flags = request.span.get_span_context().trace_flags
-        value = f"00-{request.trace_id}-{request.span_id}-{flags:02x}"
-        answer.append((_TRACE_RESPONSE, value.encode()))
+        ours = f"00-{request.trace_id}-{request.span_id}-{flags:02x}"
+        answer.append((_TRACE_RESPONSE, ours.encode()))
     return answer

@@ -67,19 +67,17 @@ def _note_mount(mount: Any, scope: Scope) -> None:  # noqa: ANN401 - also a subc
     template = getattr(mount, "path_format", None)
     if not isinstance(template, str):
         return
-    scope[_PREFIX] = scope.get(_PREFIX, "") + template.removesuffix(_REST)
-    _write(scope, _REST)
+    prefix = scope.get(_PREFIX, "")
+    scope[_PREFIX] = prefix + template.removesuffix(_REST)
+    found = scope.get(_FOUND)
+    if found is not None:
+        found.template = prefix + template
 
 
 def _note_route(route: Any, scope: Scope) -> None:  # noqa: ANN401 - as above
-    template = _included_template(scope, route) or getattr(route, "path_format", None)
-    if isinstance(template, str):
-        _write(scope, template)
-
-
-def _write(scope: Scope, template: str) -> None:
     found = scope.get(_FOUND)
-    if found is not None:
+    template = _included_template(scope, route) or getattr(route, "path_format", None)
+    if found is not None and isinstance(template, str):
         found.template = scope.get(_PREFIX, "") + template
 
 

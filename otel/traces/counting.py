@@ -14,18 +14,19 @@ _LIVE: Final = {
     decision: LIVE_SPANS.bound({SPAN_SAMPLING_RESULT: decision.name})
     for decision in (Decision.RECORD_ONLY, Decision.RECORD_AND_SAMPLE)
 }
-_started: Final[dict[tuple[str, Decision], BoundNumber]] = {}
+# By where the parent is and what was decided: what counts the start, and what the running span.
+_series: Final[dict[tuple[str, Decision], tuple[BoundNumber, BoundNumber | None]]] = {}
 
 
 def count_start(parent: SpanContext | None, decision: Decision) -> BoundNumber | None:
     """Counts a span that starts; returns the series to take it from when it ends, None if it does not run."""
     origin = "none" if parent is None else "remote" if parent.is_remote else "local"
-    series = _started.get((origin, decision))
+    series = _series.get((origin, decision))
     if series is None:
         attributes = {SPAN_PARENT_ORIGIN: origin, SPAN_SAMPLING_RESULT: decision.name}
-        series = _started[origin, decision] = STARTED_SPANS.bound(attributes)
-    series.add(1)
-    live = _LIVE.get(decision)
+        series = _series[origin, decision] = STARTED_SPANS.bound(attributes), _LIVE.get(decision)
+    started, live = series
+    started.add(1)
     if live is not None:
         live.add(1)
     return live

@@ -92,5 +92,7 @@ def keep(span: ApiSpan) -> None:
 
 def keep_failure(span: Span) -> None:
     """Samples a SERVER span that ends as an error."""
+    if span._context.trace_flags & _SAMPLED:  # type: ignore[union-attr]  # noqa: SLF001 - at each span's end
+        return
     if span.kind is SpanKind.SERVER and span.status.status_code is StatusCode.ERROR:
         keep(span)

@@ -75,6 +75,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
         middleware=[Middleware(BodyLimit, max_bytes=settings.body_limit_bytes)],
         dependencies=[Depends(require_storable)],
+        redirect_slashes=False,  # the router's redirects name the host that the client claims; ours no host
     )
     install_handlers(app)
     app.include_router(_api(settings, telemetry))
@@ -89,6 +90,7 @@ def _lifespan(settings: Settings, clock: Clock) -> Callable[[FastAPI], AbstractA
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_resources(settings, clock) as resources:
             app.state.services = services.build_services(settings, resources, clock)
+            await resources.database.prepare()
             await services.prepare(settings, app.state.services)
             metrics_token = settings.metrics_token.get_secret_value()
             tokens = services.build_tokens(settings)

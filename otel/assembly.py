@@ -24,7 +24,7 @@ from otel.metrics.data import DeclaredMetrics
 from otel.metrics.declared_meters import DeclaredMeterProvider
 from otel.metrics.readers import ExportReader, MemoryReader, TextReader, meter_provider
 from otel.metrics.sdk import find_sdk_instrument, observe_queue
-from otel.metrics.self import observe_rules
+from otel.metrics.self import observe_losses
 from otel.providers import METERS
 from otel.redaction.engine import Redactor
 from otel.telemetry import Pipelines
@@ -62,7 +62,7 @@ def assemble(
         log_exporter=logs.exporter,
         text=next((reader for reader in readers if isinstance(reader, TextReader)), None),
     )
-    parts.undo += observe_rules(lambda: declared.instruments)
+    parts.undo += observe_losses(declared.losses)
     queues = {"traces": parts.spans, "logs": parts.logs}
     parts.undo += [observe_queue(signal, queue) for signal, queue in queues.items() if queue is not None]
     return parts

@@ -28,6 +28,7 @@ from otel.metrics.catalogue import Catalogue
 from otel.metrics.data import DeclaredMetrics
 from otel.metrics.declared_meters import DeclaredMeterProvider
 from otel.metrics.event_loop import LOOP_METRICS
+from otel.metrics.guarded_meters import GuardedMeterProvider
 from otel.metrics.process import PROCESS_METRICS, SYSTEM_METRICS
 from otel.metrics.sdk import SDK_METRICS
 from otel.metrics.self import EVENTS_DROPPED, SELF_METRICS
@@ -90,7 +91,7 @@ def _make_current(config: TelemetryConfig, declared: DeclaredMetrics, parts: Pip
         # A sampler that drops would tell the next service to drop too: a caller's trace must pass unchanged.
         set_current(NoOpMeterProvider(), NoOpTracerProvider(), NoOpLoggerProvider())
     else:
-        meters = DeclaredMeterProvider(parts.meters, declared.lend)
+        meters = DeclaredMeterProvider(GuardedMeterProvider(parts.meters, declared.losses_of), declared.lend)
         set_current(meters, parts.tracers, parts.loggers)
 
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+
+MAX_FIELD_ERRORS: Final = 20
+"""Refused fields that one answer names; a client can send many more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,8 @@ class FieldError:
 class LmsError(Exception):
     """A request that the platform refuses, with the facts that ``sentence`` names.
 
-    ``sentence`` is a format string over the facts; ``example`` are facts for the API's documentation.
+    ``sentence`` is a format string over the facts; ``example`` are facts for the API's documentation. Of
+    ``errors`` the first 20 are kept.
     """
 
     status: ClassVar[int] = 500
@@ -36,7 +40,7 @@ class LmsError(Exception):
 
     def __init__(self, *, errors: tuple[FieldError, ...] = (), **facts: object) -> None:
         self.detail = self.sentence.format(**facts)
-        self.errors = errors
+        self.errors = errors[:MAX_FIELD_ERRORS]
         super().__init__(self.detail)
 
     @classmethod

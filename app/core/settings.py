@@ -12,8 +12,19 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    EmailStr,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.core.weak_passwords import MIN_LENGTH, weakness
 
 PREFIX: Final = "LMS_"
 SECRETS_DIR: Final = "LMS_SECRETS_DIR"
@@ -114,7 +125,9 @@ class Settings(BaseSettings):
         description="Ed25519 seed that signs certificates: 32 bytes in base64url."
     )
     admin_email: EmailStr = Field(default="admin@example.org", description="Mail address of the first admin.")
-    admin_password: SecretStr = Field(min_length=12, description="Password of the first admin, used once.")
+    admin_password: SecretStr = Field(
+        min_length=MIN_LENGTH, description="Password of the first admin, used once."
+    )
     metrics_token: SecretStr = Field(min_length=16, description="Bearer token of the metrics endpoint.")
     argon2_memory_kib: int = Field(default=65536, ge=7168, description="Memory of one password hash.")
     argon2_time_cost: int = Field(default=3, ge=2, description="Passes of one password hash.")
@@ -148,6 +161,13 @@ class Settings(BaseSettings):
     secrets_dir: Path | None = Field(
         default=None, description="Folder with one file per secret, such as lms_jwt_secret."
     )
+
+    @field_validator("admin_password")
+    @classmethod
+    def _not_guessed_first(cls, password: SecretStr, others: ValidationInfo) -> SecretStr:
+        if reason := weakness(password.get_secret_value(), others.data.get("admin_email", "")):
+            raise ValueError(f"choose another, {reason}")
+        return password
 
 
 def variable(field: str) -> str:

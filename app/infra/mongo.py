@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
@@ -46,6 +47,17 @@ class DatabaseRefused(Exception):  # noqa: N818 - as above
     """The database answers, and refuses us: a wrong user or password, most often."""
 
 
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index over fields in ascending order: it serves queries for the first of them, sorted by the rest.
+
+    ``unique`` means that no two documents share their values.
+    """
+
+    fields: tuple[str, ...]
+    unique: bool = False
+
+
 class Collection(Protocol):
     """The operations that repositories may use; all raise `DatabaseUnavailable` within the time limits."""
 
@@ -73,9 +85,6 @@ class Collection(Protocol):
     async def delete(self, where: Filter) -> bool:
         """Removes one document that ``where`` matches; tells whether there was one."""
 
-    async def require_unique(self, field: str) -> None:
-        """Makes sure that no two documents share a value of ``field``."""
-
 
 class Database:
     """A client of one database. Writes are acknowledged by a majority's journal.
@@ -101,10 +110,26 @@ class Database:
             maxPoolSize=50,
         )
         self._database = self._client.get_default_database(DEFAULT_DATABASE)
+        self._indexes: list[tuple[str, Index]] = []
 
-    def collection(self, name: str) -> Collection:
-        """Returns the collection ``name``; it comes into being with its first document."""
+    def collection(self, name: str, *indexes: Index) -> Collection:
+        """Returns the collection ``name``; it comes into being with its first document, or with `prepare`.
+
+        ``indexes`` are those that its queries need, beside the one of ``_id``.
+        """
+        self._indexes.extend((name, index) for index in indexes)
         return _MotorCollection(self._database[name])
+
+    async def prepare(self) -> None:
+        """Makes the indexes of all collections, where they are missing.
+
+        Raises:
+            DatabaseUnavailable: It does not answer, or builds the index of a large collection for longer than
+                an operation may take; the server goes on with that, and the next start finds it.
+        """
+        for name, index in self._indexes:
+            fields = [(field, 1) for field in index.fields]
+            await _answer(self._database[name].create_index(fields, unique=index.unique))
 
     async def ping(self) -> None:
         """Returns once the database has answered.
@@ -174,9 +199,6 @@ class _MotorCollection:
     async def delete(self, where: Filter) -> bool:
         result = await _answer(self._collection.delete_one(where))
         return result.deleted_count == 1
-
-    async def require_unique(self, field: str) -> None:
-        await _answer(self._collection.create_index([(field, 1)], unique=True))
 
 
 async def _answer(operation: Awaitable[_T]) -> _T:

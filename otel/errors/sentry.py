@@ -22,6 +22,7 @@ from sentry_sdk.transport import Transport
 from otel.burst import BurstLimiter, Failure, failure_of
 from otel.config.settings import TelemetryConfig
 from otel.context import RequestContext, Step, keep_steps
+from otel.dotted import is_within
 from otel.errors.stack import exception_values
 from otel.errors.transport import CountingTransport
 from otel.http.route import UNMATCHED, WEBSOCKET, method_of
@@ -241,7 +242,7 @@ def _before_send(handle: SentryHandle, redactor: Redactor) -> Callable[[Event, H
 def _is_no_error(event: Event, hint: Hint) -> bool:
     if hint.get(_ANSWERED):
         return False
-    if str(event.get("logger") or "").startswith(_IGNORED_LOGGERS):
+    if is_within(str(event.get("logger") or ""), _IGNORED_LOGGERS):
         return True
     error = (hint.get("exc_info") or (None, None, None))[1]
     return error is not None and _is_no_failure(error)

@@ -37,7 +37,9 @@ AUDIT: Final = "audit"
 _SILENCED: Final = ("uvicorn.access",)
 
 # At debug these write whole documents and headers: only who names them gets that.
-_KEPT_QUIET: Final = ("pymongo", "motor", "redis", "httpcore", "hpack", "multipart")
+_KEPT_QUIET: Final = (
+    *("pymongo", "motor", "redis", "push_response", "httpcore", "hpack", "multipart", "python_multipart"),
+)
 
 
 def get_logger(name: str | None = None, *, service: str | None = None, **fields: object) -> EventLogger:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import traceback
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -16,19 +16,22 @@ from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext
 from otel.burst import BurstLimiter, Message
 from otel.context import is_settled, note
 from otel.dotted import is_within
+from otel.foreign.failure import stack_text
+from otel.foreign.message import message_of
+from otel.foreign.names import full_type_name
+from otel.foreign.values import error_text
 from otel.logs.facts import (
     bound_variables,
     current_context,
     error_of,
     extra_of,
     kind_of,
-    message_of,
-    qualified_name,
 )
 from otel.logs.levels import LevelOverrides
 from otel.logs.record import Clock
-from otel.logs.render import CALL_STACK, FIELDS, SHOWN, STACKTRACE, Entry, Render
+from otel.logs.render import CALL_STACK, FIELDS, SHOWN, STACKTRACE, Entry, Render, failure_line
 from otel.logs.stream import LineWriter
+from otel.metrics.self import RECORDS_HELD_BACK
 from otel.redaction.engine import Redactor
 
 if TYPE_CHECKING:
@@ -42,6 +45,9 @@ _SERVER: Final = "uvicorn.error"
 _UNLIMITED: Final = frozenset({"access", _AUDIT})
 # The request's own line ends it; a slow query and a call of httpx are steps already.
 _NO_STEP: Final = frozenset({"access", "slow_query", "httpx"})
+_BURST, _LEVEL, _FAILED, _LOCAL = (
+    RECORDS_HELD_BACK.with_attributes({"reason": reason}) for reason in ("burst", "level", "failed", "local")
+)
 _NO_FIELDS: Final[Mapping[str, object]] = {}
 _UNCHANGING: Final = frozenset({str, int, float, bool, type(None)})
 _OWN_FIELDS: Final = 16  # more than the pipe adds to a record's own
@@ -62,7 +68,8 @@ class Pipeline(logging.Handler):
 
     `stream` gets one rendered line per record, from WARNING on without delay; `logger`, if any, the same
     fields by OTLP with the trace context as native fields. Records of the export path itself go to the stream
-    only. A message that comes in bursts is limited by `bursts` and reported with the field `suppressed`.
+    only. A message that comes in bursts is limited by `bursts`; a record of no request then says in its field
+    `suppressed` how many were held back. All that is held back or lost is counted.
     """
 
     def __init__(
@@ -91,10 +98,21 @@ class Pipeline(logging.Handler):
         """Writes and exports the record, unless a level or the burst limit holds it back."""
         try:
             self._process(record)
-        except RecursionError:
+        except (KeyboardInterrupt, SystemExit):
             raise
-        except Exception:  # noqa: BLE001 - logging must never fail its caller; stdlib reports it on stderr
+        except BaseException:  # noqa: BLE001 - logging must never fail its caller
             self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - stdlib's name
+        """Says on stderr that a record is lost and why, but nothing of what it says: that is not redacted."""
+        _FAILED.add(1)
+        self._complain(record)
+
+    def _complain(self, record: logging.LogRecord) -> None:
+        if not logging.raiseExceptions:
+            return
+        with suppress(Exception):  # stderr is closed, or there is none
+            sys.stderr.write(failure_line(self._redactor.text(record.name), sys.exc_info()[1]))
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Handles the record without stdlib's lock around it.
@@ -140,38 +158,51 @@ class Pipeline(logging.Handler):
         if record.name == _SERVER and record.exc_info and is_settled(record.exc_info[1]):
             return
         if record.name != _AUDIT and self._levels.refuses(record.name, record.levelno):
+            _LEVEL.add(1)
             return
         if record.name in _UNLIMITED:
-            self._pass_on(record, 0)
+            self._pass_on(record)
             return
+        message = kind_of(record)
         with self._exclusively():
-            held_back = self._bursts.admit(kind_of(record))
+            held_back = self._bursts.admit(message)
             ended = list(self._bursts.reports())
-        for message, count in ended:
-            self._report(message, count)
-        if held_back is not None:
-            self._pass_on(record, held_back)
+        for burst, count in ended:
+            self._report(burst, count)
+        if held_back is None:
+            _BURST.add(1)
+            return
+        if held_back:
+            self._report(message, held_back)
+        self._pass_on(record)
 
     def _report(self, message: Message, held_back: int) -> None:
-        """Writes how many records were held back; of no request, for theirs have ended."""
+        """Writes how many records were held back, in a record of its own: they belong to other requests."""
         record = logging.LogRecord(message.logger, message.level, "", 0, message.text, None, None)
         facts = {} if message.failure is None else message.failure.facts()
-        span = INVALID_SPAN_CONTEXT if _is_exported(record) else None
+        span = None if is_within(message.logger, _LOCAL_ONLY) else INVALID_SPAN_CONTEXT
         moment = _Moment(self._redactor.text(message.text), _NO_FIELDS, held_back, facts, span)
         self._write(record, self._line(record, moment))
 
-    def _pass_on(self, record: logging.LogRecord, held_back: int) -> None:
+    def _pass_on(self, record: logging.LogRecord) -> None:
         own: Mapping[str, object] | None = getattr(record, FIELDS, None)
-        event = self._redactor.text(message_of(record) if record.args else str(record.msg))
+        event = self._redactor.text(message_of(record))
         fields = {**bound_variables(), **(extra_of(record) if own is None else own)}
-        span = trace.get_current_span().get_span_context() if _is_exported(record) else None
-        moment = _Moment(event, fields, held_back, current_context(), span)
+        moment = _Moment(event, fields, 0, current_context(), self._span(record))
         if own is not None and self._can_wait(record, fields):
             self._stream.write(partial(self._line_later, record, moment), urgent=False)
         else:
             self._write(record, self._line(record, moment))
         if record.name not in _NO_STEP:
             note(record.name, event, record.levelname.lower(), _NO_FIELDS if own is None else fields)
+
+    def _span(self, record: logging.LogRecord) -> SpanContext | None:
+        """Returns the span that the record leaves with by OTLP, None if it is for the stream alone."""
+        if not is_within(record.name, _LOCAL_ONLY) and is_instrumentation_enabled():
+            return trace.get_current_span().get_span_context()
+        if self._logger is not None:
+            _LOCAL.add(1)
+        return None
 
     def _can_wait(self, record: logging.LogRecord, fields: Mapping[str, object]) -> bool:
         """Tell whether the line may be made later: it is not urgent, and nothing in it can change until then.
@@ -188,7 +219,9 @@ class Pipeline(logging.Handler):
     def _line_later(self, record: logging.LogRecord, moment: _Moment) -> str:
         try:
             return self._line(record, moment)
-        except Exception:  # noqa: BLE001 - as in `emit`; the lines behind it must still be written
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # noqa: BLE001 - as in `emit`; the lines behind it must still be written
             self.handleError(record)
             return ""
 
@@ -207,7 +240,7 @@ class Pipeline(logging.Handler):
             # A closed pipe stays closed: say it once, keep exporting.
             if not self._stream_failed:
                 self._stream_failed = True
-                self.handleError(record)
+                self._complain(record)
 
     def _entry(self, record: logging.LogRecord, moment: _Moment) -> Entry:
         entry: Entry = {
@@ -221,7 +254,7 @@ class Pipeline(logging.Handler):
         self._add_fields(entry, moment.fields)
         if moment.held_back:
             entry["suppressed"] = moment.held_back
-        if isinstance(record.stack_info, str):
+        if type(record.stack_info) is str:
             entry[CALL_STACK] = self._redactor.text(record.stack_info)
         if (error := error_of(record)) is not None:
             self._add_exception(entry, error)
@@ -230,16 +263,12 @@ class Pipeline(logging.Handler):
     def _add_fields(self, entry: Entry, fields: Mapping[str, object]) -> None:
         redactor = self._redactor
         for name, value in fields.items():
-            # A field must not pass for one of the pipe's own.
-            key = name if name not in entry else f"{name}_"
+            # A field must have a name, and must not pass for one of the pipe's own.
+            key = name if name and name not in entry else f"{name}_"
             entry[redactor.text(key)] = redactor.value(name, value)
 
     def _add_exception(self, entry: Entry, error: BaseException) -> None:
         # https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-logs/
-        entry["exception.type"] = qualified_name(type(error))
-        entry["exception.message"] = self._redactor.text(str(error))
-        entry[STACKTRACE] = self._redactor.text("".join(traceback.format_exception(error)))
-
-
-def _is_exported(record: logging.LogRecord) -> bool:
-    return not is_within(record.name, _LOCAL_ONLY) and is_instrumentation_enabled()
+        entry["exception.type"] = full_type_name(type(error))
+        entry["exception.message"] = self._redactor.text(error_text(error))
+        entry[STACKTRACE] = self._redactor.text(stack_text(error))

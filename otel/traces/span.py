@@ -33,7 +33,7 @@ from opentelemetry.trace import Span as ApiSpan
 from opentelemetry.trace import Tracer as ApiTracer
 from opentelemetry.util.types import Attributes, AttributeValue
 
-from otel.metrics.bound import BoundNumber
+from otel.metrics.counters import NumberSeries
 from otel.traces.counting import count_start
 
 _PLAIN: Final = frozenset({str, int, float, bool})
@@ -74,7 +74,7 @@ class LeanSpan(Span):
     _events: Any = ()
     _links: Any = ()
     # The series of running spans in which it is counted.
-    live: BoundNumber | None = None
+    live: NumberSeries | None = None
 
     def __init__(
         self,

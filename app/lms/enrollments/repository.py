@@ -3,7 +3,7 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime
 
-from app.infra.mongo import Database, DuplicateId
+from app.infra.mongo import Database, DuplicateId, Index
 from app.lms.enrollments.schemas import Claim, Enrollment, EnrollmentState, Seats
 
 ACTIVE = EnrollmentState.ACTIVE.value
@@ -70,7 +70,8 @@ class EnrollmentRepository:
     """Enrolments, one document per learner and course."""
 
     def __init__(self, database: Database) -> None:
-        self._enrollments = database.collection("enrollments")
+        of_user, of_course = Index(("user_id", "_id")), Index(("course_id",))
+        self._enrollments = database.collection("enrollments", of_user, of_course)
 
     async def insert(self, enrollment: Enrollment) -> None:
         """Stores a new enrolment.
@@ -90,11 +91,11 @@ class EnrollmentRepository:
         documents = await self._enrollments.find({"user_id": user_id}, sort=[("_id", 1)])
         return [Enrollment.read(document) for document in documents]
 
-    async def of_course(self, course_id: str) -> list[Enrollment]:
-        """Returns the enrolments in a course."""
-        return [
-            Enrollment.read(document) for document in await self._enrollments.find({"course_id": course_id})
-        ]
+    async def seated(self, course_id: str) -> set[str]:
+        """Returns the learners who hold a seat of a course; those who have left it are not read."""
+        states = (ACTIVE, COMPLETED)
+        found = [await self._enrollments.find({"course_id": course_id, "state": state}) for state in states]
+        return {document["user_id"] for documents in found for document in documents}
 
     async def reactivate(self, enrollment: Enrollment, claim: str, now: datetime) -> bool:
         """Brings a learner back who has left, on the seat ``claim``; what was done before stays done."""

@@ -81,11 +81,10 @@ class SeatKeeper:
         oldest = self._clock.now() - ABANDONED_AFTER
         if not await self._seats.mark_checked(seats.id, before=oldest, now=self._clock.now()):
             return 0
-        enrollments = await self._enrollments.of_course(seats.id)
-        sitting = {enrollment.user_id for enrollment in enrollments if enrollment.holds_seat}
+        seated = await self._enrollments.seated(seats.id)
         freed = 0
         for user_id, held in seats.holders.items():
-            if held.at < oldest and user_id not in sitting:
+            if held.at < oldest and user_id not in seated:
                 freed += await self._seats.release(seats.id, user_id, held.claim)
         SEATS_RECLAIMED.add(freed)
         _log.warning("seats_reclaimed", course_id=seats.id, seats=freed)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from app.core.security import Role
-from app.infra.mongo import Database, DuplicateId
+from app.infra.mongo import Database, DuplicateId, Index
 from app.lms.users.schemas import Step, User
 
 _ADMINS: Final = {"_id": "admins"}
@@ -15,11 +15,7 @@ class UserRepository:
     """Accounts, one document each; no two share a mail address."""
 
     def __init__(self, database: Database) -> None:
-        self._users = database.collection("users")
-
-    async def prepare(self) -> None:
-        """Makes sure that the database keeps mail addresses unique."""
-        await self._users.require_unique("email")
+        self._users = database.collection("users", Index(("email",), unique=True))
 
     async def insert(self, user: User) -> None:
         """Stores a new account.

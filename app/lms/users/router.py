@@ -14,7 +14,7 @@ from app.core.errors import (
     TokenInvalid,
     TokenRevoked,
 )
-from app.http.auth import TOKEN_REFUSALS, Admin, SignedIn
+from app.http.auth import NO_STORE, TOKEN_REFUSALS, Admin, SignedIn
 from app.http.presence import ClientPresence
 from app.http.problems import refusals
 from app.lms.refusals import EmailTaken, LastAdmin, UserNotFound
@@ -30,7 +30,7 @@ async def register(registration: Registration, gone: ClientPresence, lms: Lms) -
     return UserOut.of(await lms.users.register(registration, gone))
 
 
-@router.post("/auth/login", responses=refusals(CredentialsInvalid, PasswordsBusy))
+@router.post("/auth/login", dependencies=[NO_STORE], responses=refusals(CredentialsInvalid, PasswordsBusy))
 async def login(credentials: Credentials, gone: ClientPresence, lms: Lms) -> TokenPair:
     """Signs in and starts a session."""
     return await lms.users.login(credentials, gone)
@@ -38,6 +38,7 @@ async def login(credentials: Credentials, gone: ClientPresence, lms: Lms) -> Tok
 
 @router.post(
     "/auth/refresh",
+    dependencies=[NO_STORE],
     responses=refusals(TokenInvalid, TokenExpired, TokenRevoked, RefreshReused, SessionsUnavailable),
 )
 async def refresh(request: Refresh, lms: Lms) -> TokenPair:

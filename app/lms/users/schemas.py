@@ -4,16 +4,29 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, EmailStr, Field, SecretStr, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    EmailStr,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from app.core.records import Record
 from app.core.security import Role
+from app.core.weak_passwords import MAX_LENGTH, MIN_LENGTH, weakness
 
 UserId = Annotated[
-    str, StringConstraints(pattern=r"^usr_[0-9a-f]{20}$"), Field(examples=["usr_3f9ad2c4b1e05d6f7a88"])
+    str,
+    StringConstraints(pattern=r"^usr_[0-9a-f]{20}$", max_length=24),
+    Field(examples=["usr_3f9ad2c4b1e05d6f7a88"]),
 ]
 TOKEN: Final = "eyJhbGciOiJIUzI1NiJ9.eyJqdGkiOiJqdGlfM2Y5YSJ9.c2lnbmVk"  # noqa: S105 - the shape of one
-Email = Annotated[EmailStr, AfterValidator(str.lower)]
+Email = Annotated[EmailStr, Field(max_length=254), AfterValidator(str.lower)]  # RFC 5321, 4.5.3.1.3
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
@@ -42,15 +55,27 @@ class Registration(BaseModel):
     """Opens an account."""
 
     email: Email = Field(examples=["ada@example.org"])
-    password: SecretStr = Field(min_length=12, max_length=128, examples=["correct horse battery"])
     name: Name = Field(examples=["Ada Lovelace"])
+    password: SecretStr = Field(
+        min_length=MIN_LENGTH, max_length=MAX_LENGTH, examples=["correct horse battery"]
+    )
+
+    @field_validator("password")
+    @classmethod
+    def _not_guessed_first(cls, password: SecretStr, others: ValidationInfo) -> SecretStr:
+        known = (others.data.get("email", ""), others.data.get("name", ""))
+        if reason := weakness(password.get_secret_value(), *known):
+            raise PydanticCustomError(
+                "password_weak", "Choose another password: {reason}", {"reason": reason}
+            )
+        return password
 
 
 class Credentials(BaseModel):
     """Signs in."""
 
     email: Email = Field(examples=["ada@example.org"])
-    password: SecretStr = Field(min_length=1, max_length=128, examples=["correct horse battery"])
+    password: SecretStr = Field(min_length=1, max_length=MAX_LENGTH, examples=["correct horse battery"])
 
 
 class Refresh(BaseModel):

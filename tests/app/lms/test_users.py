@@ -116,6 +116,8 @@ async def test_students_change_no_roles(api: Api) -> None:
     [
         pytest.param("password", "short", id="short password"),
         pytest.param("password", "x" * 129, id="long password"),
+        pytest.param("password", "qwertyuiop123", id="common password"),
+        pytest.param("password", "ada@example.org", id="mail address as password"),
         pytest.param("email", "nobody", id="no mail address"),
         pytest.param("name", "   ", id="empty name"),
     ],

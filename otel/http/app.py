@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Send
 
 from otel.config.settings import TelemetryConfig
 from otel.context import REQUEST, RequestContext, settle
+from otel.foreign.names import type_name
 from otel.http.background import time_background_tasks
 from otel.http.connection import Connection
 from otel.http.errors import RenderError, answer_errors, is_disconnect, report
@@ -164,7 +165,7 @@ class HttpStack:
             if is_disconnect(error):
                 settle(error)
             else:
-                connection.error_type = type(error).__qualname__
+                connection.error_type = type_name(type(error))
                 report(context, error, observed=True)
             raise
         except BaseException:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from opentelemetry.trace import Status, StatusCode
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -12,8 +11,10 @@ from starlette.websockets import WebSocketDisconnect
 
 from otel.context import REQUEST, RequestContext, settle
 from otel.errors.reports import capture
+from otel.foreign.names import type_name
 from otel.http.route import Scope
 from otel.logs.logger import get_logger
+from otel.traces.current import set_error
 
 RenderError = Callable[[Scope, Exception], Response]
 
@@ -22,7 +23,7 @@ _log = get_logger("error")
 
 def is_disconnect(error: BaseException) -> bool:
     """Tell whether the error only says that the client has gone, which is nobody's fault."""
-    return isinstance(error, (ClientDisconnect, WebSocketDisconnect))
+    return issubclass(type(error), (ClientDisconnect, WebSocketDisconnect))
 
 
 def report(context: RequestContext, error: Exception, *, observed: bool, at: int | None = None) -> None:
@@ -32,10 +33,8 @@ def report(context: RequestContext, error: Exception, *, observed: bool, at: int
     """
     span = context.span
     if observed and span.is_recording():
-        name = type(error).__qualname__
-        span.set_attribute("error.type", name)
-        span.record_exception(error, timestamp=at)
-        span.set_status(Status(StatusCode.ERROR, f"{name}: {error}"))
+        span.set_attribute("error.type", type_name(type(error)))
+        set_error(span, error, at=at)
     capture(error, context)  # first: the record below would be the last step before itself
     _log.error("unhandled_error", exc_info=error)
     settle(error)

@@ -9,6 +9,7 @@ from opentelemetry.trace import Span, Status, StatusCode
 from starlette.types import Message, Receive, Send
 
 from otel.context import RequestContext
+from otel.foreign.names import type_name
 from otel.http.errors import is_disconnect
 from otel.http.headers import RequestHeaders, with_identity
 from otel.http.metrics import active_requests, request_body_size, request_duration, response_body_size
@@ -153,7 +154,7 @@ class Exchange:
             return False
         if self.complete and self.status is not None and FIRST_REFUSAL <= self.status < FIRST_SERVER_ERROR:
             return False
-        self.error_type = type(error).__qualname__
+        self.error_type = type_name(type(error))
         return True
 
     def finish(self) -> None:

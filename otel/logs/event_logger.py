@@ -15,6 +15,7 @@ from structlog.testing import LogCapture
 from structlog.types import EventDict, Processor
 
 from otel.dotted import is_within
+from otel.foreign.guard import note_failure
 from otel.logs.levels import LEVELS
 from otel.logs.record import ExcInfo, event_record
 
@@ -155,10 +156,16 @@ class EventLogger(structlog.stdlib.BoundLogger):
         self, level: int, event: object, args: tuple[object, ...], fields: dict[str, object]
     ) -> None:
         exc_info, stack = None, None
-        if not _OPTIONS.isdisjoint(fields):
-            exc_info, stack = _exc_info(fields.pop("exc_info", None)), _stack(fields.pop("stack_info", None))
-            fields.pop("stacklevel", None)
-        self._logger.handle(event_record(self._logger, level, event, args, fields, exc_info, stack))
+        try:
+            if not _OPTIONS.isdisjoint(fields):
+                exc_info, stack = (
+                    _exc_info(fields.pop("exc_info", None)),
+                    _stack(fields.pop("stack_info", None)),
+                )
+                fields.pop("stacklevel", None)
+            self._logger.handle(event_record(self._logger, level, event, args, fields, exc_info, stack))
+        except Exception:  # noqa: BLE001 - a filter, a handler or a factory of records may be anyone's
+            note_failure("a log call")
 
 
 # By type, not `isinstance`: that asks a foreign object for its `__class__`.

@@ -14,12 +14,12 @@ from otel.context import REQUEST
 from otel.foreign.values import text_of
 from otel.logs.render import FIELDS
 
-_LONGEST_KIND: Final = 256
 _NOTHING: Final[Mapping[str, Any]] = {}
 # structlog (26.1.0) goes through all variables of the context, 3 µs per record: not if none was ever bound.
 # The name is private; without it we ask each time.
 _EVER_BOUND: Final = getattr(contextvars, "_CONTEXT_VARS", True)
 _PLAIN: Final = logging.LogRecord("", 0, "", 0, "", None, None)
+_LONGEST_KIND: Final = 512
 _RESERVED: Final = frozenset(vars(_PLAIN)) | {"message", "asctime", FIELDS}
 
 

@@ -70,8 +70,8 @@ class EnrollmentRepository:
     """Enrolments, one document per learner and course."""
 
     def __init__(self, database: Database) -> None:
-        of_user, of_course = Index(("user_id", "_id")), Index(("course_id",))
-        self._enrollments = database.collection("enrollments", of_user, of_course)
+        of_user, seated = Index(("user_id", "_id")), Index(("course_id", "state"))
+        self._enrollments = database.collection("enrollments", of_user, seated)
 
     async def insert(self, enrollment: Enrollment) -> None:
         """Stores a new enrolment.

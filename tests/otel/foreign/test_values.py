@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from pydantic import BaseModel, Field, SecretStr
 
-from otel.foreign.names import CUT, CYCLE
+from otel.foreign.names import CUT, CYCLE, shortened
 from otel.foreign.values import LONGEST, MOST_NODES, Budget, Plain, text_of
 from tests.otel import hostile
 from tests.otel.hostile import Case
@@ -119,3 +119,14 @@ def test_an_object_that_holds_much_is_not_asked_for_its_text(make: Callable[[], 
 
 def test_a_mock_is_survived() -> None:
     assert "MagicMock" in text_of(MagicMock())
+
+
+def test_a_cut_leaves_no_half_of_a_word() -> None:
+    assert shortened(f"{'word ' * 20}password=hunter2", 110) == "word " * 20 + CUT
+    assert shortened("x" * 500, 100) == "x" * (100 - len(CUT)) + CUT
+
+
+def test_names_that_are_bytes_stay_names() -> None:
+    headers = [(b"authorization", "Bearer abc"), (b"accept", b"*/*")]
+    assert Budget().value(headers) == [["authorization", "Bearer abc"], ["accept", "<3 bytes>"]]
+    assert Budget().value({b"password": "x"}) == {"password": "x"}

@@ -16,6 +16,7 @@ PRIVATE_NAMES: Final[dict[str, tuple[str, ...]]] = {
         "_new_links",
         "_on_ending",
         "_readable_span",
+        "_set_items",
         "_span_limits",
         "_tracer_metrics",
         "_tracers",

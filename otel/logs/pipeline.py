@@ -135,19 +135,26 @@ class Pipeline(logging.Handler):
         self.flush()
 
     def end(self) -> None:
-        """Reports the bursts that are still open, and closes the handler; later lines are written at once."""
-        with self._exclusively():
-            open_bursts = list(self._bursts.drain())
-        for message, held_back in open_bursts:
-            self._report(message, held_back)
+        """Writes what waits, and closes the handler; later lines are written at once."""
+        self.flush()
         with suppress(OSError, ValueError):
             self._stream.close()
         super().close()
 
     def flush(self) -> None:
-        """Writes the lines that wait for others."""
+        """Reports the bursts that are still open, and writes the lines that wait for others."""
+        with self._exclusively():
+            open_bursts = list(self._bursts.drain())
+        for message, held_back in open_bursts:
+            self._report(message, held_back)
         with suppress(OSError, ValueError):
             self._stream.flush()
+
+    def restart(self) -> None:
+        """Forgets what waits, as a forked child must: its parent writes and reports it."""
+        self._bursts.forget()
+        self._levels.renew_after_fork()
+        self._stream.restart()
 
     @contextmanager
     def _exclusively(self) -> Iterator[None]:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 from fastapi import APIRouter, FastAPI, Request, Response, WebSocket
-from hypothesis import event, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
@@ -140,7 +140,7 @@ async def ask(app: FastAPI, path: str, root: str) -> list[str | None]:
 
 
 @given(service=services(), root=st.sampled_from(("", "/me", "/proxy/ada")))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_route_is_the_template_of_what_answered(service: Service, root: str) -> None:
     branches, paths = service
     app = FastAPI(openapi_url=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from time import monotonic_ns, time_ns
 from typing import Any, Final
 
 from opentelemetry.context import Context
@@ -90,7 +91,8 @@ class LeanTracer(Tracer):
         values: dict[str, Any],
         rest: Rest | None,
     ) -> ApiSpan:
-        above = get_current_span(context).get_span_context()
+        current = get_current_span(context)
+        above = current.get_span_context()
         parent = above if above.is_valid else None
         ids = self.id_generator
         trace_id = ids.generate_trace_id() if parent is None else parent.trace_id
@@ -111,7 +113,7 @@ class LeanTracer(Tracer):
             _count_start(parent, sampled.decision)
         if sampled.decision is Decision.DROP:
             return NonRecordingSpan(identity)
-        span = LeanSpan(name, identity, parent, kind, values, self, rest)
+        span = LeanSpan(name, identity, parent, kind, values, self, rest, _anchor(current))
         try:
             self.span_processor.on_start(span, parent_context=context)
         except Exception:  # noqa: BLE001 - an application may add processors of its own
@@ -127,6 +129,15 @@ class LeanTracer(Tracer):
             if type(value) not in PLAIN or type(key) is not str or not key:
                 return False
         return True
+
+
+def _anchor(current: ApiSpan) -> int:
+    return current.anchor if type(current) is LeanSpan else time_ns() - monotonic_ns()
+
+
+def time_in_trace(monotonic: int) -> int:
+    """Returns what the monotonic clock said (nanoseconds) as a time for the span that is started next."""
+    return monotonic + _anchor(get_current_span())
 
 
 def _context(context: Context | None) -> Context | None:

@@ -55,10 +55,15 @@ class SentryHandle:
     bursts: BurstLimiter[Failure]
     client: Any = None
     transport: Transport | None = None
-    captured: int = 0
+    reported: int = 0
     filtered: int = 0
     held_back: int = 0
     lock: threading.RLock = field(default_factory=threading.RLock)  # a signal's handler may report, too
+
+    @property
+    def captured(self) -> int:
+        """Counts the reports that were taken, from whoever: those that were sent, are lost or still wait."""
+        return int(getattr(self.transport, "taken", self.reported)) + self.held_back
 
     def flush(self, seconds: float) -> bool:
         """Waits until queued events have left or are lost, at most `seconds`; True if none is left."""
@@ -75,9 +80,7 @@ class SentryHandle:
         with self.lock:
             suppressed = self.bursts.admit(failed)
             list(self.bursts.reports())  # bursts that have ended are forgotten, their count is in `dropped`
-            if suppressed is None:
-                self.captured += 1
-                self.held_back += 1
+            self.held_back += suppressed is None
         return suppressed
 
     def forget(self) -> None:
@@ -85,7 +88,7 @@ class SentryHandle:
 
         What the parent has queued it sends itself, by connections of its own; its losses are its own, too.
         """
-        self.captured = self.filtered = self.held_back = 0
+        self.reported = self.filtered = self.held_back = 0
         self.lock = threading.RLock()
         self.bursts.forget()
         if isinstance(self.transport, CountingTransport):
@@ -159,7 +162,7 @@ def capture(error: BaseException, request: RequestContext | None) -> str | None:
     except Exception:  # noqa: BLE001 - see the docstring
         _log.warning("error_report_failed", exc_info=True)
         return None
-    handle.captured += event_id is not None
+    handle.reported += event_id is not None
     return event_id
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from time import monotonic_ns, time_ns
 from typing import Any, Final
 
 from opentelemetry.context import Context
@@ -89,7 +90,8 @@ class LeanTracer(Tracer):
         values: dict[str, Any],
         rest: Rest | None,
     ) -> ApiSpan:
-        above = get_current_span(context).get_span_context()
+        current = get_current_span(context)
+        above = current.get_span_context()
         parent = above if above.is_valid else None
         ids = self.id_generator
         trace_id = ids.generate_trace_id() if parent is None else parent.trace_id
@@ -109,7 +111,7 @@ class LeanTracer(Tracer):
         live = count_start(parent, sampled.decision) if self.counts else None
         if sampled.decision is Decision.DROP:
             return NonRecordingSpan(identity)
-        span = LeanSpan(name, identity, parent, kind, values, self, rest)
+        span = LeanSpan(name, identity, parent, kind, values, self, rest, _anchor(current))
         span.live = live
         try:
             self.span_processor.on_start(span, parent_context=context)
@@ -126,6 +128,15 @@ class LeanTracer(Tracer):
             if type(value) not in PLAIN or type(key) is not str or not key:
                 return False
         return True
+
+
+def _anchor(current: ApiSpan) -> int:
+    return current.anchor if type(current) is LeanSpan else time_ns() - monotonic_ns()
+
+
+def time_in_trace(monotonic: int) -> int:
+    """Returns what the monotonic clock said (nanoseconds) as a time for the span that is started next."""
+    return monotonic + _anchor(get_current_span())
 
 
 def _context(context: Context | None) -> Context | None:

@@ -47,7 +47,8 @@ _BURST, _LEVEL, _FAILED, _LOCAL = (
     RECORDS_HELD_BACK.with_attributes({"reason": reason}) for reason in ("burst", "level", "failed", "local")
 )
 _NO_FIELDS: Final[Mapping[str, object]] = {}
-_UNCHANGING: Final = frozenset({str, int, float, bool, type(None)})
+# By `id`: a foreign class may raise when it is hashed.
+_UNCHANGING: Final = frozenset(map(id, (str, int, float, bool, type(None))))
 _FEW, _SHORT = 16, 512  # fields and characters of each: less than a budget together
 _LONGEST_KEY: Final = 256
 _LONGEST_MESSAGE: Final = 2048
@@ -214,7 +215,7 @@ class Pipeline(logging.Handler):
             return False
         if self._logger is not None and not self._logger.is_direct(len(fields) + _OWN_FIELDS):
             return False
-        return all(type(value) in _UNCHANGING for value in fields.values())
+        return all(id(type(value)) in _UNCHANGING for value in fields.values())
 
     def _line_later(self, record: logging.LogRecord, moment: _Moment) -> str:
         try:
@@ -265,7 +266,7 @@ class Pipeline(logging.Handler):
         few = len(fields) <= _FEW
         odd: dict[str, object] = {}
         for name, value in fields.items():
-            usual = type(value) in _UNCHANGING and type(name) is str
+            usual = id(type(value)) in _UNCHANGING and type(name) is str
             if not usual or (type(value) is str and not (few and len(value) <= _SHORT)):
                 odd[name] = value
                 continue

@@ -14,7 +14,7 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext
 
 from otel.burst import BurstLimiter, Message
-from otel.context import note
+from otel.context import is_settled, note
 from otel.dotted import is_within
 from otel.foreign.failure import LONGEST_STACK, shortened_in_the_middle, stack_text
 from otel.foreign.message import message_of
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 # Loggers of the export path: what they say about a failed export must not be exported (endless loop).
 _LOCAL_ONLY: Final = ("opentelemetry", "sentry_sdk", "urllib3", "requests")
 _AUDIT: Final = "audit"
+# It logs an error that the application raises, after we have logged and reported it with its request.
+_SERVER: Final = "uvicorn.error"
 _UNLIMITED: Final = frozenset({"access", _AUDIT})
 # The request's own line ends it; a slow query and a call of httpx are steps already.
 _NO_STEP: Final = frozenset({"access", "slow_query", "httpx"})
@@ -157,6 +159,8 @@ class Pipeline(logging.Handler):
             self.release()
 
     def _process(self, record: logging.LogRecord) -> None:
+        if record.name == _SERVER and record.exc_info and is_settled(record.exc_info[1]):
+            return
         if record.name != _AUDIT and self._levels.refuses(record.name, record.levelno):
             _LEVEL.add(1)
             return

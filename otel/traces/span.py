@@ -30,7 +30,7 @@ from otel.foreign.failure import stack_text
 from otel.foreign.guard import harmless, note_failure
 from otel.foreign.names import CUT_COUNT, full_type_name
 from otel.foreign.values import Budget, error_text, text_of
-from otel.metrics.sdk import LIVE_SPANS, SPAN_SAMPLING_RESULT
+from otel.metrics.counters import NumberSeries
 from otel.traces.current import set_error
 from otel.traces.given import (
     PLAIN,
@@ -40,8 +40,6 @@ from otel.traces.given import (
     clean_status,
     clean_time,
 )
-
-LIVE: Final = LIVE_SPANS.with_attributes({SPAN_SAMPLING_RESULT: "RECORD_AND_SAMPLE"})
 
 
 class _Held(BoundedAttributes):
@@ -92,6 +90,8 @@ class LeanSpan(Span):
     _status = Status()
     _events: Any = ()
     _links: Any = ()
+    # The series of running spans in which it is counted.
+    live: NumberSeries | None = None
 
     def __init__(
         self,
@@ -112,7 +112,6 @@ class LeanSpan(Span):
         self._span_processor = tracer.span_processor
         self._limits = tracer._span_limits  # noqa: SLF001 - as above
         self._room = tracer.room
-        self._counted = tracer.counts
         self.values = attributes
         self._start_time = time_ns()
         if rest is not None:
@@ -257,8 +256,8 @@ class LeanSpan(Span):
         if not running:
             super().end(end_time)  # which warns
             return
-        if self._counted:
-            LIVE.add(-1)
+        if self.live is not None:
+            self.live.add(-1)
         processor = self._span_processor
         try:
             processor._on_ending(self)  # noqa: SLF001 - as the SDK does

@@ -25,10 +25,9 @@ from opentelemetry.util.types import Attributes
 
 from otel.foreign.guard import note_failure
 from otel.foreign.values import Budget
-from otel.metrics.counters import NumberSeries
-from otel.metrics.sdk import SPAN_PARENT_ORIGIN, SPAN_SAMPLING_RESULT, STARTED_SPANS
+from otel.traces.counting import count_start
 from otel.traces.given import PLAIN, clean_attributes, clean_kind, clean_links, clean_name, clean_time
-from otel.traces.span import LIVE, LeanSpan, Rest
+from otel.traces.span import LeanSpan, Rest
 
 _FLAGS: Final = tuple(TraceFlags(number) for number in range(4))
 _SAMPLED, _RANDOM = int(TraceFlags.SAMPLED), int(TraceFlags.RANDOM_TRACE_ID)
@@ -107,11 +106,11 @@ class LeanTracer(Tracer):
             trace_flags=_FLAGS[flags],
             trace_state=sampled.trace_state,
         )
-        if self.counts:
-            _count_start(parent, sampled.decision)
+        live = count_start(parent, sampled.decision) if self.counts else None
         if sampled.decision is Decision.DROP:
             return NonRecordingSpan(identity)
         span = LeanSpan(name, identity, parent, kind, values, self, rest)
+        span.live = live
         try:
             self.span_processor.on_start(span, parent_context=context)
         except Exception:  # noqa: BLE001 - an application may add processors of its own
@@ -165,17 +164,3 @@ class LeanTracerProvider(TracerProvider):
         with self._tracers_lock:
             self._tracers[tracer._instrumentation_scope] = lean  # noqa: SLF001 - the provider's own tracer
         return lean
-
-
-_started: Final[dict[tuple[str, Decision], NumberSeries]] = {}
-
-
-def _count_start(parent: SpanContext | None, decision: Decision) -> None:
-    origin = "none" if parent is None else "remote" if parent.is_remote else "local"
-    series = _started.get((origin, decision))
-    if series is None:
-        attributes = {SPAN_PARENT_ORIGIN: origin, SPAN_SAMPLING_RESULT: decision.name}
-        series = _started[origin, decision] = STARTED_SPANS.with_attributes(attributes)
-    series.add(1)
-    if decision is not Decision.DROP:
-        LIVE.add(1)

@@ -211,7 +211,7 @@ async def test_a_user_is_text_whatever_identifies_him(captured: Captured, user: 
         otel.get_logger("lms").warning("about to fail")
         raise ValueError("as expected")
 
-    otel.instrument(app)
+    otel.instrument(app, render_error=otel.render_problem)
     await request(app, "/fail")
     [span], [event] = captured.spans, captured.errors
     [record] = [each for each in captured.logs if each.body == "about to fail"]

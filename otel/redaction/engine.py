@@ -118,13 +118,14 @@ class Redactor:
         return self._nested(value, depth + 1)
 
     def _number(self, value: float) -> int | float | str:
+        if -_LONG_NUMBER < value < _LONG_NUMBER:
+            return value
         # JSON has no infinities (RFC 8259 section 6), OTLP no integers of more than 64 bits.
         if isinstance(value, float) and not math.isfinite(value):
             return str(value)
         if not _SMALLEST <= value <= _LARGEST:
             return value if isinstance(value, float) else self.text(str(value))
-        is_long = abs(value) >= _LONG_NUMBER and value == int(value)
-        return MASK if is_long and self.text(str(int(abs(value)))) == MASK else value
+        return MASK if value == int(value) and self.text(str(int(abs(value)))) == MASK else value
 
     def _nested(self, value: object, depth: int) -> object:
         if isinstance(value, (bytes, bytearray, memoryview)):

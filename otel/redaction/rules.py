@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from otel.redaction.checks import is_account, is_opaque, passes_luhn
-from otel.redaction.keys import KEY
+from otel.redaction.keys import NAME_IN_TEXT
 
 MASK: Final = "[redacted]"
 
@@ -28,10 +28,10 @@ MASK: Final = "[redacted]"
 class Rule:
     """One form of secret.
 
-    A match has `shortest` characters at least, and one of `hints` in it. `kept` is what stays of a match,
+    A match has `shortest` characters at least, and one of `hints` in it; without hints, four digits or 14 characters
+    of a token in a row. `kept` is what stays of a match,
     as a template. `after` is a look-behind that saves Python time and changes nothing. `folds` ignores the case,
-    in the library alone, where a check decides. A rule with `in_names` holds for names of attributes and metrics,
-    too: the Collector drops what has such a name. `collector` is False where RE2 cannot say it.
+    in the library alone, where a check decides. `collector` is False where RE2 cannot say it.
     """
 
     name: str
@@ -42,7 +42,6 @@ class Rule:
     kept: str = ""
     after: str = ""
     folds: bool = False
-    in_names: bool = False
     collector: bool = True
 
     def compiled(self) -> re.Pattern[str]:
@@ -62,35 +61,44 @@ def re2(pattern: str) -> str:
 
 
 _BLANK: Final = r"%(?:25)*+20"
+_GAP: Final = rf"(?:[ ()/.\-]|{_BLANK})"
 # A mail address ends before what separates it from others in URLs, JSON and prose.
 _NO_AT: Final = r"(?!(?:25)*+40)"
 _OUTSIDE: Final = r"\s@\"<>()\[\]{},;:=&?/\\|"
 _LABEL: Final = r"[^\x00-,./:-@\[-^`{-\x7f]"  # letters of any alphabet, digits, hyphen, underscore
 _LETTER: Final = r"[^\x00-@\[-`{-\x7f]"
-
-# A text in quotes that are escaped not at all, or with so many backslashes (JSON in JSON, or its repr).
+# A text in quotes. Where they are escaped, as in JSON in JSON, n backslashes come before each, and 2n + 1 before a
+# quote inside; a repr doubles both. One that is cut off ends with its line.
 _STRING: Final = "|".join(
-    rf"{quote}(?:[^{quote}\\\n]|\\.)*+{quote}?"
-    + "".join(
-        rf"|\\{{{n}}}{quote}(?:[^{quote}\\\n]|\\{{1,{n}}}[^{quote}\\\n]|\\{{{n + 1},}}[^\\\n])*+(?:\\{{{n}}}{quote})?"
-        for n in (1, 2, 3)
+    (
+        r"\"(?:[^\"\\\n]|\\.)*+\"?",
+        r"'(?:[^'\\\n]|\\.)*+'?",
+        r"\\\"(?:[^\"\\\n]|\\[^\"\\\n]|\\\\++[^\n])*+(?:\\\")?",
+        r"\\{2,3}\"(?:[^\"\\\n]|\\{1,3}[^\"\\\n]|\\{4,}+[^\n])*+(?:\\{2,3}\")?",
+        r"\\{4,}+\"(?:[^\"\\\n]|\\{1,7}[^\"\\\n]|\\{8,}+[^\n])*+(?:\\{4,7}\")?",
+        r"\\++'[^'\n]*+'?",
     )
-    + rf"|\\{{4,}}{quote}[^{quote}\n]*+{quote}?"
-    for quote in ('"', "'")
 )
 _LIST: Final = r"[\[({][^\])}]*+[\])}]?"
 VALUE: Final = rf"(?:{_STRING}|{_LIST}|[^\s,;&\"'(){{}}\[\]<>]++)"
 """A value behind `key=` or `key:`."""
-COLON: Final = r"(?:\\*[\"']|%22)?(?:\]|%5[dD])?\s{0,3}(?:[=:]>?|%(?:25)*+3[aAdD])\s{0,3}"
+COLON: Final = r"(?:\\*[\"']|%22)?+(?:\]|%5[dD])?+\s{0,3}+(?:[=:]>?|%(?:25)*+3[aAdD])\s{0,3}"
 """What is between a key, which may be in quotes or brackets, and its value."""
-PARTNER: Final = rf"\\*[\"'],\s?b?(?:{_STRING})[)\]]"
+PARTNER: Final = r"[\"'],\s?b?(?:\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+')[)\]]"
 """What follows a name that is the first of two in brackets, as in the repr of a list of headers."""
 
-_HEADER: Final = r"(?:set-)?cookie|(?:proxy-)?authorization|x-forwarded-for"
+_HEADER: Final = r"\b(?i:authorization|cookie|x-forwarded-for)"
 _TO_THE_END: Final = r"(?:[^\r\n\"'=]|=\"[^\"\r\n]*+\"|=)++"
-_SCHEME: Final = r"(?i:bearer|basic|digest|negotiate|apikey|token|dpop)"
+_SCHEME: Final = r"(?i:bearer|basic|negotiate|apikey|token|dpop)"
 # Base64 of printable ASCII has few letters at three of four places: words and ids do not look so for long.
 _BASE64: Final = r"[I-Za-f][C-HS-Xi-ny-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/]"
+
+_PREFIXED: Final = (
+    r"\b(?:(?:AIza|gh[oprsu]_|github_pat_|glpat-|[prs]k_(?:live|test)_|sntr[uy]s?_|whsec_|xox[a-z]-)[\w\-]{10,}+"
+    r"|A(?:KI|SI)A[0-9A-Z]{12,}+|(?:hf|npm)_[A-Za-z0-9]{30,}+|sk-[\w\-]{16,}+)"
+)
+NAMES: Final = rf"eyJ[\w\-]{{4,}}+\.[\w\-]{{2}}|{_PREFIXED}|[A-Z]{{2}}\d{{2}}[A-Z0-9]{{11}}|\d{{13}}|\d{{4}}[.\-]\d{{4,6}}[.\-]\d{{4}}"
+"""The forms of JWTs, keys, IBANs and cards in the letters of a name: the Collector drops what is named so."""
 
 RULES: Final = (
     # RFC 7468, and what came before it: any block, also percent-encoded, in JSON, or without its end.
@@ -101,7 +109,7 @@ RULES: Final = (
     ),
     Rule(
         "header",
-        rf"((?i:{_HEADER}){COLON})(?:{_STRING}|{_LIST}|{_TO_THE_END})",
+        rf"({_HEADER}{COLON})(?:{_STRING}|{_LIST}|{_TO_THE_END})",
         hints=("ookie", "OOKIE", "uthorization", "UTHORIZATION", "orwarded", "ORWARDED"),
         kept=r"\1",
     ),
@@ -111,41 +119,30 @@ RULES: Final = (
     Rule(
         "mail address",
         rf"(?:[^{_OUTSIDE}'%]|%{_NO_AT})(?:[^{_OUTSIDE}%]|%{_NO_AT})*+(?:@|%(?:25)*+40|\\+u0040|&#64;)"
-        rf"(?:{_LABEL}{{1,63}}(?:\.|%(?:25)*+2[eE])){{1,8}}{_LETTER}{{2,24}}",
+        rf"(?:{_LABEL}++(?:\.|%(?:25)*+2[eE]))+{_LETTER}{{2,}}+",
         hints=("@", "%", "u0040", "#64;"),
         after=rf"(?<![^{_OUTSIDE}'])",
     ),
     # RFC 7519: two base64url JSON objects, each of which starts with '{"', then a signature that may be missing.
     Rule(
         "JWT",
-        r"\beyJ[A-Za-z0-9_\-]{4,}+\.[A-Za-z0-9_\-]{2,}+(?:\.[A-Za-z0-9_\-]*+){0,3}",
+        r"eyJ[A-Za-z0-9_\-]{4,}+\.[A-Za-z0-9_\-]{2,}+(?:\.[A-Za-z0-9_\-]*+){0,3}",
         hints=("eyJ",),
-        in_names=True,
     ),
     # RFC 9110 section 11.6.2: scheme and credentials wherever they were copied to. Not `Basic training`.
     Rule(
         "credentials",
         rf"\b({_SCHEME})\s{{1,3}}[A-Za-z0-9](?:[a-z]*+(?:[A-Z0-9_~+/=]|[.\-][A-Za-z0-9])[\w.~+/=\-]{{4,}}+|[a-z]{{20,}}+)",
-        shortest=12,
+        hints=("earer", "EARER", "asic", "ASIC", "egotiate", "NEGOTIATE", "pi", "PI", "oken", "OKEN", "pop", "POP"),
         kept=r"\1 ",
     ),
     # Keys that their makers give a recognisable start (GitHub, Slack, Stripe, AWS, Google, GitLab, Sentry).
     Rule(
         "prefixed key",
-        r"\b(?:gh[pousr]_|github_pat_|xox[a-z]-|[srp]k_(?:live|test)_|whsec_|AIza|glpat-|sntr[yu]s?_|sk-)"
-        r"[A-Za-z0-9_\-]{10,}+|\b(?:AKIA|ASIA)[0-9A-Z]{12,}+|\b(?:hf|npm)_[A-Za-z0-9]{30,}+",
-        shortest=13,
-        in_names=True,
+        _PREFIXED,
+        shortest=14,
     ),
-    # 13 to 19 digits, alone or in groups, that start like a payment card (ISO/IEC 7812).
-    Rule(
-        "card",
-        r"(?<![A-Za-z\d.])(?:4\d|5[0-8]|2[2-7]|3[04-8]|6[0245])\d{2}"
-        rf"(?:(?:[ \-]|{_BLANK})?\d){{9,15}}(?:\b|_)",
-        shortest=13,
-        accepts=passes_luhn,
-        in_names=True,
-    ),
+    # Before cards, which parts of it look like.
     Rule(
         "IBAN",
         rf"(?:\b|_)[A-Z]{{2}}\d{{2}}(?:(?: |\+|{_BLANK})?[A-Z0-9]{{4}}){{2}}(?: |\+|{_BLANK})?[A-Z0-9]{{3}}"
@@ -153,7 +150,6 @@ RULES: Final = (
         shortest=15,
         accepts=is_account,
         folds=True,
-        in_names=True,
     ),
     # As in a slug. Without the checksum it is the middle of many a UUID.
     Rule(
@@ -164,20 +160,27 @@ RULES: Final = (
         folds=True,
         collector=False,
     ),
+    # 13 to 19 digits, alone or in groups, that start like a payment card (ISO/IEC 7812).
+    Rule(
+        "card",
+        r"(?<![A-Za-z\d.])(?:4\d|5[0-8]|2[2-7]|3[04-8]|6[0245])\d{2}"
+        rf"(?:(?:[ \-]|{_BLANK})?\d){{9,15}}(?:\b|_)",
+        shortest=13,
+        accepts=passes_luhn,
+    ),
     # ITU-T E.164: `+` or `00`, country code, 15 digits at most. Not the offset of a time, nor a version's build.
     Rule(
         "phone number",
-        rf"(?:(?:(?<![\w.])\+|%(?:25)*+2[bB])[1-9]\d{{0,2}}(?:(?:[ ()/.\-]|{_BLANK}){{0,3}}\d){{6,12}}"
-        rf"|(?<![\w.])00[1-9]\d{{0,2}}(?:[ ()/.\-]|{_BLANK}){{1,3}}\d(?:(?:[ ()/.\-]|{_BLANK}){{0,3}}\d){{5,11}})\b",
+        rf"(?:(?<![\w.])(?:\+[1-9]|00[1-9]\d?+\d?+{_GAP}\d)|%(?:25)*+2[bB][1-9])(?:{_GAP}*+\d){{6,14}}+\b",
         hints=("+", "%2", "00"),
     ),
-    Rule("telephone URI", r"\b(?i:tel):[\d+(][\d ()+./\-]{5,}+", hints=("tel:", "TEL:", "Tel:")),
+    Rule("telephone URI", r"tel:[\d+(][\d ()+./\-]{5,}+", hints=("tel:",)),
     # What bytes become in JSON; secrets are often passed so.
     Rule("base64 of a text", rf"\b(?:{_BASE64}){{5,}}+[A-Za-z0-9+/_\-]*+={{0,2}}", shortest=20),
     # A line of a PEM block that was taken apart: RFC 7468 section 2. A path starts with its slash.
     Rule(
         "PEM line",
-        r"(?:^|[\s\"'])(?:[0-9A-Fa-f][0-9A-Fa-f/]{0,10})?[G-Zg-z+][A-Za-z0-9+/]{38,}+={0,2}",
+        r"(?m:^|[\t\"'])(?:[0-9A-Fa-f][0-9A-Fa-f/]{0,10})?[G-Zg-z+][A-Za-z0-9+/]{38,75}+={0,2}(?m:$|[\t\r\"'\\])",
         shortest=39,
         accepts=is_opaque,
     ),
@@ -185,5 +188,5 @@ RULES: Final = (
     Rule("generated", r"[A-Za-z0-9_\-+]{24,}+", shortest=24, accepts=is_opaque, collector=False),
 )
 
-PAIR: Final = rf"{KEY}(?:{COLON}{VALUE}|{PARTNER})"
+PAIR: Final = rf"{NAME_IN_TEXT}(?:{COLON}{VALUE}|{PARTNER})"
 """A sensitive key and its value in prose, JSON, JSON in JSON, a query or a list of headers."""

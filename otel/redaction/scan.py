@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from otel.redaction import rules
@@ -21,19 +21,21 @@ def _replacement(rule: rules.Rule) -> _Replace:
     return lambda match: MASK if accepts(match[0]) else match[0]
 
 
-def _search(rule: rules.Rule) -> _Search:
-    return rule.shortest, rule.hints, rule.compiled(), _replacement(rule)
-
-
 _PEM: Final = rules.RULES[0].compiled()
-_HINTED: Final = tuple(_search(rule) for rule in rules.RULES[1:] if rule.hints)
-_OTHERS: Final = tuple(_search(rule) for rule in rules.RULES if not rule.hints)
-_SHORTEST: Final = min(search[0] for search in _OTHERS)
+_ALL: Final[tuple[_Search, ...]] = tuple(
+    (rule.shortest, rule.hints, rule.compiled(), _replacement(rule)) for rule in rules.RULES[1:]
+)
+_HINTED: Final = tuple(search for search in _ALL if search[1])
+_WITHOUT_HINT: Final = tuple(search for search in _ALL if not search[1])
 # A text without any of these has no hint and no pair: one look instead of thirty.
-_MARK: Final = re.compile(r"[@%+:=?#\\'\"-]|00|eyJ")
+_MARK: Final = re.compile(r"[@%+:=?#\\'\" \-]|00|eyJ")
+# What every match of a rule without hints has in it.
+_DENSE: Final = re.compile(r"\d{4}|[A-Za-z0-9_+\-]{14}|[A-Za-z0-9_+/\-]{20}")
 
-_PAIR_KEY: Final = re.compile(rf"(?<![\w.\-])([\w.\-]++)(?:{rules.COLON}|(?={rules.PARTNER}))", re.ASCII)
-_PAIR_VALUE: Final = re.compile(rf"{rules.VALUE}|{rules.PARTNER}", re.ASCII)
+_PAIR_KEY: Final = re.compile(rf"(?<![\w.\-])([\w.\-]++){rules.COLON}", re.ASCII)
+_PAIR_VALUE: Final = re.compile(rules.VALUE, re.ASCII)
+_PARTNER_KEY: Final = re.compile(rf"(?<![\w.\-])([\w.\-]++)(?={rules.PARTNER})", re.ASCII)
+_PARTNER_VALUE: Final = re.compile(rules.PARTNER, re.ASCII)
 # A query that is part of a text ends where a text would end a URL.
 _QUERY: Final = re.compile(r"\?([^\s?#\"'<>]++)")
 _QUERY_VALUE: Final = re.compile(r"=[^&;]*+")
@@ -46,24 +48,30 @@ def scan(text: str, is_sensitive: KeyTest) -> str:
     if not text.isascii():
         # UTF-8 has no form for it (a JSON body may hold "\ud800"), and one would cost a whole batch.
         text = text.encode("utf-8", "replace").decode("utf-8")
-    marked = _MARK.search(text) is not None
-    if marked:
-        text = _by_hint(text)
-    length = len(text)
-    if length >= _SHORTEST:
-        for shortest, _, pattern, replacement in _OTHERS:
-            if length >= shortest:
-                text = pattern.sub(replacement, text)
-    return _mask_pairs(text, is_sensitive) if marked else text
-
-
-def _by_hint(text: str) -> str:
+    dense = _DENSE.search(text) is not None
+    if _MARK.search(text) is None:
+        return _apply(_WITHOUT_HINT, text) if dense else text
     # Before the queries: a block may begin in one, and what is left of it could not be recognised.
     if "BEGIN" in text:
         text = _PEM.sub(MASK, text)
     if "?" in text and "=" in text:
         text = _QUERY.sub(lambda match: "?" + strip_values(match[1]), text)
-    for _, hints, pattern, replacement in _HINTED:
+    text = _apply(_ALL if dense else _HINTED, text)
+    if "=" in text or ":" in text or "%3" in text:
+        text = _mask_pairs(text, is_sensitive, _PAIR_KEY, _PAIR_VALUE)
+    if "'," in text or '",' in text:
+        text = _mask_pairs(text, is_sensitive, _PARTNER_KEY, _PARTNER_VALUE)
+    return text
+
+
+def _apply(searches: tuple[_Search, ...], text: str) -> str:
+    length = len(text)
+    for shortest, hints, pattern, replacement in searches:
+        if length < shortest:
+            continue
+        if not hints:
+            text = pattern.sub(replacement, text)
+            continue
         for hint in hints:
             if hint in text:
                 text = pattern.sub(replacement, text)
@@ -71,14 +79,16 @@ def _by_hint(text: str) -> str:
     return text
 
 
-def _mask_pairs(text: str, is_sensitive: KeyTest) -> str:
+def _mask_pairs(
+    text: str, is_sensitive: KeyTest, keys: re.Pattern[str], values: re.Pattern[str]
+) -> str:
     # The value of a harmless key is not skipped: in `ValueError: password=...` it holds the next pair.
     parts: list[str] = []
     done = 0
-    for key in _PAIR_KEY.finditer(text):
+    for key in keys.finditer(text):
         if key.start() < done or not is_sensitive(key[1]):
             continue
-        value = _PAIR_VALUE.match(text, key.end())
+        value = values.match(text, key.end())
         if value is not None:
             parts += (text[done : key.end()], MASK)
             done = value.end()

@@ -14,6 +14,8 @@ const (
 	hidden = "****"
 	// Short literals are looked for one by one.
 	mostShort = 3
+	// Of many literals the first letters are looked for: many begin alike.
+	longestOfMany = 4
 )
 
 // form is one kind of secret: its expression, and what a text must have for a match to be possible at all.
@@ -62,7 +64,10 @@ func newForm(pattern string) (form, error) {
 		return form{}, err
 	}
 	f := form{expression: expression, literals: need(tree).any()}
-	if len(f.literals) > mostShort && shortest(f.literals) < 3 {
+	if len(f.literals) > mostLiterals {
+		f.literals = beginnings(f.literals, longestOfMany)
+	}
+	if short(f.literals) > mostShort {
 		f.literals = nil
 	}
 	if prefix, _ := expression.LiteralPrefix(); prefix != "" {
@@ -88,6 +93,17 @@ func (t *texts) mask(text string) (string, bool) {
 	return text, changed
 }
 
+// finds tells whether a text has one of the forms.
+func (t *texts) finds(text string, forms uint64) bool {
+	for possible := t.scan.find(text) & forms; possible != 0; possible &= possible - 1 {
+		f := &t.forms[bits.TrailingZeros64(possible)]
+		if f.fits(text) && f.expression.MatchString(text) {
+			return true
+		}
+	}
+	return false
+}
+
 // fits tells whether there are bytes of the alphabet in a row, enough for a match.
 func (f *form) fits(text string) bool {
 	for start := 0; start+f.length <= len(text); {
@@ -103,13 +119,16 @@ func (f *form) fits(text string) bool {
 	return false
 }
 
-// scanner finds which of up to 64 literals a text contains, in any case, in one pass: a literal is looked at where
+// lanes of 64 bits each have a bit for every literal.
+const lanes = 3
+
+// scanner finds which of its literals a text contains, in any case, in one pass: a literal is looked at where
 // its first three bytes stand.
 type scanner struct {
-	literals [64]string
-	owners   [64]uint64 // the forms of a literal
+	literals [lanes * 64]string
+	owners   [lanes * 64]uint64 // the forms of a literal
 	count    int
-	heads    [3][256]uint64
+	heads    [3][256][lanes]uint64
 	short    []int // those of less than three bytes
 	always   uint64
 }
@@ -128,8 +147,8 @@ func (s *scanner) add(literals []string, owner int) bool {
 			continue
 		}
 		for i := range 3 {
-			s.heads[i][literal[i]] |= 1 << n
-			s.heads[i][upper(literal[i])] |= 1 << n
+			s.heads[i][literal[i]][n/64] |= 1 << (n % 64)
+			s.heads[i][upper(literal[i])][n/64] |= 1 << (n % 64)
 		}
 	}
 	return true
@@ -154,10 +173,12 @@ func (s *scanner) find(text string) uint64 {
 		}
 	}
 	for i := 2; i < len(text); i++ {
-		hits := s.heads[0][text[i-2]] & s.heads[1][text[i-1]] & s.heads[2][text[i]]
-		for ; hits != 0; hits &= hits - 1 {
-			if n := bits.TrailingZeros64(hits); begins(text[i-2:], s.literals[n]) {
-				found |= s.owners[n]
+		first, second, third := &s.heads[0][text[i-2]], &s.heads[1][text[i-1]], &s.heads[2][text[i]]
+		for lane := range lanes {
+			for hits := first[lane] & second[lane] & third[lane]; hits != 0; hits &= hits - 1 {
+				if n := lane*64 + bits.TrailingZeros64(hits); begins(text[i-2:], s.literals[n]) {
+					found |= s.owners[n]
+				}
 			}
 		}
 	}
@@ -175,8 +196,8 @@ func foreign(text string) bool {
 }
 
 func contains(text, low string) bool {
-	if len(low) == 1 && low[0] == upper(low[0]) {
-		return strings.IndexByte(text, low[0]) >= 0
+	if low == strings.ToUpper(low) {
+		return strings.Contains(text, low)
 	}
 	for i := range len(text) {
 		if begins(text[i:], low) {

@@ -60,10 +60,12 @@ def re2(pattern: str) -> str:
     return re.sub(r"\(\?<!\[(.+?)\]\)", r"(?:^|[^\1])", plain)
 
 
-_BLANK: Final = r"%(?:25)*+20"
+# RFC 3986 section 2.1, once or up to four times.
+_PERCENT: Final = r"%(?:25)?(?:25)?(?:25)?"
+_BLANK: Final = rf"{_PERCENT}20"
 _GAP: Final = rf"(?:[ ()/.\-]|{_BLANK})"
 # A mail address ends before what separates it from others in URLs, JSON and prose.
-_NO_AT: Final = r"(?!(?:25)*+40)"
+_NO_AT: Final = r"(?!(?:25){0,3}40)"
 _OUTSIDE: Final = r"\s@\"<>()\[\]{},;:=&?/\\|"
 _LABEL: Final = r"[^\x00-,./:-@\[-^`{-\x7f]"  # letters of any alphabet, digits, hyphen, underscore
 _LETTER: Final = r"[^\x00-@\[-`{-\x7f]"
@@ -82,7 +84,7 @@ _STRING: Final = "|".join(
 _LIST: Final = r"[\[({][^\])}]*+[\])}]?"
 VALUE: Final = rf"(?:{_STRING}|{_LIST}|[^\s,;&\"'(){{}}\[\]<>]++)"
 """A value behind `key=` or `key:`."""
-COLON: Final = r"(?:\\*[\"']|%22)?+(?:\]|%5[dD])?+\s{0,3}+(?:[=:]>?|%(?:25)*+3[aAdD])\s{0,3}"
+COLON: Final = rf"(?:\\*[\"']|%22)?+(?:\]|%5[dD])?+\s{{0,3}}+(?:[=:]>?|{_PERCENT}3[aAdD])\s{{0,3}}"
 """What is between a key, which may be in quotes or brackets, and its value."""
 PARTNER: Final = r"[\"'],\s?b?(?:\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+')[)\]]"
 """What follows a name that is the first of two in brackets, as in the repr of a list of headers."""
@@ -118,8 +120,8 @@ RULES: Final = (
     # RFC 5321's usual form, with any alphabet; RFC 3986's encoding once or several times, JSON's and HTML's.
     Rule(
         "mail address",
-        rf"(?:[^{_OUTSIDE}'%]|%{_NO_AT})(?:[^{_OUTSIDE}%]|%{_NO_AT})*+(?:@|%(?:25)*+40|\\+u0040|&#64;)"
-        rf"(?:{_LABEL}++(?:\.|%(?:25)*+2[eE]))+{_LETTER}{{2,}}+",
+        rf"(?:[^{_OUTSIDE}'%]|%{_NO_AT})(?:[^{_OUTSIDE}%]|%{_NO_AT})*+(?:@|{_PERCENT}40|\\+u0040|&#64;)"
+        rf"(?:{_LABEL}++(?:\.|{_PERCENT}2[eE]))+{_LETTER}{{2,}}+",
         hints=("@", "%", "u0040", "#64;"),
         after=rf"(?<![^{_OUTSIDE}'])",
     ),
@@ -168,12 +170,14 @@ RULES: Final = (
         shortest=13,
         accepts=passes_luhn,
     ),
-    # ITU-T E.164: `+` or `00`, country code, 15 digits at most. Not the offset of a time, nor a version's build.
+    # ITU-T E.164: country code, 15 digits at most. Not the offset of a time, nor a version's build.
     Rule(
-        "phone number",
-        rf"(?:(?<![\w.])(?:\+[1-9]|00[1-9]\d?+\d?+{_GAP}\d)|%(?:25)*+2[bB][1-9])(?:{_GAP}*+\d){{6,14}}+\b",
-        hints=("+", "%2", "00"),
+        "phone number with +",
+        rf"(?:(?<![\w.])\+|{_PERCENT}2[bB])[1-9](?:{_GAP}*+\d){{6,14}}+\b",
+        hints=("+", "%2"),
     ),
+    # Not a number with leading zeros: a gap comes after the country code.
+    Rule("phone number with 00", rf"(?<![\w.])00[1-9]\d?+\d?+{_GAP}\d(?:{_GAP}*+\d){{6,14}}+\b", hints=("00",)),
     Rule("telephone URI", r"tel:[\d+(][\d ()+./\-]{5,}+", hints=("tel:",)),
     # What bytes become in JSON; secrets are often passed so.
     Rule("base64 of a text", rf"\b(?:{_BASE64}){{5,}}+[A-Za-z0-9+/_\-]*+={{0,2}}", shortest=20),

@@ -15,7 +15,7 @@ const (
 	// Short literals are looked for one by one.
 	mostShort = 3
 	// Of many literals the first letters are looked for: many begin alike.
-	longestOfMany = 4
+	many, longestOfMany = 16, 7
 )
 
 // form is one kind of secret: its expression, and what a text must have for a match to be possible at all.
@@ -64,7 +64,7 @@ func newForm(pattern string) (form, error) {
 		return form{}, err
 	}
 	f := form{expression: expression, literals: need(tree).any()}
-	if len(f.literals) > mostLiterals {
+	if len(f.literals) > many {
 		f.literals = beginnings(f.literals, longestOfMany)
 	}
 	if short(f.literals) > mostShort {
@@ -119,36 +119,42 @@ func (f *form) fits(text string) bool {
 	return false
 }
 
-// lanes of 64 bits each have a bit for every literal.
-const lanes = 3
+// mostOfScanner bounds a scanner's tables; what is more is not looked for, so its form is always possible.
+const mostOfScanner = 256
 
-// scanner finds which of its literals a text contains, in any case, in one pass: a literal is looked at where
-// its first three bytes stand.
+// scanner finds which of its literals a text contains, in any case, in one pass: those of a bucket are looked at
+// where the first three bytes of one of them stand, or of several.
 type scanner struct {
-	literals [lanes * 64]string
-	owners   [lanes * 64]uint64 // the forms of a literal
-	count    int
-	heads    [3][256][lanes]uint64
-	short    []int // those of less than three bytes
-	always   uint64
+	count   int
+	heads   [3][256]uint64 // a bit for every bucket
+	buckets [64][]literal
+	short   []literal // those of less than three bytes
+	always  uint64
+}
+
+// literal is a text in lower case, and the forms that it belongs to.
+type literal struct {
+	text   string
+	owners uint64
 }
 
 // add returns false if there are none, or if there is no room.
 func (s *scanner) add(literals []string, owner int) bool {
-	if len(literals) == 0 || s.count+len(literals) > len(s.literals) {
+	if len(literals) == 0 || s.count+len(literals) > mostOfScanner {
 		return false
 	}
-	for _, literal := range literals {
-		n := s.count
-		s.literals[n], s.owners[n] = literal, 1<<owner
-		s.count++
-		if len(literal) < 3 {
-			s.short = append(s.short, n)
+	for _, text := range literals {
+		l := literal{text, 1 << owner}
+		if len(text) < 3 {
+			s.short = append(s.short, l)
 			continue
 		}
+		n := s.count % len(s.buckets)
+		s.count++
+		s.buckets[n] = append(s.buckets[n], l)
 		for i := range 3 {
-			s.heads[i][literal[i]][n/64] |= 1 << (n % 64)
-			s.heads[i][upper(literal[i])][n/64] |= 1 << (n % 64)
+			s.heads[i][text[i]] |= 1 << n
+			s.heads[i][upper(text[i])] |= 1 << n
 		}
 	}
 	return true
@@ -167,17 +173,17 @@ func (s *scanner) find(text string) uint64 {
 		return ^uint64(0)
 	}
 	found := s.always
-	for _, n := range s.short {
-		if contains(text, s.literals[n]) {
-			found |= s.owners[n]
+	for _, l := range s.short {
+		if contains(text, l.text) {
+			found |= l.owners
 		}
 	}
 	for i := 2; i < len(text); i++ {
-		first, second, third := &s.heads[0][text[i-2]], &s.heads[1][text[i-1]], &s.heads[2][text[i]]
-		for lane := range lanes {
-			for hits := first[lane] & second[lane] & third[lane]; hits != 0; hits &= hits - 1 {
-				if n := lane*64 + bits.TrailingZeros64(hits); begins(text[i-2:], s.literals[n]) {
-					found |= s.owners[n]
+		hits := s.heads[0][text[i-2]] & s.heads[1][text[i-1]] & s.heads[2][text[i]]
+		for ; hits != 0; hits &= hits - 1 {
+			for _, l := range s.buckets[bits.TrailingZeros64(hits)] {
+				if begins(text[i-2:], l.text) {
+					found |= l.owners
 				}
 			}
 		}

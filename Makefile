@@ -5,7 +5,7 @@ RUN := .venv/bin/python
 export DEMO FORCE STACK
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs demo test lint check fmt generate bench ledger lock clean environment
+.PHONY: help up down status logs demo test lint check fmt generate bench ledger wheel lock clean environment
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,9 +57,12 @@ ledger: environment ## play every loss scenario against the real parts, and writ
 	@$(RUN) -m stack.native.tools build
 	@$(RUN) -m bench.ledger --long
 
+wheel: environment ## build the library as a wheel into dist/
+	@$(RUN) -m uv build --quiet --wheel --no-build-isolation --python $(RUN) --out-dir dist otel
+
 lock: environment ## write the requirement locks anew, after a change of pyproject.toml
-	@.venv/bin/uv pip compile -q --system-certs --universal --generate-hashes --no-header pyproject.toml -o requirements.lock
-	@.venv/bin/uv pip compile -q --system-certs --universal --generate-hashes --no-header --group dev pyproject.toml -o requirements-dev.lock
+	@.venv/bin/uv pip compile -q --system-certs --universal --generate-hashes --no-header --no-emit-package stegmaier-otel pyproject.toml -o requirements.lock
+	@.venv/bin/uv pip compile -q --system-certs --universal --generate-hashes --no-header --no-emit-package stegmaier-otel --group dev pyproject.toml -o requirements-dev.lock
 
 clean: environment ## stop everything and remove its data, after asking (FORCE=1 does not)
 	@$(RUN) -m stack clean

@@ -15,6 +15,7 @@ from dotenv import dotenv_values
 import otel
 from app.core.errors import DatabaseUnavailable
 from app.core.settings import Settings, SettingsError, load_settings
+from app.http.server import Limits, bounded
 from app.infra.mongo import Database, DatabaseRefused, address
 
 EXIT_SETTINGS = 2
@@ -90,6 +91,8 @@ def _serve(settings: Settings) -> None:
     uvicorn.run(
         "app.main:build",
         factory=True,
+        http=bounded(Limits.of(settings)),
+        ws="none",  # the platform has no WebSockets
         host=settings.host,
         port=settings.port,
         workers=settings.workers,

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
 
 import otel
@@ -20,6 +20,7 @@ from app.http.body_limit import BodyLimit
 from app.http.handlers import install_handlers
 from app.http.openapi import ProblemApi
 from app.http.problems import CATALOGUE_PATH, ProblemKind, catalogue, render_unhandled
+from app.http.storable import require_storable
 from app.infra.resources import open_resources
 from app.lms import services
 from app.lms.certificates import router as certificates
@@ -72,6 +73,8 @@ def create_app(
         lifespan=_lifespan(settings, clock or SystemClock()),
         telemetry={"tracing": False, "metrics": False, "logs": False},
         middleware=[Middleware(BodyLimit, max_bytes=settings.body_limit_bytes)],
+        dependencies=[Depends(require_storable)],
+        redirect_slashes=False,  # the router's redirects name the host that the client claims; ours no host
     )
     install_handlers(app)
     app.include_router(_api(settings, telemetry))

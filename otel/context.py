@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Final
+from uuid import UUID
 
 from opentelemetry import trace
 
@@ -69,12 +70,13 @@ def current_request() -> RequestContext | None:
     return REQUEST.get()
 
 
-def set_user(user_id: str, role: str | None = None) -> None:
+def set_user(user_id: str | int | UUID, role: str | None = None) -> None:
     """Names the authenticated user on the SERVER span, in log records and error reports; never in a metric.
 
-    `user_id` is the platform's own opaque identifier, never a mail address or a name. `role` becomes
-    `user.roles`. Outside of a request it marks the current span alone.
+    `user_id` is the platform's own opaque identifier, never a mail address or a name; a number or a UUID is
+    sent as text. `role` becomes `user.roles`. Outside of a request it marks the current span alone.
     """
+    user_id = str(user_id)
     request = REQUEST.get()
     span = trace.get_current_span() if request is None else request.span
     if request is not None:

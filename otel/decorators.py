@@ -13,7 +13,8 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 from opentelemetry import trace
 from opentelemetry.trace import Status, StatusCode
 
-from otel.logs.logger import EventLogger, get_logger
+from otel.logs.event_logger import EventLogger
+from otel.logs.logger import get_logger
 
 P = ParamSpec("P")
 R = TypeVar("R")

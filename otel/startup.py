@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry._logs import NoOpLoggerProvider
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from opentelemetry.context import Context
 from opentelemetry.metrics import NoOpMeterProvider, Observation
 from opentelemetry.propagate import get_global_textmap, set_global_textmap
 from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.propagators.textmap import CarrierT, Getter, default_getter
 from opentelemetry.trace import NoOpTracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from otel.assembly import assemble
 from otel.config.settings import TelemetryConfig
-from otel.errors.sentry import SentryHandle, configure_sentry
+from otel.errors.reports import start_reports
 from otel.export.wire_export import WireLogExporter
 from otel.lifecycle import after_fork
 from otel.logs.logger import configure_logging
@@ -35,16 +37,17 @@ from otel.resource import WorkerSlot, build_resource, service_name
 from otel.telemetry import Pipelines, Telemetry
 
 if TYPE_CHECKING:
+    from otel.errors.sentry import SentryHandle
     from otel.testing.sinks import MemorySinks
 
 OWN: Final = (SELF_METRICS, SDK_METRICS, LOOP_METRICS, PROCESS_METRICS, SYSTEM_METRICS)
 LIBRARIES: Final = {
-    "otel.http.app": "fastapi",
-    "otel.libraries.mongo": "pymongo",
-    "otel.libraries.redis": "redis",
-    "otel.libraries.httpx": "httpx",
+    "otel.http.app": ("fastapi",),
+    "otel.libraries.mongo": ("pymongo",),
+    "otel.libraries.redis": ("redis",),
+    "otel.libraries.httpx": ("httpx", "opentelemetry.instrumentation.httpx"),
 }
-"""Our module and the library that it instruments; where the library is not installed it is left out."""
+"""Our module and the packages that it needs; where one is not installed, the module is left out."""
 
 LOG_FIELDS: Final = ("service.name", "service.version", "service.instance.id", "deployment.environment.name")
 """The resource's attributes that stand in every log line."""
@@ -105,7 +108,7 @@ def _switch_on(
         queue=parts.logs if isinstance(parts.log_exporter, WireLogExporter) else None,
     )
     parts.undo.append(undo)
-    parts.errors = configure_sentry(config, redactor, transport=memory.errors if memory else None)
+    parts.errors = start_reports(config, redactor, transport=memory.errors if memory else None)
     if parts.errors:
         parts.undo.append(_observe_errors(parts.errors))
     for module in _installed():
@@ -115,14 +118,23 @@ def _switch_on(
 def _set_propagators(config: TelemetryConfig) -> Undo:
     before = get_global_textmap()
     known = {"tracecontext": TraceContextTextMapPropagator, "baggage": W3CBaggagePropagator}
-    set_global_textmap(CompositePropagator([known[name]() for name in config.propagators if name in known]))
+    set_global_textmap(_Propagators([known[name]() for name in config.propagators if name in known]))
     return lambda: set_global_textmap(before)
 
 
+class _Propagators(CompositePropagator):
+    def extract(
+        self,
+        carrier: CarrierT,
+        context: Context | None = None,
+        getter: Getter[CarrierT] = default_getter,
+    ) -> Context:
+        # the SDK's own (1.45.2) returns None if there is no propagator, and its callers attach that
+        return super().extract(carrier, Context() if context is None else context, getter)
+
+
 def _installed() -> list[ModuleType]:
-    return [
-        import_module(ours) for ours, library in LIBRARIES.items() if find_spec(library) and find_spec(ours)
-    ]
+    return [import_module(ours) for ours, needed in LIBRARIES.items() if all(map(find_spec, needed))]
 
 
 def _start(module: ModuleType, config: TelemetryConfig, redactor: Redactor) -> list[Undo]:

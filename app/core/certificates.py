@@ -25,12 +25,11 @@ class CertificateInvalid(Exception):  # noqa: N818 - a verdict, not a failure
 
 
 class CertificateClaims(BaseModel):
-    """What a certificate states."""
+    """What a certificate states: the holder's name, and nothing that our records know the holder by."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     certificate_id: str
-    user_id: str
     holder: str
     course_id: str
     course_title: str
@@ -65,7 +64,6 @@ class CertificateSigner:
         """Returns the certificate as a compact JWS."""
         payload = {
             "iss": ISSUER,
-            "sub": claims.user_id,
             "jti": claims.certificate_id,
             "iat": int(claims.issued_at.timestamp()),
             "name": claims.holder,
@@ -81,7 +79,7 @@ class CertificateSigner:
         Raises:
             CertificateInvalid: It was not signed with our key, was altered, or is no certificate.
         """
-        options: Any = {"require": ["iss", "sub", "jti", "iat"], "verify_iat": False}
+        options: Any = {"require": ["iss", "jti", "iat"], "verify_iat": False}
         try:
             decoded = jwt.decode_complete(
                 token, self._public, algorithms=[_ALGORITHM], issuer=ISSUER, options=options
@@ -101,7 +99,6 @@ def _claims(payload: dict[str, Any]) -> CertificateClaims:
     try:
         return CertificateClaims(
             certificate_id=payload["jti"],
-            user_id=payload["sub"],
             holder=payload["name"],
             course_id=payload["course_id"],
             course_title=payload["course_title"],

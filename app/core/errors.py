@@ -94,6 +94,16 @@ class MethodNotAllowed(LmsError):
     example: ClassVar[Mapping[str, Any]] = {"path": "/api/v1/courses", "method": "PUT"}
 
 
+class RequestTimeout(LmsError):
+    """The request did not arrive completely within its time; the connection is closed."""
+
+    status = 408
+    code = "request_timeout"
+    title = "Request timed out"
+    sentence = "The {part} of the request did not arrive within {seconds:g} s."
+    example: ClassVar[Mapping[str, Any]] = {"part": "head", "seconds": 10}
+
+
 class Conflict(LmsError):
     """The request is sound, but what it finds is in the way."""
 
@@ -111,6 +121,26 @@ class BodyTooLarge(LmsError):
     title = "Request body too large"
     sentence = "The request body is larger than {limit} bytes."
     example: ClassVar[Mapping[str, Any]] = {"limit": 1_000_000}
+
+
+class HeadersTooLarge(LmsError):
+    """Request line and headers are larger than the limit; the connection is closed."""
+
+    status = 431
+    code = "headers_too_large"
+    title = "Request headers too large"
+    sentence = "The request line and the headers are larger than {limit} bytes."
+    example: ClassVar[Mapping[str, Any]] = {"limit": 32_768}
+
+
+class TooManyHeaders(LmsError):
+    """The request has more header fields than the limit; the connection is closed."""
+
+    status = 431
+    code = "too_many_headers"
+    title = "Too many request headers"
+    sentence = "The request has more than {limit} header fields."
+    example: ClassVar[Mapping[str, Any]] = {"limit": 100}
 
 
 class Invalid(LmsError):
@@ -139,6 +169,23 @@ class Unavailable(LmsError):
     title = "Temporarily unavailable"
     sentence = "The server cannot answer now; try again in a moment."
     headers: ClassVar[Mapping[str, str]] = {"Retry-After": "2"}
+
+
+class TooManyConnections(Unavailable):
+    """This process has as many connections as it may have."""
+
+    code = "too_many_connections"
+    title = "Too many connections"
+    sentence = "The server has too many open connections; try again in a moment."
+
+
+class ClientGone(LmsError):
+    """The client hung up before its turn came: nothing was begun, and nobody reads the answer."""
+
+    status = 499  # what nginx logs; RFC 9110 has no status for an answer that nobody gets
+    code = "client_gone"
+    title = "Client closed the connection"
+    sentence = "The connection was closed before the request's turn came."
 
 
 # --- signing in ------------------------------------------------------------------------------------------
@@ -174,6 +221,14 @@ class CredentialsInvalid(Unauthenticated):
     code = "credentials_invalid"
     title = "Wrong mail address or password"
     sentence = "No account has this mail address and password."
+
+
+class PasswordsBusy(Unavailable):
+    """As many passwords wait to be hashed as may wait."""
+
+    code = "passwords_busy"
+    title = "Too many sign-ins at once"
+    sentence = "Too many people sign in at this moment; try again in a moment."
 
 
 class RefreshReused(Unauthenticated):

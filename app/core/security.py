@@ -1,16 +1,13 @@
-"""Passwords, and the tokens that name a signed-in user. Pure: no network, no clock of its own."""
+"""The tokens that name a signed-in user. Pure: no network, no clock of its own."""
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Literal
 
 import jwt
-from pwdlib import PasswordHash
-from pwdlib.hashers.argon2 import Argon2Hasher
 
 from app.core.errors import TokenExpired, TokenInvalid
 from app.core.identifiers import new_id
@@ -19,7 +16,6 @@ ISSUER: Final = "stegmaier-lms"
 AUDIENCE: Final = "stegmaier-lms-api"
 _ALGORITHM: Final = "HS256"
 _REQUIRED: Final = ["iss", "aud", "sub", "exp", "iat", "jti", "typ", "fam"]
-_PARALLEL_HASHES: Final = 4
 
 
 class Role(StrEnum):
@@ -32,56 +28,17 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The signed-in user who asks; ``family`` is the session, ``issued_at`` the age of the evidence."""
+    """The signed-in user who asks; ``family`` is the session, ``role_version`` counts changes of the role."""
 
     id: str
     role: Role
+    role_version: int
     family: str
-    issued_at: datetime
 
     @property
     def is_admin(self) -> bool:
         """Tells whether the user may do everything."""
         return self.role is Role.ADMIN
-
-
-class Passwords:
-    """Hashes and verifies passwords with argon2id, in threads, at most four at once: each takes its memory.
-
-    ``memory_kib`` and ``time_cost`` are argon2's parameters (RFC 9106); OWASP's least are 7168 KiB with
-    5 passes or 19456 KiB with 2.
-    """
-
-    def __init__(self, *, memory_kib: int, time_cost: int) -> None:
-        self._hasher = PasswordHash(
-            (Argon2Hasher(time_cost=time_cost, memory_cost=memory_kib, parallelism=1),)
-        )
-        self._slots = asyncio.Semaphore(_PARALLEL_HASHES)
-        self._decoy: str | None = None
-
-    async def hash(self, password: str) -> str:
-        """Returns the salted hash of ``password`` in PHC format."""
-        async with self._slots:
-            return await asyncio.to_thread(self._hasher.hash, password)
-
-    async def verify(self, password: str, hashed: str | None) -> tuple[bool, str | None]:
-        """Tells whether ``password`` has the hash, and the hash to store instead if the parameters changed.
-
-        Without a hash (an unknown user) it takes as long as with one, and says no.
-        """
-        if hashed is None:
-            await self._verify(password, await self._decoy_hash())
-            return False, None
-        return await self._verify(password, hashed)
-
-    async def _verify(self, password: str, hashed: str) -> tuple[bool, str | None]:
-        async with self._slots:
-            return await asyncio.to_thread(self._hasher.verify_and_update, password, hashed)
-
-    async def _decoy_hash(self) -> str:
-        if self._decoy is None:
-            self._decoy = await self.hash(new_id("decoy"))
-        return self._decoy
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +58,10 @@ class Tokens:
         self.access_ttl = access_ttl
         self.refresh_ttl = refresh_ttl
 
-    def access(self, user_id: str, role: Role, family: str, now: datetime) -> str:
-        """Returns an access token for ``user_id``, good for ``access_ttl`` from ``now``."""
-        claims = self._claims("access", user_id, family, new_id("jti"), now, self.access_ttl)
-        return self._sign({**claims, "role": role.value})
+    def access(self, principal: Principal, now: datetime) -> str:
+        """Returns an access token for ``principal``, good for ``access_ttl`` from ``now``."""
+        claims = self._claims("access", principal.id, principal.family, new_id("jti"), now, self.access_ttl)
+        return self._sign({**claims, "role": principal.role.value, "role_version": principal.role_version})
 
     def refresh(self, user_id: str, family: str, token_id: str, now: datetime) -> str:
         """Returns the refresh token ``token_id`` of the session ``family``, good for ``refresh_ttl``."""
@@ -119,10 +76,10 @@ class Tokens:
         """
         claims = self._read(token, "access", now)
         try:
-            role, issued_at = Role(claims["role"]), datetime.fromtimestamp(claims["iat"], tz=now.tzinfo)
+            role, version = Role(claims["role"]), int(claims["role_version"])
         except (KeyError, ValueError, TypeError) as error:
             raise TokenInvalid from error
-        return Principal(id=claims["sub"], role=role, family=claims["fam"], issued_at=issued_at)
+        return Principal(id=claims["sub"], role=role, role_version=version, family=claims["fam"])
 
     def read_refresh(self, token: str, now: datetime) -> RefreshClaims:
         """Returns what a refresh token says.

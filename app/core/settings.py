@@ -12,8 +12,19 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    EmailStr,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.core.weak_passwords import MIN_LENGTH, weakness
 
 PREFIX: Final = "LMS_"
 SECRETS_DIR: Final = "LMS_SECRETS_DIR"
@@ -114,12 +125,33 @@ class Settings(BaseSettings):
         description="Ed25519 seed that signs certificates: 32 bytes in base64url."
     )
     admin_email: EmailStr = Field(default="admin@example.org", description="Mail address of the first admin.")
-    admin_password: SecretStr = Field(min_length=12, description="Password of the first admin, used once.")
+    admin_password: SecretStr = Field(
+        min_length=MIN_LENGTH, description="Password of the first admin, used once."
+    )
     metrics_token: SecretStr = Field(min_length=16, description="Bearer token of the metrics endpoint.")
     argon2_memory_kib: int = Field(default=65536, ge=7168, description="Memory of one password hash.")
     argon2_time_cost: int = Field(default=3, ge=2, description="Passes of one password hash.")
+    password_hashes: int = Field(
+        default=4, ge=1, le=64, description="Password hashes that a process computes at the same time."
+    )
+    password_queue: int = Field(
+        default=64, ge=0, description="Most requests that wait for theirs; further ones get 503."
+    )
 
     body_limit_bytes: int = Field(default=1_000_000, ge=1024, description="Largest request body.")
+    body_seconds: float = Field(default=30, gt=0, description="How long a request's body may take to arrive.")
+    header_limit_bytes: int = Field(
+        default=32_768, ge=1024, le=1_048_576, description="Largest request line with its headers."
+    )
+    header_limit_fields: int = Field(
+        default=100, ge=10, le=10_000, description="Most header fields of a request."
+    )
+    header_seconds: float = Field(
+        default=10, gt=0, description="How long a request's line and headers may take to arrive."
+    )
+    connection_limit: int = Field(
+        default=800, ge=1, description="Most open connections of a process; further ones get 503."
+    )
     catalogue_ttl: Duration = Field(
         default=timedelta(seconds=60), description="Life of a cached catalogue page."
     )
@@ -129,6 +161,13 @@ class Settings(BaseSettings):
     secrets_dir: Path | None = Field(
         default=None, description="Folder with one file per secret, such as lms_jwt_secret."
     )
+
+    @field_validator("admin_password")
+    @classmethod
+    def _not_guessed_first(cls, password: SecretStr, others: ValidationInfo) -> SecretStr:
+        if reason := weakness(password.get_secret_value(), others.data.get("admin_email", "")):
+            raise ValueError(f"choose another, {reason}")
+        return password
 
 
 def variable(field: str) -> str:

@@ -7,8 +7,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from otel.metrics.catalogue import Catalogue, Counter, Gauge, Histogram
+from otel.metrics.catalogue import Catalogue, Counter, Gauge, Histogram, UpDownCounter
 
+REQUESTS_REFUSED: Final = Counter(
+    "lms.requests.refused",
+    unit="{request}",
+    description="Requests that ended before the application saw them, by the problem's code.",
+    attributes={
+        "code": (
+            "malformed_request",
+            "headers_too_large",
+            "too_many_headers",
+            "request_timeout",
+            "too_many_connections",
+        )
+    },
+)
 REGISTRATIONS: Final = Counter(
     "lms.registrations",
     unit="{registration}",
@@ -20,6 +34,17 @@ LOGINS: Final = Counter(
     unit="{login}",
     description="Attempts to sign in with mail address and password.",
     attributes={"outcome": ("success", "unknown_user", "wrong_password")},
+)
+PASSWORD_TURNS: Final = Counter(
+    "lms.password.turns",
+    unit="{turn}",
+    description="Turns to hash a password; abandoned: the client had left, refused: too many waited.",
+    attributes={"outcome": ("begun", "abandoned", "refused")},
+)
+PASSWORD_QUEUE: Final = UpDownCounter(
+    "lms.password.pending_requests",
+    unit="{request}",
+    description="Requests that wait for their turn to hash a password.",
 )
 TOKEN_REFRESHES: Final = Counter(
     "lms.token.refreshes",
@@ -108,8 +133,11 @@ QUIZ_SCORE: Final = Histogram(
 
 LMS_METRICS: Final = Catalogue(
     "lms",
+    REQUESTS_REFUSED,
     REGISTRATIONS,
     LOGINS,
+    PASSWORD_TURNS,
+    PASSWORD_QUEUE,
     TOKEN_REFRESHES,
     REVOCATION_CHECKS,
     FUNNEL,

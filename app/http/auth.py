@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Final
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.core.clock import Clock
@@ -101,4 +101,13 @@ def _with_role(*roles: Role) -> Callable[[SignedIn], Awaitable[Principal]]:
 
 
 Author = Annotated[Principal, Depends(_with_role(Role.INSTRUCTOR, Role.ADMIN))]
+Admin = Annotated[Principal, Depends(_with_role(Role.ADMIN))]
 ADMIN_ONLY = Depends(_with_role(Role.ADMIN))
+
+
+async def _no_store(response: Response) -> None:
+    response.headers["Cache-Control"] = "no-store"
+
+
+NO_STORE = Depends(_no_store)
+"""For answers with tokens: no cache keeps them (RFC 6749, 5.1)."""

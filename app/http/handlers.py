@@ -10,9 +10,10 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from app.core.errors import BadRequest, FieldError, Invalid, LmsError, MethodNotAllowed, NotFound
+from app.http.elsewhere import methods_at_path, other_slash
 from app.http.problems import problem
 from otel import get_logger
 
@@ -31,7 +32,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, LmsError):
         raise error
     if error.status >= _SERVER_ERROR:
-        _log.error("unavailable", code=error.code, cause=type(error.__cause__).__name__)
+        _log.error("unavailable", code=error.code, cause=error.__cause__ and type(error.__cause__).__name__)
     return problem(error, instance=request.url.path)
 
 
@@ -43,12 +44,17 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 async def _framework(request: Request, error: Exception) -> Response:
-    """Answers what Starlette and FastAPI raise themselves; their headers (``Allow``) are kept."""
+    """Answers what Starlette and FastAPI raise themselves."""
     if not isinstance(error, HTTPException):
         raise error
+    if error.status_code == HTTPStatus.NOT_FOUND and (other := other_slash(request)):
+        return RedirectResponse(other)
     # FastAPI wraps whatever reading the body raises, our body limit's refusal too.
     refusal = error.__cause__ if isinstance(error.__cause__, LmsError) else _translate(request, error)
-    return problem(refusal, instance=request.url.path, headers=error.headers)
+    headers = dict(error.headers or {})
+    if "Allow" in headers:  # the router's has the methods of one route of several
+        headers["Allow"] = methods_at_path(request)
+    return problem(refusal, instance=request.url.path, headers=headers)
 
 
 def _translate(request: Request, error: HTTPException) -> LmsError:

@@ -8,7 +8,16 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app.core.errors import BodyTooLarge, DatabaseUnavailable, Invalid, LmsError
+from app.core.errors import (
+    BadRequest,
+    BodyTooLarge,
+    DatabaseUnavailable,
+    Invalid,
+    LmsError,
+    TokenExpired,
+    TokenInvalid,
+    TokenRevoked,
+)
 from app.http.problems import Problem, ProblemField, refusals
 
 _FRAMEWORK_SCHEMAS: Final = ("HTTPValidationError", "ValidationError")
@@ -56,7 +65,9 @@ def _describe_errors(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     kinds: list[type[LmsError]] = [DatabaseUnavailable, LmsError]
     if "requestBody" in operation:
-        kinds.append(BodyTooLarge)
+        kinds += (BadRequest, BodyTooLarge)
+    if "security" in operation:  # a token that is sent must be good, also where none is needed
+        kinds += (TokenInvalid, TokenExpired, TokenRevoked)
     if "422" in responses:
         kinds.append(Invalid)
     for status, response in refusals(*kinds).items():

@@ -64,6 +64,9 @@ class Collection(Protocol):
             DuplicateId: Its ``_id`` or a unique field is taken.
         """
 
+    async def insert_all(self, documents: Sequence[Document]) -> None:
+        """Stores new documents in one command; if it fails, some of them may be stored."""
+
     async def update(self, where: Filter, changes: Mapping[str, Any]) -> bool:
         """Changes one document that ``where`` matches, in one atomic step; tells whether there was one."""
 
@@ -159,6 +162,10 @@ class _MotorCollection:
 
     async def insert(self, document: Document) -> None:
         await _answer(self._collection.insert_one(document))
+
+    async def insert_all(self, documents: Sequence[Document]) -> None:
+        if documents:  # the driver refuses none
+            await _answer(self._collection.insert_many(documents))
 
     async def update(self, where: Filter, changes: Mapping[str, Any]) -> bool:
         result = await _answer(self._collection.update_one(where, changes))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from importlib.resources import files
 from typing import Any, Final, TypeVar, cast
 
@@ -58,13 +58,16 @@ class RedisClient:
         """Sets ``key``, which vanishes after ``seconds``."""
         await _answer(self._redis.set(KEY_PREFIX + key, value, px=int(seconds * 1000)))
 
+    async def set_many(self, values: Mapping[str, str], *, seconds: float) -> None:
+        """Sets keys, which vanish after ``seconds``, in one round trip."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for key, value in values.items():
+            pipeline.set(KEY_PREFIX + key, value, px=int(seconds * 1000))
+        await _answer(pipeline.execute())
+
     async def delete(self, key: str) -> None:
         """Removes ``key``."""
         await _answer(self._redis.delete(KEY_PREFIX + key))
-
-    async def increment(self, key: str) -> int:
-        """Adds one to ``key`` and returns the sum."""
-        return cast("int", await _answer(self._redis.incr(KEY_PREFIX + key)))
 
     def script(self, name: str) -> RedisScript:
         """Returns the Lua script in this package's file ``name``."""

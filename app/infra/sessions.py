@@ -6,15 +6,13 @@ counted); nothing that prolongs, starts or ends a session is acknowledged (fail 
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Final, Literal, cast
+from datetime import timedelta
+from typing import Literal, cast
 
 from app.core.errors import RefreshReused, SessionsUnavailable, TokenRevoked
 from app.core.security import Principal, RefreshClaims
 from app.core.telemetry import REVOCATION_CHECKS, TOKEN_REFRESHES
 from app.infra.redis import RedisClient, RedisUnavailable
-
-_SCRIPT: Final = "rotate_refresh.lua"
 
 
 class Sessions:
@@ -28,7 +26,8 @@ class Sessions:
         self._redis = redis
         self._access_ttl = access_ttl
         self._refresh_ttl = refresh_ttl
-        self._rotate = redis.script(_SCRIPT)
+        self._rotate = redis.script("rotate_refresh.lua")
+        self._raise_mark = redis.script("raise_mark.lua")
 
     async def start(self, family: str, token_id: str) -> None:
         """Starts the session ``family`` with its first refresh token.
@@ -80,15 +79,14 @@ class Sessions:
         except RedisUnavailable as error:
             raise SessionsUnavailable from error
 
-    async def revoke_access(self, user_id: str, before: datetime) -> None:
-        """Makes access tokens of ``user_id`` from before a moment useless, as after a role change.
+    async def revoke_roles(self, user_id: str, *, below: int) -> None:
+        """Makes access tokens of ``user_id`` with a lower ``role_version`` useless, whenever they are signed.
 
         Raises:
             SessionsUnavailable: Redis does not answer.
         """
-        mark = repr(before.timestamp())
         try:
-            await self._redis.set(_revoked_user(user_id), mark, seconds=self._access_ttl.total_seconds())
+            await self._raise_mark(_oldest_role(user_id), args=(below, _milliseconds(self._access_ttl)))
         except RedisUnavailable as error:
             raise SessionsUnavailable from error
 
@@ -99,15 +97,12 @@ class Sessions:
             TokenRevoked: It was.
         """
         try:
-            marks = await self._redis.get_many(
-                _revoked_session(principal.family), _revoked_user(principal.id)
-            )
+            marks = await self._redis.get_many(_revoked_session(principal.family), _oldest_role(principal.id))
         except RedisUnavailable:
             REVOCATION_CHECKS.add(1, {"outcome": "unavailable"})
             return
-        session_mark, user_mark = marks
-        too_old = user_mark is not None and principal.issued_at.timestamp() < float(user_mark)
-        if session_mark is not None or too_old:
+        session_mark, oldest_role = marks
+        if session_mark is not None or principal.role_version < int(oldest_role or 0):
             REVOCATION_CHECKS.add(1, {"outcome": "revoked"})
             raise TokenRevoked
         REVOCATION_CHECKS.add(1, {"outcome": "valid"})
@@ -121,8 +116,8 @@ def _revoked_session(family: str) -> str:
     return f"revoked:session:{family}"
 
 
-def _revoked_user(user_id: str) -> str:
-    return f"revoked:user:{user_id}"
+def _oldest_role(user_id: str) -> str:
+    return f"revoked:role:{user_id}"
 
 
 def _milliseconds(duration: timedelta) -> int:

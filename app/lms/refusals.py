@@ -27,6 +27,18 @@ class UserNotFound(NotFound):
     example: ClassVar[Mapping[str, Any]] = {"user_id": "usr_3f9ad2c4b1e05d6f7a88"}
 
 
+class LastAdmin(Conflict):
+    """The only admin cannot lose the role: nobody could give it back."""
+
+    code = "last_admin"
+    title = "Last admin"
+    sentence = "{user_id} is the only admin; give somebody else the role first."
+    example: ClassVar[Mapping[str, Any]] = {"user_id": "usr_3f9ad2c4b1e05d6f7a88"}
+
+
+# --- courses ----------------------------------------------------------------------------------------------
+
+
 class CourseNotFound(NotFound):
     """No such course, or a draft of somebody else."""
 

@@ -9,12 +9,14 @@ from fastapi import Depends, Request
 
 from app.core.certificates import CertificateSigner
 from app.core.clock import Clock
-from app.core.security import Passwords, Tokens
+from app.core.passwords import Passwords
+from app.core.security import Tokens
 from app.core.settings import Settings
 from app.infra.resources import Resources
 from app.lms.certificates.repository import CertificateRepository
 from app.lms.certificates.service import CertificateService
 from app.lms.courses.catalogue import Catalogue
+from app.lms.courses.contents import Contents
 from app.lms.courses.repository import CourseRepository
 from app.lms.courses.service import CourseService
 from app.lms.enrollments.repository import EnrollmentRepository, SeatRepository
@@ -22,7 +24,8 @@ from app.lms.enrollments.seats import SeatKeeper
 from app.lms.enrollments.service import EnrollmentService
 from app.lms.submissions.repository import SubmissionRepository
 from app.lms.submissions.service import SubmissionService
-from app.lms.users.repository import UserRepository
+from app.lms.users.admins import Admins
+from app.lms.users.repository import AdminRepository, UserRepository
 from app.lms.users.schemas import Registration
 from app.lms.users.service import UserService
 
@@ -47,14 +50,20 @@ def build_tokens(settings: Settings) -> Tokens:
 def build_services(settings: Settings, resources: Resources, clock: Clock) -> Services:
     """Returns the services, each with what it needs."""
     database, redis = resources.database, resources.redis
-    passwords = Passwords(memory_kib=settings.argon2_memory_kib, time_cost=settings.argon2_time_cost)
+    passwords = Passwords(
+        memory_kib=settings.argon2_memory_kib,
+        time_cost=settings.argon2_time_cost,
+        parallel=settings.password_hashes,
+        most_waiting=settings.password_queue,
+    )
+    admins = Admins(AdminRepository(database))
     users = UserService(
-        UserRepository(database), passwords, build_tokens(settings), resources.sessions, clock
+        UserRepository(database), admins, passwords, build_tokens(settings), resources.sessions, clock
     )
 
     course_repository = CourseRepository(database)
-    catalogue = Catalogue(course_repository, redis, settings.catalogue_ttl)
-    courses = CourseService(course_repository, catalogue, clock)
+    catalogue = Catalogue(course_repository, redis, settings.catalogue_ttl, clock)
+    courses = CourseService(course_repository, Contents(course_repository), catalogue, clock)
 
     signer = CertificateSigner(settings.certificate_key.get_secret_value())
     certificates = CertificateService(CertificateRepository(database), users, signer, clock)

@@ -84,12 +84,12 @@ def _log_fields(number: int) -> Fields:
         "user.id": f"usr_{number % 500}",
         "http.route": "/courses/{course_id}",
         "url.path": f"/courses/c{number % 5000}",
-        "method": "GET",
-        "status": 200,
+        "http.request.method": "GET",
+        "http.request.body.size": 0,
+        "http.response.body.size": 100 + number % 1000,
         "duration_ms": number / 1000,
-        "request_bytes": 0,
-        "response_bytes": 100 + number % 1000,
         "outcome": "completed",
+        "http.response.status_code": 200,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 T = TypeVar("T")
 Reader = Callable[[str], T]
@@ -126,11 +126,10 @@ def levels(value: str) -> dict[str, str]:
 
 
 def http_url(value: str) -> str:
-    """An absolute http or https URL, as it stands."""
+    """An absolute http or https URL, as it stands; its port, if any, from 1 to 65535."""
     url = value.strip()
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("an absolute URL such as http://127.0.0.1:4318")
+    if _web_address(url) is None:
+        raise ValueError("an absolute URL such as http://127.0.0.1:4318, with a port from 1 to 65535")
     return url
 
 
@@ -142,8 +141,18 @@ def base_url(value: str) -> str:
 def sentry_dsn(value: str) -> str:
     """A Sentry DSN: URL with a public key and a project number; empty for none."""
     dsn = value.strip()
-    parts = urlsplit(dsn)
-    complete = parts.scheme in {"http", "https"} and parts.username and parts.hostname
-    if dsn and not (complete and parts.path.rpartition("/")[2].isdigit()):
+    parts = _web_address(dsn)
+    complete = parts is not None and parts.username and parts.path.rpartition("/")[2].isdigit()
+    if dsn and not complete:
         raise ValueError("a DSN such as https://key@errors.example.org/1")
     return dsn
+
+
+def _web_address(url: str) -> SplitResult | None:
+    """Takes an http or https URL apart; None if it has no host or a port that cannot be."""
+    try:
+        parts = urlsplit(url)
+        possible = parts.hostname and parts.port != 0  # asking for a port over 65535 raises
+    except ValueError:
+        return None
+    return parts if parts.scheme in {"http", "https"} and possible else None

@@ -16,5 +16,5 @@ def opt_in_to_stable() -> None:
     else the variable holds is kept.
     """
     held = [token.strip() for token in os.environ.get(VARIABLE, "").split(",") if token.strip()]
-    kept = [token for token in held if not token.startswith(_WANTED)]
+    kept = [token for token in held if token.partition("/")[0] not in _WANTED]  # `http/dup`, too
     os.environ[VARIABLE] = ",".join([*kept, *_WANTED])

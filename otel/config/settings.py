@@ -139,6 +139,12 @@ class TelemetryConfig:
         "records of one message per burst window, then one count; 0: no limit",
     )
     log_burst_seconds: float = setting("TELEMETRY_LOG_BURST_SECONDS", number(0.1), "10", "the burst window")
+    error_burst: int = setting(
+        "TELEMETRY_ERROR_BURST",
+        whole(0),
+        "20",
+        "error reports of one failure (type, route and line) per burst window; 0: no limit",
+    )
     stdout_delay: float = setting(
         "TELEMETRY_LOG_DELAY",
         milliseconds(0),

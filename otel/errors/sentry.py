@@ -10,25 +10,25 @@ from __future__ import annotations
 import logging
 import platform
 import threading
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import sentry_sdk
 from opentelemetry import trace
-from sentry_sdk.transport import HttpTransport, Transport
-from sentry_sdk.utils import event_from_exception
+from sentry_sdk.transport import Transport
 
+from otel.burst import BurstLimiter, Failure, failure_of
 from otel.config.settings import TelemetryConfig
 from otel.context import RequestContext, Step, keep_steps
+from otel.dotted import is_within
+from otel.errors.stack import exception_values
+from otel.errors.transport import CountingTransport
 from otel.http.route import UNMATCHED, bounded_method
 from otel.redaction.engine import Redactor
 
 if TYPE_CHECKING:
-    from sentry_sdk._types import EventDataCategory
-    from sentry_sdk.envelope import Envelope, Item
     from sentry_sdk.types import Event, Hint
 
 _FIRST_SERVER_ERROR: Final = 500
@@ -42,82 +42,17 @@ _RUNTIME: Final = {"name": platform.python_implementation(), "version": platform
 _log = logging.getLogger(__name__)
 
 
-class CountingTransport(HttpTransport):
-    """Sentry's own transport, and a public count of the events that it lost, by Sentry's reason.
-
-    An event that was taken is unsent until it has left or is lost: then it is queued or on its way.
-    """
-
-    def __init__(self, options: dict[str, Any]) -> None:
-        self.lost: Counter[str] = Counter()
-        self._unsent: set[Item] = set()
-        self._counting = threading.RLock()  # a signal's handler may report while its thread counts
-        self._is_ended = False
-        super().__init__(options)
-
-    def capture_envelope(self, envelope: Envelope) -> None:
-        """Takes an envelope and queues it."""
-        with self._counting:
-            self._unsent.update(_events_in(envelope))
-        super().capture_envelope(envelope)
-
-    @property
-    def unsent(self) -> int:
-        """Counts the events that wait for what becomes of them."""
-        return len(self._unsent)
-
-    def end(self) -> None:
-        """Counts what is unsent as lost by `shutdown`, and sends nothing more; the outcome comes too late."""
-        with self._counting:
-            self._is_ended = True
-            if self._unsent:
-                self.lost["shutdown"] += len(self._unsent)
-            self._unsent.clear()
-
-    def record_lost_event(
-        self,
-        reason: str,
-        data_category: EventDataCategory | None = None,
-        item: Item | None = None,
-        *,
-        quantity: int = 1,
-    ) -> None:
-        """Counts an event that does not arrive: `queue_overflow`, `network_error`, `ratelimit_backoff` ..."""
-        category = data_category if item is None else item.data_category
-        if category == "error":
-            self._lose(reason, item, quantity)
-        super().record_lost_event(reason, data_category, item, quantity=quantity)
-
-    def _send_envelope(self, envelope: Envelope) -> None:
-        if self._is_ended:
-            return
-        try:
-            super()._send_envelope(envelope)
-        finally:
-            with self._counting:
-                self._unsent.difference_update(_events_in(envelope))
-
-    def _lose(self, reason: str, item: Item | None, count: int) -> None:
-        with self._counting:
-            if self._is_ended:
-                return
-            self.lost[reason] += count
-            if item is not None:
-                self._unsent.discard(item)
-
-
-def _events_in(envelope: Envelope) -> list[Item]:
-    return [item for item in envelope.items if item.data_category == "error"]
-
-
 @dataclass(slots=True)
 class SentryHandle:
     """The running reporter: how to flush it and what it lost."""
 
-    client: Any
+    bursts: BurstLimiter[Failure]
+    client: Any = None
     transport: Transport | None = None
     captured: int = 0
     filtered: int = 0
+    held_back: int = 0
+    lock: threading.RLock = field(default_factory=threading.RLock)  # a signal's handler may report, too
 
     def flush(self, seconds: float) -> bool:
         """Waits until queued events have left or are lost, at most `seconds`; True if none is left."""
@@ -126,16 +61,26 @@ class SentryHandle:
 
     def dropped(self) -> dict[str, int]:
         """Return how many events did not arrive, by reason; `filtered` are those that are no errors."""
-        lost = dict(getattr(self.transport, "lost", {}))
-        lost.pop("before_send", None)
-        return lost | ({"filtered": self.filtered} if self.filtered else {})
+        lost = {"filtered": self.filtered, "burst": self.held_back, **getattr(self.transport, "lost", {})}
+        return {reason: count for reason, count in lost.items() if count and reason != "before_send"}
+
+    def admit(self, failed: Failure) -> int | None:
+        """Tells how many reports of the same failure were held back before this one; None holds it back."""
+        with self.lock:
+            suppressed = self.bursts.admit(failed)
+            list(self.bursts.reports())  # bursts that have ended are forgotten, their count is in `dropped`
+            if suppressed is None:
+                self.captured += 1
+                self.held_back += 1
+        return suppressed
 
     def forget(self) -> None:
         """Starts from nothing, as a forked child must.
 
         What the parent has queued it sends itself, by connections of its own; its losses are its own, too.
         """
-        self.captured = self.filtered = 0
+        self.captured = self.filtered = self.held_back = 0
+        self.lock = threading.RLock()
         if isinstance(self.transport, CountingTransport):
             self.transport = self.client.transport = CountingTransport(self.client.options)
 
@@ -171,7 +116,7 @@ def configure_sentry(
     global _handle  # noqa: PLW0603 - one reporter per process, as in sentry-sdk
     if not config.sentry_dsn:
         return None
-    handle = SentryHandle(client=None)
+    handle = SentryHandle(BurstLimiter(config.error_burst, config.log_burst_seconds))
     sentry_sdk.init(
         dsn=config.sentry_dsn,
         environment=config.sentry_environment or config.environment or None,
@@ -203,13 +148,7 @@ def capture(error: BaseException, request: RequestContext | None) -> str | None:
     if handle is None:
         return None
     try:
-        event, hint = event_from_exception(
-            error,
-            client_options=handle.client.options,
-            mechanism={"type": "otel", "handled": False},
-        )
-        _describe(event, error, request)
-        event_id = sentry_sdk.capture_event(event, hint)
+        event_id = _report(handle, error, request)
     except Exception:  # noqa: BLE001 - see the docstring
         _log.warning("error_report_failed", exc_info=True)
         return None
@@ -217,11 +156,27 @@ def capture(error: BaseException, request: RequestContext | None) -> str | None:
     return event_id
 
 
-def _describe(event: Event, error: BaseException, request: RequestContext | None) -> None:
-    route = None if request is None else request.route or UNMATCHED
-    error_type = type(error)
-    # By type and route: messages hold ids, which would make an issue of every event.
-    event["fingerprint"] = [f"{error_type.__module__}.{error_type.__qualname__}", route or "no request"]
+def _report(handle: SentryHandle, error: BaseException, request: RequestContext | None) -> str | None:
+    if _is_no_failure(error):
+        handle.filtered += 1
+        return None
+    failed = failure_of(error, None if request is None else request.route or UNMATCHED)
+    suppressed = handle.admit(failed)
+    if suppressed is None:
+        return None
+    values = exception_values(error, handle.client.options)
+    event: Event = {"level": "error", "exception": {"values": values}}
+    _describe(event, failed, request)
+    if suppressed:
+        event["contexts"]["burst"] = {"suppressed": suppressed}
+    return sentry_sdk.capture_event(event, {"exc_info": (type(error), error, error.__traceback__)})
+
+
+def _describe(event: Event, failed: Failure, request: RequestContext | None) -> None:
+    # Not by the message: it holds ids, which would make an issue of every event.
+    event["fingerprint"] = [failed.error, _place(failed)]
+    event["contexts"] = {}
+    route = failed.route
     if request is None or route is None:
         return
     scope = request.scope
@@ -232,9 +187,14 @@ def _describe(event: Event, error: BaseException, request: RequestContext | None
     if request.user_id is not None:
         event["user"] = {"id": request.user_id}
     if request.trace_id is not None and request.span_id is not None:
-        event["contexts"] = {"trace": {"trace_id": request.trace_id, "span_id": request.span_id}}
+        event["contexts"]["trace"] = {"trace_id": request.trace_id, "span_id": request.span_id}
     if request.breadcrumbs:
         event["breadcrumbs"] = {"values": [_crumb(step) for step in request.breadcrumbs]}
+
+
+def _place(failed: Failure) -> str:
+    """Returns the route, or where there is none the function that raised: each has issues of its own."""
+    return failed.function or "no request" if failed.route in (None, UNMATCHED) else failed.route
 
 
 def _crumb(step: Step) -> dict[str, Any]:
@@ -276,11 +236,14 @@ def _before_send(handle: SentryHandle, redactor: Redactor) -> Callable[[Event, H
 
 
 def _is_no_error(event: Event, hint: Hint) -> bool:
-    if str(event.get("logger") or "").startswith(_IGNORED_LOGGERS):
+    if is_within(str(event.get("logger") or ""), _IGNORED_LOGGERS):
         return True
     error = (hint.get("exc_info") or (None, None, None))[1]
-    if error is None:
-        return False
+    return error is not None and _is_no_failure(error)
+
+
+def _is_no_failure(error: BaseException) -> bool:
+    """Tells whether the error is an answer that is meant, or the end of what nobody waits for."""
     names = {each.__name__ for each in type(error).__mro__}
     if _FRAMEWORKS_REFUSAL in names:
         return bool(getattr(error, "status_code", _FIRST_SERVER_ERROR) < _FIRST_SERVER_ERROR)

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocketDisconnect
 
 from otel.context import REQUEST, RequestContext
-from otel.errors.sentry import capture
+from otel.errors.reports import capture
 from otel.http.route import Scope
 from otel.logs.logger import get_logger
 

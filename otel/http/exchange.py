@@ -164,14 +164,16 @@ class Exchange:
     def _write_access_log(self, seconds: float) -> None:
         context, status = self.context, self.status
         failed = status is None or status >= FIRST_SERVER_ERROR
+        # Semantic conventions name no duration of a log record: `duration_ms`, as in all our lines.
         fields: dict[str, object] = {
-            "method": self.method,
-            "status": status,
+            "http.request.method": self.method,
+            "http.request.body.size": self.request_bytes,
+            "http.response.body.size": self.response_bytes,
             "duration_ms": round(seconds * 1000, 3),
-            "request_bytes": self.request_bytes,
-            "response_bytes": self.response_bytes,
             "outcome": FAILED if self.error_type is not None else self.outcome,
         }
+        if status is not None:
+            fields["http.response.status_code"] = status
         if context.route is None:
             fields["http.route"] = UNMATCHED
             fields["url.path"] = _whole_segments(context.scope["path"])

@@ -10,7 +10,11 @@ ends the span if the last byte of an answer has not.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
 from opentelemetry import context, trace
 from opentelemetry.context import Context
@@ -28,6 +32,8 @@ REAL_SCOPE: Final = "otel.real_scope"
 HEADERS: Final = "otel.headers"
 DESCRIPTION: Final = "otel.description"
 _LONGEST_AGENT: Final = 256
+_ADDRESSES_REMEMBERED: Final = 4096
+_DROPPED_BITS: Final = {4: 8, 6: 80}
 
 
 def server_span(app: ASGIApp, redactor: Redactor) -> ASGIApp:
@@ -161,15 +167,28 @@ def _describe_protocol(described: dict[str, Any], scope: Scope) -> None:
         described["http.request.method_original"] = scope["method"][:32]
 
 
+@lru_cache(_ADDRESSES_REMEMBERED)
 def coarse_address(address: str) -> str:
     """Return a client's address without its last part: /24 of IPv4, /48 of IPv6, which names no one.
 
+    An IPv4 address inside an IPv6 one is treated as IPv4; what is no address comes back as it was.
     Source: the truncation that data protection authorities accept as anonymous enough for web statistics.
     """
-    if ":" in address:
-        return ":".join(address.split(":")[:3]) + "::"
-    network, dot, _ = address.rpartition(".")
-    return f"{network}.0" if dot and network.count(".") == 2 else address  # noqa: PLR2004 - a dotted quad
+    found = _parsed(address)
+    if found is None:
+        return address
+    if isinstance(found, IPv6Address):
+        found = found.ipv4_mapped or found.sixtofour or found
+    dropped = _DROPPED_BITS[found.version]
+    return str(type(found)(int(found) >> dropped << dropped))
+
+
+def _parsed(address: str) -> IPv4Address | IPv6Address | None:
+    """Parse an address, with a zone (`fe80::1%eth0`) or, as proxies write it, with a port."""
+    for host in (address.partition("%")[0], f"//{address}"):
+        with suppress(ValueError):
+            return ip_address(urlsplit(host).hostname or host)
+    return None
 
 
 class outside_of_any_span:  # noqa: N801 - used like a function, cheaper than contextlib

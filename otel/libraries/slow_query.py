@@ -24,5 +24,5 @@ def log_slow(
     if target is not None:
         fields["db.collection.name"] = target
     if returned is not None:
-        fields["returned"] = returned
+        fields["db.response.returned_rows"] = returned
     _log.warning("slow_query", **fields)

@@ -11,14 +11,13 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, TextIO
 
-import structlog
 from opentelemetry._logs import LoggerProvider
 
+from otel.burst import BurstLimiter
 from otel.config.settings import TelemetryConfig
-from otel.logs.burst import BurstLimiter
+from otel.logs.event_logger import CHAIN, EventLogger, configure_structlog
 from otel.logs.levels import LEVELS, LevelOverride, LevelOverrides
 from otel.logs.pipeline import Pipeline
-from otel.logs.record import event_record
 from otel.logs.render import Render, pretty_renderer, render_json
 from otel.logs.stream import LineWriter
 from otel.redaction.engine import Redactor
@@ -38,51 +37,9 @@ AUDIT: Final = "audit"
 _SILENCED: Final = ("uvicorn.access",)
 
 # At debug these write whole documents and headers: only who names them gets that.
-_KEPT_QUIET: Final = ("pymongo", "motor", "redis", "httpcore", "hpack", "multipart")
-
-
-class EventLogger(structlog.BoundLoggerBase):
-    """A structlog bound logger: an event's name first, its facts as keywords; `bind` adds facts to all.
-
-    Works before and without `configure_logging`: stdlib's defaults then decide what is shown.
-    """
-
-    def debug(self, event: str, **fields: object) -> None:
-        """Logs what only a developer wants to see."""
-        self._emit(logging.DEBUG, event, fields)
-
-    def info(self, event: str, **fields: object) -> None:
-        """Logs what happened as intended."""
-        self._emit(logging.INFO, event, fields)
-
-    def warning(self, event: str, **fields: object) -> None:
-        """Logs what was handled but is not as it should be."""
-        self._emit(logging.WARNING, event, fields)
-
-    def error(self, event: str, *, exc_info: BaseException | None = None, **fields: object) -> None:
-        """Logs what failed; `exc_info` adds the error's type, message and stack trace."""
-        self._emit(logging.ERROR, event, fields, exc_info)
-
-    def exception(self, event: str, **fields: object) -> None:
-        """Logs what failed, with the error that is being handled."""
-        self._emit(logging.ERROR, event, fields, sys.exc_info()[1])
-
-    def critical(self, event: str, *, exc_info: BaseException | None = None, **fields: object) -> None:
-        """Logs what needs a person now."""
-        self._emit(logging.CRITICAL, event, fields, exc_info)
-
-    def _emit(
-        self,
-        level: int,
-        event: str,
-        fields: Mapping[str, object],
-        error: BaseException | None = None,
-    ) -> None:
-        logger: logging.Logger = self._logger
-        if not logger.isEnabledFor(level):
-            return
-        exc_info = None if error is None else (type(error), error, error.__traceback__)
-        logger.handle(event_record(logger, level, event, {**self._context, **fields}, exc_info))
+_KEPT_QUIET: Final = (
+    *("pymongo", "motor", "redis", "push_response", "httpcore", "hpack", "multipart", "python_multipart"),
+)
 
 
 def get_logger(name: str | None = None, *, service: str | None = None, **fields: object) -> EventLogger:
@@ -91,7 +48,7 @@ def get_logger(name: str | None = None, *, service: str | None = None, **fields:
     The stdlib logger's name, on which levels hang, is `name`, or else `service`, or else "app".
     """
     bound = dict(fields) if service is None else {"service": service, **fields}
-    return EventLogger(logging.getLogger(name or service or "app"), [], bound)
+    return EventLogger(logging.getLogger(name or service or "app"), CHAIN, bound)
 
 
 def set_level(logger: str, level: str, seconds: float) -> LevelOverride:
@@ -146,13 +103,13 @@ def configure_logging(
     if queue is not None:
         queue.filled_by(pipeline.flush)
     undo_loggers = _take_over(pipeline, config)
-    structlog.configure(processors=[], wrapper_class=EventLogger, logger_factory=_stdlib_logger)
+    undo_structlog = configure_structlog()
     logging.captureWarnings(capture=True)
 
     def undo() -> None:
         OVERRIDES.reset_all()
         logging.captureWarnings(capture=False)
-        structlog.reset_defaults()
+        undo_structlog()
         undo_loggers()
         pipeline.end()
 
@@ -163,10 +120,6 @@ def _renderer(log_format: str, stream: TextIO) -> Render:
     if log_format == "pretty" or (log_format == "auto" and stream.isatty()):
         return pretty_renderer(colors=stream.isatty())
     return render_json
-
-
-def _stdlib_logger(*names: str) -> logging.Logger:
-    return logging.getLogger(names[0] if names else "app")
 
 
 def _take_over(pipeline: Pipeline, config: TelemetryConfig) -> Callable[[], None]:

@@ -7,9 +7,9 @@ import time
 from typing import Final, cast
 
 from opentelemetry._logs import LoggerProvider, LogRecord, SeverityNumber
-from opentelemetry.context import get_current
+from opentelemetry.context import Context, get_current
 from opentelemetry.sdk._logs import Logger
-from opentelemetry.trace import SpanContext
+from opentelemetry.trace import INVALID_SPAN, SpanContext, set_span_in_context
 from opentelemetry.util.types import Attributes
 
 from otel.config.limits import Limits
@@ -28,6 +28,8 @@ _SEVERITIES: Final = {
     logging.ERROR: (SeverityNumber.ERROR, "ERROR"),
     logging.CRITICAL: (SeverityNumber.FATAL, "FATAL"),
 }
+# Not an empty context: the API takes the current one instead.
+_NO_SPAN: Final = set_span_in_context(INVALID_SPAN, Context())
 _CREATED: Final = CREATED_LOGS.bound({})
 
 
@@ -68,7 +70,7 @@ class OtlpLogger:
         made = LogRecord(
             timestamp=created,
             observed_timestamp=time.time_ns(),
-            context=get_current(),
+            context=get_current() if span.is_valid else _NO_SPAN,
             severity_number=severity,
             severity_text=text,
             body=str(entry["event"]),

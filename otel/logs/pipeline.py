@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -11,14 +12,25 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from opentelemetry import trace
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
-from opentelemetry.trace import SpanContext
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext
 
-from otel.context import REQUEST, note
-from otel.logs.burst import BurstLimiter, Message
+from otel.burst import BurstLimiter, Message
+from otel.context import note
+from otel.dotted import is_within
+from otel.logs.facts import (
+    bound_variables,
+    current_context,
+    error_of,
+    extra_of,
+    kind_of,
+    message_of,
+    qualified_name,
+)
 from otel.logs.levels import LevelOverrides
 from otel.logs.record import Clock
-from otel.logs.render import FIELDS, SHOWN, STACKTRACE, Entry, Render
+from otel.logs.render import CALL_STACK, FIELDS, SHOWN, STACKTRACE, Entry, Render, failure_line
 from otel.logs.stream import LineWriter
+from otel.metrics.self import RECORDS_HELD_BACK
 from otel.redaction.engine import Redactor
 
 if TYPE_CHECKING:
@@ -30,20 +42,19 @@ _AUDIT: Final = "audit"
 _UNLIMITED: Final = frozenset({"access", _AUDIT})
 # The request's own line ends it; a slow query and a call of httpx are steps already.
 _NO_STEP: Final = frozenset({"access", "slow_query", "httpx"})
+_BURST, _LEVEL, _FAILED, _LOCAL = (
+    RECORDS_HELD_BACK.bound({"reason": reason}) for reason in ("burst", "level", "failed", "local")
+)
 _NO_FIELDS: Final[Mapping[str, object]] = {}
 _UNCHANGING: Final = frozenset({str, int, float, bool, type(None)})
 _OWN_FIELDS: Final = 16  # more than the pipe adds to a record's own
-_RESERVED: Final = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {
-    "message",
-    "asctime",
-    FIELDS,
-}
 
 
 class _Moment(NamedTuple):
     """What is true of a record only while it is logged; without a `span` it is not sent by OTLP."""
 
     event: str
+    fields: Mapping[str, object]
     held_back: int
     context: dict[str, str]
     span: SpanContext | None
@@ -54,7 +65,8 @@ class Pipeline(logging.Handler):
 
     `stream` gets one rendered line per record, from WARNING on without delay; `logger`, if any, the same
     fields by OTLP with the trace context as native fields. Records of the export path itself go to the stream
-    only. A message that comes in bursts is limited by `bursts` and reported with the field `suppressed`.
+    only. A message that comes in bursts is limited by `bursts`; a record of no request then says in its field
+    `suppressed` how many were held back. All that is held back or lost is counted.
     """
 
     def __init__(
@@ -66,7 +78,7 @@ class Pipeline(logging.Handler):
         logger: OtlpLogger | None,
         resource: Mapping[str, str],
         levels: LevelOverrides,
-        bursts: BurstLimiter,
+        bursts: BurstLimiter[Message],
     ) -> None:
         super().__init__()
         self._stream = stream
@@ -87,6 +99,17 @@ class Pipeline(logging.Handler):
             raise
         except Exception:  # noqa: BLE001 - logging must never fail its caller; stdlib reports it on stderr
             self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - stdlib's name
+        """Says on stderr that a record is lost and why, but nothing of what it says: that is not redacted."""
+        _FAILED.add(1)
+        self._complain(record)
+
+    def _complain(self, record: logging.LogRecord) -> None:
+        if not logging.raiseExceptions:
+            return
+        with suppress(OSError, ValueError, AttributeError):  # stderr is closed, or there is none
+            sys.stderr.write(failure_line(self._redactor.text(record.name), sys.exc_info()[1]))
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Handles the record without stdlib's lock around it.
@@ -130,35 +153,51 @@ class Pipeline(logging.Handler):
 
     def _process(self, record: logging.LogRecord) -> None:
         if record.name != _AUDIT and self._levels.refuses(record.name, record.levelno):
+            _LEVEL.add(1)
             return
         if record.name in _UNLIMITED:
-            self._pass_on(record, 0)
+            self._pass_on(record)
             return
+        message = kind_of(record)
         with self._exclusively():
-            held_back = self._bursts.admit(Message(record.name, record.levelno, str(record.msg)))
+            held_back = self._bursts.admit(message)
             ended = list(self._bursts.reports())
-        for message, count in ended:
-            self._report(message, count)
-        if held_back is not None:
-            self._pass_on(record, held_back)
+        for burst, count in ended:
+            self._report(burst, count)
+        if held_back is None:
+            _BURST.add(1)
+            return
+        if held_back:
+            self._report(message, held_back)
+        self._pass_on(record)
 
     def _report(self, message: Message, held_back: int) -> None:
+        """Writes how many records were held back, in a record of its own: they belong to other requests."""
         record = logging.LogRecord(message.logger, message.level, "", 0, message.text, None, None)
-        self._pass_on(record, held_back)
+        facts = {} if message.failure is None else message.failure.facts()
+        span = None if is_within(message.logger, _LOCAL_ONLY) else INVALID_SPAN_CONTEXT
+        moment = _Moment(self._redactor.text(message.text), _NO_FIELDS, held_back, facts, span)
+        self._write(record, self._line(record, moment))
 
-    def _pass_on(self, record: logging.LogRecord, held_back: int) -> None:
-        fields = getattr(record, FIELDS, None)
-        event = self._redactor.text(str(record.msg) if fields is not None else _message(record))
-        exported = not record.name.startswith(_LOCAL_ONLY) and is_instrumentation_enabled()
-        moment = _Moment(
-            event, held_back, _context(), trace.get_current_span().get_span_context() if exported else None
-        )
-        if fields is not None and self._can_wait(record, fields):
+    def _pass_on(self, record: logging.LogRecord) -> None:
+        own: Mapping[str, object] | None = getattr(record, FIELDS, None)
+        event = self._redactor.text(message_of(record) if record.args else str(record.msg))
+        fields = {**bound_variables(), **(extra_of(record) if own is None else own)}
+        moment = _Moment(event, fields, 0, current_context(), self._span(record))
+        if own is not None and self._can_wait(record, fields):
             self._stream.write(partial(self._line_later, record, moment), urgent=False)
         else:
             self._write(record, self._line(record, moment))
         if record.name not in _NO_STEP:
-            note(record.name, event, record.levelname.lower(), _NO_FIELDS if fields is None else fields)
+            note(record.name, event, record.levelname.lower(), _NO_FIELDS if own is None else fields)
+
+    def _span(self, record: logging.LogRecord) -> SpanContext | None:
+        """Returns the span that the record leaves with by OTLP, None if it is for the stream alone."""
+        if not is_within(record.name, _LOCAL_ONLY) and is_instrumentation_enabled():
+            return trace.get_current_span().get_span_context()
+        if self._logger is not None:
+            _LOCAL.add(1)
+        return None
 
     def _can_wait(self, record: logging.LogRecord, fields: Mapping[str, object]) -> bool:
         """Tell whether the line may be made later: it is not urgent, and nothing in it can change until then.
@@ -194,7 +233,7 @@ class Pipeline(logging.Handler):
             # A closed pipe stays closed: say it once, keep exporting.
             if not self._stream_failed:
                 self._stream_failed = True
-                self.handleError(record)
+                self._complain(record)
 
     def _entry(self, record: logging.LogRecord, moment: _Moment) -> Entry:
         entry: Entry = {
@@ -205,12 +244,13 @@ class Pipeline(logging.Handler):
             **self._resource,
             **moment.context,
         }
-        fields = getattr(record, FIELDS, None)
-        self._add_fields(entry, fields if fields is not None else _extra(record))
+        self._add_fields(entry, moment.fields)
         if moment.held_back:
             entry["suppressed"] = moment.held_back
-        if record.exc_info is not None:
-            self._add_exception(entry, record.exc_info[1])
+        if isinstance(record.stack_info, str):
+            entry[CALL_STACK] = self._redactor.text(record.stack_info)
+        if (error := error_of(record)) is not None:
+            self._add_exception(entry, error)
         return entry
 
     def _add_fields(self, entry: Entry, fields: Mapping[str, object]) -> None:
@@ -220,47 +260,8 @@ class Pipeline(logging.Handler):
             key = name if name not in entry else f"{name}_"
             entry[redactor.text(key)] = redactor.value(name, value)
 
-    def _add_exception(self, entry: Entry, error: BaseException | None) -> None:
-        if error is None:
-            return
+    def _add_exception(self, entry: Entry, error: BaseException) -> None:
         # https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-logs/
-        entry["exception.type"] = _qualified(type(error))
+        entry["exception.type"] = qualified_name(type(error))
         entry["exception.message"] = self._redactor.text(str(error))
         entry[STACKTRACE] = self._redactor.text("".join(traceback.format_exception(error)))
-
-
-def _context() -> dict[str, str]:
-    """Return what the record that is logged now belongs to."""
-    request = REQUEST.get()
-    span = trace.get_current_span()
-    context: dict[str, str] = {}
-    if request is not None:
-        context["request_id"] = request.request_id
-    if request is not None and span is request.span and request.trace_id and request.span_id:
-        context["trace_id"], context["span_id"] = request.trace_id, request.span_id
-    elif (identity := span.get_span_context()).is_valid:
-        context["trace_id"], context["span_id"] = f"{identity.trace_id:032x}", f"{identity.span_id:016x}"
-    if request is None:
-        return context
-    if request.user_id is not None:
-        context["user.id"] = request.user_id
-    if (route := request.route) is not None:
-        context["http.route"] = route
-    return context
-
-
-def _qualified(error: type[BaseException]) -> str:
-    """Name a class as the SDK does on spans."""
-    module = error.__module__
-    return error.__qualname__ if module == "builtins" else f"{module}.{error.__qualname__}"
-
-
-def _message(record: logging.LogRecord) -> str:
-    try:
-        return record.getMessage()
-    except Exception:  # noqa: BLE001 - wrong arguments of a library's log call must not lose its text
-        return f"{record.msg} {record.args!r}"
-
-
-def _extra(record: logging.LogRecord) -> dict[str, object]:
-    return {name: value for name, value in vars(record).items() if name not in _RESERVED}

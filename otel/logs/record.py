@@ -6,13 +6,17 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final
 
 from otel.logs.render import FIELDS
 
-_ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+"""An error as stdlib's records have it."""
+
+_Args = tuple[object, ...]
 
 # What never differs between the events of this process.
 _SAME: Final = vars(logging.LogRecord("", 0, "", 0, "", (), None)) | {"filename": "", "module": ""}
@@ -26,16 +30,26 @@ class EventRecord(logging.LogRecord):
     """
 
     def __init__(
-        self, name: str, level: int, event: str, fields: dict[str, object], exc_info: _ExcInfo | None
+        self,
+        name: str,
+        level: int,
+        event: object,
+        args: _Args,
+        fields: dict[str, object],
+        exc_info: ExcInfo | None,
+        stack: str | None,
     ) -> None:
         now = time.time()
         held = self.__dict__
         held.update(_SAME)
         held["name"] = name
         held["msg"] = event
+        # As stdlib: one mapping alone is for `%(name)s`.
+        held["args"] = args[0] if len(args) == 1 and isinstance(args[0], Mapping) and args[0] else args
         held["levelname"] = logging.getLevelName(level)
         held["levelno"] = level
         held["exc_info"] = exc_info
+        held["stack_info"] = stack
         held["created"] = now
         held["msecs"] = int(now % 1 * 1000) + 0.0
         held["relativeCreated"] = (now - _STARTED) * 1000
@@ -46,12 +60,18 @@ class EventRecord(logging.LogRecord):
 
 
 def event_record(
-    logger: logging.Logger, level: int, event: str, fields: dict[str, object], exc_info: _ExcInfo | None
+    logger: logging.Logger,
+    level: int,
+    event: object,
+    args: _Args,
+    fields: dict[str, object],
+    exc_info: ExcInfo | None,
+    stack: str | None,
 ) -> logging.LogRecord:
     """Makes the record of an event, by the record factory if a library has set one of its own."""
     if logging.getLogRecordFactory() is logging.LogRecord:
-        return EventRecord(logger.name, level, event, fields, exc_info)
-    record = logger.makeRecord(logger.name, level, "", 0, event, (), exc_info)
+        return EventRecord(logger.name, level, event, args, fields, exc_info, stack)
+    record = logger.makeRecord(logger.name, level, "", 0, event, args, exc_info, None, None, stack)
     setattr(record, FIELDS, fields)
     return record
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -13,16 +14,19 @@ import structlog
 Entry = dict[str, object]
 Render = Callable[[Entry], str]
 
-FIELDS: Final = "event_fields"
+FIELDS: Final = "_otel_event_fields"
 """The attribute of a stdlib record under which an `EventLogger` hands its fields to the pipe."""
 
 SHOWN: Final = ("service.name", "service.version", "deployment.environment.name")
 """What a line on the stream says of the resource; OTLP sends all of it once per batch."""
 
 STACKTRACE: Final = "exception.stacktrace"
+CALL_STACK: Final = "code.stacktrace"
+"""Where a record was logged, if it was asked for by `stack_info` (semantic conventions, "Code")."""
 
 # C0, DEL and C1 controls, line and paragraph separators, and the marks that reorder text (Unicode TR 36).
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_FRAMES: Final = 5
 _encode: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=str).encode
 
 
@@ -49,16 +53,24 @@ def pretty_renderer(*, colors: bool) -> Render:
 
     def render(entry: Entry) -> str:
         shown = {key: visible(value) for key, value in entry.items() if key not in _UNSHOWN}
-        trace = entry.get(STACKTRACE)
-        line = str(console(None, "", shown))
-        return line if not isinstance(trace, str) else f"{line}\n{_indented(trace)}"
+        stacks = [_indented(stack) for name in _STACKS if isinstance(stack := entry.get(name), str)]
+        return "\n".join([str(console(None, "", shown)), *stacks])
 
     return render
 
 
-_UNSHOWN: Final = frozenset(
-    {STACKTRACE, "service.name", "service.version", "deployment.environment.name", "span_id"},
-)
+def failure_line(logger: str, error: BaseException | None) -> str:
+    """Return what stderr says of a record that is lost: its logger, the error's type and where it was raised.
+
+    Not the error's text, for it may quote what the record was to say.
+    """
+    raised = traceback.extract_tb(error.__traceback__, -_FRAMES) if error is not None else []
+    where = ", ".join(f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in reversed(raised))
+    return f"--- Logging error --- {visible(logger)}: {type(error).__qualname__} in {where or 'no frame'}\n"
+
+
+_STACKS: Final = (CALL_STACK, STACKTRACE)
+_UNSHOWN: Final = frozenset({*_STACKS, *SHOWN, "span_id"})
 
 
 def visible(value: object) -> object:

@@ -10,8 +10,11 @@ import threading
 from collections.abc import Callable
 from typing import Final, TextIO
 
+from otel.metrics.self import RECORDS_HELD_BACK
+
 _MOST_WAITING: Final = 256 * 1024
 _USUAL_LENGTH: Final = 512
+_UNWRITTEN: Final = RECORDS_HELD_BACK.bound({"reason": "stream"})
 
 Line = str | Callable[[], str]
 """A line with its end, or what makes it when it is written, in whatever thread."""
@@ -72,8 +75,16 @@ class LineWriter:
             with self._lock:
                 lines, self._waiting, self._size = self._waiting, [], 0
             if lines:
-                self._stream.write("".join(line if isinstance(line, str) else line() for line in lines))
-                self._stream.flush()
+                self._write_now(lines)
+
+    def _write_now(self, lines: list[Line]) -> None:
+        text = "".join(line if isinstance(line, str) else line() for line in lines)
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):
+            _UNWRITTEN.add(len(lines))
+            raise
 
     def close(self) -> None:
         """Writes what waits and ends the thread; later lines are written at once."""

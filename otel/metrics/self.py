@@ -49,8 +49,19 @@ EVENTS_DROPPED: Final = Counter(
     description="Error reports that never reached the error tracker, by the client's reason.",
     attributes={"reason": AnyText(30)},
 )
+RECORDS_HELD_BACK: Final = Counter(
+    "telemetry.log_records.held_back",
+    unit="{log_record}",
+    description=(
+        "Log records that were not written (beyond the burst limit, below a level that was changed at run "
+        "time, failed to be made, stream broken) or not exported (local: of the export path itself)."
+    ),
+    attributes={"reason": ("burst", "level", "failed", "stream", "local")},
+)
 
-SELF_METRICS: Final = Catalogue("otel", SERIES, DROPPED, REPLACED, FOLDED, REFUSED, EVENTS_DROPPED)
+SELF_METRICS: Final = Catalogue(
+    "otel", SERIES, DROPPED, REPLACED, FOLDED, REFUSED, EVENTS_DROPPED, RECORDS_HELD_BACK
+)
 
 
 def observe_rules(instruments: Callable[[], list[Declared]]) -> list[Callable[[], None]]:

@@ -20,8 +20,9 @@ import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from itertools import count
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -41,7 +42,10 @@ from otel.testing.captured import (
     series_of,
     spans_of,
 )
-from otel.testing.sinks import CountingIds, MemorySinks, MemoryTransport
+from otel.testing.sinks import CountingIds, MemorySinks
+
+if TYPE_CHECKING:
+    from otel.testing.error_sink import MemoryTransport
 
 _DSN: Final = "https://public@errors.invalid/1"
 _OWN: Final = ("otel.sdk.", "telemetry.", "process.", "system.", "cpython.", "asyncio.")
@@ -73,8 +77,8 @@ class Captured:
 
     @property
     def errors(self) -> list[dict[str, Any]]:
-        """The error reports as they leave for Sentry."""
-        return self._sinks.errors.events
+        """The error reports as they leave for Sentry; none where sentry-sdk is not installed."""
+        return [] if self._sinks.errors is None else self._sinks.errors.events
 
     @property
     def metrics(self) -> dict[str, list[CapturedSeries]]:
@@ -118,8 +122,9 @@ def capture_telemetry(*catalogues: Catalogue, config: TelemetryConfig | None = N
     chosen = config or TelemetryConfig(service_name="test", runtime_metrics=False, log_format="json")
     output = io.StringIO()
     logs = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]  # the SDK gives it no types
-    sinks = MemorySinks(InMemorySpanExporter(), logs, MemoryTransport(), CountingIds(), output)
-    safe = replace(chosen, sentry_dsn=_DSN, traces_exporter="none", metrics_exporter="none")
+    sinks = MemorySinks(InMemorySpanExporter(), logs, _error_sink(), CountingIds(), output)
+    dsn = _DSN if sinks.errors else ""
+    safe = replace(chosen, sentry_dsn=dsn, traces_exporter="none", metrics_exporter="none")
     telemetry = setup.configure(safe, catalogue=catalogues, memory=sinks)
     request_ids = count(1)
     undo = use_bits(lambda _: next(request_ids))
@@ -128,3 +133,11 @@ def capture_telemetry(*catalogues: Catalogue, config: TelemetryConfig | None = N
     finally:
         undo()
         telemetry.shutdown()
+
+
+def _error_sink() -> MemoryTransport | None:
+    if find_spec("sentry_sdk") is None:
+        return None
+    from otel.testing.error_sink import MemoryTransport  # noqa: PLC0415 - an optional dependency
+
+    return MemoryTransport()

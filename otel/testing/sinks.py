@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.id_generator import IdGenerator
-from sentry_sdk.envelope import Envelope
-from sentry_sdk.transport import Transport
+
+if TYPE_CHECKING:
+    from otel.testing.error_sink import MemoryTransport
 
 
 class CountingIds(IdGenerator):
@@ -29,26 +30,12 @@ class CountingIds(IdGenerator):
         return self._traces
 
 
-class MemoryTransport(Transport):
-    """Keeps error reports instead of sending them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.events: list[dict[str, Any]] = []
-
-    def capture_envelope(self, envelope: Envelope) -> None:
-        """Keeps the event of an envelope."""
-        event = envelope.get_event()
-        if event is not None:
-            self.events.append(dict(event))
-
-
 @dataclass(frozen=True, slots=True)
 class MemorySinks:
     """Where a test's telemetry goes: kept at once, in the caller's thread; `output` takes the log lines."""
 
     spans: InMemorySpanExporter
     logs: InMemoryLogRecordExporter
-    errors: MemoryTransport
+    errors: MemoryTransport | None  # None where sentry-sdk is not installed
     ids: CountingIds
     output: TextIO

@@ -8,7 +8,6 @@ from app.core.security import Principal, Role
 from app.lms.enrollments.repository import SeatRepository
 from app.lms.enrollments.schemas import Seats
 from app.lms.enrollments.seats import SeatKeeper
-from tests.app.fixed_clock import FixedClock
 from tests.app.people import Api, Person
 
 
@@ -32,6 +31,6 @@ async def seats_of(api: Api, course: str) -> Seats:
     return seats
 
 
-def principal(number: int, clock: FixedClock) -> Principal:
+def principal(number: int) -> Principal:
     """Someone whom enrolment knows by name only."""
-    return Principal(id=f"usr_{number:020x}", role=Role.STUDENT, family="fam_1", issued_at=clock.now())
+    return Principal(id=f"usr_{number:020x}", role=Role.STUDENT, role_version=0, family="fam_1")

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -187,6 +188,15 @@ def test_a_changed_log_level_reaches_every_worker(served: tuple[Program, str, Pa
         answer = client.put(f"{monitoring}/log-levels/users", json=change)
         assert answer.json()["everywhere"] is True
         wait_until(lambda: all(told("/log-levels")), "both workers have changed the level")
+
+
+def test_endless_headers_are_refused_while_they_are_sent(served: tuple[Program, str, Path]) -> None:
+    _, url, _ = served
+    with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=60) as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 40_000)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "headers_too_large"
 
 
 def test_it_serves_and_ends_on_a_signal(served: tuple[Program, str, Path]) -> None:

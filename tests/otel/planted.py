@@ -15,8 +15,8 @@ from fastapi import FastAPI
 from opentelemetry import trace
 
 import otel
-from otel.errors.sentry import capture
-from otel.logs.logger import EventLogger
+from otel.errors.reports import capture
+from otel.logs.event_logger import EventLogger
 from tests.otel.asgi import request, websocket
 from tests.otel.service import Boom
 

@@ -14,7 +14,7 @@ from tests.otel.receiver import receiver, text_attributes
 PROGRAM = """
 import json, logging, os, sys
 import otel
-from otel.errors.sentry import capture
+from otel.errors.reports import capture
 from opentelemetry import metrics, trace
 from otel.metrics.catalogue import Catalogue, Counter, External
 

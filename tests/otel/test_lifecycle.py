@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 import pytest
 from opentelemetry import trace
 
-from otel.errors.sentry import capture
+from otel.errors.reports import capture
 from otel.export.accounting import SignalView
 from otel.lifecycle import run_bounded
 from tests.otel.conftest import Configure

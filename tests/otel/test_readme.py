@@ -30,7 +30,9 @@ def test_the_code_of_the_page_runs(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, program], env=environ, capture_output=True, text=True, check=False, timeout=60
     )
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     assert done.returncode == 0, done.stderr
     assert '"event":"enrolled"' in done.stdout
     assert '"course_id":"c1"' in done.stdout
+    assert '"event":"last of 30 seats","logger":"enrollments"' in done.stdout
+    assert '"tenant":"t1"' in done.stdout

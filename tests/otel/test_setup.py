@@ -13,8 +13,11 @@ from sentry_sdk.utils import BadDsn
 import otel
 from otel.config.settings import TelemetryConfig
 from otel.setup import active
+from otel.testing import capture_telemetry
+from tests.otel.asgi import request
 from tests.otel.conftest import Configure
 from tests.otel.receiver import black_hole, receiver, text_attributes, wait_for
+from tests.otel.service import instrumented
 
 NONE = {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
 
@@ -139,6 +142,19 @@ def test_disabled_telemetry_records_nothing(configure: Configure) -> None:
 def test_propagators_are_the_configured_ones(configure: Configure, names: str, fields: set[str]) -> None:
     configure(**NONE, OTEL_PROPAGATORS=names)
     assert set(propagate.get_global_textmap().fields) == fields
+
+
+@pytest.mark.parametrize(
+    ("names", "parent"),
+    [("none", None), ("baggage", None), ("tracecontext", f"{8:016x}"), ("baggage,tracecontext", f"{8:016x}")],
+)
+async def test_a_request_is_served_whichever_propagators_there_are(names: str, parent: str | None) -> None:
+    with capture_telemetry(config=TelemetryConfig.from_env({"OTEL_PROPAGATORS": names})) as captured:
+        headers = [("traceparent", f"00-{7:032x}-{8:016x}-01")]
+        answer = await request(instrumented(), "/api/v1/courses/c1/lessons/l1", headers=headers)
+    assert answer.status == 200
+    [span] = [each for each in captured.spans if each.kind == "SERVER"]
+    assert span.parent_id == parent
 
 
 @pytest.mark.parametrize(

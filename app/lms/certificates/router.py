@@ -39,7 +39,7 @@ async def verify(request: VerificationRequest, lms: Lms) -> Verification:
         claims = lms.certificates.verify(request.token)
     except CertificateInvalid as invalid:
         return Verification(valid=False, reason=str(invalid))
-    return Verification(valid=True, reason=None, **claims.model_dump(exclude={"user_id"}))
+    return Verification(valid=True, reason=None, **claims.model_dump())
 
 
 @well_known.get("/jwks.json", responses={200: {"content": {"application/json": {"example": JWKS_EXAMPLE}}}})

@@ -30,7 +30,6 @@ class Certificate(Record):
         """Returns what the certificate states."""
         return CertificateClaims(
             certificate_id=self.id,
-            user_id=self.user_id,
             holder=self.holder,
             course_id=self.course_id,
             course_title=self.course_title,

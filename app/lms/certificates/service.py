@@ -8,7 +8,7 @@ from app.core.telemetry import CERTIFICATE_VERIFICATIONS, CERTIFICATES_ISSUED
 from app.infra.mongo import DuplicateId
 from app.lms.certificates.repository import CertificateRepository
 from app.lms.certificates.schemas import Certificate
-from app.lms.courses.schemas import Course
+from app.lms.courses.records import Course
 from app.lms.refusals import CertificateNotFound
 from app.lms.users.service import UserService
 from otel import get_logger, traced
@@ -39,14 +39,14 @@ class CertificateService:
         user = await self._users.get(user_id)
         claims = CertificateClaims(
             certificate_id=self._signer.certificate_id(user_id, course.id),
-            user_id=user_id,
             holder=user.name,
             course_id=course.id,
             course_title=course.title,
             issued_at=self._clock.now(),
         )
         stated = claims.model_dump(exclude={"certificate_id"})
-        certificate = Certificate(id=claims.certificate_id, token=self._signer.sign(claims), **stated)
+        token = self._signer.sign(claims)
+        certificate = Certificate(id=claims.certificate_id, user_id=user_id, token=token, **stated)
         try:
             await self._repository.insert(certificate)
         except DuplicateId:
@@ -71,9 +71,9 @@ class CertificateService:
             return certificate, False
         recorded = certificate.claims()
         # A token counts whole seconds (RFC 7519), a record milliseconds.
-        return certificate, signed == recorded.model_copy(
-            update={"issued_at": recorded.issued_at.replace(microsecond=0)}
-        )
+        valid = signed == recorded.model_copy(update={"issued_at": recorded.issued_at.replace(microsecond=0)})
+        # Signed again, a token is the same, but for what earlier ones said of the holder's account.
+        return certificate.model_copy(update={"token": self._signer.sign(signed)}), valid
 
     def verify(self, token: str) -> CertificateClaims:
         """Returns what a certificate states.

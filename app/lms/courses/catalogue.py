@@ -2,30 +2,66 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from bisect import bisect_right
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
+from app.core.clock import Clock
+from app.core.identifiers import new_id
 from app.core.telemetry import CATALOGUE_INVALIDATIONS, CATALOGUE_READS
 from app.infra.redis import RedisClient, RedisUnavailable
 from app.lms.courses.repository import CourseRepository
 from app.lms.courses.schemas import CatalogueItem, CataloguePage
 from otel import get_logger, traced
 
+MOST_CACHED: Final = 1_000
+"""Courses that the cache holds, the first by identifier; a description is up to 20,000 characters long."""
+
 _GENERATION: Final = "catalogue:generation"
+_GENERATION_LIFE: Final = timedelta(days=1)
 _log = get_logger(service="courses")
+
+_ReadItems = Callable[[Sequence[str]], Awaitable[list[CatalogueItem | None]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """The identifiers of the catalogue in order, as this process read them in one of its generations.
+
+    ``last_cached`` is the last whose course the cache holds.
+    """
+
+    ids: Sequence[str]
+    last_cached: str
+    generation: str
+    until: datetime
 
 
 class Catalogue:
     """Serves catalogue pages from Redis, and from the database while Redis is away (it fails open).
 
-    Pages are kept under a generation, which every change of the catalogue raises: a page read before a change
-    is not served after it. If raising fails because Redis is away, old pages live until ``ttl`` is over.
+    Redis holds each listed course once, whatever cursors and limits are asked for, under a generation, which
+    every change of the catalogue replaces: what was read before a change is not served after it. If replacing
+    fails because Redis is away, old entries live until ``ttl`` is over.
     """
 
-    def __init__(self, repository: CourseRepository, redis: RedisClient, ttl: timedelta) -> None:
+    def __init__(
+        self,
+        repository: CourseRepository,
+        redis: RedisClient,
+        ttl: timedelta,
+        clock: Clock,
+        most_cached: int = MOST_CACHED,
+    ) -> None:
         self._repository = repository
         self._redis = redis
         self._ttl = ttl
+        self._clock = clock
+        self._most_cached = most_cached
+        self._listed: _Listed | None = None
 
     @traced("courses.catalogue")
     async def page(self, after: str | None, limit: int) -> CataloguePage:
@@ -34,31 +70,99 @@ class Catalogue:
             return await self._cached(after, limit)
         except RedisUnavailable:
             CATALOGUE_READS.add(1, {"cache": "bypassed"})
-            return await self._read(after, limit)
+            return await _page(await self._repository.listed(), after, limit, self._items)
 
     async def _cached(self, after: str | None, limit: int) -> CataloguePage:
-        generation = await self._redis.get(_GENERATION)
-        key = f"catalogue:{generation or 0}:{limit}:{after or ''}"
-        found = await self._redis.get(key)
-        if found is not None:
-            CATALOGUE_READS.add(1, {"cache": "hit"})
-            return CataloguePage.model_validate_json(found)
-        page = await self._read(after, limit)
-        await self._redis.set(key, page.model_dump_json(), seconds=self._ttl.total_seconds())
-        CATALOGUE_READS.add(1, {"cache": "miss"})
+        generation = await self._redis.get(_GENERATION) or ""
+        listed = await self._list(generation)
+        items = _CachedItems(self._redis, self._items, listed, self._ttl)
+        page = await _page(listed.ids, after, limit, items.read)
+        CATALOGUE_READS.add(1, {"cache": "hit" if items.all_found else "miss"})
         return page
 
-    async def _read(self, after: str | None, limit: int) -> CataloguePage:
-        courses = await self._repository.published(after, limit + 1)
-        items = [CatalogueItem.of(course) for course in courses[:limit]]
-        return CataloguePage(items=items, last_id=items[-1].id if len(courses) > limit else None)
+    async def _list(self, generation: str) -> _Listed:
+        """Returns the identifiers of this generation; the process keeps one list, which is small."""
+        now, listed = self._clock.now(), self._listed
+        if listed is None or listed.generation != generation or listed.until <= now:
+            ids = await self._repository.listed()
+            last = max(ids[: self._most_cached], default="")
+            listed = self._listed = _Listed(ids, last, generation, now + self._ttl)
+        return listed
+
+    async def _items(self, ids: Sequence[str]) -> list[CatalogueItem | None]:
+        courses = await self._repository.find_all(ids)
+        return [CatalogueItem.of(each) if each and each.is_published else None for each in courses]
 
     async def invalidate(self) -> None:
-        """Makes every cached page old; never fails, the change itself has been stored."""
+        """Makes everything cached old; never fails, the change itself has been stored."""
+        life = max(_GENERATION_LIFE, 2 * self._ttl)  # longer than that of what is cached under none
         try:
-            await self._redis.increment(_GENERATION)
+            await self._redis.set(_GENERATION, new_id("gen"), seconds=life.total_seconds())
         except RedisUnavailable:
             CATALOGUE_INVALIDATIONS.add(1, {"outcome": "failed"})
             _log.warning("catalogue_not_invalidated", stale_seconds=self._ttl.total_seconds())
             return
         CATALOGUE_INVALIDATIONS.add(1, {"outcome": "done"})
+
+
+class _CachedItems:
+    """What Redis has of the listed courses; what it lacks is read with ``read_stored`` and kept there.
+
+    A course has one key, so entries of earlier generations are replaced, not added to.
+    """
+
+    def __init__(self, redis: RedisClient, read_stored: _ReadItems, listed: _Listed, ttl: timedelta) -> None:
+        self._redis = redis
+        self._read_stored = read_stored
+        self._listed = listed
+        self._ttl = ttl
+        self.all_found = True
+
+    async def read(self, ids: Sequence[str]) -> list[CatalogueItem | None]:
+        """Returns the items of listed courses; None for one that nobody may see yet."""
+        values = await self._redis.get_many(*map(_key, ids))
+        prefix = f"{self._listed.generation} "
+        known = {
+            each: _unpacked(value.removeprefix(prefix))
+            for each, value in zip(ids, values, strict=True)
+            if value is not None and value.startswith(prefix)
+        }
+        lacking = [each for each in ids if each not in known]
+        if lacking:
+            self.all_found = False
+            known |= zip(lacking, await self._read_stored(lacking), strict=True)
+            await self._keep({each: known[each] for each in lacking})
+        return [known[each] for each in ids]
+
+    async def _keep(self, items: Mapping[str, CatalogueItem | None]) -> None:
+        values = {
+            _key(course_id): f"{self._listed.generation} {_packed(item)}"
+            for course_id, item in items.items()
+            if course_id <= self._listed.last_cached
+        }
+        with suppress(RedisUnavailable):  # the page is read; a cache that is full keeps it from nobody
+            await self._redis.set_many(values, seconds=self._ttl.total_seconds())
+
+
+async def _page(ids: Sequence[str], after: str | None, limit: int, read: _ReadItems) -> CataloguePage:
+    """Reads listed courses after ``after``, until a page is full and it is known whether another follows."""
+    place = 0 if after is None else bisect_right(ids, after)
+    shown: list[CatalogueItem] = []
+    while place < len(ids) and len(shown) <= limit:
+        wanted = ids[place : place + limit + 1 - len(shown)]
+        shown += (item for item in await read(wanted) if item is not None)
+        place += len(wanted)
+    items = shown[:limit]
+    return CataloguePage(items=items, last_id=items[-1].id if len(shown) > limit else None)
+
+
+def _packed(item: CatalogueItem | None) -> str:
+    return "" if item is None else item.model_dump_json()
+
+
+def _unpacked(text: str) -> CatalogueItem | None:
+    return CatalogueItem.model_validate_json(text) if text else None
+
+
+def _key(course_id: str) -> str:
+    return f"catalogue:course:{course_id}"

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
 from app.infra.mongo import Database, DuplicateId
-from app.lms.courses.schemas import Course, Lesson, Quiz
+from app.lms.courses.records import Course, LessonContent, QuizContent
 
 _PUBLISHED: Final = "published"
 
@@ -13,7 +14,7 @@ _PUBLISHED: Final = "published"
 class CourseRepository:
     """Courses, one document each; what their lessons say and their quizzes ask, in documents of their own.
 
-    The catalogue is one document more: the identifiers of all published courses.
+    The catalogue is one document more: the identifiers of all courses that are published, or about to be.
     """
 
     def __init__(self, database: Database) -> None:
@@ -42,7 +43,7 @@ class CourseRepository:
         return await self._courses.update({"_id": course.id, "version": course.version}, {"$set": document})
 
     async def add_to_catalogue(self, course_id: str) -> None:
-        """Lists a published course in the catalogue; again changes nothing."""
+        """Lists a course in the catalogue, which shows it once it is published; again changes nothing."""
         where, listed = {"_id": _PUBLISHED}, {f"courses.{course_id}": True}
         if await self._catalogue.update(where, {"$set": listed}):
             return
@@ -50,43 +51,41 @@ class CourseRepository:
             await self._catalogue.insert({**where, "courses": {}})
         await self._catalogue.update(where, {"$set": listed})
 
-    async def published(self, after: str | None, limit: int) -> list[Course]:
-        """Returns at most ``limit`` published courses by identifier, those after ``after`` if it is given.
+    async def listed(self) -> list[str]:
+        """Returns the identifiers of the catalogue, in order.
 
-        One document lists all identifiers, and a page's courses are read by theirs: FerretDB would read and
-        sort every course for a range, which took five times as long at 500 courses.
+        One document lists them all, and courses are read by theirs: FerretDB would read and sort every course
+        for a range, which took five times as long at 500 courses.
         """
         listed = await self._catalogue.find_one({"_id": _PUBLISHED})
-        ids = sorted(each for each in (listed or {"courses": {}})["courses"] if after is None or each > after)
-        found = await asyncio.gather(*(self.find(course_id) for course_id in ids[:limit]))
-        return [course for course in found if course is not None]
+        return sorted((listed or {"courses": {}})["courses"])
 
-    async def insert_lesson(self, lesson: Lesson) -> None:
-        """Stores what a new lesson says.
+    async def find_all(self, course_ids: Sequence[str]) -> list[Course | None]:
+        """Returns the courses of these identifiers, in this order."""
+        return await asyncio.gather(*(self.find(course_id) for course_id in course_ids))
 
-        Raises:
-            DuplicateId: The course has a lesson of this identifier.
-        """
-        await self._lessons.insert(lesson.document())
+    async def insert_lessons(self, lessons: Sequence[LessonContent]) -> None:
+        """Stores what new lessons say."""
+        await self._lessons.insert_all([lesson.document() for lesson in lessons])
 
-    async def replace_lesson(self, lesson: Lesson) -> bool:
-        """Stores what a lesson says instead; tells whether there is such a lesson."""
-        return await self._lessons.update({"_id": lesson.id}, {"$set": {"content": lesson.content}})
-
-    async def find_lesson(self, course_id: str, lesson_id: str) -> Lesson | None:
+    async def find_lesson(self, document_id: str) -> LessonContent | None:
         """Returns what a lesson says."""
-        document = await self._lessons.find_one({"_id": f"{course_id}:{lesson_id}"})
-        return None if document is None else Lesson.read(document)
+        document = await self._lessons.find_one({"_id": document_id})
+        return None if document is None else LessonContent.read(document)
 
-    async def insert_quiz(self, quiz: Quiz) -> None:
-        """Stores a new quiz.
+    async def delete_lesson(self, document_id: str) -> None:
+        """Removes what a lesson said."""
+        await self._lessons.delete({"_id": document_id})
 
-        Raises:
-            DuplicateId: The course has a quiz of this identifier.
-        """
-        await self._quizzes.insert(quiz.document())
+    async def insert_quizzes(self, quizzes: Sequence[QuizContent]) -> None:
+        """Stores what new quizzes ask."""
+        await self._quizzes.insert_all([quiz.document() for quiz in quizzes])
 
-    async def find_quiz(self, course_id: str, quiz_id: str) -> Quiz | None:
-        """Returns a quiz with its answers."""
-        document = await self._quizzes.find_one({"_id": f"{course_id}:{quiz_id}"})
-        return None if document is None else Quiz.read(document)
+    async def find_quiz(self, document_id: str) -> QuizContent | None:
+        """Returns what a quiz asks, with the answers."""
+        document = await self._quizzes.find_one({"_id": document_id})
+        return None if document is None else QuizContent.read(document)
+
+    async def delete_quiz(self, document_id: str) -> None:
+        """Removes what a quiz asked."""
+        await self._quizzes.delete({"_id": document_id})

@@ -1,126 +1,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from app.core.identifiers import MAX_SLUG_LENGTH, SLUG_PATTERN
-from app.core.records import Record
-from app.core.security import Principal
+from app.lms.courses.records import Course, CourseState, LessonOutline, Quiz, QuizOutline
 
 Slug = Annotated[str, StringConstraints(pattern=SLUG_PATTERN, max_length=MAX_SLUG_LENGTH + 4)]
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 Text = Annotated[str, StringConstraints(max_length=20_000)]
 Minutes = Annotated[int, Field(ge=1, le=600)]
 Capacity = Annotated[int, Field(ge=1, le=5000, description="Learners at the same time.")]
-
-
-class CourseState(StrEnum):
-    """Who can see a course: its authors, or everybody."""
-
-    DRAFT = "draft"
-    PUBLISHED = "published"
-
-
-class LessonOutline(BaseModel):
-    """A lesson without its content."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str = Field(examples=["spans"])
-    title: str = Field(examples=["Spans"])
-    minutes: int = Field(examples=[15])
-
-
-class QuizOutline(BaseModel):
-    """A quiz without its questions."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str = Field(examples=["final"])
-    title: str = Field(examples=["Final"])
-    pass_score: float = Field(examples=[0.7])
-    max_attempts: int = Field(examples=[3])
-
-
-class Course(Record):
-    """A stored course: the outline that the catalogue, enrolment and progress read.
-
-    ``version`` grows with each change. What lessons say and quizzes ask is stored apart.
-    """
-
-    title: str
-    description: str
-    capacity: int
-    state: CourseState
-    instructor_id: str
-    lessons: tuple[LessonOutline, ...]
-    quizzes: tuple[QuizOutline, ...]
-    version: int
-    created_at: datetime
-    published_at: datetime | None = None
-
-    @property
-    def is_published(self) -> bool:
-        """Tells whether learners can see the course."""
-        return self.state is CourseState.PUBLISHED
-
-    def may_edit(self, principal: Principal | None) -> bool:
-        """Tells whether ``principal`` is an author of the course."""
-        return principal is not None and (principal.is_admin or principal.id == self.instructor_id)
-
-
-class Lesson(Record):
-    """A stored lesson; ``id`` is ``course:lesson``."""
-
-    course_id: str
-    lesson_id: str
-    content: str
-
-    @classmethod
-    def of(cls, course_id: str, lesson_id: str, new: LessonIn) -> Self:
-        """Returns the content of a new lesson."""
-        return cls(
-            id=f"{course_id}:{lesson_id}", course_id=course_id, lesson_id=lesson_id, content=new.content
-        )
-
-
-class Question(BaseModel):
-    """A question with one right choice; ``correct`` is its index from 0."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str
-    text: str
-    choices: tuple[str, ...]
-    correct: int
-
-
-class Quiz(Record):
-    """A stored quiz; ``id`` is ``course:quiz``."""
-
-    course_id: str
-    quiz_id: str
-    title: str
-    questions: tuple[Question, ...]
-    pass_score: float
-    max_attempts: int
-
-    @classmethod
-    def of(cls, course_id: str, quiz_id: str, new: QuizIn) -> Self:
-        """Returns a new quiz; its questions are numbered q1, q2 and so on."""
-        numbered = enumerate(new.questions, start=1)
-        return cls(
-            id=f"{course_id}:{quiz_id}",
-            course_id=course_id,
-            quiz_id=quiz_id,
-            title=new.title,
-            questions=tuple(Question(id=f"q{number}", **each.model_dump()) for number, each in numbered),
-            pass_score=new.pass_score,
-            max_attempts=new.max_attempts,
-        )
 
 
 class LessonIn(BaseModel):

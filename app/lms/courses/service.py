@@ -1,29 +1,26 @@
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from app.core.clock import Clock
-from app.core.identifiers import slug, unused_slug
+from app.core.errors import DatabaseUnavailable, LmsError
+from app.core.identifiers import slug
 from app.core.security import Principal
 from app.core.telemetry import COURSES_PUBLISHED
 from app.infra.mongo import DuplicateId
 from app.lms.courses.catalogue import Catalogue
+from app.lms.courses.contents import Contents, numbered
+from app.lms.courses.records import Course, CourseState, Quiz, StoredLesson, StoredQuiz
 from app.lms.courses.repository import CourseRepository
 from app.lms.courses.schemas import (
     CataloguePage,
-    Course,
     CourseChange,
     CourseIn,
-    CourseState,
-    Lesson,
     LessonIn,
     LessonOut,
-    LessonOutline,
     NewLesson,
-    Quiz,
     QuizIn,
-    QuizOutline,
 )
 from app.lms.refusals import (
     CourseChanged,
@@ -48,8 +45,11 @@ class CourseService:
     two cross, the later one is applied again to what the first one left.
     """
 
-    def __init__(self, repository: CourseRepository, catalogue: Catalogue, clock: Clock) -> None:
+    def __init__(
+        self, repository: CourseRepository, contents: Contents, catalogue: Catalogue, clock: Clock
+    ) -> None:
         self._repository = repository
+        self._contents = contents
         self._catalogue = catalogue
         self._clock = clock
 
@@ -64,28 +64,29 @@ class CourseService:
         Raises:
             CourseExists: The identifier is taken.
         """
+        course_id = new.slug or slug(new.title)
+        if await self._repository.find(course_id) is not None:
+            raise CourseExists(course_id=course_id)
         course = Course(
-            id=new.slug or slug(new.title),
+            id=course_id,
             title=new.title,
             description=new.description,
             capacity=new.capacity,
             state=CourseState.DRAFT,
             instructor_id=author.id,
-            lessons=(),
-            quizzes=(),
+            lessons=await self._contents.lessons(course_id, new.lessons),
+            quizzes=await self._contents.quizzes(course_id, new.quizzes),
             version=1,
             created_at=self._clock.now(),
         )
         try:
-            # The course comes first: its identifier must be ours before anything is stored under it.
             await self._repository.insert(course)
         except DuplicateId as error:
-            raise CourseExists(course_id=course.id) from error
-        lessons = [await self._store_lesson(course.id, lesson) for lesson in new.lessons]
-        quizzes = [await self._store_quiz(course.id, quiz) for quiz in new.quizzes]
-        _log.info("course_created", course_id=course.id, lessons=len(lessons), quizzes=len(quizzes))
-        outlines = {"lessons": tuple(lessons), "quizzes": tuple(quizzes)}
-        return await self._edit(course.id, author, lambda stored: stored.model_copy(update=outlines))
+            await self._contents.discard(course.lessons, course.quizzes)
+            raise CourseExists(course_id=course_id) from error
+        counts = {"lessons": len(course.lessons), "quizzes": len(course.quizzes)}
+        _log.info("course_created", course_id=course_id, **counts)
+        return course
 
     async def visible(self, course_id: str, viewer: Principal | None) -> Course:
         """Returns a course that ``viewer`` may see: published, or their own.
@@ -124,9 +125,10 @@ class CourseService:
             changes = {"state": CourseState.PUBLISHED, "published_at": now}
             return course if course.is_published else course.model_copy(update=changes)
 
-        course = await self._edit(course_id, author, published)
-        # Listed second: if the process dies in between, publishing again lists it.
+        published(await self._owned(course_id, author))
+        # Listed first: nobody sees a draft in the catalogue, and a published course is never missing there.
         await self._repository.add_to_catalogue(course_id)
+        course = await self._edit(course_id, author, published)
         await self._catalogue.invalidate()
         if course.published_at == now:
             COURSES_PUBLISHED.add(1)
@@ -142,14 +144,15 @@ class CourseService:
             CourseNotFound, NotCourseOwner, CourseChanged: See `_edit`.
         """
         await self._owned(course_id, author)
-        lesson = await self._store_lesson(course_id, new)
+        stored = await self._contents.lessons(course_id, [new])
 
         def with_lesson(course: Course) -> Course:
+            lesson = numbered(stored, [known.id for known in course.lessons])
             place = len(course.lessons) if new.position is None else new.position - 1
-            lessons = (*course.lessons[:place], lesson, *course.lessons[place:])
+            lessons = (*course.lessons[:place], *lesson, *course.lessons[place:])
             return course.model_copy(update={"lessons": lessons})
 
-        return await self._edit(course_id, author, with_lesson)
+        return await self._edit(course_id, author, with_lesson, lessons=stored)
 
     @traced("courses.replace_lesson", arguments=("course_id", "lesson_id"))
     async def replace_lesson(
@@ -161,17 +164,19 @@ class CourseService:
             LessonNotFound: The course has no such lesson.
             CourseNotFound, NotCourseOwner, CourseChanged: See `_edit`.
         """
-        course = await self._owned(course_id, author)
-        listed = any(known.id == lesson_id for known in course.lessons)
-        if not listed or not await self._repository.replace_lesson(Lesson.of(course_id, lesson_id, lesson)):
-            raise LessonNotFound(course_id=course_id, lesson_id=lesson_id)
-        new = LessonOutline(id=lesson_id, title=lesson.title, minutes=lesson.minutes)
+        replaced = _lesson_of(await self._owned(course_id, author), lesson_id)
+        stored = await self._contents.lessons(course_id, [lesson])
+        new = stored[0].model_copy(update={"id": lesson_id})
 
         def with_lesson(course: Course) -> Course:
+            nonlocal replaced
+            replaced = _lesson_of(course, lesson_id)
             lessons = tuple(new if old.id == lesson_id else old for old in course.lessons)
             return course.model_copy(update={"lessons": lessons})
 
-        return await self._edit(course_id, author, with_lesson)
+        course = await self._edit(course_id, author, with_lesson, lessons=stored)
+        await self._contents.discard([replaced])
+        return course
 
     @traced("courses.order_lessons", arguments=("course_id",))
     async def order_lessons(self, course_id: str, author: Principal, lesson_ids: Collection[str]) -> Course:
@@ -198,10 +203,13 @@ class CourseService:
             CourseNotFound, NotCourseOwner, CourseChanged: See `_edit`.
         """
         await self._owned(course_id, author)
-        quiz = await self._store_quiz(course_id, new)
-        return await self._edit(
-            course_id, author, lambda course: course.model_copy(update={"quizzes": (*course.quizzes, quiz)})
-        )
+        stored = await self._contents.quizzes(course_id, [new])
+
+        def with_quiz(course: Course) -> Course:
+            quiz = numbered(stored, [known.id for known in course.quizzes])
+            return course.model_copy(update={"quizzes": (*course.quizzes, *quiz)})
+
+        return await self._edit(course_id, author, with_quiz, quizzes=stored)
 
     async def lesson(self, course: Course, lesson_id: str) -> LessonOut:
         """Returns a lesson of ``course`` with its content.
@@ -209,11 +217,14 @@ class CourseService:
         Raises:
             LessonNotFound: The course has no such lesson.
         """
-        outline = next((lesson for lesson in course.lessons if lesson.id == lesson_id), None)
-        stored = await self._repository.find_lesson(course.id, lesson_id) if outline else None
-        if outline is None or stored is None:
-            raise LessonNotFound(course_id=course.id, lesson_id=lesson_id)
-        return LessonOut(course_id=course.id, content=stored.content, **outline.model_dump())
+        for _ in range(_EDIT_TRIES):
+            outline = _lesson_of(course, lesson_id)
+            stored = await self._repository.find_lesson(outline.document)
+            if stored is not None:
+                return LessonOut(course_id=course.id, content=stored.content, **outline.model_dump())
+            # It was replaced since the course was read.
+            course = await self._repository.find(course.id) or course
+        raise LessonNotFound(course_id=course.id, lesson_id=lesson_id)
 
     async def quiz(self, course: Course, quiz_id: str) -> Quiz:
         """Returns a quiz of ``course`` with its answers.
@@ -221,11 +232,11 @@ class CourseService:
         Raises:
             QuizNotFound: The course has no such quiz.
         """
-        listed = any(quiz.id == quiz_id for quiz in course.quizzes)
-        quiz = await self._repository.find_quiz(course.id, quiz_id) if listed else None
-        if quiz is None:
+        outline = next((quiz for quiz in course.quizzes if quiz.id == quiz_id), None)
+        content = await self._repository.find_quiz(outline.document) if outline else None
+        if outline is None or content is None:
             raise QuizNotFound(course_id=course.id, quiz_id=quiz_id)
-        return quiz
+        return Quiz.of(course.id, outline, content)
 
     async def _owned(self, course_id: str, author: Principal) -> Course:
         course = await self.visible(course_id, author)
@@ -233,14 +244,35 @@ class CourseService:
             raise NotCourseOwner(course_id=course_id)
         return course
 
-    async def _edit(self, course_id: str, author: Principal, change: Callable[[Course], Course]) -> Course:
+    async def _edit(
+        self,
+        course_id: str,
+        author: Principal,
+        change: Callable[[Course], Course],
+        *,
+        lessons: Sequence[StoredLesson] = (),
+        quizzes: Sequence[StoredQuiz] = (),
+    ) -> Course:
         """Stores ``change`` of the latest version and returns it.
+
+        ``lessons`` and ``quizzes`` are the contents that the change names; they go if it is refused.
 
         Raises:
             CourseNotFound: There is no such course, or it is somebody else's draft.
             NotCourseOwner: It belongs to somebody else.
             CourseChanged: Others were faster, five times.
         """
+        try:
+            return await self._changed(course_id, author, change)
+        except DatabaseUnavailable:
+            # Nobody knows whether the change is stored: what it names stays, what was cached goes.
+            await self._catalogue.invalidate()
+            raise
+        except LmsError:
+            await self._contents.discard(lessons, quizzes)
+            raise
+
+    async def _changed(self, course_id: str, author: Principal, change: Callable[[Course], Course]) -> Course:
         for _ in range(_EDIT_TRIES):
             course = await self._owned(course_id, author)
             changed = change(course)
@@ -252,30 +284,9 @@ class CourseService:
                 return changed
         raise CourseChanged(course_id=course_id)
 
-    async def _store_lesson(self, course_id: str, lesson: LessonIn) -> LessonOutline:
-        async def insert(lesson_id: str) -> None:
-            await self._repository.insert_lesson(Lesson.of(course_id, lesson_id, lesson))
 
-        lesson_id = await _first_free(lesson.title, insert)
-        return LessonOutline(id=lesson_id, title=lesson.title, minutes=lesson.minutes)
-
-    async def _store_quiz(self, course_id: str, quiz: QuizIn) -> QuizOutline:
-        async def insert(quiz_id: str) -> None:
-            await self._repository.insert_quiz(Quiz.of(course_id, quiz_id, quiz))
-
-        quiz_id = await _first_free(quiz.title, insert)
-        limits = {"pass_score": quiz.pass_score, "max_attempts": quiz.max_attempts}
-        return QuizOutline(id=quiz_id, title=quiz.title, **limits)
-
-
-async def _first_free(title: str, insert: Callable[[str], Awaitable[None]]) -> str:
-    """Inserts under the first slug of ``title`` that the database finds free, and returns it."""
-    taken: set[str] = set()
-    while True:
-        candidate = unused_slug(title, taken)
-        try:
-            await insert(candidate)
-        except DuplicateId:
-            taken.add(candidate)
-        else:
-            return candidate
+def _lesson_of(course: Course, lesson_id: str) -> StoredLesson:
+    lesson = next((lesson for lesson in course.lessons if lesson.id == lesson_id), None)
+    if lesson is None:
+        raise LessonNotFound(course_id=course.id, lesson_id=lesson_id)
+    return lesson

@@ -8,7 +8,7 @@ from typing import Final
 from app.core.clock import Clock
 from app.core.identifiers import new_id
 from app.core.telemetry import SEATS_RECLAIMED
-from app.lms.courses.schemas import Course
+from app.lms.courses.records import Course
 from app.lms.enrollments.repository import EnrollmentRepository, SeatRepository
 from app.lms.enrollments.schemas import Claim, Enrollment, Seats
 from app.lms.refusals import CourseFull

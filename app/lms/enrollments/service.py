@@ -7,7 +7,8 @@ from app.core.security import Principal
 from app.core.telemetry import COURSE_COMPLETIONS, ENROLLMENTS, LESSON_COMPLETIONS, WITHDRAWALS
 from app.infra.mongo import DuplicateId
 from app.lms.certificates.service import CertificateService
-from app.lms.courses.schemas import Course, LessonOut
+from app.lms.courses.records import Course
+from app.lms.courses.schemas import LessonOut
 from app.lms.courses.service import CourseService
 from app.lms.enrollments.repository import EnrollmentRepository
 from app.lms.enrollments.schemas import Enrollment, EnrollmentState, Progress

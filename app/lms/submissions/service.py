@@ -5,7 +5,7 @@ from app.core.errors import FieldError
 from app.core.security import Principal
 from app.core.telemetry import QUIZ_ATTEMPTS, QUIZ_SCORE
 from app.infra.mongo import DuplicateId
-from app.lms.courses.schemas import Course, Quiz
+from app.lms.courses.records import Course, Quiz
 from app.lms.courses.service import CourseService
 from app.lms.enrollments.service import EnrollmentService
 from app.lms.refusals import AnswersInvalid, AttemptsExhausted, SubmissionNotFound

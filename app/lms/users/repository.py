@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
+from typing import Final
 
 from app.core.security import Role
-from app.infra.mongo import Database
+from app.infra.mongo import Database, DuplicateId
 from app.lms.users.schemas import Step, User
+
+_ADMINS: Final = {"_id": "admins"}
 
 
 class UserRepository:
@@ -35,9 +39,14 @@ class UserRepository:
         document = await self._users.find_one({"email": email})
         return None if document is None else User.read(document)
 
+    async def with_stored_role(self, role: Role) -> list[str]:
+        """Returns the identifiers of the accounts that say that they have a role."""
+        return [document["_id"] for document in await self._users.find({"role": role.value})]
+
     async def set_role(self, user_id: str, role: Role) -> bool:
-        """Gives the account another role; tells whether there is one."""
-        return await self._users.update({"_id": user_id}, {"$set": {"role": role.value}})
+        """Gives the account the next version of its role; tells whether there is one."""
+        changes = {"$set": {"role": role.value}, "$inc": {"role_version": 1}}
+        return await self._users.update({"_id": user_id}, changes)
 
     async def mark_step(self, user_id: str, step: Step, now: datetime) -> bool:
         """Notes when the account first took a step; False if it had, or if there is none."""
@@ -49,3 +58,44 @@ class UserRepository:
         return await self._users.update(
             {"_id": user_id, "password_hash": old}, {"$set": {"password_hash": new}}
         )
+
+
+class AdminRepository:
+    """Who is an admin, as one document ``{count, members{user: true}}``."""
+
+    def __init__(self, database: Database) -> None:
+        self._admins = database.collection("admins")
+
+    async def exists(self) -> bool:
+        """Tells whether the list has been opened."""
+        return await self._admins.find_one(_ADMINS) is not None
+
+    async def open(self, user_ids: list[str]) -> None:
+        """Begins the list with ``user_ids``, unless there is one."""
+        members = dict.fromkeys(user_ids, True)
+        with suppress(DuplicateId):
+            await self._admins.insert({**_ADMINS, "count": len(members), "members": members})
+
+    async def lists(self, user_id: str) -> bool:
+        """Tells whether the user is an admin."""
+        return await self._admins.find_one({**_ADMINS, **_listed(user_id)}) is not None
+
+    async def add(self, user_id: str, *, by: str | None) -> bool:
+        """Adds the user, if ``by`` is an admin (None: the machine asks) and the user is none."""
+        # Two conditions, for both may be about one user.
+        conditions = [{f"members.{user_id}": {"$exists": False}}, *([] if by is None else [_listed(by)])]
+        return await self._admins.update(
+            {**_ADMINS, "$and": conditions},
+            {"$set": {f"members.{user_id}": True}, "$inc": {"count": 1}},
+        )
+
+    async def remove(self, user_id: str, *, by: str) -> bool:
+        """Removes the user, if both are admins and the user is not the last one."""
+        return await self._admins.update(
+            {**_ADMINS, **_listed(by), **_listed(user_id), "count": {"$gt": 1}},
+            {"$unset": {f"members.{user_id}": ""}, "$inc": {"count": -1}},
+        )
+
+
+def _listed(user_id: str) -> dict[str, object]:
+    return {f"members.{user_id}": {"$exists": True}}

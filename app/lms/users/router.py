@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, status
 
 from app.core.errors import (
     CredentialsInvalid,
+    PasswordsBusy,
     RefreshReused,
     RoleRequired,
     SessionsUnavailable,
@@ -13,29 +14,31 @@ from app.core.errors import (
     TokenInvalid,
     TokenRevoked,
 )
-from app.http.auth import ADMIN_ONLY, TOKEN_REFUSALS, SignedIn
+from app.http.auth import NO_STORE, TOKEN_REFUSALS, Admin, SignedIn
+from app.http.presence import ClientPresence
 from app.http.problems import refusals
-from app.lms.refusals import EmailTaken, UserNotFound
+from app.lms.refusals import EmailTaken, LastAdmin, UserNotFound
 from app.lms.services import Lms
 from app.lms.users.schemas import Credentials, Refresh, Registration, RoleChange, TokenPair, UserId, UserOut
 
 router = APIRouter(tags=["users"])
 
 
-@router.post("/users", status_code=status.HTTP_201_CREATED, responses=refusals(EmailTaken))
-async def register(registration: Registration, lms: Lms) -> UserOut:
+@router.post("/users", status_code=status.HTTP_201_CREATED, responses=refusals(EmailTaken, PasswordsBusy))
+async def register(registration: Registration, gone: ClientPresence, lms: Lms) -> UserOut:
     """Opens an account; its role is student."""
-    return UserOut.of(await lms.users.register(registration))
+    return UserOut.of(await lms.users.register(registration, gone))
 
 
-@router.post("/auth/login", responses=refusals(CredentialsInvalid))
-async def login(credentials: Credentials, lms: Lms) -> TokenPair:
+@router.post("/auth/login", dependencies=[NO_STORE], responses=refusals(CredentialsInvalid, PasswordsBusy))
+async def login(credentials: Credentials, gone: ClientPresence, lms: Lms) -> TokenPair:
     """Signs in and starts a session."""
-    return await lms.users.login(credentials)
+    return await lms.users.login(credentials, gone)
 
 
 @router.post(
     "/auth/refresh",
+    dependencies=[NO_STORE],
     responses=refusals(TokenInvalid, TokenExpired, TokenRevoked, RefreshReused, SessionsUnavailable),
 )
 async def refresh(request: Refresh, lms: Lms) -> TokenPair:
@@ -61,9 +64,10 @@ async def me(principal: SignedIn, lms: Lms) -> UserOut:
 
 @router.patch(
     "/users/{user_id}/role",
-    dependencies=[ADMIN_ONLY],
-    responses=refusals(*TOKEN_REFUSALS, RoleRequired, UserNotFound, SessionsUnavailable),
+    responses=refusals(*TOKEN_REFUSALS, RoleRequired, UserNotFound, LastAdmin, SessionsUnavailable),
 )
-async def change_role(user_id: Annotated[UserId, Path()], change: RoleChange, lms: Lms) -> UserOut:
-    """Gives a user another role; the user's access tokens end at once."""
-    return UserOut.of(await lms.users.change_role(user_id, change.role))
+async def change_role(
+    user_id: Annotated[UserId, Path()], change: RoleChange, admin: Admin, lms: Lms
+) -> UserOut:
+    """Gives a user another role; the user's access tokens end at once. The last admin stays one."""
+    return UserOut.of(await lms.users.change_role(admin, user_id, change.role))

@@ -4,10 +4,21 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, EmailStr, Field, SecretStr, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    EmailStr,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from app.core.records import Record
 from app.core.security import Role
+from app.core.weak_passwords import MAX_LENGTH, MIN_LENGTH, weakness
 
 UserId = Annotated[
     str, StringConstraints(pattern=r"^usr_[0-9a-f]{20}$"), Field(examples=["usr_3f9ad2c4b1e05d6f7a88"])
@@ -25,11 +36,15 @@ class Step(StrEnum):
 
 
 class User(Record):
-    """A stored account; ``email`` is unique and in lower case."""
+    """A stored account; ``email`` is unique and in lower case, ``role_version`` counts changes of the role.
+
+    Whether the role `Role.ADMIN` holds is for `Admins` to say.
+    """
 
     email: str
     name: str
     role: Role
+    role_version: int = 0
     password_hash: str
     created_at: datetime
 
@@ -38,15 +53,27 @@ class Registration(BaseModel):
     """Opens an account."""
 
     email: Email = Field(examples=["ada@example.org"])
-    password: SecretStr = Field(min_length=12, max_length=128, examples=["correct horse battery"])
     name: Name = Field(examples=["Ada Lovelace"])
+    password: SecretStr = Field(
+        min_length=MIN_LENGTH, max_length=MAX_LENGTH, examples=["correct horse battery"]
+    )
+
+    @field_validator("password")
+    @classmethod
+    def _not_guessed_first(cls, password: SecretStr, others: ValidationInfo) -> SecretStr:
+        known = (others.data.get("email", ""), others.data.get("name", ""))
+        if reason := weakness(password.get_secret_value(), *known):
+            raise PydanticCustomError(
+                "password_weak", "Choose another password: {reason}", {"reason": reason}
+            )
+        return password
 
 
 class Credentials(BaseModel):
     """Signs in."""
 
     email: Email = Field(examples=["ada@example.org"])
-    password: SecretStr = Field(min_length=1, max_length=128, examples=["correct horse battery"])
+    password: SecretStr = Field(min_length=1, max_length=MAX_LENGTH, examples=["correct horse battery"])
 
 
 class Refresh(BaseModel):

@@ -17,7 +17,6 @@ def signer() -> CertificateSigner:
 def claims(signer: CertificateSigner, clock: FixedClock) -> CertificateClaims:
     return CertificateClaims(
         certificate_id=signer.certificate_id("usr_1", "tracing"),
-        user_id="usr_1",
         holder="Ada Lovelace",
         course_id="tracing",
         course_title="Tracing",

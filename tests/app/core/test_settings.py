@@ -114,3 +114,14 @@ def test_a_missing_secrets_folder_is_named(environment: pytest.MonkeyPatch) -> N
 def test_settings_hide_their_secrets() -> None:
     shown = repr(load_settings())
     assert not any(secret in shown for secret in SECRETS.values())
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["a" * 12, " " * 12, "administrator", "admin@example.org"],
+    ids=lambda text: text.strip() or "blanks",
+)
+def test_a_password_that_is_guessed_first_is_refused(password: str, environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("LMS_ADMIN_PASSWORD", password)
+    (sentence,) = sentences()
+    assert sentence.startswith("LMS_ADMIN_PASSWORD is not valid: choose another, it ")

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from app.http.problems import MEDIA_TYPE
-from tests.app.people import Api
+from tests.app.people import PASSWORD, Api
 
 
 @pytest.fixture
@@ -119,3 +119,47 @@ async def test_every_success_says_what_it_returns(schema: dict[str, Any]) -> Non
 async def test_every_tag_is_described(schema: dict[str, Any]) -> None:
     described = {tag["name"] for tag in schema["tags"] if tag["description"]}
     assert {tag for _, operation in operations(schema) for tag in operation["tags"]} <= described
+
+
+BAD: Final[tuple[dict[str, Any], ...]] = (
+    {"headers": {}},
+    {"headers": {"Authorization": "Bearer no.such.token"}},
+    {"content": b'{"a": "\xff"}', "headers": {"Content-Type": "application/json"}},
+    {"content": b"{", "headers": {"Content-Type": "application/json"}},
+    {"content": b"[" * 100_000, "headers": {"Content-Type": "application/json"}},
+    {"json": {}},
+    {"json": ["\x00"]},
+)
+
+
+@pytest.mark.parametrize("number", range(len(BAD)))
+async def test_an_operation_answers_what_it_describes(number: int, api: Api, schema: dict[str, Any]) -> None:
+    seen = set()
+    for name, operation in operations(schema):
+        method, _, path = name.partition(" ")
+        path = path.replace("{", "").replace("}", "")
+        answer = await api.client.request(method, f"http://lms.test{path}", **BAD[number])
+        assert str(answer.status_code) in operation["responses"], f"{name}: {answer.text}"
+        assert answer.headers["content-type"] in operation["responses"][str(answer.status_code)].get(
+            "content", {}
+        )
+        seen.add(answer.status_code)
+    assert seen & {400, 401, 422}
+
+
+async def test_no_cache_keeps_a_token(api: Api, schema: dict[str, Any]) -> None:
+    person = await api.student()
+    bodies = {
+        "/api/v1/auth/login": {"email": person.email, "password": PASSWORD},
+        "/api/v1/auth/refresh": {"refresh_token": person.refresh},
+    }
+    giving = {
+        path
+        for path, methods in schema["paths"].items()
+        if "#/components/schemas/TokenPair" in references([each["responses"] for each in methods.values()])
+    }
+    assert giving == set(bodies)
+    for path, body in bodies.items():
+        answer = await api.client.post(f"http://lms.test{path}", json=body)
+        assert answer.status_code == 200
+        assert answer.headers["cache-control"] == "no-store"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,6 @@ from app.core.errors import RefreshReused, TokenRevoked
 from app.core.security import Principal, RefreshClaims, Role
 from app.infra.redis import RedisClient
 from app.infra.sessions import Sessions
-from tests.app.fixed_clock import FixedClock
 
 FIRST = RefreshClaims(user_id="usr_1", family="fam_1", token_id="ref_1")
 SECOND = RefreshClaims(user_id="usr_1", family="fam_1", token_id="ref_2")
@@ -29,8 +29,8 @@ def sessions(redis: RedisClient) -> Sessions:
 
 
 @pytest.fixture
-def principal(clock: FixedClock) -> Principal:
-    return Principal(id="usr_1", role=Role.STUDENT, family="fam_1", issued_at=clock.now())
+def principal() -> Principal:
+    return Principal(id="usr_1", role=Role.STUDENT, role_version=4, family="fam_1")
 
 
 async def test_each_token_is_exchanged_for_the_next(sessions: Sessions) -> None:
@@ -67,14 +67,21 @@ async def test_an_ended_session_is_refused(sessions: Sessions, principal: Princi
         await sessions.rotate(FIRST, "ref_2")
 
 
-async def test_only_tokens_from_before_a_revocation_end(
-    sessions: Sessions, principal: Principal, clock: FixedClock
-) -> None:
-    await sessions.revoke_access("usr_1", before=clock.now())
+async def test_only_tokens_of_older_roles_end(sessions: Sessions, principal: Principal) -> None:
+    await sessions.revoke_roles("usr_1", below=4)
     await sessions.check(principal)
-    await sessions.revoke_access("usr_1", before=clock.now() + timedelta(milliseconds=1))
+    await sessions.revoke_roles("usr_1", below=5)
     with pytest.raises(TokenRevoked):
         await sessions.check(principal)
+
+
+async def test_a_late_revocation_takes_none_back(sessions: Sessions, principal: Principal) -> None:
+    await sessions.revoke_roles("usr_1", below=12)
+    await sessions.revoke_roles("usr_1", below=3)
+    for version in (4, 11):
+        with pytest.raises(TokenRevoked):
+            await sessions.check(replace(principal, role_version=version))
+    await sessions.check(replace(principal, role_version=12))
 
 
 async def test_a_session_lives_as_long_as_its_refresh_token(sessions: Sessions, redis: RedisClient) -> None:

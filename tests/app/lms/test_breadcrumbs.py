@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from app.core.security import Principal, Role
 from app.lms.services import Services
 from app.lms.users.schemas import Credentials
 from otel.testing import Captured
-from tests.app.fixed_clock import FixedClock
 from tests.app.people import PASSWORD, RIGHT, Api
 
 
@@ -15,16 +16,17 @@ class Broken(Exception):  # noqa: N818 - the name that the report must show
 
 
 async def test_the_steps_before_an_error_stand_in_its_report(
-    api: Api, services: Services, telemetry: Captured, clock: FixedClock
+    api: Api, services: Services, telemetry: Captured
 ) -> None:
     # Steps end with their request, so one request must take them all: a route of this test does.
     course_id = await api.course(await api.instructor())
     learner = await api.student()
-    principal = Principal(learner.id, Role.STUDENT, family="fam_test", issued_at=clock.now())
+    principal = Principal(learner.id, Role.STUDENT, role_version=0, family="fam_test")
 
     @api.app.post("/study")
     async def study() -> None:
-        await services.users.login(Credentials.model_validate({"email": learner.email, "password": PASSWORD}))
+        login = Credentials.model_validate({"email": learner.email, "password": PASSWORD})
+        await services.users.login(login, asyncio.Event())
         await services.enrollments.enroll(principal, course_id)
         await services.submissions.submit(principal, course_id, "final", RIGHT)
         raise Broken

@@ -5,13 +5,17 @@ import pytest
 
 from app.lms.services import Services
 from otel.testing import Captured
-from tests.app.people import Api
+from tests.app.people import Api, Person
 
 
 @pytest.fixture
-async def certificate_id(api: Api) -> str:
+async def learner(api: Api) -> Person:
+    return await api.student("Ada Lovelace")
+
+
+@pytest.fixture
+async def certificate_id(api: Api, learner: Person) -> str:
     course = await api.course(await api.instructor(), title="Tracing", quizzes=[])
-    learner = await api.student("Ada Lovelace")
     await learner.post(f"/courses/{course}/enrollments")
     done = await learner.put(f"/courses/{course}/lessons/spans/completion")
     found: str = done.json()["certificate_id"]
@@ -68,3 +72,23 @@ async def test_an_altered_record_is_not_valid(
     assert await stored.update({"_id": certificate_id}, {"$set": change})
     shown = await api.client.get(f"/certificates/{certificate_id}")
     assert shown.json()["valid"] is False
+
+
+async def test_a_certificate_does_not_tell_which_account_it_is_of(
+    api: Api, services: Services, certificate_id: str, learner: Person
+) -> None:
+    path = f"/certificates/{certificate_id}"
+    shown = (await api.client.get(path)).json()
+    assert learner.id not in str([shown, jwt.decode(shown["token"], options={"verify_signature": False})])
+
+    # One that was issued when tokens named the account.
+    stated = jwt.decode(shown["token"], options={"verify_signature": False}) | {"sub": learner.id}
+    header = jwt.get_unverified_header(shown["token"])
+    key = services.certificates._signer._private
+    earlier = jwt.encode(stated, key, algorithm="EdDSA", headers=header)
+    stored = services.certificates._repository._certificates
+    assert await stored.update({"_id": certificate_id}, {"$set": {"token": earlier}})
+    assert (await api.client.get(path)).json() == shown
+    verified = await api.client.post("/certificates/verification", json={"token": earlier})
+    assert verified.json()["valid"] is True
+    assert learner.id not in verified.text

@@ -10,10 +10,13 @@ from app.core.security import Principal, Role
 from app.infra.mongo import Database
 from app.infra.redis import RedisClient
 from app.lms.courses.catalogue import Catalogue
+from app.lms.courses.contents import Contents
+from app.lms.courses.records import Course
 from app.lms.courses.repository import CourseRepository
-from app.lms.courses.schemas import Course, CourseChange, CourseIn
+from app.lms.courses.schemas import CourseChange, CourseIn
 from app.lms.courses.service import CourseService
 from app.lms.refusals import CourseChanged
+from app.lms.services import Services
 from otel.testing import Captured
 from tests.app.fixed_clock import FixedClock
 from tests.app.people import LESSON, QUIZ, Api
@@ -129,10 +132,11 @@ class FasterRival(CourseRepository):
 async def test_who_is_always_overtaken_is_told(empty_mongodb_url: str, empty_redis_url: str) -> None:
     database, redis = Database(empty_mongodb_url, seconds=20), RedisClient(empty_redis_url, seconds=10)
     clock = SystemClock()
-    author = Principal(id="usr_1", role=Role.INSTRUCTOR, family="fam_1", issued_at=clock.now())
+    author = Principal(id="usr_1", role=Role.INSTRUCTOR, role_version=0, family="fam_1")
 
     def service(repository: CourseRepository) -> CourseService:
-        return CourseService(repository, Catalogue(repository, redis, timedelta(minutes=1)), clock)
+        catalogue = Catalogue(repository, redis, timedelta(minutes=1), clock)
+        return CourseService(repository, Contents(repository), catalogue, clock)
 
     new = CourseIn(title="Tracing", description="Mine", capacity=5)
     await service(CourseRepository(database)).create(author, new)
@@ -142,3 +146,47 @@ async def test_who_is_always_overtaken_is_told(empty_mongodb_url: str, empty_red
     assert (stored.title, stored.description) == ("Tracing", "The rival's")
     database.close()
     await redis.close()
+
+
+async def test_contents_from_before_documents_had_their_own_names_are_found(
+    api: Api, services: Services
+) -> None:
+    author = await api.instructor()
+    course = await api.course(author)
+    repository = services.courses._repository
+    stored = await repository._courses.find_one({"_id": course})
+    assert stored is not None
+    for kind, collection in (("lessons", repository._lessons), ("quizzes", repository._quizzes)):
+        (outline,) = stored[kind]
+        content = await collection.find_one({"_id": outline.pop("document")})
+        assert content is not None
+        await collection.insert({**content, "_id": f"{course}:{outline['id']}"})
+    earlier = {"lessons": stored["lessons"], "quizzes": stored["quizzes"]}
+    assert await repository._courses.update({"_id": course}, {"$set": earlier})
+    assert (await author.get(f"/courses/{course}/lessons/spans")).json()["content"] == LESSON["content"]
+    assert len((await author.get(f"/courses/{course}/quizzes/final")).json()["questions"]) == 2
+
+
+async def test_who_reads_a_lesson_while_it_is_replaced_finds_it(api: Api, services: Services) -> None:
+    author = await api.instructor()
+    course = await api.course(author)
+    read = await services.courses.visible(course, None)
+    assert (await author.put(f"/courses/{course}/lessons/spans", {**LESSON, "content": "New"})).is_success
+    assert (await services.courses.lesson(read, "spans")).content == "New"
+
+
+async def test_what_is_replaced_or_refused_leaves_nothing_behind(api: Api, services: Services) -> None:
+    author = await api.instructor()
+    course = await api.course(author)
+    lessons = services.courses._repository._lessons
+    await author.put(f"/courses/{course}/lessons/spans", LESSON)
+    await (await api.instructor()).post(f"/courses/{course}/lessons", LESSON)
+    await author.post("/courses", {"title": "T", "slug": course, "description": "", "capacity": 1})
+    assert len(await lessons.find({"course_id": course})) == 1
+
+
+async def test_lessons_of_one_title_are_numbered(api: Api) -> None:
+    author = await api.instructor()
+    course = await api.course(author, lessons=[LESSON] * 100)
+    shown = (await author.get(f"/courses/{course}")).json()["lessons"]
+    assert [shown[0]["id"], shown[1]["id"], shown[99]["id"]] == ["spans", "spans-2", "spans-100"]

@@ -21,10 +21,10 @@ from tests.app.seating import enroll, leave, ledger, principal, seats_of
 
 
 async def test_of_fifty_at_once_ten_get_the_ten_seats(
-    api: Api, services: Services, telemetry: Captured, clock: FixedClock
+    api: Api, services: Services, telemetry: Captured
 ) -> None:
     course = await api.course(await api.instructor(), capacity=10)
-    tries = (services.enrollments.enroll(principal(number, clock), course) for number in range(50))
+    tries = (services.enrollments.enroll(principal(number), course) for number in range(50))
     outcomes = await asyncio.gather(*tries, return_exceptions=True)
     assert Counter(type(outcome).__name__ for outcome in outcomes) == {"tuple": 10, "CourseFull": 40}
     seats = await seats_of(api, course)
@@ -189,6 +189,6 @@ async def test_who_is_always_crossed_is_told(
         repository, keeper, services.courses, services.certificates, services.users, clock
     )
     with pytest.raises(EnrollmentBusy):
-        await service.enroll(principal(1, clock), course)
+        await service.enroll(principal(1), course)
     assert (await seats_of(api, course)).holders == {}
     database.close()

@@ -119,6 +119,11 @@ def test_limits_of_spans_and_records_win_over_the_general_ones() -> None:
         ("OTEL_PROPAGATORS", "b3", "tracecontext, baggage, none"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "an absolute URL"),
         ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "nowhere", "an absolute URL"),
+        *(
+            (f"OTEL_EXPORTER_OTLP_{signal}ENDPOINT", url, "a port from 1 to 65535")
+            for signal in ("", "TRACES_", "METRICS_", "LOGS_")
+            for url in ("http://c:99999", "http://c:0", "http://c:-1", "http://c:http", "http://[::1:4318")
+        ),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "http/protobuf"),
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd", "gzip, none"),
         ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem", "a file that exists"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
 import pytest
 import sentry_sdk
@@ -27,7 +28,7 @@ ROUTE = "/api/v1/courses/{course_id}/fail"
 
 @contextmanager
 def reports(dsn: str) -> Iterator[SentryHandle]:
-    handle = configure_sentry(TelemetryConfig(sentry_dsn=dsn), Redactor())
+    handle = configure_sentry(TelemetryConfig(sentry_dsn=dsn, error_burst=0), Redactor())
     assert handle is not None
     try:
         yield handle
@@ -60,7 +61,11 @@ async def test_an_error_is_reported_once_with_what_is_known(app: FastAPI, captur
     }
     assert event["contexts"]["trace"]["trace_id"] == span.trace_id
     assert event["contexts"]["trace"]["span_id"] == span.span_id
-    assert event["exception"]["values"][0]["mechanism"] == {"type": "otel", "handled": False}
+    assert event["exception"]["values"][0]["mechanism"] == {
+        "type": "otel",
+        "handled": False,
+        "exception_id": 0,
+    }
 
 
 async def test_the_steps_before_the_error_are_told_without_secrets(app: FastAPI, captured: Captured) -> None:
@@ -152,6 +157,21 @@ def test_a_filtered_event_is_counted_as_such(captured: Captured) -> None:
     assert captured.value("telemetry.events.dropped", {"reason": "filtered"}) == 1
 
 
+def test_errors_outside_of_requests_are_grouped_by_what_raised_them(captured: Captured) -> None:
+    def first() -> None:
+        raise ValueError("1")
+
+    def second() -> None:
+        raise ValueError("2")
+
+    for work in (first, second):
+        with pytest.raises(ValueError, match=r"\d") as raised:
+            work()
+        capture(raised.value, None)
+    places = [event["fingerprint"][1] for event in captured.errors]
+    assert places == [f"{__name__}.{work.__qualname__}" for work in (first, second)]
+
+
 def test_without_a_dsn_there_are_no_reports() -> None:
     assert configure_sentry(TelemetryConfig(), Redactor()) is None
     assert capture(ValueError("nobody listens"), None) is None
@@ -179,6 +199,23 @@ def test_outside_of_a_request_steps_and_users_are_nobodys() -> None:
     otel.breadcrumb("lms.enrolled", course_id="c1")
     otel.set_user("usr_1", "student")
     assert otel.current_request() is None
+
+
+@pytest.mark.parametrize("user", ["usr_1", 2**70, UUID(int=7)])
+async def test_a_user_is_text_whatever_identifies_him(captured: Captured, user: str | int | UUID) -> None:
+    app = FastAPI()
+
+    @app.get("/fail")
+    async def fail() -> None:
+        otel.set_user(user, "student")
+        otel.get_logger("lms").warning("about to fail")
+        raise ValueError("as expected")
+
+    otel.instrument(app)
+    await request(app, "/fail")
+    [span], [event] = captured.spans, captured.errors
+    [record] = [each for each in captured.logs if each.body == "about to fail"]
+    assert span.attributes["user.id"] == event["user"]["id"] == record.attributes["user.id"] == str(user)
 
 
 def test_reports_beyond_the_queue_are_lost_once() -> None:

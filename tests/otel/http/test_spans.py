@@ -10,7 +10,6 @@ from fastapi import FastAPI
 from opentelemetry import trace
 
 import otel
-from otel.http.span import coarse_address
 from otel.testing import Captured
 from otel.testing.captured import CapturedSpan
 from tests.otel.asgi import Answer, request, websocket
@@ -245,12 +244,6 @@ async def test_a_request_id_is_taken_over_only_if_it_is_harmless(
 
     assert (answer.headers["x-request-id"] == sent) is kept
     assert len(answer.headers["x-request-id"]) <= 64
-
-
-def test_a_clients_address_leaves_without_its_last_part() -> None:
-    assert coarse_address("192.0.2.77") == "192.0.2.0"
-    assert coarse_address("2001:db8:85a3:8d3:1319:8a2e:370:7348") == "2001:db8:85a3::"
-    assert coarse_address("testclient") == "testclient"
 
 
 async def test_two_requests_at_once_do_not_mix(app: FastAPI, captured: Captured) -> None:

@@ -122,7 +122,7 @@ def test_a_line_that_cannot_be_made_loses_no_other(
     get_logger("late").info("two", whole=1)
 
     assert [entry["event"] for entry in output.flushed()] == ["two"]
-    assert "made up" in capsys.readouterr().err
+    assert "late: ValueError in broken" in capsys.readouterr().err
 
 
 def test_logging_set_up_anew_does_not_end_the_pipe(output: Output) -> None:

@@ -9,8 +9,8 @@ from typing import TextIO
 
 import pytest
 
+from otel.burst import BurstLimiter, Message
 from otel.config.settings import TelemetryConfig
-from otel.logs.burst import BurstLimiter, Message
 from otel.logs.levels import LevelOverrides
 from otel.logs.logger import configure_logging, get_logger, set_level
 from otel.logs.render import pretty_renderer
@@ -29,7 +29,7 @@ class Clock:
 
 def test_the_next_record_after_a_burst_says_how_many_were_held_back() -> None:
     clock = Clock()
-    bursts, message = BurstLimiter(2, 10, clock), Message("app", 30, "again")
+    bursts, message = BurstLimiter[Message](2, 10, clock), Message("app", 30, "again")
     assert [bursts.admit(message) for _ in range(5)] == [0, 0, None, None, None]
     clock.now = 10.0
     assert [bursts.admit(message) for _ in range(2)] == [3, 0]
@@ -37,7 +37,7 @@ def test_the_next_record_after_a_burst_says_how_many_were_held_back() -> None:
 
 def test_an_ended_burst_is_reported_by_whoever_comes_next() -> None:
     clock = Clock()
-    bursts, message = BurstLimiter(2, 10, clock), Message("app", 30, "again")
+    bursts, message = BurstLimiter[Message](2, 10, clock), Message("app", 30, "again")
     for _ in range(5):
         bursts.admit(message)
     assert list(bursts.reports()) == []
@@ -47,7 +47,7 @@ def test_an_ended_burst_is_reported_by_whoever_comes_next() -> None:
 
 
 def test_the_memory_of_bursts_is_bounded() -> None:
-    bursts = BurstLimiter(1, 10, Clock())
+    bursts = BurstLimiter[Message](1, 10, Clock())
     for number in range(5000):
         bursts.admit(Message("app", 30, f"message {number}"))
         list(bursts.reports())

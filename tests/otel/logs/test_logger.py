@@ -202,28 +202,6 @@ async def test_every_line_of_a_request_has_its_ids(captured: Captured) -> None:
     assert (user, route) == ("usr_1", "/api/v1/courses/{course_id}/fail")
 
 
-async def test_an_access_line_tells_the_request_and_its_end(captured: Captured) -> None:
-    app = instrumented()
-    await request(app, "/nowhere/ada@school.example", query="token=abc")
-
-    access = json.loads(captured.lines[-1])
-    told = {
-        key: access[key]
-        for key in ("event", "logger", "method", "status", "http.route", "url.path", "outcome")
-    }
-    assert told == {
-        "event": "request",
-        "logger": "access",
-        "method": "GET",
-        "status": 404,
-        "http.route": "<unmatched>",
-        "url.path": "/nowhere/[redacted]",
-        "outcome": "completed",
-    }
-    assert access["duration_ms"] > 0
-    assert (access["request_bytes"], access["response_bytes"]) == (0, 22)
-
-
 def test_configuring_can_be_taken_back() -> None:
     root = logging.getLogger()
     before = (list(root.handlers), root.level)

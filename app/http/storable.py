@@ -1,0 +1,69 @@
+"""Text that no database keeps is refused before anything is done with it, in whatever an operation reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import Any, Final
+
+from fastapi import Request
+
+from app.core.errors import FieldError, Invalid
+
+MAX_ERRORS: Final = 20
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+# What a body must have for its JSON to hold such text: an escape, a surrogate in UTF-8, or UTF-16 and -32.
+_SUSPECT: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|\xed[\xa0-\xbf]|\x00")
+_MESSAGE: Final = "Contains NUL or half of a surrogate pair, which cannot be stored"
+
+_Path = tuple[Any, object]
+"""A place in a body: the place around it and the name or index there; linked, for most are never written."""
+
+
+async def require_storable(request: Request) -> None:
+    """Refuses NUL and lone surrogates in the path, the query and a JSON body, values and names.
+
+    PostgreSQL's jsonb stores neither, BSON no surrogates, and UTF-8 has no form for them.
+
+    Raises:
+        Invalid: There is such text; the first of the fields that hold it are named.
+    """
+    query = ({name: value} for name, value in request.query_params.multi_items())
+    found = chain(
+        _errors("path", request.path_params),
+        chain.from_iterable(_errors("query", each) for each in query),
+        _errors("body", await _suspect_body(request)),
+    )
+    errors = tuple(islice(found, MAX_ERRORS))
+    if errors:
+        raise Invalid(count=len(errors), errors=errors)
+
+
+async def _suspect_body(request: Request) -> object:
+    # The framework has read and parsed the body of an operation that has one, and keeps it here.
+    parsed = getattr(request, "_json", None)
+    return parsed if parsed is not None and _SUSPECT.search(await request.body()) else None
+
+
+def _errors(where: str, value: object) -> Iterator[FieldError]:
+    """Yields a mistake for each such text in ``value``, which is JSON; a wrong name is one of what has it."""
+    pending: list[tuple[_Path | None, object]] = [(None, value)]
+    while pending:
+        path, part = pending.pop()
+        if isinstance(part, str) and _UNSTORABLE.search(part):
+            yield FieldError(_field(where, path), _MESSAGE, "text_unstorable")
+        if isinstance(part, dict):
+            if any(map(_UNSTORABLE.search, part)):
+                yield FieldError(_field(where, path), f"A name in it: {_MESSAGE}", "text_unstorable")
+            pending.extend(((path, name), inner) for name, inner in part.items())
+        if isinstance(part, list):
+            pending.extend(((path, index), inner) for index, inner in enumerate(part))
+
+
+def _field(where: str, path: _Path | None) -> str:
+    names: list[str] = []
+    while path is not None:
+        path, name = path
+        names.append(_UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", str(name)))
+    return ".".join([where, *reversed(names)])

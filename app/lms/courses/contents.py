@@ -1,0 +1,77 @@
+"""What lessons say and quizzes ask, in documents of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import TypeVar
+
+from app.core.errors import DatabaseUnavailable
+from app.core.identifiers import new_id, slug, unused_slug
+from app.lms.courses.records import LessonContent, Question, QuizContent, StoredLesson, StoredQuiz
+from app.lms.courses.repository import CourseRepository
+from app.lms.courses.schemas import LessonIn, QuizIn
+from otel import get_logger
+
+_Stored = TypeVar("_Stored", StoredLesson, StoredQuiz)
+_log = get_logger(service="courses")
+
+
+class Contents:
+    """Stores contents before the course names them.
+
+    The one write of the course's document makes all of a change seen, or none of it: contents that no course
+    names are seen by nobody and stand in nobody's way.
+    """
+
+    def __init__(self, repository: CourseRepository) -> None:
+        self._repository = repository
+
+    async def lessons(self, course_id: str, new: Sequence[LessonIn]) -> tuple[StoredLesson, ...]:
+        """Stores what new lessons say; returns their outlines, numbered for a course that has no others."""
+        contents = [
+            LessonContent(id=new_id("lsn"), course_id=course_id, content=each.content) for each in new
+        ]
+        await self._repository.insert_lessons(contents)
+        return numbered(_lesson(each, content.id) for each, content in zip(new, contents, strict=True))
+
+    async def quizzes(self, course_id: str, new: Sequence[QuizIn]) -> tuple[StoredQuiz, ...]:
+        """Stores what new quizzes ask; returns their outlines, numbered for a course that has no others."""
+        contents = [_questions(course_id, each) for each in new]
+        await self._repository.insert_quizzes(contents)
+        return numbered(_quiz(each, content.id) for each, content in zip(new, contents, strict=True))
+
+    async def discard(self, lessons: Iterable[StoredLesson] = (), quizzes: Iterable[StoredQuiz] = ()) -> None:
+        """Removes what no course names; never fails, for it is only tidier."""
+        try:
+            for lesson in lessons:
+                await self._repository.delete_lesson(lesson.document)
+            for quiz in quizzes:
+                await self._repository.delete_quiz(quiz.document)
+        except DatabaseUnavailable:
+            _log.warning("content_not_discarded")
+
+
+def numbered(new: Iterable[_Stored], taken: Collection[str] = ()) -> tuple[_Stored, ...]:
+    """Returns ``new``, each under the first slug of its title that is not taken, by an earlier one either."""
+    known = set(taken)
+    found = []
+    for each in new:
+        free = unused_slug(each.title, known)
+        known.add(free)
+        found.append(each.model_copy(update={"id": free}))
+    return tuple(found)
+
+
+def _lesson(new: LessonIn, document: str) -> StoredLesson:
+    return StoredLesson(id=slug(new.title), title=new.title, minutes=new.minutes, document=document)
+
+
+def _quiz(new: QuizIn, document: str) -> StoredQuiz:
+    limits = {"pass_score": new.pass_score, "max_attempts": new.max_attempts}
+    return StoredQuiz(id=slug(new.title), title=new.title, document=document, **limits)
+
+
+def _questions(course_id: str, new: QuizIn) -> QuizContent:
+    numbers = enumerate(new.questions, start=1)
+    questions = tuple(Question(id=f"q{number}", **each.model_dump()) for number, each in numbers)
+    return QuizContent(id=new_id("quz"), course_id=course_id, questions=questions)

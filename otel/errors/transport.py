@@ -1,0 +1,81 @@
+"""The error reports' way out: sentry-sdk's own transport, which also counts what it lost."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from sentry_sdk.transport import HttpTransport
+
+if TYPE_CHECKING:
+    from sentry_sdk._types import EventDataCategory
+    from sentry_sdk.envelope import Envelope, Item
+
+
+class CountingTransport(HttpTransport):
+    """Sentry's own transport, and a public count of the events that it lost, by Sentry's reason.
+
+    An event that was taken is unsent until it has left or is lost: then it is queued or on its way.
+    """
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.lost: Counter[str] = Counter()
+        self._unsent: set[Item] = set()
+        self._counting = threading.RLock()  # a signal's handler may report while its thread counts
+        self._is_ended = False
+        super().__init__(options)
+
+    def capture_envelope(self, envelope: Envelope) -> None:
+        """Takes an envelope and queues it."""
+        with self._counting:
+            self._unsent.update(_events_in(envelope))
+        super().capture_envelope(envelope)
+
+    @property
+    def unsent(self) -> int:
+        """Counts the events that wait for what becomes of them."""
+        return len(self._unsent)
+
+    def end(self) -> None:
+        """Counts what is unsent as lost by `shutdown`, and sends nothing more; the outcome comes too late."""
+        with self._counting:
+            self._is_ended = True
+            if self._unsent:
+                self.lost["shutdown"] += len(self._unsent)
+            self._unsent.clear()
+
+    def record_lost_event(
+        self,
+        reason: str,
+        data_category: EventDataCategory | None = None,
+        item: Item | None = None,
+        *,
+        quantity: int = 1,
+    ) -> None:
+        """Counts an event that does not arrive: `queue_overflow`, `network_error`, `ratelimit_backoff` ..."""
+        category = data_category if item is None else item.data_category
+        if category == "error":
+            self._lose(reason, item, quantity)
+        super().record_lost_event(reason, data_category, item, quantity=quantity)
+
+    def _send_envelope(self, envelope: Envelope) -> None:
+        if self._is_ended:
+            return
+        try:
+            super()._send_envelope(envelope)
+        finally:
+            with self._counting:
+                self._unsent.difference_update(_events_in(envelope))
+
+    def _lose(self, reason: str, item: Item | None, count: int) -> None:
+        with self._counting:
+            if self._is_ended:
+                return
+            self.lost[reason] += count
+            if item is not None:
+                self._unsent.discard(item)
+
+
+def _events_in(envelope: Envelope) -> list[Item]:
+    return [item for item in envelope.items if item.data_category == "error"]

@@ -1,0 +1,182 @@
+"""An exception as text: its stack, its causes and its group, as Python prints them, but bounded.
+
+`traceback.format_exception` visits everything that an exception leads to: a group of groups has as many
+members as ten levels of fifteen make, a chain of retries thousands of causes with a thousand frames each.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
+from types import TracebackType
+from typing import Any, Final
+
+from otel.foreign.names import CUT, full_type_name, shortened, unprintable
+from otel.foreign.values import Budget
+
+LONGEST_STACK: Final = 12_288
+MOST_ERRORS: Final = 10
+"""Exceptions of one chain and its groups that are shown."""
+
+FIRST_FRAMES, LAST_FRAMES = 10, 40
+"""Frames of one exception that are shown: where it came from, and where it was raised."""
+
+_LONGEST_MESSAGE: Final = 2048
+_LONGEST_LINE: Final = 400
+_MOST_NOTES: Final = 5
+_MOST_COUNTED: Final = 1000
+
+# The getters of `BaseException` itself: a subclass may hide them behind code of its own.
+_traceback: Final[Any] = BaseException.__dict__["__traceback__"].__get__
+_cause: Final[Any] = BaseException.__dict__["__cause__"].__get__
+_context: Final[Any] = BaseException.__dict__["__context__"].__get__
+_is_suppressed: Final[Any] = BaseException.__dict__["__suppress_context__"].__get__
+_members: Final[Any] = BaseExceptionGroup.__dict__["exceptions"].__get__
+
+_CAUSED: Final = "\nThe above exception was the direct cause of the following exception:\n\n"
+_MEANWHILE: Final = "\nDuring handling of the above exception, another exception occurred:\n\n"
+
+
+def stack_text(error: BaseException) -> str:
+    """Returns stack, causes and group of any exception as text: never raises, at most 12,288 characters.
+
+    At most 10 exceptions are shown, the given one first of all, with at most 50 frames and 2,048 characters
+    of message each; a mark says what was left out.
+    """
+    try:
+        return _Formatted(error).text()
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:  # noqa: BLE001 - a source loader or a property is foreign code as well
+        return unprintable(type(error))
+
+
+def before(error: BaseException) -> tuple[BaseException, str] | None:
+    """Returns the exception that led to this one, and the words between the two; None if there is none."""
+    cause = _cause(error)
+    if cause is not None:
+        return cause, _CAUSED
+    context = _context(error)
+    return None if context is None or _is_suppressed(error) else (context, _MEANWHILE)
+
+
+def members(error: BaseException) -> tuple[BaseException, ...]:
+    """Returns the exceptions of a group, nothing for any other."""
+    found: tuple[BaseException, ...] = _members(error) if isinstance(error, BaseExceptionGroup) else ()
+    return found
+
+
+def frames(error: BaseException) -> tuple[list[TracebackType], int, list[TracebackType]]:
+    """Returns the first 10 frames of an exception, how many are left out, and the last 40."""
+    walk = _walk(_traceback(error))
+    first = list(islice(walk, FIRST_FRAMES))
+    last: deque[TracebackType] = deque(maxlen=LAST_FRAMES)
+    count = 0
+    for each in walk:
+        last.append(each)
+        count += 1
+    return first, count - len(last), list(last)
+
+
+def _walk(step: TracebackType | None) -> Iterator[TracebackType]:
+    while step is not None:
+        yield step
+        step = step.tb_next
+
+
+class _Formatted:
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+        self._left = MOST_ERRORS
+        self._room = LONGEST_STACK
+        self._seen: set[int] = set()
+
+    def text(self) -> str:
+        return "".join(self._chain(self._error, ""))
+
+    def _chain(self, error: BaseException, margin: str) -> list[str]:
+        """Return the texts of an exception and of what led to it, the oldest first, as Python has it."""
+        texts: list[str] = []
+        latest: tuple[BaseException, str] | None = (error, "")
+        while latest is not None:
+            error, link = latest
+            if id(error) in self._seen:
+                break
+            if self._left <= 0 or self._room <= 0:
+                texts.insert(0, f"{margin}{CUT} {_length_of_chain(error, self._seen)} earlier exceptions\n")
+                break
+            texts.insert(0, self._one(error, margin) + _indented(link, margin))
+            latest = before(error)
+        return texts
+
+    def _one(self, error: BaseException, margin: str) -> str:
+        self._left -= 1
+        self._seen.add(id(error))
+        text = _indented("".join(_own(error)), margin)
+        kept = shortened_in_the_middle(text, max(self._room, 0))
+        self._room -= len(kept)
+        return kept + self._group(members(error), margin + "  | ")
+
+    def _group(self, group: tuple[BaseException, ...], margin: str) -> str:
+        texts: list[str] = []
+        for number, member in enumerate(group):
+            if self._left <= 0 or self._room <= 0:
+                texts.append(f"{margin}{CUT} {len(group) - number} more\n")
+                break
+            texts += [f"{margin}---- {number + 1} of {len(group)} ----\n", *self._chain(member, margin)]
+        return "".join(texts)
+
+
+def _own(error: BaseException) -> Iterator[str]:
+    first, left_out, last = frames(error)
+    if first:
+        yield "Traceback (most recent call last):\n"
+        yield from _lines(first)
+        if left_out:
+            yield f"  {CUT} {left_out} frames\n"
+        yield from _lines(last)
+    message = Budget(room=_LONGEST_MESSAGE).error(error)
+    name = full_type_name(type(error))
+    yield f"{name}: {message}\n" if message else f"{name}\n"
+    yield from _notes(error)
+
+
+def _lines(steps: list[TracebackType]) -> Iterator[str]:
+    walked = ((step.tb_frame, step.tb_lineno) for step in steps)
+    for line in traceback.StackSummary.extract(walked, lookup_lines=True).format():
+        yield line if len(line) <= _LONGEST_LINE else shortened(line, _LONGEST_LINE) + "\n"
+
+
+def _notes(error: BaseException) -> Iterator[str]:
+    try:
+        notes = object.__getattribute__(error, "__notes__")
+    except AttributeError:
+        return
+    budget = Budget(room=_LONGEST_MESSAGE)
+    shown = budget.value(list(notes[:_MOST_NOTES]) if type(notes) is list else [notes])
+    for note in shown if type(shown) is list else [shown]:
+        yield f"{note}\n"
+
+
+def _indented(text: str, margin: str) -> str:
+    return text if not margin else "".join(margin + line for line in text.splitlines(keepends=True))
+
+
+def _length_of_chain(error: BaseException, seen: set[int]) -> int:
+    count, counted = 0, set(seen)
+    latest: tuple[BaseException, str] | None = (error, "")
+    while latest is not None and id(latest[0]) not in counted and count < _MOST_COUNTED:
+        counted.add(id(latest[0]))
+        count += 1
+        latest = before(latest[0])
+    return count
+
+
+def shortened_in_the_middle(text: str, longest: int) -> str:
+    """Returns the text, or its start and its end: both ends of a stack say more than its middle."""
+    if len(text) <= longest:
+        return text
+    half = max(longest - len(CUT) - 2, 0) // 2
+    return f"{text[:half]}\n{CUT}\n{text[len(text) - half :]}"

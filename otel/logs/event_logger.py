@@ -1,0 +1,203 @@
+"""`EventLogger`: the API of structlog's stdlib `BoundLogger`, with a short way from the call to the pipe."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import sys
+import traceback
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Final
+
+import structlog
+from structlog.testing import LogCapture
+from structlog.types import EventDict, Processor
+
+from otel.dotted import is_within
+from otel.logs.levels import LEVELS
+from otel.logs.record import ExcInfo, event_record
+
+_LEVEL_OF: Final = {**LEVELS, "warn": logging.WARNING, "exception": logging.ERROR, "fatal": logging.CRITICAL}
+_NAMES: Final = {number: name for name, number in LEVELS.items()}
+# These are how to log, not what; stdlib's loggers and structlog's take them as well.
+_OPTIONS: Final = frozenset({"exc_info", "stack_info", "stacklevel"})
+_INSIDE: Final = ("structlog", "logging", __name__)
+_MOST_FRAMES: Final = 50
+
+
+def _unless_captured(logger: logging.Logger, method: str, event: EventDict) -> EventDict:
+    """Gives the event to `structlog.testing.capture_logs` while structlog has no configuration of ours."""
+    chain = list(structlog.get_config()["processors"])
+    if not isinstance(chain[-1] if chain else None, LogCapture):
+        return event
+    for processor in chain:
+        event = processor(logger, method, event)
+    return event
+
+
+CHAIN: Final[list[Processor]] = [_unless_captured]
+"""The processors of all our loggers. Telemetry empties it; `capture_logs` puts its own in for a while."""
+
+
+def configure_structlog() -> Callable[[], None]:
+    """Gives an `EventLogger` to everyone who asks structlog for a logger; returns the undo."""
+    before = structlog.get_config() if structlog.is_configured() else None
+    CHAIN.clear()
+    structlog.configure(processors=CHAIN, wrapper_class=EventLogger, logger_factory=_stdlib_logger)
+
+    def undo() -> None:
+        CHAIN[:] = [_unless_captured]
+        structlog.reset_defaults()
+        if before is not None:
+            structlog.configure(**before)
+
+    return undo
+
+
+class EventLogger(structlog.stdlib.BoundLogger):
+    """A structlog bound logger: an event's name first, its facts as keywords; `bind` adds facts to all.
+
+    It has every method of `structlog.stdlib.BoundLogger` with the same meaning, of which `%` arguments,
+    `exc_info` (True, an error or a tuple) and `stack_info`; `msg`, `amsg` and `awarn` besides. Any keyword is
+    a field. Works before and without `configure_logging`: stdlib's defaults then decide what is shown.
+    """
+
+    def debug(self, event: object = None, /, *args: object, **fields: object) -> None:
+        """Logs what only a developer wants to see."""
+        self._emit(logging.DEBUG, "debug", event, args, fields)
+
+    def info(self, event: object = None, /, *args: object, **fields: object) -> None:
+        """Logs what happened as intended."""
+        self._emit(logging.INFO, "info", event, args, fields)
+
+    def warning(self, event: object = None, /, *args: object, **fields: object) -> None:
+        """Logs what was handled but is not as it should be."""
+        self._emit(logging.WARNING, "warning", event, args, fields)
+
+    def error(self, event: object = None, /, *args: object, **fields: object) -> None:
+        """Logs what failed; `exc_info` adds the error's type, message and stack trace."""
+        self._emit(logging.ERROR, "error", event, args, fields)
+
+    def exception(self, event: object = None, /, *args: object, **fields: object) -> None:
+        """Logs what failed, with the error that is being handled."""
+        fields.setdefault("exc_info", True)
+        self._emit(logging.ERROR, "exception", event, args, fields)
+
+    def critical(self, event: object = None, /, *args: object, **fields: object) -> None:
+        """Logs what needs a person now."""
+        self._emit(logging.CRITICAL, "critical", event, args, fields)
+
+    def log(self, level: object = None, event: object = None, /, *args: object, **fields: object) -> None:
+        """Logs at a level that is given by its number or its name; at `info` if it is neither."""
+        if level is None:
+            level = fields.pop("level", None)
+        name = level.lower() if isinstance(level, str) else "info"
+        number = level if isinstance(level, int) else _LEVEL_OF.get(name, logging.INFO)
+        self._emit(number, _NAMES.get(number, "info"), event, args, fields)
+
+    warn, msg, fatal = warning, info, critical
+
+    async def amsg(self, event: object = None, /, *args: object, **fields: object) -> None:
+        """As `msg`, for code that awaits its logger."""
+        self.info(event, *args, **fields)
+
+    async def awarn(self, event: object = None, /, *args: object, **fields: object) -> None:
+        """As `warn`, for code that awaits its logger."""
+        self.warning(event, *args, **fields)
+
+    async def _dispatch_to_sync(
+        self, meth: Callable[..., Any], event: str, args: tuple[Any, ...], kw: dict[str, Any]
+    ) -> None:
+        """Logs at once, behind `ainfo` and its like.
+
+        structlog does it in a thread, for its renderers may take long; there `exc_info=True` finds no error,
+        and lines that are not awaited lose their order.
+        """
+        meth(event, *args, **kw)
+
+    def _emit(
+        self,
+        level: int,
+        method: str,
+        event: object,
+        args: tuple[object, ...],
+        fields: dict[str, object],
+    ) -> None:
+        if event is None:
+            event = fields.pop("event", "")
+        if self._processors:
+            self._process(level, method, event, args, fields)
+        elif self._logger.isEnabledFor(level):
+            self._deliver(level, event, args, {**self._context, **fields})
+
+    def _process(
+        self,
+        level: int,
+        method: str,
+        event: object,
+        args: tuple[object, ...],
+        fields: dict[str, object],
+    ) -> None:
+        """Passes the event through structlog's processors; what they rendered goes to the wrapped logger."""
+        if args:
+            fields["positional_args"] = args
+        try:
+            rendered, left = self._process_event(method, event, fields)  # type: ignore[arg-type]  # any object is good
+        except structlog.DropEvent:
+            return
+        if rendered or "event" not in left:
+            getattr(self._logger, method)(*rendered, **left)
+        elif self._logger.isEnabledFor(level):
+            facts = dict(left)
+            self._deliver(level, facts.pop("event"), facts.pop("positional_args", ()), facts)
+
+    def _deliver(
+        self, level: int, event: object, args: tuple[object, ...], fields: dict[str, object]
+    ) -> None:
+        exc_info, stack = None, None
+        if not _OPTIONS.isdisjoint(fields):
+            exc_info, stack = _exc_info(fields.pop("exc_info", None)), _stack(fields.pop("stack_info", None))
+            fields.pop("stacklevel", None)
+        self._logger.handle(event_record(self._logger, level, event, args, fields, exc_info, stack))
+
+
+def _exc_info(given: object) -> ExcInfo | None:
+    """Reads `exc_info` as stdlib's loggers do: an error, a tuple of three, or the one that is handled now."""
+    if given is None or given is False:
+        return None
+    if isinstance(given, tuple):
+        error = next(iter(given[1:]), None)
+    else:
+        error = given if isinstance(given, BaseException) else sys.exc_info()[1]
+    return (type(error), error, error.__traceback__) if isinstance(error, BaseException) else None
+
+
+def _stack(given: object) -> str | None:
+    """Returns the calls that led here, the innermost 50 of them, if they are asked for."""
+    if given is None or given is False:
+        return None
+    frames = traceback.format_stack(_caller(), _MOST_FRAMES)
+    return "Stack (most recent call last):\n" + "".join(frames).rstrip()
+
+
+def _stdlib_logger(*names: str | None) -> logging.Logger:
+    """Returns the logger of that name, else the calling module's, as structlog's own factory does.
+
+    That one (26.1.0) also changes the class of every stdlib logger made from then on.
+    """
+    if names:
+        return logging.getLogger(names[0])
+    caller = _caller()
+    return logging.getLogger("app" if caller is None else _module(caller))
+
+
+def _caller() -> FrameType | None:
+    frame = inspect.currentframe()
+    while frame is not None and is_within(_module(frame), _INSIDE):
+        frame = frame.f_back
+    return frame
+
+
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__") or "app")

@@ -1,0 +1,63 @@
+"""A database of which one write fails: not done, or done and the answer lost."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from app.core.errors import DatabaseUnavailable
+from app.infra.mongo import Collection, Database, Document, Filter
+
+_T = TypeVar("_T")
+
+
+class FaultyDatabase(Database):
+    """The real database, until the write that `fail` names."""
+
+    _left = 0
+    _done = False
+
+    def fail(self, nth: int, *, done: bool) -> None:
+        """Lets the `nth` write from now fail, from 1; it is `done` all the same, or not."""
+        self._left, self._done = nth, done
+
+    @property
+    def failed(self) -> bool:
+        """Tells whether that write came; then none is to fail any more."""
+        failed, self._left = self._left <= 0, 0
+        return failed
+
+    def collection(self, name: str) -> Collection:
+        return _FaultyCollection(super().collection(name), self.write)
+
+    async def write(self, operation: Callable[[], Awaitable[_T]]) -> _T:
+        """Does `operation`, or fails."""
+        self._left -= 1
+        if self._left != 0:
+            return await operation()
+        if self._done:
+            await operation()
+        raise DatabaseUnavailable
+
+
+class _FaultyCollection:
+    def __init__(
+        self, real: Collection, write: Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
+    ) -> None:
+        self._real = real
+        self._write = write
+        self.find_one = real.find_one
+        self.find = real.find
+        self.require_unique = real.require_unique
+
+    async def insert(self, document: Document) -> None:
+        await self._write(lambda: self._real.insert(document))
+
+    async def insert_all(self, documents: Sequence[Document]) -> None:
+        await self._write(lambda: self._real.insert_all(documents))
+
+    async def update(self, where: Filter, changes: Mapping[str, Any]) -> bool:
+        return bool(await self._write(lambda: self._real.update(where, changes)))
+
+    async def delete(self, where: Filter) -> bool:
+        return bool(await self._write(lambda: self._real.delete(where)))

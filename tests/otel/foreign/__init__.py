@@ -1,0 +1,1 @@
+"""What is not ours: hostile objects, exceptions and log arguments."""

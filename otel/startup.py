@@ -21,6 +21,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from otel.assembly import assemble
 from otel.config.settings import TelemetryConfig
 from otel.errors.reports import start_reports
+from otel.export.redacting_meters import RedactingMeterProvider
 from otel.export.wire_export import WireLogExporter
 from otel.lifecycle import after_fork
 from otel.logs.logger import configure_logging
@@ -76,7 +77,7 @@ def start(config: TelemetryConfig, given: tuple[Catalogue, ...], memory: MemoryS
     parts = assemble(config, redactor, resource, declared, memory)
     telemetry = Telemetry(config, redactor, slot, declared, parts)
     try:
-        _make_current(config, declared, parts)
+        _make_current(config, redactor, declared, parts)
         _switch_on(config, redactor, parts, memory)
     except BaseException:
         telemetry.shutdown(1)
@@ -85,13 +86,15 @@ def start(config: TelemetryConfig, given: tuple[Catalogue, ...], memory: MemoryS
     return telemetry
 
 
-def _make_current(config: TelemetryConfig, declared: DeclaredMetrics, parts: Pipelines) -> None:
+def _make_current(
+    config: TelemetryConfig, redactor: Redactor, declared: DeclaredMetrics, parts: Pipelines
+) -> None:
     if config.disabled:
         # A sampler that drops would tell the next service to drop too: a caller's trace must pass unchanged.
         set_current(NoOpMeterProvider(), NoOpTracerProvider(), NoOpLoggerProvider())
     else:
-        meters = DeclaredMeterProvider(parts.meters, declared.lend)
-        set_current(meters, parts.tracers, parts.loggers)
+        others = RedactingMeterProvider(parts.meters, redactor)
+        set_current(DeclaredMeterProvider(others, declared.lend), parts.tracers, parts.loggers)
 
 
 def _switch_on(

@@ -62,9 +62,12 @@ class AttributeEncoder:
     Thread-safe: two threads at worst encode the same attribute twice.
     """
 
-    def __init__(self, tag: bytes, clean: Clean | None = None) -> None:
+    def __init__(
+        self, tag: bytes, clean: Clean | None = None, clean_key: Callable[[str], str] | None = None
+    ) -> None:
         self._tag = tag
         self._clean = clean
+        self._clean_key = clean_key
         # By type, because 1 and True are equal; not in one key, which the garbage collector would then watch.
         self._known: dict[type, dict[tuple[str, Any], bytes]] = {kind: {} for kind in _REMEMBERABLE}
 
@@ -83,7 +86,7 @@ class AttributeEncoder:
 
     def _encode(self, key: str, value: object) -> bytes:
         clean = value if self._clean is None else self._clean(key, value)
-        field = self._field(key, clean)
+        field = self._field(key if self._clean_key is None else self._clean_key(key), clean)
         if type(value) not in _REMEMBERABLE or len(field) > _LONGEST_REMEMBERED or _is_id(value):
             return field
         known = self._known[type(value)]

@@ -97,7 +97,9 @@ class SpanEncoder:
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
-        self._attributes = AttributeEncoder(b"\x4a", lambda key, value: redacted_value(redactor, key, value))
+        self._attributes = AttributeEncoder(
+            b"\x4a", lambda key, value: redacted_value(redactor, key, value), redactor.text
+        )
 
     def __call__(self, spans: Sequence[ReadableSpan]) -> bytes:
         """Returns the request's bytes."""

@@ -78,10 +78,10 @@ def _letters_without(some: set[str]) -> str:
 
 
 _ALONE, _CONTINUED = _ends_otherwise(_HARMLESS_ENDS)
-def _name(rest: str, anywhere: str) -> str:
+def _name(rest: str, anywhere: str, others: str = "") -> str:
     return (
         rf"(?:{anywhere}(?:{rest})?"
-        rf"|\b(?i:tokens)|(?:\b|_)(?i:(?:{_any(_WORDS)})(?-i:{rest})?|{_any(_LAST)}))"
+        rf"|\b(?:(?i:tokens){others})|(?:\b|_)(?i:(?:{_any(_WORDS)})(?-i:{rest})?|{_any(_LAST)}))"
     )
 
 
@@ -94,7 +94,11 @@ KEY: Final = (
 )
 """A sensitive name up to its end."""
 
-NAME_IN_TEXT: Final = _name(r"[A-Z\d_.\-][\w.\-]*", rf"(?i:{_any(_ANYWHERE)})")
+NAME_IN_TEXT: Final = _name(
+    r"[A-Z\d_.\-][\w.\-]*",
+    rf"(?i:{_any(_ANYWHERE)})",
+    r"|(?:client|source|network\.peer)\.address|url\.query",
+)
 """The same in the Collector's texts, without what would double its cost: harmless ends, `userPin`, `passwordhash`."""
 
 _SENSITIVE: Final = re.compile(KEY, re.ASCII)

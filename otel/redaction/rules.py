@@ -31,7 +31,7 @@ class Rule:
     A match has `shortest` characters at least, and one of `hints` in it; without hints, four digits or 14 characters
     of a token in a row. `kept` is what stays of a match,
     as a template. `after` is a look-behind that saves Python time and changes nothing. `folds` ignores the case,
-    in the library alone, where a check decides. `collector` is False where RE2 cannot say it.
+    in the library alone, where a check decides. `collector` is False where RE2 cannot say it, `library` where `otel.redaction.scan` does more.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Rule:
     after: str = ""
     folds: bool = False
     collector: bool = True
+    library: bool = True
 
     def compiled(self) -> re.Pattern[str]:
         """Returns the pattern for the library."""
@@ -70,11 +71,12 @@ _OUTSIDE: Final = r"\s@\"<>()\[\]{},;:=&?/\\|"
 _LABEL: Final = r"[^\x00-,./:-@\[-^`{-\x7f]"  # letters of any alphabet, digits, hyphen, underscore
 _LETTER: Final = r"[^\x00-@\[-`{-\x7f]"
 # A text in quotes. Where they are escaped, as in JSON in JSON, n backslashes come before each, and 2n + 1 before a
-# quote inside; a repr doubles both. One that is cut off ends with its line.
+# quote inside; a repr doubles both. A backslash at its very end is taken for such a quote. What is cut off ends
+# with its line.
 _STRING: Final = "|".join(
     (
-        r"\"(?:[^\"\\\n]|\\.)*+\"?",
-        r"'(?:[^'\\\n]|\\.)*+'?",
+        r"\"(?:[^\"\\\n]|\\++[^\n])*+\"?",
+        r"'(?:[^'\\\n]|\\++[^\n])*+'?",
         r"\\\"(?:[^\"\\\n]|\\[^\"\\\n]|\\\\++[^\n])*+(?:\\\")?",
         r"\\{2,3}\"(?:[^\"\\\n]|\\{1,3}[^\"\\\n]|\\{4,}+[^\n])*+(?:\\{2,3}\")?",
         r"\\{4,}+\"(?:[^\"\\\n]|\\{1,7}[^\"\\\n]|\\{8,}+[^\n])*+(?:\\{4,7}\")?",
@@ -90,7 +92,7 @@ PARTNER: Final = r"[\"'],\s?b?(?:\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+')[)
 """What follows a name that is the first of two in brackets, as in the repr of a list of headers."""
 
 _HEADER: Final = r"\b(?i:authorization|cookie|x-forwarded-for)"
-_TO_THE_END: Final = r"(?:[^\r\n\"'=]|=\"[^\"\r\n]*+\"|=)++"
+_TO_THE_END: Final = r"(?:[^\r\n\"'=]|=\\*+\"[^\"\r\n]*+\"|=)++"
 _SCHEME: Final = r"(?i:bearer|basic|negotiate|apikey|token|dpop)"
 # Base64 of printable ASCII has few letters at three of four places: words and ids do not look so for long.
 _BASE64: Final = r"[I-Za-f][C-HS-Xi-ny-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/]"
@@ -117,6 +119,8 @@ RULES: Final = (
     ),
     # RFC 3986 section 3.2.1.
     Rule("user information", r"(://)[^/\s@\"'<>]++@", hints=("://",), kept=r"\1"),
+    # The library keeps the names and the values' number.
+    Rule("query of a URL", r"\?[\w.~%+\[\]\-]++=[^\s#\"'<>]*+", library=False),
     # RFC 5321's usual form, with any alphabet; RFC 3986's encoding once or several times, JSON's and HTML's.
     Rule(
         "mail address",
@@ -130,6 +134,7 @@ RULES: Final = (
         "JWT",
         r"eyJ[A-Za-z0-9_\-]{4,}+\.[A-Za-z0-9_\-]{2,}+(?:\.[A-Za-z0-9_\-]*+){0,3}",
         hints=("eyJ",),
+        after=r"(?<![\w\-])",
     ),
     # RFC 9110 section 11.6.2: scheme and credentials wherever they were copied to. Not `Basic training`.
     Rule(
@@ -184,7 +189,7 @@ RULES: Final = (
     # A line of a PEM block that was taken apart: RFC 7468 section 2. A path starts with its slash.
     Rule(
         "PEM line",
-        r"(?m:^|[\t\"'])(?:[0-9A-Fa-f][0-9A-Fa-f/]{0,10})?[G-Zg-z+][A-Za-z0-9+/]{38,75}+={0,2}(?m:$|[\t\r\"'\\])",
+        r"(?m:^|[\t\"'=]|: |\\n)(?:[0-9A-Fa-f][0-9A-Fa-f/]{0,10})?[G-Zg-z+][A-Za-z0-9+/]{38,75}+={0,2}(?m:$|[\t\r\"'\\])",
         shortest=39,
         accepts=is_opaque,
     ),

@@ -23,7 +23,7 @@ def _replacement(rule: rules.Rule) -> _Replace:
 
 _PEM: Final = rules.RULES[0].compiled()
 _ALL: Final[tuple[_Search, ...]] = tuple(
-    (rule.shortest, rule.hints, rule.compiled(), _replacement(rule)) for rule in rules.RULES[1:]
+    (rule.shortest, rule.hints, rule.compiled(), _replacement(rule)) for rule in rules.RULES[1:] if rule.library
 )
 _HINTED: Final = tuple(search for search in _ALL if search[1])
 _WITHOUT_HINT: Final = tuple(search for search in _ALL if not search[1])

@@ -27,7 +27,9 @@ _BLOCK: Final = re.compile(
 # The end of a pattern in a statement; what comes before it is written by hand.
 _SLOTS: Final = (
     re.compile(r'(delete_matching_keys\([\w.]+, "\[\^\\\\w\./:-\](?:\|\^\([a-z|]+\)\\\\\.)?)[^"]*"'),
-    re.compile(r'(- not IsMatch\(metric\.(?:name|unit), "[^"]+"\) or IsMatch\(metric\.(?:name|unit), ")[^"]*"'),
+    re.compile(
+        r'(- not IsMatch\(metric\.(?:name|unit), "[^"]+"\) or IsMatch\(metric\.(?:name|unit), ")[^"]*"'
+    ),
 )
 
 

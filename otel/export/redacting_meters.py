@@ -84,9 +84,7 @@ class _Meter(api.Meter):
         return _Adding(made, self._attributes)
 
     def create_gauge(self, name: str, unit: str = "", description: str = "") -> Any:  # noqa: ANN401 - the API does not export the type
-        return _Setting(
-            self._of(name).create_gauge(name, *self._facts(unit, description)), self._attributes
-        )
+        return _Setting(self._of(name).create_gauge(name, *self._facts(unit, description)), self._attributes)
 
     def create_histogram(
         self,

@@ -32,9 +32,9 @@ _LONG_NUMBER: Final = 10**12
 class Redactor:
     """Replaces secrets and personal data by a mark; what is clean comes back as it was.
 
-    A value goes by its key (`password`, `access_token`, `user.email`: `otel.redaction.keys`) or by its looks
-    (mail addresses, cards, IBANs, phone numbers, JWTs, PEM blocks and more: `otel.redaction.rules`), in pairs as
-    `key=value` in prose, JSON and lists of headers, and by its place in a URL's query. A person's bare name in a
+    A value is masked for its key (`password`, `access_token`, `user.email`: `otel.redaction.keys`) or for its
+    form (mail addresses, cards, IBANs, phone numbers, PEM blocks: `otel.redaction.rules`), in pairs such as
+    `key=value` in prose, JSON and lists of headers, and in the query of a URL. A person's bare name in a
     sentence is not recognised: do not write one.
 
     Thread-safe; linear in the length of the text; never raises. Clean short texts are remembered, so that the

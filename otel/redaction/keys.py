@@ -1,4 +1,4 @@
-"""Names of fields whose value is masked whatever it looks like, as one pattern for the library and the Collector.
+"""Names of fields whose value is always masked, as one pattern for the library and the Collector.
 
 Sources besides our own: sentry-sdk's `DEFAULT_DENYLIST` and `DEFAULT_PII_DENYLIST`, and the user
 attributes of the semantic conventions.
@@ -10,37 +10,38 @@ import re
 import string
 from typing import Final
 
-# Each list is in order: RE2 then tries a common beginning once, which halves what the Collector spends.
+# Each list is sorted: RE2 then tries a common beginning once, which halves what the Collector spends.
 # Also in the middle of a run-together name: `dbpassword`, `csrftoken`, `clientsecret`.
 _ANYWHERE: Final = r"""
     cookies? credentials? csrf e[_.-]?mails? jwt pass(code|phrase|wd|words?) pwd secrets? token xsrf
 """
-# Only as words of their own: `pin` is no part of `shipping`.
+# Only as separate words: `pin` is no part of `shipping`.
 _WORDS: Final = r"""
-    access[_.-]?keys? access[_.-]?tokens api[_.-]?keys? auth[_.-]?tokens birth[_.-]?(date|day) card[_.-]?(no|number)
-    client[_.-]?ip credit[_.-]?card cv[cv] date[_.-]?of[_.-]?birth display[_.-]?name dob dsn encryption[_.-]?key
-    family[_.-]?name first[_.-]?name full[_.-]?name given[_.-]?name iban ip[_.-]?address jsession[_-]?id
-    last[_.-]?name mails? maiden[_.-]?name middle[_.-]?name mobile[_.-]?(number|phone) msisdn nick[_.-]?name otp
-    passport phone([_.-]?(no|number))? phpsess[_-]?id pin postal[_.-]?(address|code) private[_.-]?key real[_.-]?name
-    refresh[_.-]?tokens remote[_.-]?addr(ess)? secret[_.-]?key sentry[_.-]?key sess(ion)?[_-]?id sid signature
-    signing[_.-]?key ssn student[_.-]?name surname telephone totp user[_.-]?name x[_.-]?forwarded[_.-]?for
-    x[_.-]?real[_.-]?ip
+    access[_.-]?keys? access[_.-]?tokens api[_.-]?keys? auth[_.-]?tokens birth[_.-]?(date|day)
+    card[_.-]?(no|number) client[_.-]?ip credit[_.-]?card cv[cv] date[_.-]?of[_.-]?birth
+    display[_.-]?name dob
+    dsn encryption[_.-]?key family[_.-]?name first[_.-]?name full[_.-]?name given[_.-]?name iban ip[_.-]?address
+    jsession[_-]?id last[_.-]?name mails? maiden[_.-]?name middle[_.-]?name mobile[_.-]?(number|phone) msisdn
+    nick[_.-]?name otp passport phone([_.-]?(no|number))? phpsess[_-]?id pin postal[_.-]?(address|code)
+    private[_.-]?key real[_.-]?name refresh[_.-]?tokens remote[_.-]?addr(ess)? secret[_.-]?key sentry[_.-]?key
+    sess(ion)?[_-]?id sid signature signing[_.-]?key ssn student[_.-]?name surname telephone totp
+    user[_.-]?name x[_.-]?forwarded[_.-]?for x[_.-]?real[_.-]?ip
 """
-# Only as the last word: `submission` names a value, `submission_id` does not. The semantic conventions name an
-# anonymous session `session.id`.
+# Only as the last word: `submission` names a value, `submission_id` does not. The semantic conventions name
+# an anonymous session `session.id`.
 _LAST: Final = r"""
-    answers? auth(orization|[_.-]?header)? forwarded grade input[_.-]?value mobile sessions? street submission symfony
-    user[_.-]?hash
+    answers? auth(orization|[_.-]?header)? forwarded grade input[_.-]?value mobile sessions? street submission
+    symfony user[_.-]?hash
 """
-# Words and last words that begin in the middle of a name: `userPin`, `quizAnswers`.
+# The same words where they begin in the middle of a name: `userPin`, `quizAnswers`.
 _INNER: Final = """
-    Answers? ApiKey CardNumber Dob FirstName FullName Grade Iban LastName Mail Otp Phone Pin SessionId Sid Ssn Street
-    UserName
+    Answers? ApiKey CardNumber Dob FirstName FullName Grade Iban LastName Mail Otp Phone Pin SessionId Sid Ssn
+    Street UserName
 """
 # What may follow without a separator: `passwordhash`.
 _ENDINGS: Final = "address data hash header id key number string text value"
 # The last word that makes a name harmless: `token_type`, `password_length`.
-_HARMLESS_ENDS: Final = "type count length size limit ttl seconds bytes valid".split()
+_HARMLESS_ENDS: Final = ["type", "count", "length", "size", "limit", "ttl", "seconds", "bytes", "valid"]
 
 # People's addresses on the network. Ours are shortened where they are read (`client.address`) or are those of
 # our own servers, so only the Collector masks them: for senders that do neither.
@@ -74,10 +75,12 @@ def _ends_otherwise(words: list[str]) -> tuple[str, str]:
 def _letters_without(some: set[str]) -> str:
     """Returns all other small letters as ranges of a character class."""
     runs = re.split(f"[{''.join(some)}]", string.ascii_lowercase) if some else [string.ascii_lowercase]
-    return "".join(run if len(run) < 3 else f"{run[0]}-{run[-1]}" for run in runs)  # noqa: PLR2004 - a range has three
+    return "".join(f"{run[0]}-{run[-1]}" if run else "" for run in runs)
 
 
 _ALONE, _CONTINUED = _ends_otherwise(_HARMLESS_ENDS)
+
+
 def _name(rest: str, anywhere: str, others: str = "") -> str:
     return (
         rf"(?:{anywhere}(?:{rest})?"
@@ -99,7 +102,10 @@ NAME_IN_TEXT: Final = _name(
     rf"(?i:{_any(_ANYWHERE)})",
     r"|(?:client|source|network\.peer)\.address|url\.query",
 )
-"""The same in the Collector's texts, without what would double its cost: harmless ends, `userPin`, `passwordhash`."""
+"""The same in the Collector's texts, without what would double its cost there.
+
+A harmless end does not count, and `userPin` and `passwordhash` are not recognised.
+"""
 
 _SENSITIVE: Final = re.compile(KEY, re.ASCII)
 _LONGEST: Final = 256

@@ -1,14 +1,14 @@
-r"""What a secret or a person's datum looks like: the one list that the library and the Collector go by.
+r"""What a secret or a person's datum looks like: the one list for the library and the Collector.
 
-`stack.masking` writes it into collector-config/base.yaml, `otel.redaction.engine` applies it; tests/redaction/
-runs one corpus through both. A pattern is written in what Python's `re` and RE2 have in common, and in three forms
-that `re2` translates:
+`otel.redaction.scan` applies it, `stack.redaction_rules` writes it into collector-config/base.yaml, and one
+corpus (tests/redaction/) tests both. Patterns use what Python's `re` and RE2 have in common, and three
+constructs that `re2` translates:
 
-- A possessive quantifier (`++`), where Python would take time that grows with the square of the text.
-- `(?<![x])` at the start. RE2 cannot look back: it masks the character before, too.
-- `_NO_AT`, which only saves Python a choice.
+- Possessive quantifiers (`++`), which keep Python's time linear in the length of the text.
+- `(?<![x])` at the start. RE2 cannot look back, so the Collector masks the character before as well.
+- `_NO_AT`, which spares Python a choice.
 
-A check (`accepts`) keeps what has the form only by chance. RE2 has none, so the Collector masks that as well.
+A check (`accepts`) spares what has the form by chance. RE2 has no checks: the Collector masks that, too.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ MASK: Final = "[redacted]"
 class Rule:
     """One form of secret.
 
-    A match has `shortest` characters at least, and one of `hints` in it; without hints, four digits or 14 characters
-    of a token in a row. `kept` is what stays of a match,
-    as a template. `after` is a look-behind that saves Python time and changes nothing. `folds` ignores the case,
-    in the library alone, where a check decides. `collector` is False where RE2 cannot say it, `library` where `otel.redaction.scan` does more.
+    A match has at least `shortest` characters and one of the `hints`; without hints, it has four digits or 14
+    characters of a token in a row. `kept` is a template of what stays of a match. `after` is a look-behind
+    that saves Python time and excludes nothing. `folds` ignores case in the library, where a check decides.
+    `collector` is False for what RE2 cannot express, `library` for what `otel.redaction.scan` does better.
     """
 
     name: str
@@ -64,24 +64,23 @@ def re2(pattern: str) -> str:
 # RFC 3986 section 2.1, once or up to four times.
 _PERCENT: Final = r"%(?:25)?(?:25)?(?:25)?"
 _BLANK: Final = rf"{_PERCENT}20"
+_JOINT: Final = rf"(?: |\+|{_BLANK})?"
 _GAP: Final = rf"(?:[ ()/.\-]|{_BLANK})"
 # A mail address ends before what separates it from others in URLs, JSON and prose.
 _NO_AT: Final = r"(?!(?:25){0,3}40)"
 _OUTSIDE: Final = r"\s@\"<>()\[\]{},;:=&?/\\|"
 _LABEL: Final = r"[^\x00-,./:-@\[-^`{-\x7f]"  # letters of any alphabet, digits, hyphen, underscore
 _LETTER: Final = r"[^\x00-@\[-`{-\x7f]"
-# A text in quotes. Where they are escaped, as in JSON in JSON, n backslashes come before each, and 2n + 1 before a
-# quote inside; a repr doubles both. A backslash at its very end is taken for such a quote. What is cut off ends
+# A quoted text. Where its quotes are escaped, as in JSON in JSON, n backslashes precede each, and 2n + 1 a
+# quote inside; a repr doubles both. A final backslash is taken for such a quote. A text that is cut off ends
 # with its line.
-_STRING: Final = "|".join(
-    (
-        r"\"(?:[^\"\\\n]|\\++[^\n])*+\"?",
-        r"'(?:[^'\\\n]|\\++[^\n])*+'?",
-        r"\\\"(?:[^\"\\\n]|\\[^\"\\\n]|\\\\++[^\n])*+(?:\\\")?",
-        r"\\{2,3}\"(?:[^\"\\\n]|\\{1,3}[^\"\\\n]|\\{4,}+[^\n])*+(?:\\{2,3}\")?",
-        r"\\{4,}+\"(?:[^\"\\\n]|\\{1,7}[^\"\\\n]|\\{8,}+[^\n])*+(?:\\{4,7}\")?",
-        r"\\++'[^'\n]*+'?",
-    )
+_STRING: Final = (
+    r"\"(?:[^\"\\\n]|\\++[^\n])*+\"?"
+    r"|'(?:[^'\\\n]|\\++[^\n])*+'?"
+    r"|\\\"(?:[^\"\\\n]|\\[^\"\\\n]|\\\\++[^\n])*+(?:\\\")?"
+    r"|\\{2,3}\"(?:[^\"\\\n]|\\{1,3}[^\"\\\n]|\\{4,}+[^\n])*+(?:\\{2,3}\")?"
+    r"|\\{4,}+\"(?:[^\"\\\n]|\\{1,7}[^\"\\\n]|\\{8,}+[^\n])*+(?:\\{4,7}\")?"
+    r"|\\++'[^'\n]*+'?"
 )
 _LIST: Final = r"[\[({][^\])}]*+[\])}]?"
 VALUE: Final = rf"(?:{_STRING}|{_LIST}|[^\s,;&\"'(){{}}\[\]<>]++)"
@@ -98,10 +97,14 @@ _SCHEME: Final = r"(?i:bearer|basic|negotiate|apikey|token|dpop)"
 _BASE64: Final = r"[I-Za-f][C-HS-Xi-ny-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/]"
 
 _PREFIXED: Final = (
-    r"\b(?:(?:AIza|gh[oprsu]_|github_pat_|glpat-|[prs]k_(?:live|test)_|sntr[uy]s?_|whsec_|xox[a-z]-)[\w\-]{10,}+"
+    r"\b(?:(?:AIza|gh[oprsu]_|github_pat_|glpat-|[prs]k_(?:live|test)_|sntr[uy]s?_|whsec_|xox[a-z]-)"
+    r"[\w\-]{10,}+"
     r"|A(?:KI|SI)A[0-9A-Z]{12,}+|(?:hf|npm)_[A-Za-z0-9]{30,}+|sk-[\w\-]{16,}+)"
 )
-NAMES: Final = rf"eyJ[\w\-]{{4,}}+\.[\w\-]{{2}}|{_PREFIXED}|[A-Z]{{2}}\d{{2}}[A-Z0-9]{{11}}|\d{{13}}|\d{{4}}[.\-]\d{{4,6}}[.\-]\d{{4}}"
+NAMES: Final = (
+    rf"eyJ[\w\-]{{4,}}+\.[\w\-]{{2}}|{_PREFIXED}|[A-Z]{{2}}\d{{2}}[A-Z0-9]{{11}}"
+    r"|\d{13}|\d{4}[.\-]\d{4,6}[.\-]\d{4}"
+)
 """The forms of JWTs, keys, IBANs and cards in the letters of a name: the Collector drops what is named so."""
 
 RULES: Final = (
@@ -129,7 +132,7 @@ RULES: Final = (
         hints=("@", "%", "u0040", "#64;"),
         after=rf"(?<![^{_OUTSIDE}'])",
     ),
-    # RFC 7519: two base64url JSON objects, each of which starts with '{"', then a signature that may be missing.
+    # RFC 7519: two base64url JSON objects, which start with '{"', then a signature that may be missing.
     Rule(
         "JWT",
         r"eyJ[A-Za-z0-9_\-]{4,}+\.[A-Za-z0-9_\-]{2,}+(?:\.[A-Za-z0-9_\-]*+){0,3}",
@@ -139,8 +142,22 @@ RULES: Final = (
     # RFC 9110 section 11.6.2: scheme and credentials wherever they were copied to. Not `Basic training`.
     Rule(
         "credentials",
-        rf"\b({_SCHEME})\s{{1,3}}[A-Za-z0-9](?:[a-z]*+(?:[A-Z0-9_~+/=]|[.\-][A-Za-z0-9])[\w.~+/=\-]{{4,}}+|[a-z]{{20,}}+)",
-        hints=("earer", "EARER", "asic", "ASIC", "egotiate", "NEGOTIATE", "pi", "PI", "oken", "OKEN", "pop", "POP"),
+        rf"\b({_SCHEME})\s{{1,3}}[A-Za-z0-9]"
+        r"(?:[a-z]*+(?:[A-Z0-9_~+/=]|[.\-][A-Za-z0-9])[\w.~+/=\-]{4,}+|[a-z]{20,}+)",
+        hints=(
+            "earer",
+            "EARER",
+            "asic",
+            "ASIC",
+            "egotiate",
+            "NEGOTIATE",
+            "pi",
+            "PI",
+            "oken",
+            "OKEN",
+            "pop",
+            "POP",
+        ),
         kept=r"\1 ",
     ),
     # Keys that their makers give a recognisable start (GitHub, Slack, Stripe, AWS, Google, GitLab, Sentry).
@@ -152,8 +169,8 @@ RULES: Final = (
     # Before cards, which parts of it look like.
     Rule(
         "IBAN",
-        rf"(?:\b|_)[A-Z]{{2}}\d{{2}}(?:(?: |\+|{_BLANK})?[A-Z0-9]{{4}}){{2}}(?: |\+|{_BLANK})?[A-Z0-9]{{3}}"
-        rf"(?:[A-Z0-9](?:(?: |\+|{_BLANK})?[A-Z0-9]{{4}}){{0,5}}(?:(?: |\+|{_BLANK})?[A-Z0-9]{{1,3}})?)?(?:\b|_)",
+        rf"(?:\b|_)[A-Z]{{2}}\d{{2}}(?:{_JOINT}[A-Z0-9]{{4}}){{2}}{_JOINT}[A-Z0-9]{{3}}"
+        rf"(?:[A-Z0-9](?:{_JOINT}[A-Z0-9]{{4}}){{0,5}}(?:{_JOINT}[A-Z0-9]{{1,3}})?)?(?:\b|_)",
         shortest=15,
         accepts=is_account,
         folds=True,
@@ -182,14 +199,17 @@ RULES: Final = (
         hints=("+", "%2"),
     ),
     # Not a number with leading zeros: a gap comes after the country code.
-    Rule("phone number with 00", rf"(?<![\w.])00[1-9]\d?+\d?+{_GAP}\d(?:{_GAP}*+\d){{6,14}}+\b", hints=("00",)),
+    Rule(
+        "phone number with 00", rf"(?<![\w.])00[1-9]\d?+\d?+{_GAP}\d(?:{_GAP}*+\d){{6,14}}+\b", hints=("00",)
+    ),
     Rule("telephone URI", r"tel:[\d+(][\d ()+./\-]{5,}+", hints=("tel:",)),
     # What bytes become in JSON; secrets are often passed so.
     Rule("base64 of a text", rf"\b(?:{_BASE64}){{5,}}+[A-Za-z0-9+/_\-]*+={{0,2}}", shortest=20),
     # A line of a PEM block that was taken apart: RFC 7468 section 2. A path starts with its slash.
     Rule(
         "PEM line",
-        r"(?m:^|[\t\"'=]|: |\\n)(?:[0-9A-Fa-f][0-9A-Fa-f/]{0,10})?[G-Zg-z+][A-Za-z0-9+/]{38,75}+={0,2}(?m:$|[\t\r\"'\\])",
+        r"(?m:^|[\t\"'=]|: |\\n)(?:[0-9A-Fa-f][0-9A-Fa-f/]{0,10})?[G-Zg-z+][A-Za-z0-9+/]{38,75}+={0,2}"
+        r"(?m:$|[\t\r\"'\\])",
         shortest=39,
         accepts=is_opaque,
     ),

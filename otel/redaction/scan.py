@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 from otel.redaction import rules
@@ -23,7 +23,9 @@ def _replacement(rule: rules.Rule) -> _Replace:
 
 _PEM: Final = rules.RULES[0].compiled()
 _ALL: Final[tuple[_Search, ...]] = tuple(
-    (rule.shortest, rule.hints, rule.compiled(), _replacement(rule)) for rule in rules.RULES[1:] if rule.library
+    (rule.shortest, rule.hints, rule.compiled(), _replacement(rule))
+    for rule in rules.RULES[1:]
+    if rule.library
 )
 _HINTED: Final = tuple(search for search in _ALL if search[1])
 _WITHOUT_HINT: Final = tuple(search for search in _ALL if not search[1])
@@ -79,9 +81,7 @@ def _apply(searches: tuple[_Search, ...], text: str) -> str:
     return text
 
 
-def _mask_pairs(
-    text: str, is_sensitive: KeyTest, keys: re.Pattern[str], values: re.Pattern[str]
-) -> str:
+def _mask_pairs(text: str, is_sensitive: KeyTest, keys: re.Pattern[str], values: re.Pattern[str]) -> str:
     # The value of a harmless key is not skipped: in `ValueError: password=...` it holds the next pair.
     parts: list[str] = []
     done = 0

@@ -1,4 +1,4 @@
-"""The cases of the corpus as OTLP: every place of a span, a record and a metric that a case can come in by."""
+"""The cases of the corpus as OTLP, in every place of a span, a record and a metric."""
 
 from __future__ import annotations
 
@@ -98,7 +98,10 @@ def _name(parts: Parts, case: Case) -> None:
 
 
 def _query(parts: Parts, case: Case) -> None:
-    parts.attributes = {"url.query": text(case.input), "url.full": text(f"https://lms.example/x?{case.input}")}
+    parts.attributes = {
+        "url.query": text(case.input),
+        "url.full": text(f"https://lms.example/x?{case.input}"),
+    }
 
 
 def _path(parts: Parts, case: Case) -> None:
@@ -114,7 +117,10 @@ def _user_agent(parts: Parts, case: Case) -> None:
 
 def _header(parts: Parts, case: Case) -> None:
     name, _, value = case.input.partition(": ")
-    parts.attributes = {f"http.request.header.{name}": listed(text(value)), "headers": mapping(**{name: text(value)})}
+    parts.attributes = {
+        f"http.request.header.{name}": listed(text(value)),
+        "headers": mapping(**{name: text(value)}),
+    }
     raw = [(name.encode(), value.encode())]
     parts.bodies = [text(case.input), text(f"got {raw}"), mapping(**{name: text(value)})]
 

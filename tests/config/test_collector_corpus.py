@@ -56,7 +56,9 @@ def _left(chain: str, folder: Path) -> Left:
 
 def _by_case(signal: str, payload: dict[str, Any]) -> Iterator[tuple[int, Any]]:
     for resource in payload[otlp_json.ROOTS[signal]]:
-        names = [each["value"] for each in resource["resource"]["attributes"] if each["key"] == "service.name"]
+        names = [
+            each["value"] for each in resource["resource"]["attributes"] if each["key"] == "service.name"
+        ]
         yield int(names[0]["stringValue"].removeprefix("case-")), resource
 
 

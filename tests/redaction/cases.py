@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from sentry_sdk.scrubber import DEFAULT_DENYLIST, DEFAULT_PII_DENYLIST
 
-SECRET = "hunter2"  # noqa: S105 - no secret, but looked for
+SECRET = "hunter2"
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,9 @@ class Case:
 def cases_for(side: str) -> list[Case]:
     """Returns the cases of the library or of the Collector."""
     written = yaml.safe_load((Path(__file__).parent / "corpus.yml").read_text(encoding="utf-8"))
-    denied = [Case("field", name, [SECRET]) for name in dict.fromkeys(DEFAULT_DENYLIST + DEFAULT_PII_DENYLIST)]
+    denied = [
+        Case("field", name, [SECRET]) for name in dict.fromkeys(DEFAULT_DENYLIST + DEFAULT_PII_DENYLIST)
+    ]
     return [case for case in [*(Case(**each) for each in written), *denied] if case.only in ("", side)]
 
 

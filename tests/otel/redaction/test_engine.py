@@ -19,8 +19,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import Status, StatusCode
 
 from otel.export.redacting import RedactingSpanExporter
-from otel.redaction.engine import MASK, Redactor
 from otel.redaction.checks import passes_luhn
+from otel.redaction.engine import MASK, Redactor
 from otel.redaction.keys import is_sensitive_key
 
 REDACTOR = Redactor(extra_keys=["Locker"])
@@ -170,6 +170,20 @@ HOSTILE = [
     "\\",
     "Bearer ",
     "é@",
+    "%25",
+    "+1 ",
+    "00 1",
+    "-----BEGIN A-----",
+    "- ",
+    "DE12 ABCD ",
+    "4111 ",
+    "token_a",
+    "password=[",
+    'password=\\\\"',
+    "('password', '",
+    'authorization: a="',
+    "dXNlcjpw",
+    "A\n",
 ]
 
 

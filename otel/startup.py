@@ -21,7 +21,6 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from otel.assembly import assemble
 from otel.config.settings import TelemetryConfig
 from otel.errors.reports import start_reports
-from otel.export.redacting_meters import RedactingMeterProvider
 from otel.export.wire_export import WireLogExporter
 from otel.lifecycle import after_fork
 from otel.logs.logger import configure_logging
@@ -29,6 +28,7 @@ from otel.metrics.catalogue import Catalogue
 from otel.metrics.data import DeclaredMetrics
 from otel.metrics.declared_meters import DeclaredMeterProvider
 from otel.metrics.event_loop import LOOP_METRICS
+from otel.metrics.guarded_meters import GuardedMeterProvider
 from otel.metrics.process import PROCESS_METRICS, SYSTEM_METRICS
 from otel.metrics.sdk import SDK_METRICS
 from otel.metrics.self import EVENTS_DROPPED, SELF_METRICS
@@ -36,6 +36,7 @@ from otel.providers import set_current
 from otel.redaction.engine import Redactor
 from otel.resource import WorkerSlot, build_resource, service_name
 from otel.telemetry import Pipelines, Telemetry
+from otel.traces.current import replace_use_span
 
 if TYPE_CHECKING:
     from otel.errors.sentry import SentryHandle
@@ -77,7 +78,7 @@ def start(config: TelemetryConfig, given: tuple[Catalogue, ...], memory: MemoryS
     parts = assemble(config, redactor, resource, declared, memory)
     telemetry = Telemetry(config, redactor, slot, declared, parts)
     try:
-        _make_current(config, redactor, declared, parts)
+        parts.undo += _make_current(config, redactor, declared, parts)
         _switch_on(config, redactor, parts, memory)
     except BaseException:
         telemetry.shutdown(1)
@@ -88,13 +89,14 @@ def start(config: TelemetryConfig, given: tuple[Catalogue, ...], memory: MemoryS
 
 def _make_current(
     config: TelemetryConfig, redactor: Redactor, declared: DeclaredMetrics, parts: Pipelines
-) -> None:
+) -> list[Undo]:
     if config.disabled:
         # A sampler that drops would tell the next service to drop too: a caller's trace must pass unchanged.
         set_current(NoOpMeterProvider(), NoOpTracerProvider(), NoOpLoggerProvider())
-    else:
-        others = RedactingMeterProvider(parts.meters, redactor)
-        set_current(DeclaredMeterProvider(others, declared.lend), parts.tracers, parts.loggers)
+        return []
+    guarded = GuardedMeterProvider(parts.meters, declared.losses_of, redactor)
+    set_current(DeclaredMeterProvider(guarded, declared.lend), parts.tracers, parts.loggers)
+    return [replace_use_span()]
 
 
 def _switch_on(

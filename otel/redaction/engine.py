@@ -66,6 +66,11 @@ class Redactor:
         """Return a copy of `fields` without secrets, at any depth."""
         return self._mapping(fields, 0)
 
+    def labels(self, labels: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Returns the attributes of a measurement without secrets, or themselves if they are clean."""
+        clean = {self.text(name): self.value(name, value) for name, value in labels.items()}
+        return labels if clean == labels else clean
+
     def text(self, text: str) -> str:
         """Return `text` with everything that looks like a secret or a person's datum replaced."""
         if text in self._clean:

@@ -18,14 +18,14 @@ _ANYWHERE: Final = r"""
 # Only as separate words: `pin` is no part of `shipping`.
 _WORDS: Final = r"""
     access[_.-]?keys? access[_.-]?tokens api[_.-]?keys? auth[_.-]?tokens birth[_.-]?(date|day)
-    card[_.-]?(no|number) client[_.-]?ip credit[_.-]?card cv[cv] date[_.-]?of[_.-]?birth
-    display[_.-]?name dob
-    dsn encryption[_.-]?key family[_.-]?name first[_.-]?name full[_.-]?name given[_.-]?name iban ip[_.-]?address
-    jsession[_-]?id last[_.-]?name mails? maiden[_.-]?name middle[_.-]?name mobile[_.-]?(number|phone) msisdn
-    nick[_.-]?name otp passport phone([_.-]?(no|number))? phpsess[_-]?id pin postal[_.-]?(address|code)
-    private[_.-]?key real[_.-]?name refresh[_.-]?tokens remote[_.-]?addr(ess)? secret[_.-]?key sentry[_.-]?key
-    sess(ion)?[_-]?id sid signature signing[_.-]?key ssn student[_.-]?name surname telephone totp
-    user[_.-]?name x[_.-]?forwarded[_.-]?for x[_.-]?real[_.-]?ip
+    card[_.-]?(no|number) client[_.-]?ip credit[_.-]?card cv[cv] date[_.-]?of[_.-]?birth display[_.-]?name
+    dob dsn encryption[_.-]?key family[_.-]?name first[_.-]?name full[_.-]?name given[_.-]?name iban
+    ip[_.-]?address jsession[_-]?id last[_.-]?name mails? maiden[_.-]?name middle[_.-]?name
+    mobile[_.-]?(number|phone) msisdn nick[_.-]?name otp passport phone([_.-]?(no|number))? phpsess[_-]?id
+    pin postal[_.-]?(address|code) private[_.-]?key real[_.-]?name refresh[_.-]?tokens
+    remote[_.-]?addr(ess)? secret[_.-]?key sentry[_.-]?key sess(ion)?[_-]?id sid signature signing[_.-]?key
+    ssn student[_.-]?name surname telephone totp user[_.-]?name x[_.-]?forwarded[_.-]?for
+    x[_.-]?real[_.-]?ip
 """
 # Only as the last word: `submission` names a value, `submission_id` does not. The semantic conventions name
 # an anonymous session `session.id`.

@@ -89,6 +89,7 @@ def _lifespan(settings: Settings, clock: Clock) -> Callable[[FastAPI], AbstractA
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_resources(settings, clock) as resources:
             app.state.services = services.build_services(settings, resources, clock)
+            await resources.database.prepare()
             await services.prepare(settings, app.state.services)
             metrics_token = settings.metrics_token.get_secret_value()
             tokens = services.build_tokens(settings)

@@ -21,6 +21,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.version import __version__ as sdk_version
 
 from otel.config.settings import TelemetryConfig
+from otel.encodable import Encodable
+from otel.metrics.self import count_unencodable
 
 INSTANCE_ID: Final = "service.instance.id"
 _MOST_WORKERS: Final = 1024
@@ -58,7 +60,7 @@ class WorkerSlot:
 
     def _lock(self, folder: Path, number: int) -> bool:
         readable = re.sub(r"[^A-Za-z0-9_-]", "-", self._service)[:40]
-        digest = hashlib.sha256(self._service.encode()).hexdigest()[:8]
+        digest = hashlib.sha256(self._service.encode("utf-8", "replace")).hexdigest()[:8]
         path = folder / f"{readable}-{digest}-{number}.worker"
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
@@ -101,4 +103,5 @@ def build_resource(config: TelemetryConfig, slot: WorkerSlot) -> Resource:
         "host.name": socket.gethostname(),
     }
     chosen = {"service.name": service_name(config), INSTANCE_ID: instance_id(config, slot)}
-    return Resource({**detected, **config.resource_attributes, **chosen})
+    encodable = Encodable(count_unencodable)
+    return Resource(encodable.attributes({**detected, **config.resource_attributes, **chosen}))

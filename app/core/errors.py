@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+
+MAX_FIELD_ERRORS: Final = 20
+"""Refused fields that one answer names; a client can send many more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,8 @@ class FieldError:
 class LmsError(Exception):
     """A request that the platform refuses, with the facts that ``sentence`` names.
 
-    ``sentence`` is a format string over the facts; ``example`` are facts for the API's documentation.
+    ``sentence`` is a format string over the facts; ``example`` are facts for the API's documentation. Of
+    ``errors`` the first 20 are kept.
     """
 
     status: ClassVar[int] = 500
@@ -36,7 +40,7 @@ class LmsError(Exception):
 
     def __init__(self, *, errors: tuple[FieldError, ...] = (), **facts: object) -> None:
         self.detail = self.sentence.format(**facts)
-        self.errors = errors
+        self.errors = errors[:MAX_FIELD_ERRORS]
         super().__init__(self.detail)
 
     @classmethod
@@ -56,7 +60,7 @@ class BadRequest(LmsError):
 
 
 class Unauthenticated(LmsError):
-    """Nobody, or nobody that we know, is asking. Answers carry ``WWW-Authenticate`` (RFC 6750, 3)."""
+    """The caller is not authenticated. Answers carry ``WWW-Authenticate`` (RFC 6750, 3)."""
 
     status = 401
     code = "not_authenticated"
@@ -180,9 +184,9 @@ class TooManyConnections(Unavailable):
 
 
 class ClientGone(LmsError):
-    """The client hung up before its turn came: nothing was begun, and nobody reads the answer."""
+    """The client disconnected before its turn came: no work was started, and the answer is not read."""
 
-    status = 499  # what nginx logs; RFC 9110 has no status for an answer that nobody gets
+    status = 499  # what nginx logs; RFC 9110 has no status for an answer that is not read
     code = "client_gone"
     title = "Client closed the connection"
     sentence = "The connection was closed before the request's turn came."
@@ -216,7 +220,7 @@ class TokenRevoked(Unauthenticated):
 
 
 class CredentialsInvalid(Unauthenticated):
-    """Mail address or password is wrong; the answer does not tell which."""
+    """Mail address or password is wrong; the answer does not say which."""
 
     code = "credentials_invalid"
     title = "Wrong mail address or password"

@@ -9,9 +9,8 @@ from typing import Any, Final
 
 from fastapi import Request
 
-from app.core.errors import FieldError, Invalid
+from app.core.errors import MAX_FIELD_ERRORS, FieldError, Invalid
 
-MAX_ERRORS: Final = 20
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 # What a body must have for its JSON to hold such text: an escape, a surrogate in UTF-8, or UTF-16 and -32.
 _SUSPECT: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|\xed[\xa0-\xbf]|\x00")
@@ -35,7 +34,7 @@ async def require_storable(request: Request) -> None:
         chain.from_iterable(_errors("query", each) for each in query),
         _errors("body", await _suspect_body(request)),
     )
-    errors = tuple(islice(found, MAX_ERRORS))
+    errors = tuple(islice(found, MAX_FIELD_ERRORS))
     if errors:
         raise Invalid(count=len(errors), errors=errors)
 

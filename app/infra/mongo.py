@@ -1,6 +1,6 @@
 """The database, behind a thin port: the only module that knows the driver (motor on pymongo).
 
-Motor is past its end of life; whoever replaces it replaces this file. The port stays inside the subset
+Motor is past its end of life; replacing it means replacing this file. The port stays inside the subset
 that MongoDB and FerretDB 1.24 share: equality filters, atomic conditional updates of one document, no
 transactions, no joins. A server must keep MongoDB's promise that an update of one document is atomic, its
 condition included; FerretDB alone does not, the one of our stack does
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
@@ -46,6 +47,17 @@ class DatabaseRefused(Exception):  # noqa: N818 - as above
     """The database answers, and refuses us: a wrong user or password, most often."""
 
 
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index over fields in ascending order: it serves queries for the first of them, sorted by the rest.
+
+    ``unique`` means that no two documents share their values.
+    """
+
+    fields: tuple[str, ...]
+    unique: bool = False
+
+
 class Collection(Protocol):
     """The operations that repositories may use; all raise `DatabaseUnavailable` within the time limits."""
 
@@ -68,13 +80,10 @@ class Collection(Protocol):
         """Stores new documents in one command; if it fails, some of them may be stored."""
 
     async def update(self, where: Filter, changes: Mapping[str, Any]) -> bool:
-        """Changes one document that ``where`` matches, in one atomic step; tells whether there was one."""
+        """Changes one document that ``where`` matches, in one atomic step; returns whether there was one."""
 
     async def delete(self, where: Filter) -> bool:
-        """Removes one document that ``where`` matches; tells whether there was one."""
-
-    async def require_unique(self, field: str) -> None:
-        """Makes sure that no two documents share a value of ``field``."""
+        """Removes one document that ``where`` matches; returns whether there was one."""
 
 
 class Database:
@@ -101,17 +110,33 @@ class Database:
             maxPoolSize=50,
         )
         self._database = self._client.get_default_database(DEFAULT_DATABASE)
+        self._indexes: list[tuple[str, Index]] = []
 
-    def collection(self, name: str) -> Collection:
-        """Returns the collection ``name``; it comes into being with its first document."""
+    def collection(self, name: str, *indexes: Index) -> Collection:
+        """Returns the collection ``name``; it comes into being with its first document, or with `prepare`.
+
+        ``indexes`` are those that its queries need, beside the one of ``_id``.
+        """
+        self._indexes.extend((name, index) for index in indexes)
         return _MotorCollection(self._database[name])
+
+    async def prepare(self) -> None:
+        """Makes the indexes of all collections, where they are missing.
+
+        Raises:
+            DatabaseUnavailable: It does not answer, or builds the index of a large collection for longer than
+                an operation may take; the server continues, and the next start finds the result.
+        """
+        for name, index in self._indexes:
+            fields = [(field, 1) for field in index.fields]
+            await _answer(self._database[name].create_index(fields, unique=index.unique))
 
     async def ping(self) -> None:
         """Returns once the database has answered.
 
         Raises:
             DatabaseUnavailable: It did not.
-            DatabaseRefused: It did, and lets us not in.
+            DatabaseRefused: It answered and rejected our credentials.
         """
         try:
             await _answer(self._database.command("ping"))
@@ -123,7 +148,7 @@ class Database:
 
         Raises:
             DatabaseUnavailable: It did not answer within ``seconds``.
-            DatabaseRefused: It did, and lets us not in.
+            DatabaseRefused: It answered and rejected our credentials.
         """
         try:
             async with asyncio.timeout(seconds):
@@ -174,9 +199,6 @@ class _MotorCollection:
     async def delete(self, where: Filter) -> bool:
         result = await _answer(self._collection.delete_one(where))
         return result.deleted_count == 1
-
-    async def require_unique(self, field: str) -> None:
-        await _answer(self._collection.create_index([(field, 1)], unique=True))
 
 
 async def _answer(operation: Awaitable[_T]) -> _T:

@@ -93,6 +93,33 @@ class CourseIncomplete(Conflict):
     example: ClassVar[Mapping[str, Any]] = {"course_id": "tracing-basics"}
 
 
+class TooManyLessons(Conflict):
+    """The course has as many lessons as a course may have."""
+
+    code = "too_many_lessons"
+    title = "Too many lessons"
+    sentence = "Course {course_id} has {limit} lessons; that is the most."
+    example: ClassVar[Mapping[str, Any]] = {"course_id": "tracing-basics", "limit": 100}
+
+
+class TooManyQuizzes(Conflict):
+    """The course has as many quizzes as a course may have."""
+
+    code = "too_many_quizzes"
+    title = "Too many quizzes"
+    sentence = "Course {course_id} has {limit} quizzes; that is the most."
+    example: ClassVar[Mapping[str, Any]] = {"course_id": "tracing-basics", "limit": 20}
+
+
+class CatalogueFull(Conflict):
+    """The catalogue lists as many courses as it may."""
+
+    code = "catalogue_full"
+    title = "Catalogue is full"
+    sentence = "The catalogue lists {limit} courses; that is the most."
+    example: ClassVar[Mapping[str, Any]] = {"limit": 10_000}
+
+
 class NotCourseOwner(Forbidden):
     """The course belongs to another instructor."""
 

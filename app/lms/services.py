@@ -76,7 +76,7 @@ def build_services(settings: Settings, resources: Resources, clock: Clock) -> Se
 
 
 async def prepare(settings: Settings, services: Services) -> None:
-    """Makes sure of what the platform needs before its first request: unique mail addresses, and an admin."""
+    """Makes sure of what the platform needs before its first request: an admin."""
     admin = Registration(email=settings.admin_email, password=settings.admin_password, name="Administrator")
     await services.users.prepare(admin)
 

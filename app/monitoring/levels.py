@@ -20,7 +20,7 @@ _audit = get_logger("audit")
 
 
 class Level(StrEnum):
-    """How much a logger tells."""
+    """A logger's level."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -76,7 +76,7 @@ class LevelSet(BaseModel):
     )
 
 
-LoggerName = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.\-]{1,100}$", examples=["enrollments"])]
+LoggerName = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.\-]+$", max_length=100, examples=["enrollments"])]
 
 
 def log_levels_of(request: Request) -> LogLevels:
@@ -85,9 +85,7 @@ def log_levels_of(request: Request) -> LogLevels:
     return found
 
 
-def _named(
-    logger: Annotated[str, Path(pattern=r"^[A-Za-z0-9_.\-]{1,100}$", examples=["enrollments"])],
-) -> str:
+def _named(logger: LoggerName) -> str:
     return "" if logger == ROOT else logger
 
 

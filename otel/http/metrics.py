@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from otel.http.route import KNOWN_METHODS, OTHER_METHOD
 from otel.metrics.attributes import Allowed
-from otel.metrics.bound import BoundHistogram, BoundNumber
 from otel.metrics.catalogue import ANY_BOUNDED, Catalogue, Histogram, IntegerRange, UpDownCounter
+from otel.metrics.counters import NumberSeries
+from otel.metrics.histogram import HistogramSeries
 
 _METHODS: Final = (*sorted(KNOWN_METHODS), OTHER_METHOD)
 _SCHEMES: Final = ("http", "https", "_OTHER")
@@ -89,29 +90,29 @@ _REMEMBERED: Final = 4096
 
 
 @lru_cache(_REMEMBERED)
-def active_requests(method: str, scheme: str) -> BoundNumber:
+def active_requests(method: str, scheme: str) -> NumberSeries:
     """Returns the series that counts the requests of this method and scheme that are being answered."""
-    return ACTIVE_REQUESTS.bound({"http.request.method": method, "url.scheme": scheme})
+    return ACTIVE_REQUESTS.with_attributes({"http.request.method": method, "url.scheme": scheme})
 
 
 @lru_cache(_REMEMBERED)
-def request_body_size(answer: Answer) -> BoundHistogram:
+def request_body_size(answer: Answer) -> HistogramSeries:
     """Returns the series of the request bodies that were answered so."""
-    return REQUEST_BODY_SIZE.bound(_attributes(answer))
+    return REQUEST_BODY_SIZE.with_attributes(_attributes(answer))
 
 
 @lru_cache(_REMEMBERED)
-def response_body_size(answer: Answer) -> BoundHistogram:
+def response_body_size(answer: Answer) -> HistogramSeries:
     """Returns the series of the bodies of such answers."""
-    return RESPONSE_BODY_SIZE.bound(_attributes(answer))
+    return RESPONSE_BODY_SIZE.with_attributes(_attributes(answer))
 
 
 @lru_cache(_REMEMBERED)
-def request_duration(outcome: Outcome) -> BoundHistogram:
+def request_duration(outcome: Outcome) -> HistogramSeries:
     """Returns the series of the durations of requests that ended so."""
     *answer, scheme, error_type = outcome
     attributes = _attributes(answer) | {"url.scheme": scheme}
-    return REQUEST_DURATION.bound(
+    return REQUEST_DURATION.with_attributes(
         attributes if error_type is None else attributes | {"error.type": error_type}
     )
 

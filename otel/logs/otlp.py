@@ -30,7 +30,7 @@ _SEVERITIES: Final = {
 }
 # Not an empty context: the API takes the current one instead.
 _NO_SPAN: Final = set_span_in_context(INVALID_SPAN, Context())
-_CREATED: Final = CREATED_LOGS.bound({})
+_CREATED: Final = CREATED_LOGS.with_attributes({})
 
 
 class OtlpLogger:

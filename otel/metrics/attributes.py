@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import UserString
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+
+from otel.encodable import INTEGER_END
+from otel.metrics.losses import Losses
 
 AttributeValue = str | bool | int | float
 AttributeKey = tuple[tuple[str, AttributeValue], ...]
@@ -51,16 +55,8 @@ Allowed = tuple[AttributeValue, ...] | AnyText | IntegerRange
 _Check = Callable[[object], AttributeValue | None]
 
 
-@dataclass(slots=True)
-class AttributeLosses:
-    """Counts what the rules of one instrument took away: `dropped` attributes, `replaced` values."""
-
-    dropped: int = 0
-    replaced: int = 0
-
-
-def _is_encodable(text: str) -> bool:
-    # Half a surrogate pair in one label would make every export of all metrics fail.
+def is_encodable(text: str) -> bool:
+    """Tells whether the text has a form in UTF-8: half a surrogate pair has none."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -69,43 +65,61 @@ def _is_encodable(text: str) -> bool:
 
 
 class AttributeRules:
-    """Turns the attributes of a call into the declared ones, in declared order.
+    """Turns the attributes of a call into the declared ones, in their order, and counts what it takes away.
+
+    Values that are equal for Python are one value: True and 1, 200 and 200.0, a text and an enumeration of
+    texts. So a caller may look for the attributes of an earlier call by `==` and find what the rules would.
 
     Raises:
-        ValueError: A tuple of allowed values is empty, or a limit is not positive.
+        ValueError: A tuple of allowed values is empty or has equal ones, a limit is not positive, a range has
+            no integer, or OTLP has no form for a name or value.
     """
 
-    def __init__(self, declared: Mapping[str, Allowed]) -> None:
-        self.losses = AttributeLosses()
+    def __init__(self, declared: Mapping[str, Allowed], losses: Losses) -> None:
+        self._losses = losses
         self._checks: dict[str, _Check] = {
             name: self._check_for(name, rule) for name, rule in declared.items()
         }
 
-    def canonical(self, attributes: Mapping[str, object]) -> AttributeKey:
-        """Returns the declared attributes with allowed values; counts the rest as lost."""
-        kept: list[tuple[str, AttributeValue]] = []
-        for name, check in self._checks.items():
-            value = check(attributes[name]) if name in attributes else None
-            if value is not None:
-                kept.append((name, value))
-        self.losses.dropped += sum(1 for name in attributes if name not in self._checks)
-        return tuple(kept)
+    def canonical(self, attributes: object) -> AttributeKey:
+        """Returns the declared attributes with allowed values, whatever type of mapping it is given."""
+        try:
+            given: dict[str, object] = dict(attributes)  # type: ignore[call-overload]  # what is none raises
+            known = [name for name in self._checks if name in given]
+        except Exception:  # noqa: BLE001 - a mapping of a foreign type raises what it likes
+            self._losses.dropped += 1
+            return ()
+        self._losses.dropped += len(given) - len(known)
+        kept = ((name, self._allowed(name, given[name])) for name in known)
+        return tuple((name, value) for name, value in kept if value is not None)
+
+    def _allowed(self, name: str, value: object) -> AttributeValue | None:
+        try:
+            return self._checks[name](value)
+        except Exception:  # noqa: BLE001 - values of foreign types compare and hash as they like
+            return self._replaced()
 
     def _check_for(self, name: str, rule: Allowed) -> _Check:
+        if not name or not is_encodable(name):
+            raise ValueError(f"attribute {name!r}: a name is text that UTF-8 has a form for")
         if isinstance(rule, AnyText):
             return self._text(name, rule.limit)
         if isinstance(rule, IntegerRange):
-            return self._integer(rule)
+            return self._integer(name, rule)
         return self._listed(name, rule)
 
     def _listed(self, name: str, values: tuple[AttributeValue, ...]) -> _Check:
         if not values:
             raise ValueError(f"attribute {name!r}: list at least one allowed value")
-        known = {(type(value) is bool, value): value for value in values}
+        known: dict[object, AttributeValue] = {value: value for value in values}
+        if len(known) < len(values):
+            raise ValueError(f"attribute {name!r}: some of {values} are equal")
+        if not all(map(_has_a_form, values)):
+            raise ValueError(f"attribute {name!r}: OTLP has no form for some of {values}")
 
         def check(value: object) -> AttributeValue:
             try:
-                return known[type(value) is bool, value]  # type: ignore[index]  # any hashable may ask
+                return known[value]
             except (KeyError, TypeError):
                 return self._replaced()
 
@@ -117,24 +131,54 @@ class AttributeRules:
         seen: set[str] = set()
 
         def check(value: object) -> AttributeValue:
-            if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
+            text = _text_of(value)
+            if text is None or len(text) > _LONGEST_TEXT:
                 return self._replaced()
-            if value not in seen and (len(seen) >= limit or not _is_encodable(value)):
+            if text not in seen and (len(seen) >= limit or not is_encodable(text)):
                 return self._replaced()
-            seen.add(value)
-            return str(value)
+            seen.add(text)
+            return text
 
         return check
 
-    def _integer(self, rule: IntegerRange) -> _Check:
+    def _integer(self, name: str, rule: IntegerRange) -> _Check:
+        if not -INTEGER_END <= rule.minimum <= rule.maximum < INTEGER_END:
+            raise ValueError(f"attribute {name!r}: {rule} is no range of 64-bit integers")
+
         def check(value: object) -> AttributeValue | None:
-            if isinstance(value, int) and rule.minimum <= value <= rule.maximum:
-                return int(value)
-            self.losses.dropped += 1
+            whole = _whole_of(value)
+            if whole is not None and rule.minimum <= whole <= rule.maximum:
+                return whole
+            self._losses.dropped += 1
             return None
 
         return check
 
     def _replaced(self) -> str:
-        self.losses.replaced += 1
+        self._losses.replaced += 1
         return OTHER
+
+
+def _has_a_form(value: object) -> bool:
+    if isinstance(value, str):
+        return is_encodable(value)
+    return isinstance(value, (int, float)) and -INTEGER_END <= value < INTEGER_END
+
+
+def _text_of(value: object) -> str | None:
+    # Not `str(value)`: an enumeration of texts has a text of its own for that, but is equal to its value.
+    if issubclass(type(value), str):
+        return str.__str__(value)
+    return str.__str__(value.data) if isinstance(value, UserString) else None
+
+
+def _whole_of(value: Any) -> int | None:  # noqa: ANN401 - what is no number raises
+    if type(value) is int:
+        return value
+    try:
+        whole: int | None = int(value)
+        if whole != value:
+            whole = None
+    except Exception:  # noqa: BLE001 - so may a foreign type
+        return None
+    return whole

@@ -10,14 +10,18 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from otel.metrics.attributes import OTHER, Allowed, AnyText, AttributeValue, IntegerRange
+from otel.metrics.counters import Counter, Gauge, UpDownCounter
 from otel.metrics.declaration import BYTES, DEFAULT_LIMIT, SECONDS, Declaration, Kind
 from otel.metrics.histogram import Histogram
-from otel.metrics.instruments import Counter, Gauge, UpDownCounter
 
 ANY_BOUNDED: Final = AnyText
 """The attribute rule for values that a list cannot name: `ANY_BOUNDED(limit=200)`."""
 
 Declared = Counter | UpDownCounter | Gauge | Histogram
+
+_KINDS: Final[dict[Kind, type[Declared]]] = {
+    each.kind: each for each in (Counter, UpDownCounter, Gauge, Histogram)
+}
 
 
 class External:
@@ -53,28 +57,7 @@ class External:
 
     def instrument(self) -> Declared:
         """Makes the instrument that the library records into."""
-        declared = self.declaration
-        if declared.kind == "histogram":
-            return Histogram(
-                declared.name,
-                unit=declared.unit,
-                description=declared.description,
-                attributes=declared.attributes,
-                buckets=declared.buckets,
-                limit=declared.limit,
-            )
-        kinds: dict[Kind, type[Counter | UpDownCounter | Gauge]] = {
-            "counter": Counter,
-            "updowncounter": UpDownCounter,
-            "gauge": Gauge,
-        }
-        return kinds[declared.kind](
-            declared.name,
-            unit=declared.unit,
-            description=declared.description,
-            attributes=declared.attributes,
-            limit=declared.limit,
-        )
+        return _KINDS[self.declaration.kind].of(self.declaration)
 
 
 class Catalogue:

@@ -21,11 +21,15 @@ from opentelemetry.sdk.metrics.export import (
 )
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
+from otel.metrics.attributes import OTHER
 from otel.metrics.catalogue import Catalogue, Declared
 from otel.metrics.declaration import Kind
+from otel.metrics.losses import Losses
+from otel.metrics.sendable import sendable, sendable_number
 from otel.metrics.series import Exemplar, HistogramSnapshot, NumberSnapshot, Snapshot
 
 _CUMULATIVE = AggregationTemporality.CUMULATIVE
+_MOST_UNDECLARED = 500
 
 
 class DeclaredMetrics:
@@ -42,6 +46,7 @@ class DeclaredMetrics:
         self._exemplars = exemplars
         self._external = {each.name: each for catalogue in self.catalogues for each in catalogue.external}
         self._lent: dict[str, Declared] = {}
+        self._undeclared: dict[str, Losses] = {}
         homes: dict[str, str] = {}
         for catalogue in self.catalogues:
             for metric in catalogue:
@@ -59,6 +64,8 @@ class DeclaredMetrics:
 
         None if no catalogue declares the metric as a library's, or with another kind or unit.
         """
+        if type(name) is not str:
+            return None
         name = name.lower()  # instrument names are case-insensitive (metrics API specification)
         external = self._external.get(name)
         if external is None or kind != external.declaration.kind:
@@ -66,6 +73,16 @@ class DeclaredMetrics:
         if unit not in ("", external.declaration.unit):
             return None
         return self._lent.get(name) or self._lent.setdefault(name, external.instrument())
+
+    def losses_of(self, name: str) -> Losses:
+        """Returns the losses of a metric that the SDK keeps; those beyond the first 500 share one."""
+        known = self._undeclared
+        key = name if name in known or len(known) < _MOST_UNDECLARED else OTHER
+        return known.get(key) or known.setdefault(key, Losses())
+
+    def losses(self) -> dict[str, Losses]:
+        """Returns by metric what was taken away from its measurements."""
+        return self._undeclared | {each.name: each.losses for each in self.instruments}
 
     def series(self) -> int:
         """Counts the series that are held in memory."""
@@ -75,13 +92,18 @@ class DeclaredMetrics:
         """Starts every instrument again from nothing, as a forked child must."""
         for instrument in self.instruments:
             instrument.forget()
+        for losses in self._undeclared.values():
+            losses.forget()
 
     def added_to(self, data: MetricsData, *, take_exemplars: bool) -> MetricsData:
-        """Returns the SDK's data with ours in it; `take_exemplars` starts a new period for exemplars."""
+        """Returns the SDK's data, as far as it can be sent, with ours in it.
+
+        `take_exemplars` starts a new period for exemplars.
+        """
         now = time.time_ns()
         ours = [self._scope(catalogue, now, take_exemplars) for catalogue in self.catalogues]
         filled = [scope for scope in ours if scope.metrics]
-        first, *rest = data.resource_metrics
+        first, *rest = sendable(data).resource_metrics
         return MetricsData([replace(first, scope_metrics=_merged([*first.scope_metrics, *filled])), *rest])
 
     def _of(self, catalogue: Catalogue) -> list[Declared]:
@@ -115,7 +137,7 @@ class DeclaredMetrics:
         return HistogramDataPoint(
             attributes=dict(series.attributes),
             start_time_unix_nano=series.start_unix_nano,
-            time_unix_nano=now,
+            time_unix_nano=max(now, series.start_unix_nano),  # the clock may have been set back
             count=sum(series.counts),
             sum=series.total,
             bucket_counts=series.counts,
@@ -136,7 +158,8 @@ def _merged(scopes: list[ScopeMetrics]) -> list[ScopeMetrics]:
 
 
 def _number(series: NumberSnapshot, now: int) -> NumberDataPoint:
-    return NumberDataPoint(dict(series.attributes), series.start_unix_nano, now, series.value)
+    start = series.start_unix_nano
+    return NumberDataPoint(dict(series.attributes), start, max(now, start), sendable_number(series.value))
 
 
 def _exemplar(found: Exemplar) -> SdkExemplar:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Final, Literal
 
-from otel.metrics.attributes import Allowed
+from otel.metrics.attributes import Allowed, is_encodable
 
 Kind = Literal["counter", "updowncounter", "gauge", "histogram"]
 
@@ -52,6 +53,8 @@ class Declaration:
             raise ValueError(f"metric name {self.name!r}: use lower-case words joined by dots")
         if not self.unit or not self.description:
             raise ValueError(f"metric {self.name}: a unit (UCUM) and a description are required")
+        if not is_encodable(self.unit + self.description):
+            raise ValueError(f"metric {self.name}: UTF-8 has no form for its unit or description")
         if self.limit < 1:
             raise ValueError(f"metric {self.name}: the limit must be at least 1, got {self.limit}")
         object.__setattr__(self, "attributes", MappingProxyType(dict(self.attributes)))
@@ -63,6 +66,6 @@ class Declaration:
         buckets = tuple(float(bound) for bound in self.buckets or _DEFAULT_BUCKETS.get(self.unit, ()))
         if not buckets:
             raise ValueError(f"metric {self.name}: a histogram in {self.unit!r} needs buckets=(...)")
-        if any(low >= high for low, high in pairwise(buckets)):
-            raise ValueError(f"metric {self.name}: buckets must increase, got {buckets}")
+        if not all(low < high for low, high in pairwise((-math.inf, *buckets, math.inf))):
+            raise ValueError(f"metric {self.name}: buckets must be finite and increase, got {buckets}")
         return buckets

@@ -9,12 +9,19 @@ from collections.abc import Mapping
 from typing import Final
 
 from opentelemetry.context import Context
-from opentelemetry.trace import TraceFlags, get_current_span
+from opentelemetry.trace import (
+    INVALID_SPAN_CONTEXT,
+    NonRecordingSpan,
+    SpanContext,
+    TraceFlags,
+    get_current_span,
+    set_span_in_context,
+)
 
+from otel.metrics.amount import PLAIN_NUMBERS, UNUSUAL
 from otel.metrics.attributes import Allowed, AttributeKey
-from otel.metrics.bound import BoundHistogram
 from otel.metrics.declaration import DEFAULT_LIMIT, Declaration
-from otel.metrics.instruments import Attributes, Instrument
+from otel.metrics.instruments import Attributes, Instrument, OneSeries
 from otel.metrics.series import HistogramPoint
 
 _SAMPLED: Final = int(TraceFlags.SAMPLED)
@@ -29,6 +36,8 @@ class Histogram(Instrument[HistogramPoint]):
         ValueError: The declaration is incomplete or malformed.
     """
 
+    kind = "histogram"
+
     def __init__(
         self,
         name: str,
@@ -39,9 +48,12 @@ class Histogram(Instrument[HistogramPoint]):
         buckets: tuple[float, ...] = (),
         limit: int = DEFAULT_LIMIT,
     ) -> None:
-        declaration = Declaration(name, "histogram", unit, description, attributes or {}, buckets, limit)
-        self._bounds = declaration.buckets
-        super().__init__(declaration)
+        self.set_up(Declaration(name, self.kind, unit, description, attributes or {}, buckets, limit))
+
+    def set_up(self, declaration: Declaration) -> None:
+        """Makes it the instrument of `declaration`; its constructors do."""
+        self.bounds = declaration.buckets
+        super().set_up(declaration)
 
     def record(
         self, amount: float, attributes: Attributes | None = None, context: Context | None = None
@@ -50,23 +62,66 @@ class Histogram(Instrument[HistogramPoint]):
 
         The exemplar is the span of `context`, or the current one, if it is sampled.
         """
+        span = _span_of(context)
+        if type(amount) not in PLAIN_NUMBERS or not 0 <= amount < UNUSUAL:
+            self._record_unusual(span, amount, attributes)
+            return
         try:
             point = self._aliases[tuple(attributes.items()) if attributes else ()]
-        except (KeyError, TypeError):
-            point = self._resolve(attributes)
-        if not 0 <= amount < math.inf:
-            self.refused += 1
-            return
-        bucket = bisect_left(self._bounds, amount)
-        span = get_current_span(context).get_span_context()
-        sampled = span.trace_flags & _SAMPLED
-        exemplar = (amount, time.time_ns(), span.trace_id, span.span_id) if sampled else None
+        except Exception:  # noqa: BLE001 - KeyError for new attributes, anything for those of foreign types
+            point, _ = self.find(attributes)
+        bucket = bisect_left(self.bounds, amount)
+        # The span's own tuple: each of its properties is a call.
+        exemplar = (amount, time.time_ns(), span[0], span[1]) if span[3] & _SAMPLED and span[5] else None
         with self.lock:
             point.count(bucket, amount, exemplar)
 
-    def bound(self, attributes: Attributes) -> BoundHistogram:
+    def _record_unusual(self, span: SpanContext, amount: object, attributes: Attributes | None) -> None:
+        number = self.checked(amount)
+        if number is None:
+            return
+        with self.lock:
+            point, _ = self.find(attributes)
+            if not math.isfinite(point.total + number):
+                self.losses.refuse("not_finite")
+                return
+            exemplar = (number, time.time_ns(), span[0], span[1]) if span[3] & _SAMPLED and span[5] else None
+            point.count(bisect_left(self.bounds, number), number, exemplar)
+
+    def with_attributes(self, attributes: Attributes) -> HistogramSeries:
         """Returns the series of these attributes, for a caller that records into it again and again."""
-        return BoundHistogram(self, attributes, self._bounds)
+        return HistogramSeries(self, attributes)
 
     def _new_point(self, key: AttributeKey) -> HistogramPoint:
-        return HistogramPoint(key, len(self._bounds) + 1)
+        return HistogramPoint(key, len(self.bounds) + 1)
+
+
+class HistogramSeries(OneSeries[HistogramPoint]):
+    """One series of a histogram."""
+
+    __slots__ = ("_bounds",)
+    _instrument: Histogram
+
+    def __init__(self, instrument: Histogram, attributes: Attributes) -> None:
+        super().__init__(instrument, attributes)
+        self._bounds = instrument.bounds
+
+    def record(self, amount: float, span: SpanContext) -> None:
+        """Counts `amount` as its instrument does, and keeps `span` as its exemplar if that is sampled."""
+        instrument = self._instrument
+        if type(amount) not in PLAIN_NUMBERS or not 0 <= amount < UNUSUAL:
+            instrument.record(amount, self._attributes, set_span_in_context(NonRecordingSpan(span)))
+            return
+        point = self._point if self._era is instrument.era else self._find()
+        bucket = bisect_left(self._bounds, amount)
+        exemplar = (amount, time.time_ns(), span[0], span[1]) if span[3] & _SAMPLED and span[5] else None
+        with instrument.lock:
+            point.count(bucket, amount, exemplar)
+
+
+def _span_of(context: Context | None) -> SpanContext:
+    try:
+        found = get_current_span(context).get_span_context()
+    except Exception:  # noqa: BLE001 - a span or a context of a foreign type; it costs the exemplar
+        return INVALID_SPAN_CONTEXT
+    return found if found.__class__ is SpanContext else INVALID_SPAN_CONTEXT

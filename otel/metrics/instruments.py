@@ -1,4 +1,4 @@
-"""Declared instruments: cheap to call anywhere, bounded in memory, read by `otel.metrics.data`.
+"""What declared instruments share: cheap to call anywhere, bounded in memory, read by `otel.metrics.data`.
 
 They keep their own sums and buckets instead of calling the SDK's instruments: the SDK (1.45.2) cleans,
 copies and hashes the attributes on every call, about 20 µs of CPU for five of them, once more for every
@@ -7,50 +7,47 @@ reader, and never forgets what it counted before a fork.
 
 from __future__ import annotations
 
-import logging
-import math
 import threading
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping
-from itertools import product
-from typing import Final, Generic, TypeVar
+from collections.abc import Mapping
+from typing import ClassVar, Final, Generic, Self, TypeVar
 
-from opentelemetry.context import Context
-from opentelemetry.metrics import Observation
-
-from otel.metrics.attributes import OVERFLOW_KEY, Allowed, AttributeKey, AttributeRules
-from otel.metrics.bound import BoundNumber
-from otel.metrics.declaration import DEFAULT_LIMIT, Declaration, Kind
+from otel.metrics.attributes import OVERFLOW_KEY, AttributeKey, AttributeRules
+from otel.metrics.declaration import Declaration, Kind
+from otel.metrics.losses import Losses
 from otel.metrics.series import HistogramPoint, NumberPoint, Snapshot
 
 Attributes = Mapping[str, object]
-Observe = Callable[[], Iterable[Observation]]
 
 _P = TypeVar("_P", NumberPoint, HistogramPoint)
 _ALIASES_PER_SERIES: Final = 4
-_MOST_ZEROES: Final = 64
-_log = logging.getLogger(__name__)
 
 
 class Instrument(Generic[_P]):
     """What all kinds share: the declaration, the series and their limit, and the count of what was lost.
 
-    `lock` protects the series; `era` is another object after every `forget`.
+    `lock` protects the series; it can be taken twice, because a signal handler may record while its thread
+    does. `era` is another object after every `forget`; `least` is the least amount that needs no second look.
 
     Recording never raises: an undeclared attribute is dropped and counted, a value that is not allowed
-    becomes `_OTHER`, a series beyond the limit folds into `otel.metric.overflow=true`. Thread-safe.
+    becomes `_OTHER`, a series beyond the limit folds into `otel.metric.overflow=true`, and an amount that is
+    no finite number is refused and counted. Thread-safe.
     """
 
-    def __init__(self, declaration: Declaration) -> None:
+    kind: ClassVar[Kind]
+    least: ClassVar[int] = 0
+
+    @classmethod
+    def of(cls, declaration: Declaration) -> Self:
+        """Makes the instrument of a declaration."""
+        made = cls.__new__(cls)
+        made.set_up(declaration)
+        return made
+
+    def set_up(self, declaration: Declaration) -> None:
+        """Makes it the instrument of `declaration`; its constructors do."""
         self.declaration = declaration
-        self.rules = AttributeRules(declaration.attributes)
-        self.folded = 0
-        self.refused = 0
-        self.lock = threading.Lock()
-        self.era = object()
-        self._points: dict[AttributeKey, _P] = {}
-        self._aliases: dict[tuple[tuple[str, object], ...], _P] = {}
-        self._start()
+        self.forget()
 
     @property
     def name(self) -> str:
@@ -68,11 +65,13 @@ class Instrument(Generic[_P]):
 
     def forget(self) -> None:
         """Starts again from nothing, as a forked child and a test must."""
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.era = object()
-        self.folded = self.refused = 0
-        self.rules = AttributeRules(self.declaration.attributes)
-        self._points, self._aliases = {}, {}
+        self.losses = Losses()
+        self._rules = AttributeRules(self.declaration.attributes, self.losses)
+        self._points: dict[AttributeKey, _P] = {}
+        # A remembered call has the attributes of its series, by Python's `==`, as the rules compare them.
+        self._aliases: dict[tuple[tuple[str, object], ...], _P] = {}
         self._start()
 
     def _start(self) -> None:
@@ -81,209 +80,61 @@ class Instrument(Generic[_P]):
     @abstractmethod
     def _new_point(self, key: AttributeKey) -> _P: ...
 
-    def series_of(self, attributes: Attributes) -> tuple[_P, bool]:
-        """Returns the series of `attributes`, and whether the rules took nothing away to find it."""
-        point = self._resolve(attributes)
-        return point, self._aliases.get(tuple(attributes.items())) is point
-
-    def _resolve(self, attributes: Attributes | None) -> _P:
-        """Finds or makes the series of attributes that were not seen in this order before."""
+    def find(self, attributes: Attributes | None) -> tuple[_P, bool]:
+        """Returns the series of attributes by the rules, and whether the next call may skip them."""
         with self.lock:
-            key = self.rules.canonical(attributes) if attributes else ()
+            key = self._rules.canonical(attributes) if attributes is not None else ()
             point = self._points.get(key) or self._admit(key)
-            self._remember(attributes, point)
-            return point
+            return point, self._remember(attributes, point)
 
     def _admit(self, key: AttributeKey) -> _P:
         if len(self._points) < self.declaration.limit:
             return self._points.setdefault(key, self._new_point(key))
-        self.folded += 1
+        self.losses.folded += 1
         return self._points.setdefault(OVERFLOW_KEY, self._new_point(OVERFLOW_KEY))
 
-    def _remember(self, attributes: Attributes | None, point: _P) -> None:
+    def _remember(self, attributes: Attributes | None, point: _P) -> bool:
         """Lets the next call with the same attributes skip the rules, unless the rules must count it."""
         if point.attributes == OVERFLOW_KEY:
-            return
-        alias = tuple(attributes.items()) if attributes else ()
-        if alias and alias != point.attributes and dict(alias) != dict(point.attributes):
-            return
-        if len(self._aliases) >= self.declaration.limit * _ALIASES_PER_SERIES:
-            self._aliases.clear()
-        self._aliases[alias] = point
-
-
-class _Number(Instrument[NumberPoint]):
-    """An instrument whose series are one number each; callbacks can give the numbers instead of calls."""
-
-    def __init__(
-        self,
-        kind: Kind,
-        name: str,
-        unit: str,
-        description: str,
-        attributes: Mapping[str, Allowed] | None,
-        limit: int,
-    ) -> None:
-        self._callbacks: list[Observe] = []
-        super().__init__(Declaration(name, kind, unit, description, attributes or {}, limit=limit))
-
-    def observe(self, callback: Observe) -> Callable[[], None]:
-        """Reads the numbers from `callback` at every collection; returns the undo.
-
-        A monotonic counter's callback gives the running total. A callback that raises is logged and
-        skipped, the others still report.
-        """
-        self._callbacks.append(callback)
-        return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
-
-    def bound(self, attributes: Attributes) -> BoundNumber:
-        """Returns the series of these attributes, for a caller that adds to it again and again."""
-        return BoundNumber(self, attributes)
-
-    def snapshots(self, *, take_exemplars: bool = True) -> list[Snapshot]:
-        """Returns every series as it stands now, after asking the callbacks."""
-        observed = {key: value for callback in list(self._callbacks) for key, value in self._ask(callback)}
-        for key, value in observed.items():
-            with self.lock:
-                point = self._points.get(key) or self._admit(key)
-                point.value = value
-        if not self._callbacks:
-            return super().snapshots(take_exemplars=take_exemplars)
-        return [
-            point
-            for point in super().snapshots(take_exemplars=take_exemplars)
-            if point.attributes in observed or point.attributes == OVERFLOW_KEY
-        ]
-
-    def _ask(self, callback: Observe) -> list[tuple[AttributeKey, float]]:
+            return False
         try:
-            return [
-                (self.rules.canonical(seen.attributes or {}), seen.value)
-                for seen in callback()
-                if math.isfinite(seen.value)
-            ]
-        except Exception:  # noqa: BLE001 - one broken probe must not silence the other metrics
-            _log.exception("the callback of metric %s failed", self.name)
-            return []
+            alias = tuple(attributes.items()) if attributes else ()
+            if alias != point.attributes and dict(alias) != dict(point.attributes):
+                return False
+            if len(self._aliases) >= self.declaration.limit * _ALIASES_PER_SERIES:
+                self._aliases.clear()
+            self._aliases[alias] = point
+        except Exception:  # noqa: BLE001 - values of foreign types compare and hash as they like
+            return False
+        return True
 
-    def _new_point(self, key: AttributeKey) -> NumberPoint:
-        return NumberPoint(key)
+    def checked(self, amount: object) -> int | float | None:
+        """Returns any amount as a plain number; None counts it as refused."""
+        return self.losses.admitted(amount, may_be_negative=self.least < 0)
 
 
-class Counter(_Number):
-    """Counts what only grows. With listed attribute values only, every series starts at zero.
+class OneSeries(Generic[_P]):
+    """A series that its caller has found once: recording into it skips the look at the attributes.
 
-    The zero lets Prometheus see the first increment. `unit` is UCUM, such as `{enrollment}`.
-
-    Raises:
-        ValueError: The declaration is incomplete or malformed.
+    For attributes that repeat with every request or span. It stays valid when the instrument starts again
+    from nothing, as after a fork. Thread-safe.
     """
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        unit: str,
-        description: str,
-        attributes: Mapping[str, Allowed] | None = None,
-        limit: int = DEFAULT_LIMIT,
-    ) -> None:
-        super().__init__("counter", name, unit, description, attributes, limit)
+    __slots__ = ("_attributes", "_era", "_instrument", "_point")
 
-    def add(
-        self,
-        amount: float = 1,
-        attributes: Attributes | None = None,
-        context: Context | None = None,  # noqa: ARG002 - the API's callers give it; only histograms need it
-    ) -> None:
-        """Adds `amount`, zero or more; a negative or non-finite one is refused and counted."""
-        try:
-            point = self._aliases[tuple(attributes.items()) if attributes else ()]
-        except (KeyError, TypeError):
-            point = self._resolve(attributes)
-        if not 0 <= amount < math.inf:
-            self.refused += 1
-            return
-        with self.lock:
-            point.value += amount
+    _instrument: Instrument[_P]
+    _point: _P
 
-    def _start(self) -> None:
-        values = [rule for rule in self.declaration.attributes.values() if isinstance(rule, tuple)]
-        listed = len(values) == len(self.declaration.attributes)
-        if not listed or math.prod(len(each) for each in values) > _MOST_ZEROES:
-            return
-        for combination in product(*values):
-            key = tuple(zip(self.declaration.attributes, combination, strict=True))
-            self._points[key] = NumberPoint(key)
+    def __init__(self, instrument: Instrument[_P], attributes: Attributes) -> None:
+        self._instrument = instrument
+        self._attributes = attributes.copy() if isinstance(attributes, dict) else attributes
+        self._era: object = None
 
-
-class UpDownCounter(_Number):
-    """Counts what grows and shrinks, such as requests in flight.
-
-    Raises:
-        ValueError: The declaration is incomplete or malformed.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        *,
-        unit: str,
-        description: str,
-        attributes: Mapping[str, Allowed] | None = None,
-        limit: int = DEFAULT_LIMIT,
-    ) -> None:
-        super().__init__("updowncounter", name, unit, description, attributes, limit)
-
-    def add(
-        self,
-        amount: float,
-        attributes: Attributes | None = None,
-        context: Context | None = None,  # noqa: ARG002 - the API's callers give it; only histograms need it
-    ) -> None:
-        """Adds `amount`, which may be negative; a non-finite one is refused and counted."""
-        try:
-            point = self._aliases[tuple(attributes.items()) if attributes else ()]
-        except (KeyError, TypeError):
-            point = self._resolve(attributes)
-        if not math.isfinite(amount):
-            self.refused += 1
-            return
-        with self.lock:
-            point.value += amount
-
-
-class Gauge(_Number):
-    """Keeps the last value, such as a temperature; sums of it make no sense.
-
-    Raises:
-        ValueError: The declaration is incomplete or malformed.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        *,
-        unit: str,
-        description: str,
-        attributes: Mapping[str, Allowed] | None = None,
-        limit: int = DEFAULT_LIMIT,
-    ) -> None:
-        super().__init__("gauge", name, unit, description, attributes, limit)
-
-    def set(
-        self,
-        value: float,
-        attributes: Attributes | None = None,
-        context: Context | None = None,  # noqa: ARG002 - the API's callers give it; only histograms need it
-    ) -> None:
-        """Replaces the value; a non-finite one is refused and counted."""
-        try:
-            point = self._aliases[tuple(attributes.items()) if attributes else ()]
-        except (KeyError, TypeError):
-            point = self._resolve(attributes)
-        if not math.isfinite(value):
-            self.refused += 1
-            return
-        with self.lock:
-            point.value = value
+    def _find(self) -> _P:
+        """Finds the series by the rules; it is kept unless they must count every measurement's losses."""
+        era = self._instrument.era
+        point: _P
+        point, kept = self._instrument.find(self._attributes)
+        if kept:
+            self._point, self._era = point, era
+        return point

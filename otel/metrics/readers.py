@@ -27,7 +27,25 @@ from otel.metrics.declared_meters import DeclaredMeterProvider
 from otel.metrics.self import SERIES
 
 
-class ExportReader(PeriodicExportingMetricReader):
+class _DeclaredReader(MetricReader):
+    """Reads the declared series along with the SDK's own; comes before the SDK's reader among the bases."""
+
+    _declared: DeclaredMetrics
+    _takes_exemplars = True
+
+    def _set_meter_provider(self, meter_provider: ApiMeterProvider) -> None:
+        # The readers measure themselves with one instrument of ours. The SDK would make one for each reader,
+        # and two metrics of one name would leave.
+        super()._set_meter_provider(DeclaredMeterProvider(meter_provider, self._declared.lend))
+
+    def _receive_metrics(
+        self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: object
+    ) -> None:
+        data = self._declared.added_to(metrics_data, take_exemplars=self._takes_exemplars)
+        super()._receive_metrics(data, timeout_millis, **kwargs)  # type: ignore[safe-super]  # the reader behind it
+
+
+class ExportReader(_DeclaredReader, PeriodicExportingMetricReader):
     """Exports the SDK's metrics and ours together, once per interval (seconds)."""
 
     def __init__(self, declared: DeclaredMetrics, exporter: MetricExporter, interval: float) -> None:
@@ -38,18 +56,11 @@ class ExportReader(PeriodicExportingMetricReader):
         """Frees a lock that the parent may have held; the SDK has started the child's thread itself."""
         self._export_lock = threading.Lock()
 
-    def _set_meter_provider(self, meter_provider: ApiMeterProvider) -> None:
-        super()._set_meter_provider(_lending(self._declared, meter_provider))
 
-    def _receive_metrics(
-        self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: object
-    ) -> None:
-        data = self._declared.added_to(metrics_data, take_exemplars=True)
-        super()._receive_metrics(data, timeout_millis, **kwargs)
-
-
-class TextReader(PrometheusMetricReader):
+class TextReader(_DeclaredReader, PrometheusMetricReader):
     """Shows the SDK's metrics and ours as Prometheus text, on request."""
+
+    _takes_exemplars = False
 
     def __init__(self, declared: DeclaredMetrics) -> None:
         self._declared = declared
@@ -64,39 +75,13 @@ class TextReader(PrometheusMetricReader):
         """Does nothing: what a flush collected would stand in the next text besides that text's own."""
         return True
 
-    def _set_meter_provider(self, meter_provider: ApiMeterProvider) -> None:
-        super()._set_meter_provider(_lending(self._declared, meter_provider))
 
-    def _receive_metrics(
-        self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: object
-    ) -> None:
-        data = self._declared.added_to(metrics_data, take_exemplars=False)
-        super()._receive_metrics(data, timeout_millis, **kwargs)
-
-
-class MemoryReader(InMemoryMetricReader):
+class MemoryReader(_DeclaredReader, InMemoryMetricReader):
     """Keeps the SDK's metrics and ours for a test to read."""
 
     def __init__(self, declared: DeclaredMetrics) -> None:
         self._declared = declared
         super().__init__()
-
-    def _set_meter_provider(self, meter_provider: ApiMeterProvider) -> None:
-        super()._set_meter_provider(_lending(self._declared, meter_provider))
-
-    def _receive_metrics(
-        self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: object
-    ) -> None:
-        data = self._declared.added_to(metrics_data, take_exemplars=True)
-        super()._receive_metrics(data, timeout_millis, **kwargs)
-
-
-def _lending(declared: DeclaredMetrics, provider: ApiMeterProvider) -> ApiMeterProvider:
-    """Lets the readers measure themselves with one instrument of ours.
-
-    The SDK would make one for each reader, and two metrics of one name would leave.
-    """
-    return DeclaredMeterProvider(provider, declared.lend)
 
 
 def views(catalogues: Iterable[Catalogue]) -> list[View]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from opentelemetry.metrics import Observation
 
 from otel.metrics.attributes import AnyText
-from otel.metrics.catalogue import Catalogue, Counter, Declared, External
+from otel.metrics.catalogue import Catalogue, Counter, External
+from otel.metrics.losses import Losses
 
 _METRIC: Final = {"metric": AnyText(500)}
 
@@ -40,8 +41,14 @@ FOLDED: Final = Counter(
 REFUSED: Final = Counter(
     "telemetry.measurements.refused",
     unit="{measurement}",
-    description="Measurements that were negative or not a finite number.",
-    attributes=_METRIC,
+    description="Measurements that were not recorded, because the amount was negative or no finite number.",
+    attributes={**_METRIC, "reason": ("negative", "not_finite", "not_a_number", "failed")},
+)
+UNENCODABLE: Final = Counter(
+    "telemetry.values.unencodable",
+    unit="{value}",
+    description="Values that OTLP or the Prometheus text cannot carry, changed or (`failed`) left out.",
+    attributes={"reason": ("integer_over_64_bits", "lone_surrogate", "not_finite", "too_large", "failed")},
 )
 EVENTS_DROPPED: Final = Counter(
     "telemetry.events.dropped",
@@ -60,21 +67,39 @@ RECORDS_HELD_BACK: Final = Counter(
 )
 
 SELF_METRICS: Final = Catalogue(
-    "otel", SERIES, DROPPED, REPLACED, FOLDED, REFUSED, EVENTS_DROPPED, RECORDS_HELD_BACK
+    "otel",
+    SERIES,
+    DROPPED,
+    REPLACED,
+    FOLDED,
+    REFUSED,
+    UNENCODABLE,
+    EVENTS_DROPPED,
+    RECORDS_HELD_BACK,
 )
 
 
-def observe_rules(instruments: Callable[[], list[Declared]]) -> list[Callable[[], None]]:
-    """Reports what the rules of `instruments` took away; returns the undos."""
+def observe_losses(losses: Callable[[], Mapping[str, Losses]]) -> list[Callable[[], None]]:
+    """Reports what was taken away from the measurements of each metric; returns the undos."""
 
-    def reading(amount: Callable[[Declared], int]) -> Callable[[], Iterable[Observation]]:
+    def reading(amount: Callable[[Losses], int]) -> Callable[[], Iterable[Observation]]:
         return lambda: [
-            Observation(amount(each), {"metric": each.name}) for each in instruments() if amount(each)
+            Observation(amount(each), {"metric": name}) for name, each in losses().items() if amount(each)
         ]
 
+    def refused() -> Iterable[Observation]:
+        for name, each in losses().items():
+            for reason, count in list(each.refused.items()):
+                yield Observation(count, {"metric": name, "reason": reason})
+
     return [
-        DROPPED.observe(reading(lambda each: each.rules.losses.dropped)),
-        REPLACED.observe(reading(lambda each: each.rules.losses.replaced)),
+        DROPPED.observe(reading(lambda each: each.dropped)),
+        REPLACED.observe(reading(lambda each: each.replaced)),
         FOLDED.observe(reading(lambda each: each.folded)),
-        REFUSED.observe(reading(lambda each: each.refused)),
+        REFUSED.observe(refused),
     ]
+
+
+def count_unencodable(reason: str) -> None:
+    """Counts a value that was changed or left out."""
+    UNENCODABLE.add(1, {"reason": reason})

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from app.core.errors import DatabaseUnavailable
-from app.infra.mongo import Collection, Database, Document, Filter
+from app.infra.mongo import Collection, Database, Document, Filter, Index
 
 _T = TypeVar("_T")
 
@@ -27,8 +27,8 @@ class FaultyDatabase(Database):
         failed, self._left = self._left <= 0, 0
         return failed
 
-    def collection(self, name: str) -> Collection:
-        return _FaultyCollection(super().collection(name), self.write)
+    def collection(self, name: str, *indexes: Index) -> Collection:
+        return _FaultyCollection(super().collection(name, *indexes), self.write)
 
     async def write(self, operation: Callable[[], Awaitable[_T]]) -> _T:
         """Does `operation`, or fails."""
@@ -48,7 +48,6 @@ class _FaultyCollection:
         self._write = write
         self.find_one = real.find_one
         self.find = real.find
-        self.require_unique = real.require_unique
 
     async def insert(self, document: Document) -> None:
         await self._write(lambda: self._real.insert(document))

@@ -108,9 +108,13 @@ def running(folder: Path, program: str, *arguments: str, **environ: str) -> Iter
     """Starts the program, which is written after `BEGIN`; kills it at the end if it is still there."""
     file = folder / "program.py"
     file.write_text(BEGIN + program)
-    with receiver() as collector, intake() as errors:
-        with serving(folder, [sys.executable, str(file), *arguments], collector, errors, environ) as service:
-            yield service
+    command = [sys.executable, str(file), *arguments]
+    with (
+        receiver() as collector,
+        intake() as errors,
+        serving(folder, command, collector, errors, environ) as service,
+    ):
+        yield service
 
 
 @contextmanager

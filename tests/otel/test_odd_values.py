@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -14,7 +15,7 @@ from otel.config.settings import ConfigError, TelemetryConfig
 from otel.metrics.catalogue import ANY_BOUNDED, Catalogue, Counter
 from otel.metrics.data import DeclaredMetrics
 from tests.otel.conftest import Configure
-from tests.otel.receiver import receiver
+from tests.otel.receiver import receiver, text_attributes
 
 HALF = "a\ud800b"
 ODD: dict[str, Any] = {
@@ -74,6 +75,31 @@ def test_metrics_arrive_whatever_text_they_are_given(configure: Configure) -> No
     [metric] = collector.latest("odd.seen").values()
     labels = {point.attributes[0].value.string_value for point in metric.sum.data_points}
     assert labels == {"_OTHER", "whole"}
+
+
+def test_a_resource_of_odd_values_leaves_with_every_signal() -> None:
+    facts: dict[str, Any] = {"name": HALF, "size": 2**70, HALF: "as a key"}
+    with receiver() as collector:
+        environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "TELEMETRY_RUNTIME_METRICS": "off"}
+        config = replace(TelemetryConfig.from_env(environ), service_name=HALF, resource_attributes=facts)
+        telemetry = otel.configure(config)
+        try:
+            with trace.get_tracer("odd").start_as_current_span("s"):
+                otel.get_logger("odd").warning("seen")
+            assert telemetry.flush(10)
+            assert "a?b" in telemetry.prometheus_text().decode()
+        finally:
+            telemetry.shutdown(1)
+    sent = [
+        *(each.resource for request in collector.traces for each in request.resource_spans),
+        *(each.resource for request in collector.logs for each in request.resource_logs),
+        *(each.resource for request in collector.metrics for each in request.resource_metrics),
+    ]
+    assert len(sent) >= 3
+    for resource in [text_attributes(each.attributes) for each in sent]:
+        assert resource["service.name"] == resource["name"] == "a?b"
+        assert resource["a?b"] == "as a key"
+        assert resource["size"] == str(2**70)
 
 
 def test_a_setting_that_is_no_utf8_is_named() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.otel.processes import running
-from tests.otel.receiver import black_hole, refusing_port, wait_for
+from tests.otel.receiver import black_hole, refusing_port
 
 CHILDREN = {
     "a process": """
@@ -136,7 +136,7 @@ import asyncio, uvloop
 async def main():
     ready()
     await asyncio.Event().wait()
-asyncio.run(main(), loop_factory=uvloop.new_event_loop) if sys.version_info >= (3, 12) else uvloop.run(main())""",
+uvloop.run(main())""",
     "a read": "ready()\nos.read(os.pipe()[0], 1)",
     "a lock that the end needs": """
 import signal

@@ -10,7 +10,7 @@ from app.core.records import Record
 
 CertificateId = Annotated[
     str,
-    StringConstraints(pattern=r"^crt_[0-9a-f]{32}$"),
+    StringConstraints(pattern=r"^crt_[0-9a-f]{32}$", max_length=36),
     Field(examples=["crt_9b1f6c0d2e3a4b5c6d7e8f9012345678"]),
 ]
 TOKEN: Final = "eyJhbGciOiJFZERTQSJ9.eyJqdGkiOiJjcnRfOWIxZiJ9.kPrK_qmx"  # noqa: S105 - the shape of one

@@ -7,9 +7,19 @@ from typing import TypeVar
 
 from app.core.errors import DatabaseUnavailable
 from app.core.identifiers import new_id, slug, unused_slug
-from app.lms.courses.records import LessonContent, Question, QuizContent, StoredLesson, StoredQuiz
+from app.lms.courses.records import (
+    MAX_LESSONS,
+    MAX_QUIZZES,
+    Course,
+    LessonContent,
+    Question,
+    QuizContent,
+    StoredLesson,
+    StoredQuiz,
+)
 from app.lms.courses.repository import CourseRepository
 from app.lms.courses.schemas import LessonIn, QuizIn
+from app.lms.refusals import TooManyLessons, TooManyQuizzes
 from otel import get_logger
 
 _Stored = TypeVar("_Stored", StoredLesson, StoredQuiz)
@@ -20,7 +30,7 @@ class Contents:
     """Stores contents before the course names them.
 
     The one write of the course's document makes all of a change seen, or none of it: contents that no course
-    names are seen by nobody and stand in nobody's way.
+    names are not visible to anyone and block nothing.
     """
 
     def __init__(self, repository: CourseRepository) -> None:
@@ -60,6 +70,50 @@ def numbered(new: Iterable[_Stored], taken: Collection[str] = ()) -> tuple[_Stor
         known.add(free)
         found.append(each.model_copy(update={"id": free}))
     return tuple(found)
+
+
+def require_room_for_lesson(course: Course) -> None:
+    """Returns if the course may have one more lesson.
+
+    Raises:
+        TooManyLessons: It may not.
+    """
+    if len(course.lessons) >= MAX_LESSONS:
+        raise TooManyLessons(course_id=course.id, limit=MAX_LESSONS)
+
+
+def require_room_for_quiz(course: Course) -> None:
+    """Returns if the course may have one more quiz.
+
+    Raises:
+        TooManyQuizzes: It may not.
+    """
+    if len(course.quizzes) >= MAX_QUIZZES:
+        raise TooManyQuizzes(course_id=course.id, limit=MAX_QUIZZES)
+
+
+def with_lesson(course: Course, stored: Sequence[StoredLesson], position: int | None) -> Course:
+    """Returns the course with a stored lesson at its position from 1, or at the end.
+
+    Raises:
+        TooManyLessons: There is no room for it.
+    """
+    require_room_for_lesson(course)
+    lesson = numbered(stored, [known.id for known in course.lessons])
+    place = len(course.lessons) if position is None else position - 1
+    lessons = (*course.lessons[:place], *lesson, *course.lessons[place:])
+    return course.model_copy(update={"lessons": lessons})
+
+
+def with_quiz(course: Course, stored: Sequence[StoredQuiz]) -> Course:
+    """Returns the course with a stored quiz at the end.
+
+    Raises:
+        TooManyQuizzes: There is no room for it.
+    """
+    require_room_for_quiz(course)
+    quiz = numbered(stored, [known.id for known in course.quizzes])
+    return course.model_copy(update={"quizzes": (*course.quizzes, *quiz)})
 
 
 def _lesson(new: LessonIn, document: str) -> StoredLesson:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from app.core.records import Record
 from app.core.security import Principal
+
+MAX_LESSONS: Final = 100
+MAX_QUIZZES: Final = 20
 
 
 class CourseState(StrEnum):

@@ -21,6 +21,7 @@ from app.lms.courses.schemas import (
     Slug,
 )
 from app.lms.refusals import (
+    CatalogueFull,
     CourseChanged,
     CourseExists,
     CourseIncomplete,
@@ -29,6 +30,8 @@ from app.lms.refusals import (
     LessonOrderInvalid,
     NotCourseOwner,
     QuizNotFound,
+    TooManyLessons,
+    TooManyQuizzes,
 )
 from app.lms.services import Lms
 
@@ -67,13 +70,17 @@ async def update(course_id: CourseId, change: CourseChange, author: Author, lms:
     return CourseOut.of(await lms.courses.update(course_id, author, change))
 
 
-@router.post("/{course_id}/publish", responses=refusals(*EDIT_REFUSALS, CourseIncomplete))
+@router.post("/{course_id}/publish", responses=refusals(*EDIT_REFUSALS, CourseIncomplete, CatalogueFull))
 async def publish(course_id: CourseId, author: Author, lms: Lms) -> CourseOut:
     """Puts the course into the catalogue; again changes nothing."""
     return CourseOut.of(await lms.courses.publish(course_id, author))
 
 
-@router.post("/{course_id}/lessons", status_code=status.HTTP_201_CREATED, responses=refusals(*EDIT_REFUSALS))
+@router.post(
+    "/{course_id}/lessons",
+    status_code=status.HTTP_201_CREATED,
+    responses=refusals(*EDIT_REFUSALS, TooManyLessons),
+)
 async def add_lesson(course_id: CourseId, lesson: NewLesson, author: Author, lms: Lms) -> CourseOut:
     """Adds a lesson, at the end unless a position is given."""
     return CourseOut.of(await lms.courses.add_lesson(course_id, author, lesson))
@@ -93,7 +100,11 @@ async def order_lessons(course_id: CourseId, order: LessonOrder, author: Author,
     return CourseOut.of(await lms.courses.order_lessons(course_id, author, order.lesson_ids))
 
 
-@router.post("/{course_id}/quizzes", status_code=status.HTTP_201_CREATED, responses=refusals(*EDIT_REFUSALS))
+@router.post(
+    "/{course_id}/quizzes",
+    status_code=status.HTTP_201_CREATED,
+    responses=refusals(*EDIT_REFUSALS, TooManyQuizzes),
+)
 async def add_quiz(course_id: CourseId, quiz: QuizIn, author: Author, lms: Lms) -> CourseOut:
     """Adds a quiz."""
     return CourseOut.of(await lms.courses.add_quiz(course_id, author, quiz))

@@ -1,12 +1,22 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from app.core.identifiers import MAX_SLUG_LENGTH, SLUG_PATTERN
-from app.lms.courses.records import Course, CourseState, LessonOutline, Quiz, QuizOutline
+from app.lms.courses.records import (
+    MAX_LESSONS,
+    MAX_QUIZZES,
+    Course,
+    CourseState,
+    LessonOutline,
+    Quiz,
+    QuizOutline,
+)
+
+MAX_CHOICES: Final = 10
 
 Slug = Annotated[str, StringConstraints(pattern=SLUG_PATTERN, max_length=MAX_SLUG_LENGTH + 4)]
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
@@ -26,15 +36,17 @@ class LessonIn(BaseModel):
 class NewLesson(LessonIn):
     """Adds a lesson, at the end unless a position is given."""
 
-    position: int | None = Field(default=None, ge=1, description="Place in the course, from 1.", examples=[2])
+    position: int | None = Field(
+        default=None, ge=1, le=MAX_LESSONS, description="Place in the course, from 1.", examples=[2]
+    )
 
 
 class QuestionIn(BaseModel):
     """A question with one right choice."""
 
     text: Title = Field(examples=["What has a parent?"])
-    choices: list[Title] = Field(min_length=2, max_length=10, examples=[["A span", "A metric"]])
-    correct: int = Field(ge=0, description="Index of the right choice, from 0.", examples=[0])
+    choices: list[Title] = Field(min_length=2, max_length=MAX_CHOICES, examples=[["A span", "A metric"]])
+    correct: int = Field(ge=0, lt=MAX_CHOICES, description="Index of the right choice, from 0.", examples=[0])
 
     @model_validator(mode="after")
     def _correct_is_a_choice(self) -> Self:
@@ -59,12 +71,12 @@ class CourseIn(BaseModel):
     description: Text = Field(examples=["From the first span to the whole picture."])
     capacity: Capacity = Field(examples=[30])
     slug: Slug | None = Field(default=None, examples=["tracing-basics"])
-    lessons: list[LessonIn] = Field(default=[], max_length=100)
-    quizzes: list[QuizIn] = Field(default=[], max_length=20)
+    lessons: list[LessonIn] = Field(default=[], max_length=MAX_LESSONS)
+    quizzes: list[QuizIn] = Field(default=[], max_length=MAX_QUIZZES)
 
 
 class CourseChange(BaseModel):
-    """Changes what is given. A capacity below the number of learners removes nobody."""
+    """Changes the given fields. A capacity below the number of learners removes nobody."""
 
     title: Title | None = Field(default=None, examples=["Tracing in depth"])
     description: Text | None = Field(default=None, examples=["From spans to service level objectives."])
@@ -74,7 +86,7 @@ class CourseChange(BaseModel):
 class LessonOrder(BaseModel):
     """Puts the lessons in this order."""
 
-    lesson_ids: list[Slug] = Field(max_length=100, examples=[["spans", "metrics"]])
+    lesson_ids: list[Slug] = Field(max_length=MAX_LESSONS, examples=[["spans", "metrics"]])
 
 
 class CourseOut(BaseModel):

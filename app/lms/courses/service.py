@@ -10,7 +10,13 @@ from app.core.security import Principal
 from app.core.telemetry import COURSES_PUBLISHED
 from app.infra.mongo import DuplicateId
 from app.lms.courses.catalogue import Catalogue
-from app.lms.courses.contents import Contents, numbered
+from app.lms.courses.contents import (
+    Contents,
+    require_room_for_lesson,
+    require_room_for_quiz,
+    with_lesson,
+    with_quiz,
+)
 from app.lms.courses.records import Course, CourseState, Quiz, StoredLesson, StoredQuiz
 from app.lms.courses.repository import CourseRepository
 from app.lms.courses.schemas import (
@@ -23,6 +29,7 @@ from app.lms.courses.schemas import (
     QuizIn,
 )
 from app.lms.refusals import (
+    CatalogueFull,
     CourseChanged,
     CourseExists,
     CourseIncomplete,
@@ -33,6 +40,9 @@ from app.lms.refusals import (
     QuizNotFound,
 )
 from otel import breadcrumb, get_logger, traced
+
+MAX_LISTED: Final = 10_000
+"""Courses in the catalogue, which is one document."""
 
 _EDIT_TRIES: Final = 5
 _log = get_logger(service="courses")
@@ -92,7 +102,7 @@ class CourseService:
         """Returns a course that ``viewer`` may see: published, or their own.
 
         Raises:
-            CourseNotFound: There is none; somebody else's draft is none.
+            CourseNotFound: There is none, or it is somebody else's draft.
         """
         course = await self._repository.find(course_id)
         if course is None or not (course.is_published or course.may_edit(viewer)):
@@ -115,6 +125,7 @@ class CourseService:
 
         Raises:
             CourseIncomplete: It has no lesson.
+            CatalogueFull: There is no room for it.
             CourseNotFound, NotCourseOwner, CourseChanged: See `_edit`.
         """
         now = self._clock.now()
@@ -126,6 +137,9 @@ class CourseService:
             return course if course.is_published else course.model_copy(update=changes)
 
         published(await self._owned(course_id, author))
+        listed = await self._repository.listed()
+        if len(listed) >= MAX_LISTED and course_id not in listed:
+            raise CatalogueFull(limit=MAX_LISTED)
         # Listed first: nobody sees a draft in the catalogue, and a published course is never missing there.
         await self._repository.add_to_catalogue(course_id)
         course = await self._edit(course_id, author, published)
@@ -141,18 +155,14 @@ class CourseService:
         """Adds a lesson, at its position from 1 or at the end, and returns the course.
 
         Raises:
+            TooManyLessons: It has as many as a course may have.
             CourseNotFound, NotCourseOwner, CourseChanged: See `_edit`.
         """
-        await self._owned(course_id, author)
+        require_room_for_lesson(await self._owned(course_id, author))
         stored = await self._contents.lessons(course_id, [new])
-
-        def with_lesson(course: Course) -> Course:
-            lesson = numbered(stored, [known.id for known in course.lessons])
-            place = len(course.lessons) if new.position is None else new.position - 1
-            lessons = (*course.lessons[:place], *lesson, *course.lessons[place:])
-            return course.model_copy(update={"lessons": lessons})
-
-        return await self._edit(course_id, author, with_lesson, lessons=stored)
+        return await self._edit(
+            course_id, author, lambda course: with_lesson(course, stored, new.position), lessons=stored
+        )
 
     @traced("courses.replace_lesson", arguments=("course_id", "lesson_id"))
     async def replace_lesson(
@@ -200,16 +210,12 @@ class CourseService:
         """Adds a quiz and returns the course.
 
         Raises:
+            TooManyQuizzes: It has as many as a course may have.
             CourseNotFound, NotCourseOwner, CourseChanged: See `_edit`.
         """
-        await self._owned(course_id, author)
+        require_room_for_quiz(await self._owned(course_id, author))
         stored = await self._contents.quizzes(course_id, [new])
-
-        def with_quiz(course: Course) -> Course:
-            quiz = numbered(stored, [known.id for known in course.quizzes])
-            return course.model_copy(update={"quizzes": (*course.quizzes, *quiz)})
-
-        return await self._edit(course_id, author, with_quiz, quizzes=stored)
+        return await self._edit(course_id, author, lambda course: with_quiz(course, stored), quizzes=stored)
 
     async def lesson(self, course: Course, lesson_id: str) -> LessonOut:
         """Returns a lesson of ``course`` with its content.

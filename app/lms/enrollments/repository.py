@@ -3,7 +3,7 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime
 
-from app.infra.mongo import Database, DuplicateId
+from app.infra.mongo import Database, DuplicateId, Index
 from app.lms.enrollments.schemas import Claim, Enrollment, EnrollmentState, Seats
 
 ACTIVE = EnrollmentState.ACTIVE.value
@@ -40,7 +40,7 @@ class SeatRepository:
         )
 
     async def take_over(self, course_id: str, user_id: str, old_claim: str, claim: Claim) -> bool:
-        """Names the seat under ``old_claim`` anew, so that whoever releases the old one fails."""
+        """Gives the seat under ``old_claim`` a new claim, so that releasing the old one fails."""
         holder = f"holders.{user_id}"
         return await self._seats.update(
             {"_id": course_id, f"{holder}.claim": old_claim}, {"$set": {holder: claim.model_dump()}}
@@ -54,7 +54,7 @@ class SeatRepository:
         )
 
     async def resize(self, course_id: str, old: int, new: int) -> None:
-        """Changes the capacity from ``old`` to ``new``; with less than no free seat, nobody comes in."""
+        """Changes the capacity from ``old`` to ``new``; while fewer than zero are free, nobody can enrol."""
         await self._seats.update(
             {"_id": course_id, "capacity": old}, {"$inc": {"free": new - old}, "$set": {"capacity": new}}
         )
@@ -70,7 +70,8 @@ class EnrollmentRepository:
     """Enrolments, one document per learner and course."""
 
     def __init__(self, database: Database) -> None:
-        self._enrollments = database.collection("enrollments")
+        of_user, seated = Index(("user_id", "_id")), Index(("course_id", "state"))
+        self._enrollments = database.collection("enrollments", of_user, seated)
 
     async def insert(self, enrollment: Enrollment) -> None:
         """Stores a new enrolment.
@@ -90,11 +91,11 @@ class EnrollmentRepository:
         documents = await self._enrollments.find({"user_id": user_id}, sort=[("_id", 1)])
         return [Enrollment.read(document) for document in documents]
 
-    async def of_course(self, course_id: str) -> list[Enrollment]:
-        """Returns the enrolments in a course."""
-        return [
-            Enrollment.read(document) for document in await self._enrollments.find({"course_id": course_id})
-        ]
+    async def seated(self, course_id: str) -> set[str]:
+        """Returns the learners who hold a seat of a course; those who have left it are not read."""
+        states = (ACTIVE, COMPLETED)
+        found = [await self._enrollments.find({"course_id": course_id, "state": state}) for state in states]
+        return {document["user_id"] for documents in found for document in documents}
 
     async def reactivate(self, enrollment: Enrollment, claim: str, now: datetime) -> bool:
         """Brings a learner back who has left, on the seat ``claim``; what was done before stays done."""

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from app.infra.mongo import Database
+from app.infra.mongo import Database, Index
 from app.lms.submissions.schemas import Submission
 
 
@@ -8,7 +8,7 @@ class SubmissionRepository:
     """Graded answers, one document each; an attempt's number is part of its identifier."""
 
     def __init__(self, database: Database) -> None:
-        self._submissions = database.collection("submissions")
+        self._submissions = database.collection("submissions", Index(("series", "attempt")))
 
     async def insert(self, submission: Submission) -> None:
         """Stores an answer; returns once a majority of the database has it on disk.

@@ -11,13 +11,14 @@ from app.core.records import Record
 SubmissionId = Annotated[
     str,
     StringConstraints(
-        pattern=rf"^usr_[0-9a-f]{{20}}:{SLUG_PATTERN[1:-1]}:{SLUG_PATTERN[1:-1]}:[0-9]{{1,2}}$"
+        pattern=rf"^usr_[0-9a-f]{{20}}:{SLUG_PATTERN[1:-1]}:{SLUG_PATTERN[1:-1]}:[0-9]{{1,2}}$",
+        max_length=160,
     ),
     Field(examples=["usr_3f9ad2c4b1e05d6f7a88:tracing-basics:final:1"]),
 ]
 QuestionId = Annotated[str, StringConstraints(pattern=r"^q[0-9]{1,3}$")]
 IdempotencyKey = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$"), Field(examples=["try-1"])
+    str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$", max_length=64), Field(examples=["try-1"])
 ]
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from app.core.security import Role
-from app.infra.mongo import Database, DuplicateId
+from app.infra.mongo import Database, DuplicateId, Index
 from app.lms.users.schemas import Step, User
 
 _ADMINS: Final = {"_id": "admins"}
@@ -15,11 +15,7 @@ class UserRepository:
     """Accounts, one document each; no two share a mail address."""
 
     def __init__(self, database: Database) -> None:
-        self._users = database.collection("users")
-
-    async def prepare(self) -> None:
-        """Makes sure that the database keeps mail addresses unique."""
-        await self._users.require_unique("email")
+        self._users = database.collection("users", Index(("email",), unique=True))
 
     async def insert(self, user: User) -> None:
         """Stores a new account.
@@ -44,7 +40,7 @@ class UserRepository:
         return [document["_id"] for document in await self._users.find({"role": role.value})]
 
     async def set_role(self, user_id: str, role: Role) -> bool:
-        """Gives the account the next version of its role; tells whether there is one."""
+        """Gives the account the next version of its role; returns whether the account exists."""
         changes = {"$set": {"role": role.value}, "$inc": {"role_version": 1}}
         return await self._users.update({"_id": user_id}, changes)
 
@@ -54,7 +50,7 @@ class UserRepository:
         return await self._users.update({"_id": user_id, field: {"$exists": False}}, {"$set": {field: now}})
 
     async def set_password_hash(self, user_id: str, *, old: str, new: str) -> bool:
-        """Replaces the hash ``old``; tells whether it was still there."""
+        """Replaces the hash ``old``; returns whether it was still there."""
         return await self._users.update(
             {"_id": user_id, "password_hash": old}, {"$set": {"password_hash": new}}
         )

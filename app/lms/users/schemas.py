@@ -21,10 +21,12 @@ from app.core.security import Role
 from app.core.weak_passwords import MAX_LENGTH, MIN_LENGTH, weakness
 
 UserId = Annotated[
-    str, StringConstraints(pattern=r"^usr_[0-9a-f]{20}$"), Field(examples=["usr_3f9ad2c4b1e05d6f7a88"])
+    str,
+    StringConstraints(pattern=r"^usr_[0-9a-f]{20}$", max_length=24),
+    Field(examples=["usr_3f9ad2c4b1e05d6f7a88"]),
 ]
 TOKEN: Final = "eyJhbGciOiJIUzI1NiJ9.eyJqdGkiOiJqdGlfM2Y5YSJ9.c2lnbmVk"  # noqa: S105 - the shape of one
-Email = Annotated[EmailStr, AfterValidator(str.lower)]
+Email = Annotated[EmailStr, Field(max_length=254), AfterValidator(str.lower)]  # RFC 5321, 4.5.3.1.3
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 

@@ -72,11 +72,10 @@ class UserService:
         return user
 
     async def prepare(self, admin: Registration) -> None:
-        """Makes sure that mail addresses are unique and that there is an admin; no account changes.
+        """Makes sure that there is an admin; no account changes.
 
         If ``admin`` has no account yet, it becomes one, beside the admins that there are: the way back in.
         """
-        await self._repository.prepare()
         await self._admins.prepare(lambda: self._repository.with_stored_role(Role.ADMIN))
         account = await self._repository.find_by_email(admin.email)
         if account is None:

@@ -21,7 +21,7 @@ from otel.context import note
 from otel.libraries.database_metrics import MONGODB, OPERATION_DURATION, RETURNED_ROWS
 from otel.libraries.mongo.shape import shape_of
 from otel.libraries.slow_query import log_slow
-from otel.metrics.bound import BoundHistogram
+from otel.metrics.histogram import HistogramSeries
 from otel.redaction.engine import Redactor
 
 # The driver's own talk with the server.
@@ -43,16 +43,16 @@ class _Kind:
         self.collection = collection
         self.title = f"{name} {collection}" if collection else name
         self.attributes = _described(name, collection, place)
-        self.returned = RETURNED_ROWS.bound(self._labels(None))
-        self._durations: dict[str | None, BoundHistogram] = {}
+        self.returned = RETURNED_ROWS.with_attributes(self._labels(None))
+        self._durations: dict[str | None, HistogramSeries] = {}
 
-    def duration(self, error_type: str | None) -> BoundHistogram:
+    def duration(self, error_type: str | None) -> HistogramSeries:
         """Returns the series of the commands that ended so."""
         found = self._durations.get(error_type)
         if found is None:
             if len(self._durations) >= _MOST_ERRORS:
                 self._durations.clear()
-            found = self._durations[error_type] = OPERATION_DURATION.bound(self._labels(error_type))
+            found = self._durations[error_type] = OPERATION_DURATION.with_attributes(self._labels(error_type))
         return found
 
     def _labels(self, error_type: str | None) -> dict[str, object]:

@@ -31,7 +31,7 @@ from otel.libraries.database_metrics import (
     CONNECTION_TIMEOUTS,
     CONNECTION_WAIT,
 )
-from otel.metrics.bound import BoundHistogram
+from otel.metrics.histogram import HistogramSeries
 
 _POOL_NAME: Final = "db.client.connection.pool.name"
 _REMEMBERED: Final = 256
@@ -154,8 +154,8 @@ def _record(waits: deque[float], address: _Address) -> None:
 
 
 @lru_cache(_REMEMBERED)
-def _wait(address: _Address) -> BoundHistogram:
-    return CONNECTION_WAIT.bound({_POOL_NAME: _name_of(address)})
+def _wait(address: _Address) -> HistogramSeries:
+    return CONNECTION_WAIT.with_attributes({_POOL_NAME: _name_of(address)})
 
 
 @lru_cache(_REMEMBERED)

@@ -26,6 +26,7 @@ NEVER_ANSWERED: Final = {"forbidden", "conflict", "unavailable"}
 
 ELSEWHERE: Final = {
     "tests/app/lms/test_courses.py": {"course_changed"},
+    "tests/app/lms/test_course_bounds.py": {"catalogue_full", "too_many_lessons", "too_many_quizzes"},
     "tests/app/lms/test_seats.py": {"enrollment_busy"},
     "tests/app/lms/test_roles.py": {"last_admin"},
     "tests/app/lms/test_sign_in_queue.py": {"client_gone", "passwords_busy"},

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from app.http.storable import MAX_ERRORS
+from app.core.errors import MAX_FIELD_ERRORS
 from tests.app.people import PASSWORD, Api
 from tests.app.problems import assert_problem
 
@@ -148,4 +148,4 @@ async def test_whole_pairs_are_text(api: Api) -> None:
 async def test_the_answer_is_no_larger_for_many(api: Api) -> None:
     raw = json.dumps([HALF] * 1000)
     answer = await api.client.post("/users", content=raw, headers={"Content-Type": "application/json"})
-    assert len(answer.json()["errors"]) == MAX_ERRORS
+    assert len(answer.json()["errors"]) == MAX_FIELD_ERRORS

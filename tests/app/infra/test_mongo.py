@@ -5,14 +5,19 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.infra.mongo import Collection, Database, DuplicateId
+from app.infra.mongo import Collection, Database, DuplicateId, Index
 
 
 @pytest.fixture
-async def things(empty_mongodb_url: str) -> AsyncIterator[Collection]:
+async def database(empty_mongodb_url: str) -> AsyncIterator[Database]:
     database = Database(empty_mongodb_url, seconds=20)
-    yield database.collection("things")
+    yield database
     database.close()
+
+
+@pytest.fixture
+def things(database: Database) -> Collection:
+    return database.collection("things")
 
 
 async def test_a_document_comes_back(things: Collection) -> None:
@@ -27,12 +32,14 @@ async def test_an_identifier_is_given_once(things: Collection) -> None:
         await things.insert({"_id": "a"})
 
 
-async def test_a_unique_field_is_given_once(things: Collection) -> None:
-    await things.require_unique("email")
-    await things.require_unique("email")
-    await things.insert({"_id": "a", "email": "x"})
+async def test_a_unique_field_is_given_once(database: Database) -> None:
+    things = database.collection("things", Index(("email",), unique=True), Index(("colour",)))
+    await database.prepare()
+    await database.prepare()
+    await things.insert({"_id": "a", "email": "x", "colour": "red"})
     with pytest.raises(DuplicateId):
         await things.insert({"_id": "b", "email": "x"})
+    await things.insert({"_id": "c", "email": "y", "colour": "red"})
 
 
 async def test_a_condition_that_fails_changes_nothing(things: Collection) -> None:

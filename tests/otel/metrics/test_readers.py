@@ -155,9 +155,18 @@ def losses(telemetry: Telemetry, metric: str) -> dict[str, float]:
             "telemetry_attributes_dropped",
             "telemetry_values_replaced",
             "telemetry_measurements_folded",
-            "telemetry_measurements_refused",
         )
         if (f"{name}_total", label) in found.get(name, {})
+    } | refusals(telemetry, metric)
+
+
+def refusals(telemetry: Telemetry, metric: str) -> dict[str, float]:
+    """The measurements of the metric that were refused, by reason."""
+    counted = families(telemetry).get("telemetry_measurements_refused", {})
+    return {
+        dict(labels)["reason"]: value
+        for (_, labels), value in counted.items()
+        if ("metric", metric) in labels
     }
 
 
@@ -230,7 +239,7 @@ def test_what_the_rules_took_away_is_reported(configure: Configure) -> None:
     telemetry = quiet(configure)
     ENROLLMENTS.add(1, {"outcome": "bribed", "mail": "a@b.example"})
     ENROLLMENTS.add(-1)
-    assert losses(telemetry, "lms.enrollments") == {"dropped": 1, "replaced": 1, "refused": 1}
+    assert losses(telemetry, "lms.enrollments") == {"dropped": 1, "replaced": 1, "negative": 1}
     assert "a@b.example" not in telemetry.prometheus_text().decode()
 
 

@@ -36,7 +36,7 @@ def values(snapshots: list[Snapshot]) -> list[float]:
 
 def test_it_adds_to_the_series_that_its_instrument_adds_to() -> None:
     instrument = counter()
-    bound = instrument.bound({"kind": "a"})
+    bound = instrument.with_attributes({"kind": "a"})
     assert values(instrument.snapshots()) == []
     bound.add(2)
     instrument.add(1, {"kind": "a"})
@@ -45,7 +45,7 @@ def test_it_adds_to_the_series_that_its_instrument_adds_to() -> None:
 
 def test_it_outlives_a_new_start_of_its_instrument() -> None:
     instrument = counter()
-    bound = instrument.bound({"kind": "a"})
+    bound = instrument.with_attributes({"kind": "a"})
     bound.add(2)
     instrument.forget()
     bound.add(1)
@@ -57,15 +57,15 @@ def test_what_the_rules_take_away_is_counted_each_time(attributes: dict[str, obj
     instrument = counter()
     instrument.add(1, {"kind": "a"})
     instrument.add(1, {"kind": "b"})
-    bound = instrument.bound(attributes)
+    bound = instrument.with_attributes(attributes)
     for _ in range(3):
         bound.add(1)
-    assert instrument.folded + instrument.rules.losses.dropped == 3
+    assert instrument.losses.folded + instrument.losses.dropped == 3
 
 
 def test_a_histogram_keeps_the_sampled_span_alone() -> None:
     instrument = histogram()
-    bound = instrument.bound({"kind": "a"})
+    bound = instrument.with_attributes({"kind": "a"})
     bound.record(0.2, _SAMPLED)
     bound.record(0.3, _DROPPED)
     (series,) = instrument.snapshots()
@@ -77,6 +77,6 @@ def test_a_histogram_keeps_the_sampled_span_alone() -> None:
 @pytest.mark.parametrize("amount", [-1, math.inf, math.nan])
 def test_a_histogram_refuses_what_is_no_measurement(amount: float) -> None:
     instrument = histogram()
-    instrument.bound({"kind": "a"}).record(amount, _DROPPED)
-    assert instrument.refused == 1
+    instrument.with_attributes({"kind": "a"}).record(amount, _DROPPED)
+    assert instrument.losses.refused.total() == 1
     assert values(instrument.snapshots()) in ([], [0])

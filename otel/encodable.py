@@ -1,0 +1,82 @@
+"""Values in a form that OTLP and the Prometheus text can carry: UTF-8, and integers of 64 bits.
+
+Source: opentelemetry-proto, `AnyValue`; both formats are UTF-8, which has no form for half a surrogate pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from otel.foreign.values import Budget, Plain, text_of
+
+INTEGER_END: Final = 2**63
+"""OTLP has the integers from `-INTEGER_END` on and below `INTEGER_END`."""
+
+_PLAIN: Final = frozenset({bool, float, type(None)})
+
+
+class Encodable:
+    """Returns values in a form that can be sent, the same object where nothing had to change. Never raises.
+
+    `count` is called with the reason for each value that was changed: `lone_surrogate`,
+    `integer_over_64_bits`, or `too_large` for one that `otel.foreign` had to cut. Objects become text.
+    """
+
+    def __init__(self, count: Callable[[str], None]) -> None:
+        self._count = count
+
+    def text(self, text: object) -> str:
+        """Returns the text, half a surrogate pair as a question mark."""
+        if type(text) is str and text.isascii():
+            return text
+        return self._text(text)
+
+    def value(self, value: object) -> Plain:
+        """Returns a value of an attribute or a log record's body; an integer over 64 bits becomes text."""
+        kind = type(value)
+        if kind is str:
+            return self.text(value)
+        if self._is_usual(value):
+            return value  # type: ignore[return-value]  # a plain one
+        budget = Budget()
+        plain = budget.value(value)
+        if budget.cut:
+            self._count("too_large")
+        return self._plain(plain)
+
+    def attributes(self, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Returns the attributes with keys and values that can be sent."""
+        for key, value in attributes.items():
+            if type(key) is not str or not key.isascii() or not self._is_usual(value):
+                return {self.text(key): self.value(value) for key, value in attributes.items()}
+        return attributes
+
+    def _is_usual(self, value: object) -> bool:
+        kind = type(value)
+        if kind is str:
+            return value.isascii()  # type: ignore[attr-defined,no-any-return]  # see the condition
+        if kind is int:
+            return -INTEGER_END <= value < INTEGER_END  # type: ignore[operator]  # as above
+        return kind in _PLAIN
+
+    def _text(self, text: object) -> str:
+        exact = str.__str__(text) if issubclass(type(text), str) else text_of(text)
+        whole = exact.encode("utf-8", "replace").decode()
+        if whole == exact:
+            return exact
+        self._count("lone_surrogate")
+        return whole
+
+    def _plain(self, value: Plain) -> Plain:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list):
+            return [self._plain(item) for item in value]
+        if isinstance(value, dict):
+            return {self.text(key): self._plain(item) for key, item in value.items()}
+        return value if self._is_usual(value) else self._digits(value)
+
+    def _digits(self, value: object) -> str:
+        self._count("integer_over_64_bits")
+        return str(value)

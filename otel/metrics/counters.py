@@ -1,0 +1,203 @@
+"""The declared instruments whose series are one number each: counters and the gauge."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterable, Mapping
+from itertools import product
+from typing import Final
+
+from opentelemetry.context import Context
+from opentelemetry.metrics import Observation
+
+from otel.metrics.amount import PLAIN_NUMBERS, UNUSUAL
+from otel.metrics.attributes import OVERFLOW_KEY, Allowed, AttributeKey
+from otel.metrics.declaration import DEFAULT_LIMIT, Declaration
+from otel.metrics.instruments import Attributes, Instrument, OneSeries
+from otel.metrics.series import NumberPoint, Snapshot
+
+Observe = Callable[[], Iterable[Observation]]
+
+_MOST_ZEROES: Final = 64
+_log = logging.getLogger(__name__)
+
+
+class NumberSeries(OneSeries[NumberPoint]):
+    """One series of a counter."""
+
+    __slots__ = ("_least",)
+    _instrument: _Sum
+
+    def __init__(self, instrument: _Sum, attributes: Attributes) -> None:
+        super().__init__(instrument, attributes)
+        self._least = instrument.least
+
+    def add(self, amount: float) -> None:
+        """Adds `amount` as its instrument does."""
+        instrument = self._instrument
+        if type(amount) not in PLAIN_NUMBERS or not self._least <= amount < UNUSUAL:
+            instrument.add(amount, self._attributes)
+            return
+        point = self._point if self._era is instrument.era else self._find()
+        with instrument.lock:
+            point.value += amount
+
+
+class _Number(Instrument[NumberPoint]):
+    """An instrument whose series are one number each; callbacks can give the numbers instead of calls.
+
+    Raises:
+        ValueError: The declaration is incomplete or malformed.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        unit: str,
+        description: str,
+        attributes: Mapping[str, Allowed] | None = None,
+        limit: int = DEFAULT_LIMIT,
+    ) -> None:
+        self.set_up(Declaration(name, self.kind, unit, description, attributes or {}, limit=limit))
+
+    def set_up(self, declaration: Declaration) -> None:
+        """Makes it the instrument of `declaration`; its constructors do."""
+        self._callbacks: list[Observe] = []
+        super().set_up(declaration)
+
+    def observe(self, callback: Observe) -> Callable[[], None]:
+        """Reads the numbers from `callback` at every collection; returns the undo.
+
+        A monotonic counter's callback gives the running total. A callback that raises is logged and
+        skipped, the others still report.
+        """
+        self._callbacks.append(callback)
+        return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
+
+    def snapshots(self, *, take_exemplars: bool = True) -> list[Snapshot]:
+        """Returns every series as it stands now, after asking the callbacks."""
+        observed = {key: value for callback in list(self._callbacks) for key, value in self._ask(callback)}
+        for key, value in observed.items():
+            with self.lock:
+                point = self._points.get(key) or self._admit(key)
+                point.value = value
+        if not self._callbacks:
+            return super().snapshots(take_exemplars=take_exemplars)
+        return [
+            point
+            for point in super().snapshots(take_exemplars=take_exemplars)
+            if point.attributes in observed or point.attributes == OVERFLOW_KEY
+        ]
+
+    def _ask(self, callback: Observe) -> list[tuple[AttributeKey, float]]:
+        found: list[tuple[AttributeKey, float]] = []
+        try:
+            for seen in callback():
+                value = self.checked(seen.value)
+                if value is not None:
+                    found.append((self._rules.canonical(seen.attributes or {}), value))
+        except Exception:  # noqa: BLE001 - one broken probe must not silence the other metrics
+            _log.exception("the callback of metric %s failed", self.name)
+        return found
+
+    def _new_point(self, key: AttributeKey) -> NumberPoint:
+        return NumberPoint(key)
+
+
+class _Sum(_Number):
+    def add(
+        self,
+        amount: float = 1,
+        attributes: Attributes | None = None,
+        context: Context | None = None,  # noqa: ARG002 - the API's callers give it; only histograms need it
+    ) -> None:
+        """Adds `amount`; one that is negative where the sum only grows, or not finite, is refused."""
+        if type(amount) not in PLAIN_NUMBERS or not self.least <= amount < UNUSUAL:
+            self._add_unusual(amount, attributes)
+            return
+        try:
+            point = self._aliases[tuple(attributes.items()) if attributes else ()]
+        except Exception:  # noqa: BLE001 - KeyError for new attributes, anything for those of foreign types
+            point, _ = self.find(attributes)
+        with self.lock:
+            point.value += amount
+
+    def _add_unusual(self, amount: object, attributes: Attributes | None) -> None:
+        number = self.checked(amount)
+        if number is None:
+            return
+        with self.lock:
+            point, _ = self.find(attributes)
+            total = point.value + number
+            if math.isfinite(total):
+                point.value = total
+            else:
+                self.losses.refuse("not_finite")
+
+    def with_attributes(self, attributes: Attributes) -> NumberSeries:
+        """Returns the series of these attributes, for a caller that adds to it again and again."""
+        return NumberSeries(self, attributes)
+
+
+class Counter(_Sum):
+    """Counts what only grows. With listed attribute values only, every series starts at zero.
+
+    The zero lets Prometheus see the first increment. `unit` is UCUM, such as `{enrollment}`.
+
+    Raises:
+        ValueError: The declaration is incomplete or malformed.
+    """
+
+    kind = "counter"
+
+    def _start(self) -> None:
+        values = [rule for rule in self.declaration.attributes.values() if isinstance(rule, tuple)]
+        listed = len(values) == len(self.declaration.attributes)
+        if not listed or math.prod(len(each) for each in values) > _MOST_ZEROES:
+            return
+        for combination in product(*values):
+            key = tuple(zip(self.declaration.attributes, combination, strict=True))
+            self._points[key] = NumberPoint(key)
+
+
+class UpDownCounter(_Sum):
+    """Counts what grows and shrinks, such as requests in flight.
+
+    Raises:
+        ValueError: The declaration is incomplete or malformed.
+    """
+
+    kind = "updowncounter"
+    least = -UNUSUAL
+
+
+class Gauge(_Number):
+    """Keeps the last value, such as a temperature; sums of it make no sense.
+
+    Raises:
+        ValueError: The declaration is incomplete or malformed.
+    """
+
+    kind = "gauge"
+    least = -UNUSUAL
+
+    def set(
+        self,
+        value: float,
+        attributes: Attributes | None = None,
+        context: Context | None = None,  # noqa: ARG002 - the API's callers give it; only histograms need it
+    ) -> None:
+        """Replaces the value; one that is not finite is refused and counted."""
+        if type(value) not in PLAIN_NUMBERS or not self.least <= value < UNUSUAL:
+            checked = self.checked(value)
+            if checked is None:
+                return
+            value = checked
+        try:
+            point = self._aliases[tuple(attributes.items()) if attributes else ()]
+        except Exception:  # noqa: BLE001 - as in `add`
+            point, _ = self.find(attributes)
+        with self.lock:
+            point.value = value

@@ -1,0 +1,188 @@
+"""Guards the SDK's own instruments, which libraries record into: a bad measurement costs that one alone.
+
+The SDK (1.45.2) raises into its caller for an amount that is no number, a name that is not allowed or an
+attribute whose text cannot be made; it adds NaN and infinity to a sum, which never recovers; and it keeps
+integers and texts that no exporter can encode, so that the metrics of the whole process stay behind.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from opentelemetry import metrics as api
+from opentelemetry.context import Context
+from opentelemetry.metrics import CallbackOptions, Observation
+
+from otel.encodable import Encodable
+from otel.metrics.losses import Losses
+from otel.metrics.self import count_unencodable
+
+_ONLY_GROW: Final = frozenset({"counter", "observable_counter", "histogram"})
+_encodable: Final = Encodable(count_unencodable)
+_log = logging.getLogger(__name__)
+
+
+class GuardedMeterProvider(api.MeterProvider):
+    """Gives out meters of `inner` whose instruments record what can be sent.
+
+    What cannot is counted in `losses_of(name)`, by the name of the metric.
+    """
+
+    def __init__(self, inner: api.MeterProvider, losses_of: Callable[[str], Losses]) -> None:
+        self._inner = inner
+        self._losses_of = losses_of
+
+    def get_meter(
+        self,
+        name: str,
+        version: str | None = None,
+        schema_url: str | None = None,
+        attributes: Any = None,  # noqa: ANN401 - the API's own type
+    ) -> api.Meter:
+        """Returns a meter with guarded instruments."""
+        scope = _encodable.text(name or "")
+        meter = self._inner.get_meter(
+            scope,
+            version and _encodable.text(version),
+            schema_url and _encodable.text(schema_url),
+            _attributes(attributes, Losses()),
+        )
+        return _GuardedMeter(scope, meter, self._losses_of)
+
+
+class _GuardedMeter(api.Meter):
+    def __init__(self, name: str, inner: api.Meter, losses_of: Callable[[str], Losses]) -> None:
+        super().__init__(name)
+        self._inner = inner
+        self._losses_of = losses_of
+
+    def create_counter(self, name: str, unit: str = "", description: str = "") -> Any:  # noqa: ANN401 - a guard, which is no class of the API
+        return self._guarded("counter", "add", name, unit, description)
+
+    def create_up_down_counter(self, name: str, unit: str = "", description: str = "") -> Any:  # noqa: ANN401 - as above
+        return self._guarded("up_down_counter", "add", name, unit, description)
+
+    def create_gauge(self, name: str, unit: str = "", description: str = "") -> Any:  # noqa: ANN401 - as above
+        return self._guarded("gauge", "set", name, unit, description)
+
+    def create_histogram(
+        self,
+        name: str,
+        unit: str = "",
+        description: str = "",
+        *,
+        explicit_bucket_boundaries_advisory: Sequence[float] | None = None,
+    ) -> Any:  # noqa: ANN401 - as above
+        bounds = {"explicit_bucket_boundaries_advisory": explicit_bucket_boundaries_advisory}
+        return self._guarded("histogram", "record", name, unit, description, **bounds)
+
+    def create_observable_counter(
+        self,
+        name: str,
+        callbacks: Sequence[api.CallbackT] | None = None,
+        unit: str = "",
+        description: str = "",
+    ) -> Any:  # noqa: ANN401 - the SDK's, or one that does nothing
+        return self._observing("observable_counter", name, callbacks, unit, description)
+
+    def create_observable_gauge(
+        self,
+        name: str,
+        callbacks: Sequence[api.CallbackT] | None = None,
+        unit: str = "",
+        description: str = "",
+    ) -> Any:  # noqa: ANN401 - as above
+        return self._observing("observable_gauge", name, callbacks, unit, description)
+
+    def create_observable_up_down_counter(
+        self,
+        name: str,
+        callbacks: Sequence[api.CallbackT] | None = None,
+        unit: str = "",
+        description: str = "",
+    ) -> Any:  # noqa: ANN401 - as above
+        return self._observing("observable_up_down_counter", name, callbacks, unit, description)
+
+    def _guarded(
+        self,
+        kind: str,
+        method: str,
+        name: str,
+        unit: str,
+        description: str,
+        **options: object,
+    ) -> _Guarded:
+        made = self._made(kind, name, unit=unit, description=description, **options)
+        return _Guarded(getattr(made, method), self._losses_of(_encodable.text(name)), kind not in _ONLY_GROW)
+
+    def _observing(
+        self,
+        kind: str,
+        name: str,
+        callbacks: Sequence[api.CallbackT] | None,
+        unit: str,
+        description: str,
+    ) -> object:
+        losses = self._losses_of(_encodable.text(name))
+        guarded = [_guarded_callback(each, losses, kind not in _ONLY_GROW) for each in callbacks or ()]
+        return self._made(kind, name, unit=unit, description=description, callbacks=guarded)
+
+    def _made(self, kind: str, name: str, *, description: str, **options: object) -> object:
+        try:
+            make = getattr(self._inner, f"create_{kind}")
+            return make(name, description=_encodable.text(description or ""), **options)
+        except Exception as error:  # noqa: BLE001 - the SDK raises for names and units that are not allowed
+            _log.warning("a library's %s is not recorded: %s", kind, _encodable.text(str(error)))
+            return getattr(api.NoOpMeter("refused"), f"create_{kind}")("refused")
+
+
+class _Guarded:
+    """One synchronous instrument; it has the method that its kind has, whatever the others are called."""
+
+    __slots__ = ("_losses", "_may_be_negative", "_measure")
+
+    def __init__(self, measure: Callable[..., None], losses: Losses, may_be_negative: bool) -> None:  # noqa: FBT001 - private
+        self._measure = measure
+        self._losses = losses
+        self._may_be_negative = may_be_negative
+
+    def add(
+        self, amount: float, attributes: Mapping[str, Any] | None = None, context: Context | None = None
+    ) -> None:
+        number = self._losses.admitted(amount, may_be_negative=self._may_be_negative)
+        if number is None:
+            return
+        try:
+            self._measure(number, _attributes(attributes, self._losses), context)
+        except Exception:  # noqa: BLE001 - what a context or an attribute of a foreign type makes the SDK raise
+            self._losses.refuse("failed")
+
+    set = record = add
+
+
+def _guarded_callback(callback: api.CallbackT, losses: Losses, may_be_negative: bool) -> api.CallbackT:  # noqa: FBT001 - private
+    if isinstance(callback, Generator):
+        next(callback)  # to its first `yield`, which takes the options (API specification)
+        ask: Callable[[CallbackOptions], Iterable[Observation]] = callback.send
+    else:
+        ask = callback
+
+    def observe(options: CallbackOptions) -> Iterable[Observation]:
+        for seen in ask(options):
+            number = losses.admitted(seen.value, may_be_negative=may_be_negative)
+            if number is not None:
+                yield Observation(number, _attributes(seen.attributes, losses), seen.context)
+
+    return observe
+
+
+def _attributes(attributes: Any, losses: Losses) -> Mapping[str, Any] | None:  # noqa: ANN401 - whatever is given
+    if attributes is None:
+        return None
+    try:
+        return _encodable.attributes(attributes if type(attributes) is dict else dict(attributes))
+    except Exception:  # noqa: BLE001 - what is no mapping raises, a foreign one what it likes
+        losses.dropped += 1
+        return None

@@ -1,0 +1,46 @@
+"""What was taken away from the measurements of one metric."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import Counter
+
+from otel.metrics.amount import number_of
+
+
+class Losses:
+    """Counts what was taken away from the measurements of one metric. `refused` goes by reason.
+
+    `dropped` are attributes, `replaced` values, `folded` measurements beyond the limit of series, `refused`
+    those that are no finite number, or negative where only what grows is counted.
+    """
+
+    __slots__ = ("_lock", "dropped", "folded", "refused", "replaced")
+
+    def __init__(self) -> None:
+        self.dropped = self.replaced = self.folded = 0
+        self.refused: Counter[str] = Counter()
+        self._lock = threading.RLock()  # taken twice when a signal handler records
+
+    def admitted(self, amount: object, *, may_be_negative: bool) -> int | float | None:
+        """Returns any amount as a plain number; None counts it as refused."""
+        number = number_of(amount)
+        if number is None:
+            self.refuse("not_a_number")
+        elif not math.isfinite(number):
+            self.refuse("not_finite")
+        elif number < 0 and not may_be_negative:
+            self.refuse("negative")
+        else:
+            return number
+        return None
+
+    def refuse(self, reason: str) -> None:
+        """Counts a measurement that is not recorded."""
+        with self._lock:
+            self.refused[reason] += 1
+
+    def forget(self) -> None:
+        """Starts again from nothing, as a forked child must."""
+        self.__init__()  # type: ignore[misc]  # the same state as a new one, in place

@@ -143,7 +143,7 @@ def _link(redactor: Redactor, link: Link) -> Link:
     context = _context(redactor, link.context)
     if attributes is None and context is link.context:
         return link
-    return Link(context, link.attributes if attributes is None else attributes)
+    return Link(context or link.context, link.attributes if attributes is None else attributes)
 
 
 def _context(redactor: Redactor, context: SpanContext | None) -> SpanContext | None:

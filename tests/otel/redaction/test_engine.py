@@ -20,8 +20,9 @@ from opentelemetry.trace import Status, StatusCode
 
 from otel.export.redacting import RedactingSpanExporter
 from otel.redaction.checks import passes_luhn
-from otel.redaction.engine import MASK, Redactor
+from otel.redaction.engine import Redactor
 from otel.redaction.keys import is_sensitive_key
+from otel.redaction.rules import MASK
 
 REDACTOR = Redactor(extra_keys=["Locker"])
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c3JfMSJ9.c2lnbmF0dXJl"

@@ -90,6 +90,7 @@ class SentryHandle:
         """
         self.reported = self.filtered = self.held_back = 0
         self.lock = threading.RLock()
+        self.bursts.forget()
         if isinstance(self.transport, CountingTransport):
             self.transport = self.client.transport = CountingTransport(self.client.options)
 

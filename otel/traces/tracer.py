@@ -135,7 +135,7 @@ def _anchor(current: ApiSpan) -> int:
 
 
 def time_in_trace(monotonic: int, span: ApiSpan | None = None) -> int:
-    """Returns nanoseconds of the monotonic clock as a time for `span`, or for the one that is started next."""
+    """Returns nanoseconds of the monotonic clock as a time for `span`, or the one that is started next."""
     return monotonic + _anchor(get_current_span() if span is None else span)
 
 

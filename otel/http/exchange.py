@@ -16,6 +16,7 @@ from otel.http.metrics import active_requests, request_body_size, request_durati
 from otel.http.route import UNMATCHED, bounded_method
 from otel.logs.logger import get_logger
 from otel.traces.sampling import keep
+from otel.traces.tracer import time_in_trace
 
 COMPLETED: Final = "completed"
 DISCONNECTED: Final = "disconnected"
@@ -132,7 +133,7 @@ class Exchange:
 
     def _stop_clock(self) -> None:
         self._seconds = time.perf_counter() - self._started
-        self.ended_at = time.time_ns()
+        self.ended_at = time_in_trace(time.monotonic_ns(), self.context.span)
         self._active.add(-1)
 
     def _ends(self, kind: str, message: Message) -> bool:

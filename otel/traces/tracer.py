@@ -134,9 +134,9 @@ def _anchor(current: ApiSpan) -> int:
     return current.anchor if type(current) is LeanSpan else time_ns() - monotonic_ns()
 
 
-def time_in_trace(monotonic: int) -> int:
-    """Returns what the monotonic clock said (nanoseconds) as a time for the span that is started next."""
-    return monotonic + _anchor(get_current_span())
+def time_in_trace(monotonic: int, span: ApiSpan | None = None) -> int:
+    """Returns nanoseconds of the monotonic clock as a time for `span`, or the one that is started next."""
+    return monotonic + _anchor(get_current_span() if span is None else span)
 
 
 def _context(context: Context | None) -> Context | None:

@@ -70,7 +70,7 @@ class EnrollmentRepository:
     """Enrolments, one document per learner and course."""
 
     def __init__(self, database: Database) -> None:
-        of_user, of_course = Index(("user_id", "_id")), Index(("course_id",))
+        of_user, of_course = Index(("user_id", "_id")), Index(("course_id", "state"))
         self._enrollments = database.collection("enrollments", of_user, of_course)
 
     async def insert(self, enrollment: Enrollment) -> None:

@@ -18,12 +18,13 @@ from otel.config.settings import TelemetryConfig
 from otel.export import exporters
 from otel.export.accounting import SignalAccount
 from otel.export.batch import BatchQueue
+from otel.export.queue_metrics import observe_queue
 from otel.export.redacting import RedactingLogExporter, RedactingSpanExporter
 from otel.logs.provider import LogItem, QueueLogProcessor, logger_provider
 from otel.metrics.data import DeclaredMetrics
 from otel.metrics.declared_meters import DeclaredMeterProvider
 from otel.metrics.readers import ExportReader, MemoryReader, TextReader, meter_provider
-from otel.metrics.sdk import find_sdk_instrument, observe_queue
+from otel.metrics.sdk import find_sdk_instrument
 from otel.metrics.self import observe_losses
 from otel.providers import METERS
 from otel.redaction.engine import Redactor
@@ -117,7 +118,7 @@ def _spans(
         return _SpanPath()
     queue: BatchQueue[ReadableSpan] = BatchQueue(
         "spans",
-        partial(exporters.spans_arrived, exporter),
+        partial(exporters.send_spans, exporter),
         capacity=config.span_queue_size,
         batch_size=config.span_batch_size,
         delay=config.span_delay,
@@ -141,7 +142,7 @@ def _logs(
         return _LogPath()
     queue: BatchQueue[LogItem] = BatchQueue(
         "logs",
-        partial(exporters.logs_arrived, exporter),
+        partial(exporters.send_logs, exporter),
         capacity=config.log_queue_size,
         batch_size=config.log_batch_size,
         delay=config.log_delay,

@@ -7,6 +7,9 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from typing import Final, Generic, NamedTuple, TypeVar
 
+from otel.foreign.failure import stack_of
+from otel.foreign.names import module_name, type_name
+
 Kind = TypeVar("Kind", bound=Hashable)
 _MOST_KINDS: Final = 1024
 
@@ -41,8 +44,8 @@ def failure_of(error: BaseException | None, route: str | None) -> Failure:
     """Returns what `error` is counted under, with the route of the request that it failed, if any."""
     if error is None:
         return Failure("", route)
-    kind, stack = type(error), error.__traceback__
-    name = f"{kind.__module__}.{kind.__qualname__}"
+    kind, stack = type(error), stack_of(error)
+    name = f"{module_name(kind)}.{type_name(kind)}"
     if stack is None:
         return Failure(name, route)
     while stack.tb_next is not None:

@@ -12,9 +12,14 @@ from uuid import UUID
 
 from opentelemetry import trace
 
+from otel.foreign.guard import harmless
+from otel.foreign.values import text_of
 from otel.http.route import Scope, route_template
 
 _BREADCRUMBS_KEPT: Final = 50
+
+_MOST_TAGS: Final = 50
+_LONGEST_TAG: Final = 200  # Sentry's own limit
 
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
@@ -76,12 +81,18 @@ def set_user(user_id: str | int | UUID, role: str | None = None) -> None:
     `user_id` is the platform's own opaque identifier, never a mail address or a name; a number or a UUID is
     sent as text. `role` becomes `user.roles`. Outside of a request it marks the current span alone.
     """
-    user_id = str(user_id)
+    user_id = text_of(user_id, _LONGEST_TAG)
+    role = None if role is None else text_of(role, _LONGEST_TAG)
     request = REQUEST.get()
     span = trace.get_current_span() if request is None else request.span
     if request is not None:
         request.user_id = user_id
         request.role = role
+    _mark(span, user_id, role)
+
+
+@harmless
+def _mark(span: trace.Span, user_id: str, role: str | None) -> None:
     if not span.is_recording():
         return
     span.set_attribute("user.id", user_id)
@@ -90,22 +101,29 @@ def set_user(user_id: str | int | UUID, role: str | None = None) -> None:
 
 
 def set_tag(key: str, value: str) -> None:
-    """Adds a tag for the error report of this request, should it fail; nothing outside of one."""
+    """Adds a tag for the error report of this request, should it fail; nothing outside of one.
+
+    A report has 50 tags of its own at most, key and value of 200 characters.
+    """
     request = REQUEST.get()
     if request is None:
         return
     if request.tags is None:
         request.tags = {}
-    request.tags[key] = value
+    name = text_of(key, _LONGEST_TAG)
+    if name in request.tags or len(request.tags) < _MOST_TAGS:
+        request.tags[name] = text_of(value, _LONGEST_TAG)
 
 
-def breadcrumb(message: str, *, level: str = "info", **data: object) -> None:
+def breadcrumb(message: str, /, *, level: str = "info", **data: object) -> None:
     """Notes a step of this request; the last 50 travel with its error report, if there is one.
 
-    `message` is an event name ("lms.enrolled"), its part before the first dot becomes the category.
-    Outside of a request the step is not kept: there would be no one to give it to.
+    `message` is an event name ("lms.enrolled"), its part before the first dot becomes the category. What
+    `data` refers to is looked at when the report is made. Outside of a request the step is not kept: there
+    would be no one to give it to.
     """
-    note(message.partition(".")[0], message, level, data)
+    text = text_of(message)
+    note(text.partition(".")[0], text, text_of(level, _LONGEST_TAG), data)
 
 
 class _Steps:

@@ -36,6 +36,7 @@ from otel.providers import set_current
 from otel.redaction.engine import Redactor
 from otel.resource import WorkerSlot, build_resource, service_name
 from otel.telemetry import Pipelines, Telemetry
+from otel.traces.current import replace_use_span
 
 if TYPE_CHECKING:
     from otel.errors.sentry import SentryHandle
@@ -77,7 +78,7 @@ def start(config: TelemetryConfig, given: tuple[Catalogue, ...], memory: MemoryS
     parts = assemble(config, redactor, resource, declared, memory)
     telemetry = Telemetry(config, redactor, slot, declared, parts)
     try:
-        _make_current(config, declared, parts)
+        parts.undo += _make_current(config, declared, parts)
         _switch_on(config, redactor, parts, memory)
     except BaseException:
         telemetry.shutdown(1)
@@ -86,13 +87,14 @@ def start(config: TelemetryConfig, given: tuple[Catalogue, ...], memory: MemoryS
     return telemetry
 
 
-def _make_current(config: TelemetryConfig, declared: DeclaredMetrics, parts: Pipelines) -> None:
+def _make_current(config: TelemetryConfig, declared: DeclaredMetrics, parts: Pipelines) -> list[Undo]:
     if config.disabled:
         # A sampler that drops would tell the next service to drop too: a caller's trace must pass unchanged.
         set_current(NoOpMeterProvider(), NoOpTracerProvider(), NoOpLoggerProvider())
-    else:
-        meters = DeclaredMeterProvider(GuardedMeterProvider(parts.meters, declared.losses_of), declared.lend)
-        set_current(meters, parts.tracers, parts.loggers)
+        return []
+    meters = DeclaredMeterProvider(GuardedMeterProvider(parts.meters, declared.losses_of), declared.lend)
+    set_current(meters, parts.tracers, parts.loggers)
+    return [replace_use_span()]
 
 
 def _switch_on(

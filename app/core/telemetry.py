@@ -67,7 +67,7 @@ FUNNEL: Final = Counter(
 ACTIVE_USERS: Final = Gauge(
     "lms.users.active",
     unit="{user}",
-    description="Different users within a window; every worker tells it of the whole platform.",
+    description="Distinct users within a window; every worker reports the whole platform's number.",
     attributes={"window": ("5m", "1h", "24h")},
 )
 COURSES_PUBLISHED: Final = Counter(

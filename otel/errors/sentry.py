@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import platform
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -25,6 +25,8 @@ from otel.context import RequestContext, Step, keep_steps
 from otel.dotted import is_within
 from otel.errors.stack import exception_values
 from otel.errors.transport import CountingTransport
+from otel.foreign.names import shortened, type_name
+from otel.foreign.values import Budget, text_of
 from otel.http.route import UNMATCHED, bounded_method
 from otel.redaction.engine import Redactor
 
@@ -38,6 +40,8 @@ _FRAMEWORKS_REFUSAL: Final = "HTTPException"
 _ENDED_EARLY: Final = frozenset(
     {"CancelledError", "ClientDisconnect", "WebSocketDisconnect", "KeyboardInterrupt"}
 )
+_LONGEST_TAG: Final = 200
+_LONGEST_STEP: Final = 1024
 _RUNTIME: Final = {"name": platform.python_implementation(), "version": platform.python_version()}
 _log = logging.getLogger(__name__)
 
@@ -189,7 +193,7 @@ def _describe(event: Event, failed: Failure, request: RequestContext | None) -> 
     if request.trace_id is not None and request.span_id is not None:
         event["contexts"]["trace"] = {"trace_id": request.trace_id, "span_id": request.span_id}
     if request.breadcrumbs:
-        event["breadcrumbs"] = {"values": [_crumb(step) for step in request.breadcrumbs]}
+        event["breadcrumbs"] = {"values": _crumbs(request.breadcrumbs)}
 
 
 def _place(failed: Failure) -> str:
@@ -197,15 +201,21 @@ def _place(failed: Failure) -> str:
     return failed.function or "no request" if failed.route in (None, UNMATCHED) else failed.route
 
 
-def _crumb(step: Step) -> dict[str, Any]:
+def _crumbs(steps: Iterable[Step]) -> list[dict[str, Any]]:
+    """Returns the steps, the latest with their data first of all: one budget holds for what they carry."""
+    budget = Budget()
+    return [_crumb(step, budget) for step in reversed(list(steps))][::-1]
+
+
+def _crumb(step: Step, budget: Budget) -> dict[str, Any]:
     when, category, message, level, data = step
     return {
         "timestamp": datetime.fromtimestamp(when, UTC),
         "type": "default",
         "category": category,
-        "message": message,
+        "message": shortened(message, _LONGEST_STEP),
         "level": level,
-        "data": dict(data),
+        "data": {shortened(key, _LONGEST_TAG): budget.value(value) for key, value in data.items()},
     }
 
 
@@ -216,7 +226,7 @@ def _tags(request: RequestContext, route: str) -> dict[str, str]:
     # A path parameter `course_id` becomes the tag `course`.
     for name, value in (request.scope.get("path_params") or {}).items():
         if name.endswith("_id"):
-            tags[name.removesuffix("_id")] = str(value)
+            tags[name.removesuffix("_id")] = text_of(value, _LONGEST_TAG)
     return tags | (request.tags or {})
 
 
@@ -244,7 +254,7 @@ def _is_no_error(event: Event, hint: Hint) -> bool:
 
 def _is_no_failure(error: BaseException) -> bool:
     """Tells whether the error is an answer that is meant, or the end of what nobody waits for."""
-    names = {each.__name__ for each in type(error).__mro__}
+    names = {type_name(each) for each in type(error).__mro__}
     if _FRAMEWORKS_REFUSAL in names:
         return bool(getattr(error, "status_code", _FIRST_SERVER_ERROR) < _FIRST_SERVER_ERROR)
     return not names.isdisjoint(_ENDED_EARLY)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from itertools import islice
 from types import TracebackType
 from typing import Any, Final, NamedTuple
 
-from sentry_sdk.utils import serialize_frame, single_exception_from_error_tuple
+from sentry_sdk.utils import serialize_frame
+
+from otel.foreign.failure import before, members, notes_of, stack_of
+from otel.foreign.names import module_name, type_name
+from otel.foreign.values import error_text
 
 _MOST_EXCEPTIONS: Final = 10
-_MECHANISM: Final = {"type": "otel", "handled": False}
+_LONGEST_MESSAGE: Final = 2048
 
 
 class _Kept(NamedTuple):
@@ -38,10 +41,8 @@ def exception_values(error: BaseException, options: dict[str, Any]) -> list[dict
     while waiting and len(values) < _MOST_EXCEPTIONS:
         each, source, parent = waiting.popleft()
         number = len(values)
-        value = single_exception_from_error_tuple(
-            type(each), each, None, options, _MECHANISM, number, parent, source
-        )
-        values.append(value | _stack(each.__traceback__, _BEHIND if number else _REPORTED, options))
+        kept = _BEHIND if number else _REPORTED
+        values.append(_value(each, number, parent, source) | _stack(stack_of(each), kept, options))
         for behind, how in _behind(each):
             if id(behind) not in seen:
                 seen.add(id(behind))
@@ -49,16 +50,27 @@ def exception_values(error: BaseException, options: dict[str, Any]) -> list[dict
     return values[::-1]
 
 
+def _value(error: BaseException, number: int, parent: int | None, source: str | None) -> dict[str, Any]:
+    mechanism: dict[str, Any] = {"type": "otel", "handled": False, "exception_id": number}
+    if parent is not None:
+        mechanism |= {"type": "chained", "parent_id": parent, "source": source}
+    if issubclass(type(error), BaseExceptionGroup):
+        mechanism["is_exception_group"] = True
+    return {
+        "mechanism": mechanism,
+        "module": module_name(type(error)),
+        "type": type_name(type(error)),
+        "value": "\n".join([error_text(error, _LONGEST_MESSAGE), *notes_of(error)]),
+    }
+
+
 def _behind(error: BaseException) -> list[tuple[BaseException, str]]:
     found: list[tuple[BaseException, str]] = []
-    if error.__cause__ is not None:
-        found.append((error.__cause__, "__cause__"))
-    elif error.__context__ is not None and not error.__suppress_context__:
-        found.append((error.__context__, "__context__"))
-    if isinstance(error, BaseExceptionGroup):
-        members = islice(error.exceptions, _MOST_EXCEPTIONS)
-        found += [(member, f"exceptions[{number}]") for number, member in enumerate(members)]
-    return found
+    led = before(error)
+    if led is not None:
+        found.append((led.error, "__cause__" if led.is_cause else "__context__"))
+    inside = members(error)[:_MOST_EXCEPTIONS]
+    return found + [(member, f"exceptions[{number}]") for number, member in enumerate(inside)]
 
 
 def _stack(stack: TracebackType | None, kept: _Kept, options: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from otel.foreign.names import CUT, full_type_name, shortened, unprintable
 from otel.foreign.values import Budget
@@ -53,24 +53,37 @@ def stack_text(error: BaseException) -> str:
         return unprintable(type(error))
 
 
-def before(error: BaseException) -> tuple[BaseException, str] | None:
-    """Returns the exception that led to this one, and the words between the two; None if there is none."""
+class Led(NamedTuple):
+    """An exception that led to another: its direct cause, or what was being handled meanwhile."""
+
+    error: BaseException
+    is_cause: bool
+
+
+def before(error: BaseException) -> Led | None:
+    """Returns the exception that led to this one, None if there is none or it is suppressed."""
     cause = _cause(error)
     if cause is not None:
-        return cause, _CAUSED
+        return Led(cause, is_cause=True)
     context = _context(error)
-    return None if context is None or _is_suppressed(error) else (context, _MEANWHILE)
+    return None if context is None or _is_suppressed(error) else Led(context, is_cause=False)
+
+
+def stack_of(error: BaseException) -> TracebackType | None:
+    """Returns the outermost step of an exception's traceback, None if it was not raised."""
+    found: TracebackType | None = _traceback(error)
+    return found
 
 
 def members(error: BaseException) -> tuple[BaseException, ...]:
     """Returns the exceptions of a group, nothing for any other."""
-    found: tuple[BaseException, ...] = _members(error) if isinstance(error, BaseExceptionGroup) else ()
+    found: tuple[BaseException, ...] = _members(error) if issubclass(type(error), BaseExceptionGroup) else ()
     return found
 
 
 def frames(error: BaseException) -> tuple[list[TracebackType], int, list[TracebackType]]:
     """Returns the first 10 frames of an exception, how many are left out, and the last 40."""
-    walk = _walk(_traceback(error))
+    walk = _walk(stack_of(error))
     first = list(islice(walk, FIRST_FRAMES))
     last: deque[TracebackType] = deque(maxlen=LAST_FRAMES)
     count = 0
@@ -99,16 +112,16 @@ class _Formatted:
     def _chain(self, error: BaseException, margin: str) -> list[str]:
         """Return the texts of an exception and of what led to it, the oldest first, as Python has it."""
         texts: list[str] = []
-        latest: tuple[BaseException, str] | None = (error, "")
-        while latest is not None:
-            error, link = latest
-            if id(error) in self._seen:
-                break
+        latest: Led | None = Led(error, is_cause=True)
+        link = ""
+        while latest is not None and id(latest.error) not in self._seen:
+            error = latest.error
             if self._left <= 0 or self._room <= 0:
                 texts.insert(0, f"{margin}{CUT} {_length_of_chain(error, self._seen)} earlier exceptions\n")
                 break
             texts.insert(0, self._one(error, margin) + _indented(link, margin))
             latest = before(error)
+            link = _CAUSED if latest is not None and latest.is_cause else _MEANWHILE
         return texts
 
     def _one(self, error: BaseException, margin: str) -> str:
@@ -140,7 +153,8 @@ def _own(error: BaseException) -> Iterator[str]:
     message = Budget(room=_LONGEST_MESSAGE).error(error)
     name = full_type_name(type(error))
     yield f"{name}: {message}\n" if message else f"{name}\n"
-    yield from _notes(error)
+    for note in notes_of(error):
+        yield f"{note}\n"
 
 
 def _lines(steps: list[TracebackType]) -> Iterator[str]:
@@ -149,15 +163,14 @@ def _lines(steps: list[TracebackType]) -> Iterator[str]:
         yield line if len(line) <= _LONGEST_LINE else shortened(line, _LONGEST_LINE) + "\n"
 
 
-def _notes(error: BaseException) -> Iterator[str]:
+def notes_of(error: BaseException) -> list[str]:
+    """Returns the first 5 notes of an exception (PEP 678), 2,048 characters together at most."""
     try:
         notes = object.__getattribute__(error, "__notes__")
     except AttributeError:
-        return
+        return []
     budget = Budget(room=_LONGEST_MESSAGE)
-    shown = budget.value(list(notes[:_MOST_NOTES]) if type(notes) is list else [notes])
-    for note in shown if type(shown) is list else [shown]:
-        yield f"{note}\n"
+    return [str(budget.value(note)) for note in (notes[:_MOST_NOTES] if type(notes) is list else [notes])]
 
 
 def _indented(text: str, margin: str) -> str:
@@ -166,17 +179,18 @@ def _indented(text: str, margin: str) -> str:
 
 def _length_of_chain(error: BaseException, seen: set[int]) -> int:
     count, counted = 0, set(seen)
-    latest: tuple[BaseException, str] | None = (error, "")
-    while latest is not None and id(latest[0]) not in counted and count < _MOST_COUNTED:
-        counted.add(id(latest[0]))
+    latest: Led | None = Led(error, is_cause=True)
+    while latest is not None and id(latest.error) not in counted and count < _MOST_COUNTED:
+        counted.add(id(latest.error))
         count += 1
-        latest = before(latest[0])
+        latest = before(latest.error)
     return count
 
 
 def shortened_in_the_middle(text: str, longest: int) -> str:
-    """Returns the text, or its start and its end: both ends of a stack say more than its middle."""
+    """Returns the text, or the lines of its start and its end: they say more of a stack than its middle."""
     if len(text) <= longest:
         return text
     half = max(longest - len(CUT) - 2, 0) // 2
-    return f"{text[:half]}\n{CUT}\n{text[len(text) - half :]}"
+    end = text[len(text) - half :].partition("\n")[2] if half else ""
+    return f"{text[:half].rpartition(chr(10))[0]}\n{CUT}\n{end}"

@@ -14,6 +14,7 @@ CUT_COUNT: Final = "telemetry.cut"
 """The attribute that counts the values that were left out of an item or shortened."""
 
 LONGEST_NAME: Final = 200
+_LONGEST_WORD: Final = 200
 
 # The getters of `type` itself: a metaclass may answer the plain attribute with an error.
 _qualified: Final[Any] = type.__dict__["__qualname__"].__get__
@@ -26,15 +27,19 @@ def type_name(kind: type) -> str:
     return name if len(name) <= LONGEST_NAME else shortened(name, LONGEST_NAME)
 
 
-def full_type_name(kind: type) -> str:
-    """Returns the name with the module, which builtins go without: `exception.type` of the conventions."""
+def module_name(kind: type) -> str:
+    """Returns the name of the module that a class says it is from, empty if it says none."""
     try:
         module = _module(kind)
     except AttributeError:  # a class may delete its module's name
-        return type_name(kind)
-    if type(module) is not str or module == "builtins":
-        return type_name(kind)
-    return f"{module[:LONGEST_NAME]}.{type_name(kind)}"
+        return ""
+    return module[:LONGEST_NAME] if type(module) is str else ""
+
+
+def full_type_name(kind: type) -> str:
+    """Returns the name with the module, which builtins go without: `exception.type` of the conventions."""
+    module = module_name(kind)
+    return f"{module}.{type_name(kind)}" if module and module != "builtins" else type_name(kind)
 
 
 def unprintable(kind: type) -> str:
@@ -43,5 +48,14 @@ def unprintable(kind: type) -> str:
 
 
 def shortened(text: str, longest: int) -> str:
-    """Returns `text`, or its start and the mark `…[cut]`, `longest` characters together."""
-    return text if len(text) <= longest else text[: max(longest - len(CUT), 0)] + CUT
+    """Returns `text`, or its start and the mark `…[cut]`, `longest` characters together.
+
+    The cut is at white space where there is some: half a secret would not be recognised as one.
+    """
+    if len(text) <= longest:
+        return text
+    start = text[: max(longest - len(CUT), 0)]
+    for place in range(len(start), max(len(start) - _LONGEST_WORD, 0), -1):
+        if start[place - 1].isspace():
+            return start[:place] + CUT
+    return start + CUT

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import UserString
 from collections.abc import Callable, Iterable, Mapping, Sequence, ValuesView
 from collections.abc import Set as AbstractSet
 from datetime import date, time, timedelta
+from decimal import Decimal
 from enum import Enum
+from ipaddress import IPv4Address, IPv6Address
 from itertools import islice
+from pathlib import PosixPath, PurePosixPath
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, Final, TypeAlias, Union
+from uuid import UUID
 
 from otel.foreign.names import CUT, CYCLE, full_type_name, shortened, unprintable
 from otel.foreign.weight import BUILTIN_CONTAINERS, BUILTIN_LISTS, generated_fields, weight
@@ -23,10 +28,11 @@ _PRICE_OF_A_CALL: Final = 8  # nodes: at most 32 objects of an item are asked fo
 _DEEPEST: Final = 12  # a Sentry event nests nine levels
 _LARGEST: Final = 4096  # bits; the digits of a larger number take time with their square
 _LISTED: Final = (Sequence, AbstractSet, ValuesView)
+_SMALL: Final = frozenset({UUID, Decimal, PosixPath, PurePosixPath, IPv4Address, IPv6Address})
 _KNOWN: Final[tuple[tuple[Any, Callable[[Any], str]], ...]] = (
     ((date, time), lambda moment: str(moment.isoformat())),
     (timedelta, lambda duration: f"{timedelta.total_seconds(duration)} s"),
-    (type, full_type_name),
+    (type, type.__repr__),
     ((FunctionType, BuiltinFunctionType, MethodType), lambda each: f"{each.__module__}.{each.__qualname__}"),
 )
 
@@ -119,7 +125,9 @@ class Budget:
             return self._inside(value, self._mapping, fields, len(fields))
         if issubclass(kind, Mapping):
             return self._inside(value, self._mapping, value.items(), 0)
-        if issubclass(kind, _LISTED):
+        if issubclass(kind, _LISTED) and not issubclass(
+            kind, UserString
+        ):  # whose items are lists of their own
             return self._inside(value, self._list, value, 0)
         return self.text(self._written(value, kind))
 
@@ -143,6 +151,8 @@ class Budget:
     def _list(self, elements: Iterable[object], size: int) -> list[Plain]:
         # Taken in one go, in C where the container is a builtin one: another thread may change it.
         taken = list(islice(elements, self.nodes + 1))
+        if len(taken) == 2 and type(taken[0]) is bytes:  # noqa: PLR2004 - a header: its name tells what is secret
+            taken[0] = taken[0].decode("latin-1")
         shown: list[Plain] = []
         for element in taken:
             if self.nodes <= 0 or not self.room:
@@ -159,9 +169,13 @@ class Budget:
             if self.nodes <= 0 or not self.room:
                 shown[CUT] = self._rest(size - done)
                 break
-            name = key if type(key) is str else str(self.value(key))
-            shown[shortened(name, _LONGEST_KEY)] = self.value(item)
+            shown[self._key(key)] = self.value(item)
         return shown
+
+    def _key(self, key: object) -> str:
+        if type(key) is bytes:
+            key = key.decode("latin-1")
+        return shortened(key if type(key) is str else str(self.value(key)), _LONGEST_KEY)
 
     def _rest(self, count: int) -> str:
         self.cut += max(count, 1)
@@ -172,6 +186,8 @@ class Budget:
             return self._message(value, kind)
         if issubclass(kind, Enum):
             return _as_text(self.value(value.value))
+        if kind in _SMALL:
+            return str(value)
         for known, text in _KNOWN:
             if issubclass(kind, known):
                 return text(value)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from opentelemetry.trace import Status, StatusCode
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocketDisconnect
 
 from otel.context import REQUEST, RequestContext
 from otel.errors.reports import capture
+from otel.foreign.names import type_name
 from otel.http.route import Scope
 from otel.logs.logger import get_logger
+from otel.traces.current import set_error
 
 RenderError = Callable[[Scope, Exception], Response]
 
@@ -21,7 +22,7 @@ _log = get_logger("error")
 
 def is_disconnect(error: BaseException) -> bool:
     """Tell whether the error only says that the client has gone, which is nobody's fault."""
-    return isinstance(error, (ClientDisconnect, WebSocketDisconnect))
+    return issubclass(type(error), (ClientDisconnect, WebSocketDisconnect))
 
 
 def report(context: RequestContext, error: Exception, *, on_span: bool) -> None:
@@ -31,10 +32,9 @@ def report(context: RequestContext, error: Exception, *, on_span: bool) -> None:
     """
     span = context.span
     if span.is_recording():
-        span.set_attribute("error.type", type(error).__qualname__)
+        span.set_attribute("error.type", type_name(type(error)))
     if on_span and span.is_recording():
-        span.record_exception(error)
-        span.set_status(Status(StatusCode.ERROR, f"{type(error).__qualname__}: {error}"))
+        set_error(span, error)
     capture(error, context)  # first: the record below would be the last step before itself
     _log.error("unhandled_error", exc_info=error)
 

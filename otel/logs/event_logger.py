@@ -6,15 +6,16 @@ import inspect
 import logging
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
 from structlog.testing import LogCapture
 from structlog.types import EventDict, Processor
 
 from otel.dotted import is_within
+from otel.foreign.guard import note_failure
 from otel.logs.levels import LEVELS
 from otel.logs.record import ExcInfo, event_record
 
@@ -24,6 +25,7 @@ _NAMES: Final = {number: name for name, number in LEVELS.items()}
 _OPTIONS: Final = frozenset({"exc_info", "stack_info", "stacklevel"})
 _INSIDE: Final = ("structlog", "logging", __name__)
 _MOST_FRAMES: Final = 50
+_HIGHEST: Final = 1000  # a level beyond any use, whose number is still short
 
 
 def _unless_captured(logger: logging.Logger, method: str, event: EventDict) -> EventDict:
@@ -53,6 +55,19 @@ def configure_structlog() -> Callable[[], None]:
             structlog.configure(**before)
 
     return undo
+
+
+def _awaited(method: Callable[..., None]) -> Callable[..., Coroutine[Any, Any, None]]:
+    """Returns the form of a method for code that awaits its logger; it logs at once.
+
+    structlog does it in a thread, for its renderers may take long; there `exc_info=True` finds no error, and
+    lines that nobody waits for lose their order.
+    """
+
+    async def log(self: EventLogger, /, *args: object, **fields: object) -> None:
+        method(self, *args, **fields)
+
+    return log
 
 
 class EventLogger(structlog.stdlib.BoundLogger):
@@ -92,29 +107,14 @@ class EventLogger(structlog.stdlib.BoundLogger):
         """Logs at a level that is given by its number or its name; at `info` if it is neither."""
         if level is None:
             level = fields.pop("level", None)
-        name = level.lower() if isinstance(level, str) else "info"
-        number = level if isinstance(level, int) else _LEVEL_OF.get(name, logging.INFO)
+        number = _level_number(level)
         self._emit(number, _NAMES.get(number, "info"), event, args, fields)
 
     warn, msg, fatal = warning, info, critical
-
-    async def amsg(self, event: object = None, /, *args: object, **fields: object) -> None:
-        """As `msg`, for code that awaits its logger."""
-        self.info(event, *args, **fields)
-
-    async def awarn(self, event: object = None, /, *args: object, **fields: object) -> None:
-        """As `warn`, for code that awaits its logger."""
-        self.warning(event, *args, **fields)
-
-    async def _dispatch_to_sync(
-        self, meth: Callable[..., Any], event: str, args: tuple[Any, ...], kw: dict[str, Any]
-    ) -> None:
-        """Logs at once, behind `ainfo` and its like.
-
-        structlog does it in a thread, for its renderers may take long; there `exc_info=True` finds no error,
-        and lines that are not awaited lose their order.
-        """
-        meth(event, *args, **kw)
+    adebug, ainfo, amsg = _awaited(debug), _awaited(info), _awaited(info)
+    awarning, awarn, aerror = _awaited(warning), _awaited(warning), _awaited(error)
+    acritical, afatal, aexception = _awaited(critical), _awaited(critical), _awaited(exception)
+    alog = _awaited(log)
 
     def _emit(
         self,
@@ -156,21 +156,36 @@ class EventLogger(structlog.stdlib.BoundLogger):
         self, level: int, event: object, args: tuple[object, ...], fields: dict[str, object]
     ) -> None:
         exc_info, stack = None, None
-        if not _OPTIONS.isdisjoint(fields):
-            exc_info, stack = _exc_info(fields.pop("exc_info", None)), _stack(fields.pop("stack_info", None))
-            fields.pop("stacklevel", None)
-        self._logger.handle(event_record(self._logger, level, event, args, fields, exc_info, stack))
+        try:
+            if not _OPTIONS.isdisjoint(fields):
+                exc_info, stack = (
+                    _exc_info(fields.pop("exc_info", None)),
+                    _stack(fields.pop("stack_info", None)),
+                )
+                fields.pop("stacklevel", None)
+            self._logger.handle(event_record(self._logger, level, event, args, fields, exc_info, stack))
+        except Exception:  # noqa: BLE001 - a filter, a handler or a factory of records may be anyone's
+            note_failure("a log call")
+
+
+# By type, not `isinstance`: that asks a foreign object for its `__class__`.
+def _level_number(level: object) -> int:
+    if issubclass(type(level), int):
+        return max(1, min(int.__index__(level), _HIGHEST))  # type: ignore[arg-type]  # it is one
+    return _LEVEL_OF.get(level.lower(), logging.INFO) if type(level) is str else logging.INFO
 
 
 def _exc_info(given: object) -> ExcInfo | None:
     """Reads `exc_info` as stdlib's loggers do: an error, a tuple of three, or the one that is handled now."""
     if given is None or given is False:
         return None
-    if isinstance(given, tuple):
+    error: object = given if issubclass(type(given), BaseException) else sys.exc_info()[1]
+    if type(given) is tuple:
         error = next(iter(given[1:]), None)
-    else:
-        error = given if isinstance(given, BaseException) else sys.exc_info()[1]
-    return (type(error), error, error.__traceback__) if isinstance(error, BaseException) else None
+    if not issubclass(type(error), BaseException):
+        return None
+    raised = cast("BaseException", error)
+    return type(raised), raised, BaseException.__dict__["__traceback__"].__get__(raised)
 
 
 def _stack(given: object) -> str | None:

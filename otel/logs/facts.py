@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from opentelemetry import trace
 from structlog import contextvars
 
 from otel.burst import Message, failure_of
 from otel.context import REQUEST
+from otel.foreign.values import text_of
 from otel.logs.render import FIELDS
 
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -18,6 +19,7 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 # The name is private; without it we ask each time.
 _EVER_BOUND: Final = getattr(contextvars, "_CONTEXT_VARS", True)
 _PLAIN: Final = logging.LogRecord("", 0, "", 0, "", None, None)
+_LONGEST_KIND: Final = 512
 _RESERVED: Final = frozenset(vars(_PLAIN)) | {"message", "asctime", FIELDS}
 
 
@@ -46,14 +48,6 @@ def bound_variables() -> Mapping[str, Any]:
     return contextvars.get_contextvars() if _EVER_BOUND else _NOTHING
 
 
-def message_of(record: logging.LogRecord) -> str:
-    """Returns the record's text with its arguments put in."""
-    try:
-        return record.getMessage()
-    except Exception:  # noqa: BLE001 - wrong arguments of a library's log call must not lose its text
-        return f"{record.msg} {record.args!r}"
-
-
 def extra_of(record: logging.LogRecord) -> dict[str, object]:
     """Returns what `extra` has added to a record of stdlib's own."""
     return {name: value for name, value in vars(record).items() if name not in _RESERVED}
@@ -62,21 +56,15 @@ def extra_of(record: logging.LogRecord) -> dict[str, object]:
 def error_of(record: logging.LogRecord) -> BaseException | None:
     """Returns the record's error, None without one or if a library has put something else there."""
     held: object = record.exc_info
-    found = held[1] if isinstance(held, tuple) and len(held) > 1 else held
-    return found if isinstance(found, BaseException) else None
-
-
-def qualified_name(error: type[BaseException]) -> str:
-    """Names a class as the SDK does on spans."""
-    module = error.__module__
-    return error.__qualname__ if module == "builtins" else f"{module}.{error.__qualname__}"
+    found = next(iter(held[1:]), None) if type(held) is tuple else held
+    return cast("BaseException", found) if issubclass(type(found), BaseException) else None
 
 
 def kind_of(record: logging.LogRecord) -> Message:
     """Returns what a burst is counted under; failures by what failed, so that none hides another."""
-    error = error_of(record)
+    error, text = error_of(record), text_of(record.msg, _LONGEST_KIND)
     if error is None and record.levelno < logging.ERROR:
-        return Message(record.name, record.levelno, str(record.msg))
+        return Message(record.name, record.levelno, text)
     request = REQUEST.get()
     failed = failure_of(error, None if request is None else request.route)
-    return Message(record.name, record.levelno, str(record.msg), failed)
+    return Message(record.name, record.levelno, text, failed)

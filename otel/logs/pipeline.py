@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -17,14 +16,16 @@ from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext
 from otel.burst import BurstLimiter, Message
 from otel.context import note
 from otel.dotted import is_within
+from otel.foreign.failure import LONGEST_STACK, shortened_in_the_middle, stack_text
+from otel.foreign.message import message_of
+from otel.foreign.names import CUT_COUNT, full_type_name
+from otel.foreign.values import Budget, error_text, text_of
 from otel.logs.facts import (
     bound_variables,
     current_context,
     error_of,
     extra_of,
     kind_of,
-    message_of,
-    qualified_name,
 )
 from otel.logs.levels import LevelOverrides
 from otel.logs.record import Clock
@@ -47,6 +48,9 @@ _BURST, _LEVEL, _FAILED, _LOCAL = (
 )
 _NO_FIELDS: Final[Mapping[str, object]] = {}
 _UNCHANGING: Final = frozenset({str, int, float, bool, type(None)})
+_FEW, _SHORT = 16, 512  # fields and characters of each: less than a budget together
+_LONGEST_KEY: Final = 256
+_LONGEST_MESSAGE: Final = 2048
 _OWN_FIELDS: Final = 16  # more than the pipe adds to a record's own
 
 
@@ -95,10 +99,11 @@ class Pipeline(logging.Handler):
         """Writes and exports the record, unless a level or the burst limit holds it back."""
         try:
             self._process(record)
-        except RecursionError:
+        except (KeyboardInterrupt, SystemExit):
             raise
-        except Exception:  # noqa: BLE001 - logging must never fail its caller; stdlib reports it on stderr
-            self.handleError(record)
+        except BaseException:  # noqa: BLE001 - logging must never fail its caller
+            with suppress(Exception):  # at the end of the stack not even that may be possible
+                self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - stdlib's name
         """Says on stderr that a record is lost and why, but nothing of what it says: that is not redacted."""
@@ -108,7 +113,7 @@ class Pipeline(logging.Handler):
     def _complain(self, record: logging.LogRecord) -> None:
         if not logging.raiseExceptions:
             return
-        with suppress(OSError, ValueError, AttributeError):  # stderr is closed, or there is none
+        with suppress(Exception):  # stderr is closed, or there is none
             sys.stderr.write(failure_line(self._redactor.text(record.name), sys.exc_info()[1]))
 
     def handle(self, record: logging.LogRecord) -> bool:
@@ -181,7 +186,7 @@ class Pipeline(logging.Handler):
 
     def _pass_on(self, record: logging.LogRecord) -> None:
         own: Mapping[str, object] | None = getattr(record, FIELDS, None)
-        event = self._redactor.text(message_of(record) if record.args else str(record.msg))
+        event = self._redactor.text(message_of(record))
         fields = {**bound_variables(), **(extra_of(record) if own is None else own)}
         moment = _Moment(event, fields, 0, current_context(), self._span(record))
         if own is not None and self._can_wait(record, fields):
@@ -209,12 +214,14 @@ class Pipeline(logging.Handler):
             return False
         if self._logger is not None and not self._logger.is_direct(len(fields) + _OWN_FIELDS):
             return False
-        return all(value.__class__ in _UNCHANGING for value in fields.values())
+        return all(type(value) in _UNCHANGING for value in fields.values())
 
     def _line_later(self, record: logging.LogRecord, moment: _Moment) -> str:
         try:
             return self._line(record, moment)
-        except Exception:  # noqa: BLE001 - as in `emit`; the lines behind it must still be written
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # noqa: BLE001 - as in `emit`; the lines behind it must still be written
             self.handleError(record)
             return ""
 
@@ -247,21 +254,42 @@ class Pipeline(logging.Handler):
         self._add_fields(entry, moment.fields)
         if moment.held_back:
             entry["suppressed"] = moment.held_back
-        if isinstance(record.stack_info, str):
-            entry[CALL_STACK] = self._redactor.text(record.stack_info)
+        if type(record.stack_info) is str:
+            entry[CALL_STACK] = self._redactor.text(shortened_in_the_middle(record.stack_info, LONGEST_STACK))
         if (error := error_of(record)) is not None:
             self._add_exception(entry, error)
         return entry
 
     def _add_fields(self, entry: Entry, fields: Mapping[str, object]) -> None:
         redactor = self._redactor
+        few = len(fields) <= _FEW
+        odd: dict[str, object] = {}
         for name, value in fields.items():
-            # A field must not pass for one of the pipe's own.
-            key = name if name not in entry else f"{name}_"
+            usual = type(value) in _UNCHANGING and type(name) is str
+            if not usual or (type(value) is str and not (few and len(value) <= _SHORT)):
+                odd[name] = value
+                continue
+            # A field must have a name, and must not pass for one of the pipe's own.
+            key = name if name and name not in entry else f"{name}_"
             entry[redactor.text(key)] = redactor.value(name, value)
+        if odd:
+            self._add_odd(entry, odd)
+
+    def _add_odd(self, entry: Entry, fields: Mapping[str, object]) -> None:
+        """Add what is long or of any type: as much of it as one record may hold."""
+        redactor, budget = self._redactor, Budget()
+        for name, value in fields.items():
+            if budget.nodes <= 0:
+                budget.cut += 1
+                continue
+            key = text_of(name, _LONGEST_KEY)
+            plain = budget.value(value)
+            entry[redactor.text(key if key and key not in entry else f"{key}_")] = redactor.value(key, plain)
+        if budget.cut:
+            entry[CUT_COUNT] = budget.cut
 
     def _add_exception(self, entry: Entry, error: BaseException) -> None:
         # https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-logs/
-        entry["exception.type"] = qualified_name(type(error))
-        entry["exception.message"] = self._redactor.text(str(error))
-        entry[STACKTRACE] = self._redactor.text("".join(traceback.format_exception(error)))
+        entry["exception.type"] = full_type_name(type(error))
+        entry["exception.message"] = self._redactor.text(error_text(error, _LONGEST_MESSAGE))
+        entry[STACKTRACE] = self._redactor.text(stack_text(error))

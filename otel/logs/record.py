@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final
@@ -44,8 +45,7 @@ class EventRecord(logging.LogRecord):
         held.update(_SAME)
         held["name"] = name
         held["msg"] = event
-        # As stdlib: one mapping alone is for `%(name)s`.
-        held["args"] = args[0] if len(args) == 1 and isinstance(args[0], Mapping) and args[0] else args
+        held["args"] = _named(args) if len(args) == 1 else args
         held["levelname"] = logging.getLevelName(level)
         held["levelno"] = level
         held["exc_info"] = exc_info
@@ -57,6 +57,14 @@ class EventRecord(logging.LogRecord):
         held["threadName"] = threading.current_thread().name
         held["process"] = os.getpid()
         held[FIELDS] = fields
+
+
+def _named(args: _Args) -> object:
+    """Returns a mapping that is the only argument by itself, for `%(name)s`, as stdlib does."""
+    with suppress(Exception):  # whatever a foreign mapping's own code does, the caller goes on
+        if issubclass(type(args[0]), Mapping) and args[0]:
+            return args[0]
+    return args
 
 
 def event_record(

@@ -11,6 +11,8 @@ from typing import Final
 import orjson
 import structlog
 
+from otel.foreign.names import type_name
+
 Entry = dict[str, object]
 Render = Callable[[Entry], str]
 
@@ -66,7 +68,7 @@ def failure_line(logger: str, error: BaseException | None) -> str:
     """
     raised = traceback.extract_tb(error.__traceback__, -_FRAMES) if error is not None else []
     where = ", ".join(f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in reversed(raised))
-    return f"--- Logging error --- {visible(logger)}: {type(error).__qualname__} in {where or 'no frame'}\n"
+    return f"--- Logging error --- {visible(logger)}: {type_name(type(error))} in {where or 'no frame'}\n"
 
 
 _STACKS: Final = (CALL_STACK, STACKTRACE)

@@ -22,7 +22,7 @@ from opentelemetry.trace import TraceFlags
 from otel.config.limits import Limits
 from otel.config.settings import TelemetryConfig
 from otel.export.batch import BatchQueue
-from otel.traces.span import LeanTracerProvider
+from otel.traces.tracer import LeanTracerProvider
 
 _SAMPLED: Final = int(TraceFlags.SAMPLED)
 

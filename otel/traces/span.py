@@ -2,43 +2,46 @@
 
 The SDK (1.45.2) cleans, copies and locks each attribute, makes lists for events and links that stay empty,
 copies the span when it ends and looks its metrics up by attributes: three times the work. `LeanSpan` does
-the same for what nearly all spans consist of and leaves the rest to its base class; a span with links, or
-with attributes that are no plain values, is the SDK's from the start.
+the same for what nearly all spans consist of and leaves the rest to its base class, once it is clean: what
+a caller gives may be of any type, and none of it raises into the caller.
 """
 
 from __future__ import annotations
 
-import math
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import time_ns
-from typing import Any, Final
+from types import MappingProxyType, TracebackType
+from typing import Any, Final, NamedTuple
 
 from opentelemetry.attributes import BoundedAttributes
-from opentelemetry.context import Context
-from opentelemetry.sdk.trace import Event, ReadableSpan, Span, Tracer, TracerProvider
-from opentelemetry.sdk.trace._tracer_metrics import NoOpTracerMetrics
-from opentelemetry.sdk.trace.sampling import Decision
-from opentelemetry.trace import (
-    Link,
-    NonRecordingSpan,
-    SpanContext,
-    SpanKind,
-    Status,
-    TraceFlags,
-    get_current_span,
+from opentelemetry.sdk.trace import Event, ReadableSpan, Span
+from opentelemetry.semconv.attributes.exception_attributes import (
+    EXCEPTION_ESCAPED,
+    EXCEPTION_MESSAGE,
+    EXCEPTION_STACKTRACE,
+    EXCEPTION_TYPE,
 )
-from opentelemetry.trace import Span as ApiSpan
-from opentelemetry.trace import Tracer as ApiTracer
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 from opentelemetry.util.types import Attributes, AttributeValue
 
-from otel.metrics.counters import NumberSeries
-from otel.metrics.sdk import LIVE_SPANS, SPAN_PARENT_ORIGIN, SPAN_SAMPLING_RESULT, STARTED_SPANS
+from otel.foreign.failure import stack_text
+from otel.foreign.guard import harmless, note_failure
+from otel.foreign.names import CUT_COUNT, full_type_name
+from otel.foreign.values import Budget, error_text, text_of
+from otel.metrics.sdk import LIVE_SPANS, SPAN_SAMPLING_RESULT
+from otel.traces.current import set_error
+from otel.traces.given import (
+    PLAIN,
+    clean_attributes,
+    clean_key,
+    clean_name,
+    clean_status,
+    clean_time,
+)
 
-_PLAIN: Final = frozenset({str, int, float, bool})
-_FLAGS: Final = tuple(TraceFlags(number) for number in range(4))
-_SAMPLED, _RANDOM = int(TraceFlags.SAMPLED), int(TraceFlags.RANDOM_TRACE_ID)
+LIVE: Final = LIVE_SPANS.with_attributes({SPAN_SAMPLING_RESULT: "RECORD_AND_SAMPLE"})
 
 
 class _Held(BoundedAttributes):
@@ -55,10 +58,25 @@ class _Held(BoundedAttributes):
         self._immutable = immutable
 
 
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class Rest(NamedTuple):
+    """What hardly any span has from its start, clean already; `cut` counts what the cleaning left out."""
+
+    attributes: Mapping[str, Any] = _NOTHING
+    links: Sequence[Link] = ()
+    start_time: int | None = None
+    records_exception: bool = True
+    sets_status: bool = True
+    cut: int = 0
+
+
 class LeanSpan(Span):
     """A recording span; everything that the API and the SDK say of one holds.
 
-    `values` are its attributes as a plain dictionary, for who reads them after its end.
+    `values` are its attributes as a plain dictionary, for who reads them after its end. `tracer` is the
+    `LeanTracer` that starts it.
 
     Each object of a span that waits for its export is one more for the garbage collector. So the SDK's
     attributes are made for who asks for them, and one lock, held for an instant, does for all spans.
@@ -67,6 +85,7 @@ class LeanSpan(Span):
     # Reentrant, because a signal handler may use a span while the same thread does.
     _lock: Any = threading.RLock()
     _held: _Held | None = None
+    _cut = 0
     # What the SDK's constructor sets on each span and hardly any changes.
     _sampler = _trace_config = _instrumentation_info = _end_time = None
     _record_exception = _set_status_on_exception = True
@@ -81,8 +100,8 @@ class LeanSpan(Span):
         parent: SpanContext | None,
         kind: SpanKind,
         attributes: dict[str, Any],
-        tracer: LeanTracer,
-        start_time: int | None,
+        tracer: Any,  # noqa: ANN401 - its module imports this one
+        rest: Rest | None,
     ) -> None:
         self._name = name
         self._context = context
@@ -95,7 +114,19 @@ class LeanSpan(Span):
         self._room = tracer.room
         self._counted = tracer.counts
         self.values = attributes
-        self._start_time = time_ns() if start_time is None else start_time
+        self._start_time = time_ns()
+        if rest is not None:
+            self._fill(rest)
+
+    def _fill(self, rest: Rest) -> None:
+        if rest.start_time is not None:
+            self._start_time = rest.start_time
+        if rest.links:
+            self._links = self._new_links(rest.links)
+        self._record_exception, self._set_status_on_exception = rest.records_exception, rest.sets_status
+        self._cut = rest.cut
+        if rest.attributes:
+            self._attributes._set_items(rest.attributes)  # noqa: SLF001 - as the SDK does
 
     @property
     def _attributes(self) -> _Held:  # type: ignore[override]  # the SDK sets it in its constructor
@@ -122,17 +153,75 @@ class LeanSpan(Span):
 
     def set_attribute(self, key: str, value: AttributeValue) -> None:
         """Sets an attribute; one of the same key is replaced."""
-        if value.__class__ in _PLAIN and key.__class__ is str and key:
+        if type(value) in PLAIN and type(key) is str and key:
             with self._lock:
                 values, room = self.values, self._room
                 if self._end_time is None and room and (len(values) < room or key in values):
                     values.pop(key, None)
                     values[key] = value
                     return
-        super().set_attribute(key, value)
+        self._set({key: value} if type(key) is str else {clean_key(key): value})
+
+    @harmless
+    def set_attributes(self, attributes: Mapping[str, AttributeValue]) -> None:
+        """Sets attributes; those of the same keys are replaced."""
+        self._set(attributes)
+
+    @harmless
+    def _set(self, attributes: Any) -> None:  # noqa: ANN401 - a mapping, if the caller makes no mistake
+        budget = Budget()
+        cleaned = clean_attributes(attributes, budget)
+        if budget.cut:
+            self._cut += budget.cut
+        super().set_attributes(cleaned)
+
+    @harmless
+    def add_event(self, name: str, attributes: Attributes = None, timestamp: int | None = None) -> None:
+        """Adds an event."""
+        budget = Budget()
+        cleaned = clean_attributes(attributes, budget)
+        if budget.cut:
+            cleaned[CUT_COUNT] = budget.cut
+        super().add_event(clean_name(name), cleaned, clean_time(timestamp))
+
+    @harmless
+    def add_link(self, context: SpanContext, attributes: Attributes = None) -> None:
+        """Adds a link."""
+        if issubclass(type(context), SpanContext):
+            super().add_link(context, clean_attributes(attributes, Budget()))
+
+    @harmless
+    def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
+        """Sets the status; OK is final."""
+        cleaned = clean_status(status, description)
+        if cleaned is not None:
+            super().set_status(cleaned)
+
+    @harmless
+    def record_exception(
+        self,
+        exception: BaseException,
+        attributes: Attributes = None,
+        timestamp: int | None = None,
+        escaped: bool = False,  # noqa: FBT001, FBT002 - the signature of the API
+    ) -> None:
+        """Adds the event `exception` with type, message and stack of bounded size."""
+        is_error = issubclass(type(exception), BaseException)
+        described: dict[str, Any] = {
+            EXCEPTION_TYPE: full_type_name(type(exception)),
+            EXCEPTION_MESSAGE: error_text(exception) if is_error else text_of(exception),
+            EXCEPTION_STACKTRACE: stack_text(exception) if is_error else "",
+            EXCEPTION_ESCAPED: text_of(escaped),
+        }
+        budget = Budget()
+        described |= clean_attributes(attributes, budget)
+        if budget.cut:
+            described[CUT_COUNT] = budget.cut
+        super().add_event("exception", described, clean_time(timestamp))
 
     def update_name(self, name: str) -> None:
         """Replaces the name."""
+        name = name if type(name) is str else clean_name(name)
         with self._lock:
             if self._end_time is None:
                 self._name = name
@@ -160,17 +249,30 @@ class LeanSpan(Span):
         with self._lock:
             running = self._end_time is None
             if running:
-                self._end_time = time_ns() if end_time is None else end_time
+                if self._cut:
+                    self.values[CUT_COUNT] = self._cut
+                self._end_time = time_ns() if end_time is None else clean_time(end_time) or time_ns()
                 if self._held is not None:
                     self._held._immutable = True  # noqa: SLF001 - see `_Held`
         if not running:
             super().end(end_time)  # which warns
             return
         if self._counted:
-            _LIVE.add(-1)
+            LIVE.add(-1)
         processor = self._span_processor
-        processor._on_ending(self)  # noqa: SLF001 - as the SDK does
-        processor.on_end(self)
+        try:
+            processor._on_ending(self)  # noqa: SLF001 - as the SDK does
+            processor.on_end(self)
+        except Exception:  # noqa: BLE001 - an application may add processors of its own
+            note_failure("the end of a span")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, stack: TracebackType | None
+    ) -> None:
+        """Ends the span; an `Exception` that leaves the block is recorded on it."""
+        if error is not None and self.is_recording():
+            set_error(self, error, event=self._record_exception, status=self._set_status_on_exception)
+        self.end()
 
 
 def _renew_lock() -> None:
@@ -179,122 +281,3 @@ def _renew_lock() -> None:
 
 
 os.register_at_fork(after_in_child=_renew_lock)
-
-
-class LeanTracer(Tracer):
-    """Starts lean spans where it can. `room` is how many plain attributes a span takes without a check."""
-
-    @classmethod
-    def like(cls, tracer: Tracer) -> LeanTracer:
-        """Makes one that works as `tracer` does."""
-        lean = cls.__new__(cls)
-        lean.__dict__.update(tracer.__dict__)
-        limits = tracer._span_limits  # noqa: SLF001 - a part of the same SDK
-        most, longest = limits.max_span_attributes, limits.max_span_attribute_length
-        lean.room = 0.0 if longest is not None else math.inf if most is None else most
-        lean.counts = not isinstance(tracer._tracer_metrics, NoOpTracerMetrics)  # noqa: SLF001 - as above
-        return lean
-
-    room: float
-    counts: bool
-
-    def start_span(
-        self,
-        name: str,
-        context: Context | None = None,
-        kind: SpanKind = SpanKind.INTERNAL,
-        attributes: Attributes = None,
-        links: Sequence[Link] | None = (),
-        start_time: int | None = None,
-        record_exception: bool = True,  # noqa: FBT001, FBT002 - the signature of the API
-        set_status_on_exception: bool = True,  # noqa: FBT001, FBT002 - the signature of the API
-    ) -> ApiSpan:
-        """Starts a span below the one of `context`, or of the current context."""
-        usual = record_exception and set_status_on_exception and not links
-        if not usual or not self._is_enabled() or not self._fits(attributes):
-            return super().start_span(
-                name, context, kind, attributes, links, start_time, record_exception, set_status_on_exception
-            )
-        parent = get_current_span(context).get_span_context()
-        return self._start(name, context, kind, attributes, parent if parent.is_valid else None, start_time)
-
-    def _start(
-        self,
-        name: str,
-        context: Context | None,
-        kind: SpanKind,
-        attributes: Attributes,
-        parent: SpanContext | None,
-        start_time: int | None,
-    ) -> ApiSpan:
-        ids = self.id_generator
-        trace_id = ids.generate_trace_id() if parent is None else parent.trace_id
-        # Our samplers neither read the attributes nor add any.
-        sampled = self.sampler.should_sample(context, trace_id, name, kind)
-        random = ids.is_trace_id_random() if parent is None else parent.trace_flags & _RANDOM
-        flags = (_SAMPLED if sampled.decision is Decision.RECORD_AND_SAMPLE else 0) | (
-            _RANDOM if random else 0
-        )
-        identity = SpanContext(
-            trace_id,
-            ids.generate_span_id(),
-            is_remote=False,
-            trace_flags=_FLAGS[flags],
-            trace_state=sampled.trace_state,
-        )
-        if self.counts:
-            _count_start(parent, sampled.decision)
-        if sampled.decision is Decision.DROP:
-            return NonRecordingSpan(identity)
-        span = LeanSpan(
-            name, identity, parent, kind, dict(attributes) if attributes else {}, self, start_time
-        )
-        self.span_processor.on_start(span, parent_context=context)
-        return span
-
-    def _fits(self, attributes: Attributes) -> bool:
-        if not attributes:
-            return True
-        if len(attributes) > self.room:
-            return False
-        for key, value in attributes.items():
-            if value.__class__ not in _PLAIN or key.__class__ is not str or not key:
-                return False
-        return True
-
-
-class LeanTracerProvider(TracerProvider):
-    """Gives out lean tracers."""
-
-    def get_tracer(
-        self,
-        instrumenting_module_name: str,
-        instrumenting_library_version: str | None = None,
-        schema_url: str | None = None,
-        attributes: Attributes = None,
-    ) -> ApiTracer:
-        """Returns the tracer of this scope."""
-        tracer = super().get_tracer(
-            instrumenting_module_name, instrumenting_library_version, schema_url, attributes
-        )
-        if type(tracer) is not Tracer:
-            return tracer
-        lean = LeanTracer.like(tracer)
-        with self._tracers_lock:
-            self._tracers[tracer._instrumentation_scope] = lean  # noqa: SLF001 - the provider's own tracer
-        return lean
-
-
-_LIVE: Final = LIVE_SPANS.with_attributes({SPAN_SAMPLING_RESULT: "RECORD_AND_SAMPLE"})
-_started: Final[dict[tuple[str, Decision], NumberSeries]] = {}
-
-
-def _count_start(parent: SpanContext | None, decision: Decision) -> None:
-    origin = "none" if parent is None else "remote" if parent.is_remote else "local"
-    series = _started.get((origin, decision))
-    if series is None:
-        attributes = {SPAN_PARENT_ORIGIN: origin, SPAN_SAMPLING_RESULT: decision.name}
-        series = _started[origin, decision] = STARTED_SPANS.with_attributes(attributes)
-    series.add(1)
-    if decision is not Decision.DROP:
-        _LIVE.add(1)

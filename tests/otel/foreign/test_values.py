@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import UserString
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from pydantic import BaseModel, Field, SecretStr
 
-from otel.foreign.names import CUT, CYCLE
+from otel.foreign.names import CUT, CYCLE, shortened
 from otel.foreign.values import LONGEST, MOST_NODES, Budget, Plain, text_of
 from tests.otel import hostile
 from tests.otel.hostile import Case
@@ -58,7 +59,7 @@ def test_a_text_is_what_str_makes_of_it_where_that_is_safe() -> None:
         number: int
         secret: str = field(default="s", repr=False)
 
-    for value in (1, 1.5, True, None, "a", (1, "a"), [1], {"a": 1}, {1}, Place(1), Order(7), 2**70):
+    for value in (1, 1.5, True, None, "a", UserString("a"), (1, "a"), [1], {"a": 1}, {1}, Place(1), Order(7)):
         assert text_of(value) == str(value)
 
 
@@ -119,3 +120,14 @@ def test_an_object_that_holds_much_is_not_asked_for_its_text(make: Callable[[], 
 
 def test_a_mock_is_survived() -> None:
     assert "MagicMock" in text_of(MagicMock())
+
+
+def test_a_cut_leaves_no_half_of_a_word() -> None:
+    assert shortened(f"{'word ' * 20}password=hunter2", 110) == "word " * 20 + CUT
+    assert shortened("x" * 500, 100) == "x" * (100 - len(CUT)) + CUT
+
+
+def test_names_that_are_bytes_stay_names() -> None:
+    headers = [(b"authorization", "Bearer abc"), (b"accept", b"*/*")]
+    assert Budget().value(headers) == [["authorization", "Bearer abc"], ["accept", "<3 bytes>"]]
+    assert Budget().value({b"password": "x"}) == {"password": "x"}

@@ -22,7 +22,8 @@ from otel.metrics.catalogue import Counter, UpDownCounter
 from otel.metrics.sdk import LIVE_SPANS, STARTED_SPANS
 from otel.metrics.series import NumberSnapshot
 from otel.testing.sinks import CountingIds
-from otel.traces.span import LeanSpan, LeanTracerProvider
+from otel.traces.span import LeanSpan
+from otel.traces.tracer import LeanTracerProvider
 
 _VALUES = st.one_of(
     st.text(max_size=12),
@@ -30,7 +31,7 @@ _VALUES = st.one_of(
     st.integers(),
     st.floats(allow_nan=False),
     st.just(("a", "b")),
-    st.just(object),
+    st.just(["a", 1, True]),
 )
 _KEYS = st.sampled_from(["", "a", "b", "c", "d"])
 _STEPS = st.one_of(

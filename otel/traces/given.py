@@ -1,0 +1,94 @@
+"""What callers give to a span, as what the SDK and the exporters can carry: bounded, and whatever it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any, Final
+
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
+
+from otel.foreign.names import shortened
+from otel.foreign.values import LONGEST, Budget, text_of
+
+PLAIN: Final = frozenset({str, int, float, bool})
+_SEQUENCES: Final = (tuple, list)
+_MOST_ITEMS: Final = 128
+_MOST_ATTRIBUTES: Final = 1000  # the SDK, which has a limit of its own, counts what is over that
+_LONGEST_NAME: Final = 1024
+_LATEST: Final = 2**63  # nanoseconds; OTLP has 64 bits for a time
+
+
+def clean_value(value: Any, budget: Budget) -> Any:  # noqa: ANN401 - anything becomes what the SDK takes
+    """Returns the value itself if it is plain or a short sequence of plain ones, else a bounded copy."""
+    kind = type(value)
+    if kind in _SEQUENCES and len(value) <= _MOST_ITEMS and all(_is_short(each) for each in value):
+        return tuple(value)
+    return budget.value(value)
+
+
+def _is_short(value: object) -> bool:
+    return type(value) in PLAIN and (type(value) is not str or len(value) <= LONGEST // _MOST_ITEMS)
+
+
+def clean_key(key: Any) -> str:  # noqa: ANN401 - a caller's mistake is no text
+    """Returns the key, empty if it is no text: the SDK drops and counts such an attribute."""
+    return key if type(key) is str else str.__str__(key) if issubclass(type(key), str) else ""
+
+
+def clean_attributes(attributes: Any, budget: Budget) -> dict[str, Any]:  # noqa: ANN401 - as above
+    """Returns a clean copy of a mapping of attributes, an empty one for what is no mapping."""
+    kind = type(attributes)
+    if not issubclass(kind, Mapping):
+        return {}
+    items: Iterable[tuple[Any, Any]] = (
+        dict.items(attributes) if issubclass(kind, dict) else attributes.items()
+    )
+    cleaned: dict[str, Any] = {}
+    taken = list(islice(items, _MOST_ATTRIBUTES + 1))
+    for key, value in taken[:_MOST_ATTRIBUTES]:
+        plain = type(value) in PLAIN and type(key) is str
+        cleaned[key if plain else clean_key(key)] = value if plain else clean_value(value, budget)
+    budget.cut += len(taken) > _MOST_ATTRIBUTES
+    return cleaned
+
+
+def clean_links(links: Any, budget: Budget) -> list[Link]:  # noqa: ANN401 - as above
+    """Returns clean copies of the links; what is no link is left out."""
+    return [
+        Link(link.context, clean_attributes(link.attributes, budget))
+        for link in islice(iter(links), _MOST_ITEMS)
+        if issubclass(type(link), Link) and issubclass(type(link.context), SpanContext)
+    ]
+
+
+def clean_name(name: object) -> str:
+    """Returns the name of a span or an event."""
+    return name if type(name) is str else text_of(name, _LONGEST_NAME)
+
+
+def clean_kind(kind: object) -> SpanKind:
+    """Returns the kind, INTERNAL for what is none."""
+    return kind if type(kind) is SpanKind else SpanKind.INTERNAL
+
+
+def clean_time(moment: Any) -> int | None:  # noqa: ANN401 - as above
+    """Returns nanoseconds since the epoch, None (which is now) for what is no such moment."""
+    if type(moment) is float and math.isfinite(moment):
+        moment = int(moment)
+    return moment if type(moment) is int and 0 <= moment < _LATEST else None
+
+
+def clean_status(status: Any, description: object) -> Status | None:  # noqa: ANN401 - as above
+    """Returns the status that the two arguments of `set_status` mean, None if they mean none."""
+    if type(status) is StatusCode:
+        text = None if description is None else text_of(description)
+        return Status(status, text if status is StatusCode.ERROR else None)
+    if not issubclass(type(status), Status) or type(status.status_code) is not StatusCode:
+        return None
+    given: Status = status
+    text = given.description
+    if text is None or len(text) <= LONGEST:
+        return given
+    return Status(given.status_code, shortened(text, LONGEST))

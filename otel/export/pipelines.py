@@ -1,20 +1,23 @@
-"""Puts the parts together: from settings to running pipelines."""
+"""Puts each signal's way out together: from settings to queues, exporters and providers that run."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 from opentelemetry.metrics import MeterProvider as ApiMeterProvider
-from opentelemetry.sdk._logs import LogRecordProcessor
+from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor
 from opentelemetry.sdk._logs.export import LogRecordExporter, SimpleLogRecordProcessor
+from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 
 from otel.config.settings import TelemetryConfig
+from otel.errors.reports import ErrorReports
 from otel.export import exporters
 from otel.export.accounting import SignalAccount
 from otel.export.batch import BatchQueue
@@ -28,11 +31,32 @@ from otel.metrics.sdk import find_sdk_instrument
 from otel.metrics.self import observe_losses
 from otel.providers import METERS
 from otel.redaction.engine import Redactor
-from otel.telemetry import Pipelines
 from otel.traces.provider import QueueSpanProcessor, tracer_provider
 
 if TYPE_CHECKING:
     from otel.testing.sinks import MemorySinks
+
+Undo = Callable[[], None]
+Queue = BatchQueue[ReadableSpan] | BatchQueue[LogItem]
+
+
+@dataclass(slots=True)
+class Pipelines:
+    """The parts that are put together; a signal that is switched off has no queue."""
+
+    meters: MeterProvider
+    tracers: TracerProvider
+    loggers: LoggerProvider
+    readers: list[MetricReader]
+    metric_account: SignalAccount
+    sessions: exporters.Sessions
+    spans: BatchQueue[ReadableSpan] | None = None
+    span_exporter: SpanExporter | None = None
+    logs: BatchQueue[LogItem] | None = None
+    log_exporter: LogRecordExporter | None = None
+    text: TextReader | None = None
+    errors: ErrorReports | None = None
+    undo: list[Undo] = field(default_factory=list)
 
 
 def assemble(

@@ -1,4 +1,4 @@
-"""Real processes of a service, against a collector and an error tracker, and what they left when they ended."""
+"""Real processes of a service, against a collector and an error tracker, and what they left at their end."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ ENV_FILE = Path(".env")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serves until it is told to stop; returns the exit code, as `--help` lists them."""
+    """Serves until it is stopped; returns the exit code, as `--help` lists them."""
     _parser().parse_args(arguments)
     _read_env_file(ENV_FILE)
     try:
@@ -69,7 +69,7 @@ def _read_env_file(path: Path) -> None:
 
 
 async def _wait_for_database(settings: Settings) -> None:
-    """Waits before the workers start, so that one sentence tells what is missing, not a trace of each."""
+    """Waits before the workers start, so that what is missing is one sentence, not a traceback per worker."""
     database = Database(settings.mongodb_url, seconds=settings.database_seconds)
     started = time.monotonic()
 

@@ -24,7 +24,7 @@ _PASSED: Final = ("PATH", "HOME", "TMPDIR", "LANG")
 
 
 class BenchError(Exception):
-    """A measurement that cannot go on; the message names the part and the fix."""
+    """A measurement cannot continue; the message names the part and the fix."""
 
 
 async def until(what: str, condition: Callable[[], Awaitable[bool]], patience: float = PATIENCE) -> None:
@@ -54,7 +54,7 @@ class Program:
         command: the program and its arguments.
         folder: where its output goes, as ``<name>.log``.
         ready: URL that answers 200 as soon as it works.
-        environment: what it gets besides PATH and the like.
+        environment: what it gets besides PATH and similar variables.
     """
 
     def __init__(

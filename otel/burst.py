@@ -100,13 +100,17 @@ class BurstLimiter(Generic[Kind]):
         ended = [kind for kind, window in self._windows.items() if window.ends <= now]
         overflow = max(0, len(self._windows) - len(ended) - _MOST_KINDS)
         alive = [kind for kind, window in self._windows.items() if window.ends > now]
-        yield from self._forget(ended + alive[:overflow])
+        yield from self._pop(ended + alive[:overflow])
 
     def drain(self) -> Iterator[tuple[Kind, int]]:
         """Yield every count that is still open; for the end of the process."""
-        yield from self._forget(list(self._windows))
+        yield from self._pop(list(self._windows))
 
-    def _forget(self, kinds: list[Kind]) -> Iterator[tuple[Kind, int]]:
+    def forget(self) -> None:
+        """Starts from nothing, as a forked child must: its parent reports what it has held back."""
+        self._windows = {}
+
+    def _pop(self, kinds: list[Kind]) -> Iterator[tuple[Kind, int]]:
         for kind in kinds:
             held_back = self._windows.pop(kind).seen - self._limit
             if held_back > 0:

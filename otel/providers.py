@@ -7,10 +7,20 @@ configure again. The price is one more call per span.
 
 from __future__ import annotations
 
-from typing import Any, Final
+import threading
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import _logs as logs_api
 from opentelemetry import metrics, trace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opentelemetry.sdk._logs import LoggerProvider
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import MetricReader
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
 
 
 class CurrentMeterProvider(metrics.MeterProvider):
@@ -113,3 +123,24 @@ def unset_current() -> None:
     METERS.target = metrics.NoOpMeterProvider()
     TRACERS.target = trace.NoOpTracerProvider()
     LOGGERS.target = logs_api.NoOpLoggerProvider()
+
+
+def renew_sdk_after_fork(
+    meters: MeterProvider,
+    tracers: TracerProvider,
+    loggers: LoggerProvider,
+    readers: Sequence[MetricReader],
+    resource: Resource,
+) -> None:
+    """Makes the SDK's providers the child's own: nothing counted yet, the child's resource.
+
+    The SDK itself (1.45.2) keeps the parent's sums, which both processes would then export
+    (opentelemetry-python#3885), and replaces `service.instance.id` by a random one. It offers no public
+    way for either.
+    """
+    consumer = meters._measurement_consumer  # noqa: SLF001 - see above
+    consumer._lock = threading.Lock()  # noqa: SLF001 - the parent may have held it at the fork
+    for reader in readers:
+        consumer.add_metric_reader(reader)
+    for provider in (meters, tracers, loggers):
+        provider._update_resource(resource)  # noqa: SLF001 - see above

@@ -9,17 +9,15 @@ instrumentation library is imported: that is why those imports stand inside func
 from __future__ import annotations
 
 import asyncio
-import atexit
-import logging
 import os
-import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from otel.config.semconv_opt_in import opt_in_to_stable
 from otel.config.settings import TelemetryConfig
+from otel.ends import end_with_process, flush_early
 from otel.metrics.catalogue import Catalogue
 from otel.metrics.event_loop import LoopWatch
 
@@ -30,11 +28,7 @@ if TYPE_CHECKING:
     from otel.telemetry import Telemetry
     from otel.testing.sinks import MemorySinks
 
-# The share of TELEMETRY_SHUTDOWN_SECONDS that flush and shutdown have together. The rest is left to uvicorn
-# and to the interpreter, which ends after us: half a second of CPU, and two seconds on a busy machine.
-_SHARE: Final = 0.5
 _active: Telemetry | None = None
-_flushed_for = 0.0
 
 
 def configure(
@@ -64,6 +58,7 @@ def configure(
     from otel.startup import start  # noqa: PLC0415 - see the module's docstring
 
     _active = start(_without_telemetry(chosen) if chosen.disabled else chosen, given, memory)
+    end_with_process(_active)
     return _active
 
 
@@ -73,10 +68,11 @@ def active() -> Telemetry | None:
 
 
 def instrument(app: FastAPI, *, render_error: RenderError | None = None) -> None:
-    """Puts the telemetry around `app`: call it after the middleware is added, before it serves.
+    """Puts the telemetry around `app` and all its middleware: call it before the app serves.
 
-    `render_error(scope, error)` makes the response of an unhandled error (default: RFC 9457 problem
-    details). While the app runs, the event loop's lag is measured; when it ends, what waits is sent.
+    The app's answers stay as they are. `render_error(scope, error)` makes the response of an unhandled error
+    where the app has no handler of `Exception`; the error ends there. While the app runs, the event loop's
+    lag is measured; when it ends, what waits is sent.
 
     Raises:
         RuntimeError: The app is instrumented or serving already.
@@ -101,21 +97,9 @@ def _watch_lifespan(app: FastAPI) -> None:
                 yield state
         finally:
             watch.stop()
-            await _flush()
+            await asyncio.to_thread(flush_early)
 
     app.router.lifespan_context = lifespan
-
-
-async def _flush() -> None:
-    """Sends what waits while the loop still runs: uvicorn ends by a signal, without `atexit`."""
-    global _flushed_for  # noqa: PLW0603 - the end of the process is one as well
-    for handler in logging.getLogger().handlers:
-        handler.flush()
-    telemetry = active()
-    if telemetry is not None:
-        started = time.monotonic()
-        await asyncio.to_thread(telemetry.flush, telemetry.config.shutdown_seconds * _SHARE)
-        _flushed_for = time.monotonic() - started
 
 
 def _without_telemetry(config: TelemetryConfig) -> TelemetryConfig:
@@ -130,10 +114,3 @@ def _without_telemetry(config: TelemetryConfig) -> TelemetryConfig:
         prometheus=False,
         runtime_metrics=False,
     )
-
-
-@atexit.register
-def _end() -> None:
-    telemetry = active()
-    if telemetry is not None:
-        telemetry.shutdown(max(telemetry.config.shutdown_seconds * _SHARE - _flushed_for, 0))

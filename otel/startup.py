@@ -18,11 +18,11 @@ from opentelemetry.propagators.textmap import CarrierT, Getter, default_getter
 from opentelemetry.trace import NoOpTracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from otel.assembly import assemble
 from otel.config.settings import TelemetryConfig
+from otel.ends import around_fork
 from otel.errors.reports import start_reports
+from otel.export.pipelines import Pipelines, Undo, assemble
 from otel.export.wire_export import WireLogExporter
-from otel.lifecycle import after_fork
 from otel.logs.logger import configure_logging
 from otel.metrics.catalogue import Catalogue
 from otel.metrics.data import DeclaredMetrics
@@ -35,7 +35,7 @@ from otel.metrics.self import EVENTS_DROPPED, SELF_METRICS
 from otel.providers import set_current
 from otel.redaction.engine import Redactor
 from otel.resource import WorkerSlot, build_resource, service_name
-from otel.telemetry import Pipelines, Telemetry
+from otel.telemetry import Telemetry
 from otel.traces.current import replace_use_span
 
 if TYPE_CHECKING:
@@ -53,8 +53,6 @@ LIBRARIES: Final = {
 
 LOG_FIELDS: Final = ("service.name", "service.version", "service.instance.id", "deployment.environment.name")
 """The resource's attributes that stand in every log line."""
-
-Undo = Callable[[], None]
 
 
 def catalogues() -> list[Catalogue]:
@@ -78,22 +76,24 @@ def start(config: TelemetryConfig, given: tuple[Catalogue, ...], memory: MemoryS
     parts = assemble(config, redactor, resource, declared, memory)
     telemetry = Telemetry(config, redactor, slot, declared, parts)
     try:
-        parts.undo += _make_current(config, declared, parts)
+        parts.undo += _make_current(config, redactor, declared, parts)
         _switch_on(config, redactor, parts, memory)
     except BaseException:
         telemetry.shutdown(1)
         raise
-    after_fork(telemetry.renew_after_fork)
+    around_fork(telemetry.renew_after_fork)
     return telemetry
 
 
-def _make_current(config: TelemetryConfig, declared: DeclaredMetrics, parts: Pipelines) -> list[Undo]:
+def _make_current(
+    config: TelemetryConfig, redactor: Redactor, declared: DeclaredMetrics, parts: Pipelines
+) -> list[Undo]:
     if config.disabled:
         # A sampler that drops would tell the next service to drop too: a caller's trace must pass unchanged.
         set_current(NoOpMeterProvider(), NoOpTracerProvider(), NoOpLoggerProvider())
         return []
-    meters = DeclaredMeterProvider(GuardedMeterProvider(parts.meters, declared.losses_of), declared.lend)
-    set_current(meters, parts.tracers, parts.loggers)
+    guarded = GuardedMeterProvider(parts.meters, declared.losses_of, redactor)
+    set_current(DeclaredMeterProvider(guarded, declared.lend), parts.tracers, parts.loggers)
     return [replace_use_span()]
 
 

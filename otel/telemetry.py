@@ -2,83 +2,49 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypedDict
 
-from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk._logs.export import LogRecordExporter
-from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
 
 from otel.config.settings import TelemetryConfig
+from otel.ends import UNDOING_SHARE, Task, run_bounded
+from otel.errors.reports import ErrorReports, ErrorReportsView
 from otel.export.accounting import SignalAccount, SignalView
-from otel.export.batch import BatchQueue
-from otel.export.exporters import Sessions
-from otel.lifecycle import ShutdownReport, Task, renew_sdk_after_fork, run_bounded
-from otel.logs.logger import OVERRIDES
-from otel.logs.provider import LogItem
+from otel.export.pipelines import Pipelines, Queue, Undo
 from otel.metrics import process
 from otel.metrics.data import DeclaredMetrics
-from otel.metrics.readers import TextReader
-from otel.providers import unset_current
+from otel.metrics.readers import ExportReader
+from otel.providers import renew_sdk_after_fork, unset_current
 from otel.redaction.engine import Redactor
 from otel.resource import WorkerSlot, build_resource, instance_id
 
 _MARGIN = 0.1
 _LAST_SHARE = 0.08
-Undo = Callable[[], None]
+_log = logging.getLogger(__name__)
 
 
-class ErrorReportsView(TypedDict):
-    """Error reports that the client has taken, and those that were lost, by reason.
+@dataclass(frozen=True, slots=True)
+class ShutdownReport:
+    """How the telemetry ended: seconds it took, what got everything out, and the signals' accounts.
 
-    After the end captured = sent + dropped, but for `filtered`, which are no errors and were not taken.
+    `finished` has `traces`, `metrics`, `logs` and `errors` if they go anywhere, and `lines` for the stream.
     """
 
-    captured: int
-    dropped: dict[str, int]
+    seconds: float
+    finished: Mapping[str, bool]
+    accounts: Mapping[str, SignalView]
 
-
-class ErrorReports(Protocol):
-    """The client of the error tracker; `captured` counts the reports that it has taken."""
-
-    captured: int
-
-    def forget(self) -> None:
-        """Starts to count from nothing, as a forked child must."""
-        ...
-
-    def flush(self, seconds: float) -> bool:
-        """Waits until what is queued has left or is lost, `seconds` at most; True if nothing is left."""
-        ...
-
-    def dropped(self) -> dict[str, int]:
-        """Counts the reports that were lost, by reason."""
-        ...
-
-
-@dataclass(slots=True)
-class Pipelines:
-    """The parts that `configure` has put together; a signal that is switched off has no queue."""
-
-    meters: MeterProvider
-    tracers: TracerProvider
-    loggers: LoggerProvider
-    readers: list[MetricReader]
-    metric_account: SignalAccount
-    sessions: Sessions
-    spans: BatchQueue[ReadableSpan] | None = None
-    span_exporter: SpanExporter | None = None
-    logs: BatchQueue[LogItem] | None = None
-    log_exporter: LogRecordExporter | None = None
-    text: TextReader | None = None
-    errors: ErrorReports | None = None
-    undo: list[Undo] = field(default_factory=list)
+    @property
+    def complete(self) -> bool:
+        """Whether everything got out in time."""
+        return all(self.finished.values())
 
 
 class Telemetry:
@@ -148,11 +114,19 @@ class Telemetry:
         errors = self._parts.errors
         return None if errors is None else {"captured": errors.captured, "dropped": errors.dropped()}
 
+    @property
+    def shutdown_seconds(self) -> float:
+        """TELEMETRY_SHUTDOWN_SECONDS."""
+        return self.config.shutdown_seconds
+
     def flush(self, seconds: float) -> bool:
         """Sends everything that waits, all signals at once; True if all of it arrived within `seconds`."""
         parts = self._parts
         lost = parts.metric_account.view()["dropped"]
-        tasks: dict[str, Task] = {"metrics": lambda limit: parts.meters.force_flush(limit * 1000)}
+        tasks: dict[str, Task] = {
+            "lines": _write_lines,
+            "metrics": lambda limit: parts.meters.force_flush(limit * 1000),
+        }
         if parts.spans:
             tasks["traces"] = parts.spans.flush
         if parts.logs:
@@ -165,26 +139,44 @@ class Telemetry:
     def shutdown(self, seconds: float | None = None) -> ShutdownReport:
         """Sends what waits and ends, within `seconds` (default TELEMETRY_SHUTDOWN_SECONDS), always.
 
-        What could not be sent is counted as dropped. A second call returns the first report. A forked
-        child exports for itself and so ends for itself: what its parent has queued the parent sends.
+        What could not be sent is counted as dropped, and a last line of the log says how much that is. A
+        second call returns the first report. A forked child exports for itself and so ends for itself: what
+        its parent has queued the parent sends.
         """
         if self._report is not None:
             return self._report
-        limit = self.config.shutdown_seconds if seconds is None else seconds
+        limit = self.shutdown_seconds if seconds is None else seconds
         started = time.monotonic()
         # What follows the last export takes its time too, more of it on a busy machine.
         finished = run_bounded(self._endings(), limit - max(limit * _LAST_SHARE, min(_MARGIN, limit)))
         self._parts.metric_account.close()
+        accounts = self.accounting()
+        self._report = ShutdownReport(time.monotonic() - started, finished, accounts)
+        # Bounded, too: a stream that nobody reads takes no line.
+        left = max(limit - self._report.seconds, self.shutdown_seconds * UNDOING_SHARE)
+        run_bounded({"undoing": self._undo}, left)
+        return self._report
+
+    def _undo(self, _seconds: float) -> bool:
+        with suppress_instrumentation():
+            self._tell_losses()
         for undo in reversed([*self._parts.undo, *self._probes]):
             undo()
         unset_current()
         self.slot.release()
-        self._report = ShutdownReport(time.monotonic() - started, finished, self.accounting())
-        return self._report
+        return True
+
+    def _tell_losses(self) -> None:
+        report = self._report
+        if report is None or report.complete:
+            return
+        lost = {signal: sum(view["dropped"].values()) for signal, view in report.accounts.items()}
+        unfinished = sorted(name for name, done in report.finished.items() if not done)
+        _log.warning("the telemetry of this process did not end in time: %s; lost: %s", unfinished, lost)
 
     def _endings(self) -> dict[str, Task]:
         parts = self._parts
-        tasks: dict[str, Task] = {"metrics": self._end_metrics}
+        tasks: dict[str, Task] = {"lines": _write_lines, "metrics": self._end_metrics}
         if parts.spans and parts.span_exporter:
             tasks["traces"] = _ending(parts.spans, parts.span_exporter)
         if parts.logs and parts.log_exporter:
@@ -217,11 +209,13 @@ class Telemetry:
         parts.metric_account.forget()
         if parts.errors:
             parts.errors.forget()
-        OVERRIDES.renew_after_fork()
         parts.sessions.close()
         for queue in (parts.spans, parts.logs):
             if queue is not None:
                 queue.restart_after_fork()
+        for reader in parts.readers:
+            if isinstance(reader, ExportReader):
+                reader.restart_after_fork()
         resource = build_resource(self.config, self.slot)
         renew_sdk_after_fork(parts.meters, parts.tracers, parts.loggers, parts.readers, resource)
         for undo in self._probes:
@@ -234,10 +228,14 @@ def _flush_errors(errors: ErrorReports, seconds: float) -> bool:
     return errors.flush(seconds) and errors.dropped() == lost
 
 
-def _ending(
-    queue: BatchQueue[ReadableSpan] | BatchQueue[LogItem],
-    exporter: SpanExporter | LogRecordExporter,
-) -> Task:
+def _write_lines(_seconds: float) -> bool:
+    """Writes the lines that wait for others, whatever handlers the log has."""
+    for handler in list(logging.getLogger().handlers):
+        handler.flush()
+    return True
+
+
+def _ending(queue: Queue, exporter: SpanExporter | LogRecordExporter) -> Task:
     def end(seconds: float) -> bool:
         lost = queue.account.view()["dropped"]
         in_time = queue.close(max(seconds - _MARGIN, 0))

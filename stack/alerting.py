@@ -17,7 +17,7 @@ _PLACEHOLDER: Final = re.compile(r"\$\{([A-Z_]+)\}")
 
 
 class AlertingError(Exception):
-    """The configuration asks for something that nobody can give; the message names it."""
+    """The configuration asks for something that does not exist; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Channels:
     mail_tls: bool = True
 
     def values(self) -> dict[str, str | bool | None]:
-        """Returns what the placeholders of the source stand for; None is a value that is not set."""
+        """Returns the values of the source's placeholders; None is a value that is not set."""
         return {
             "ALERT_MAIL_TO": self.mail_to,
             "ALERT_MAIL_FROM": self.mail_from,
@@ -125,6 +125,6 @@ def _value(text: object, channels: Channels) -> object:
     if match is None or match[1] not in values:
         known = ", ".join(f"${{{name}}}" for name in values)
         raise AlertingError(
-            f"alertmanager.yml: {text!r} stands for nothing. A whole value may be one of {known}."
+            f"alertmanager.yml: {text!r} is not a placeholder. A whole value may be one of {known}."
         )
     return values[match[1]]

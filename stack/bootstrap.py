@@ -51,7 +51,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nInterrupted; the next make goes on from here.", file=sys.stderr)
+        print("\nInterrupted; the next make continues from here.", file=sys.stderr)
         return INTERRUPTED
     return 0
 
@@ -166,7 +166,7 @@ def _run(command: Sequence[str], problem: str) -> None:
     result = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
     if result.returncode:
         said = (result.stderr or result.stdout).strip()
-        raise BootstrapError(f"\nmake cannot go on: {problem}. It said:\n{said}")
+        raise BootstrapError(f"\nmake cannot continue: {problem}. It said:\n{said}")
 
 
 @contextlib.contextmanager

@@ -166,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add("up", _up, "start everything, load the demo (DEMO=off does not), print what to open")
     add("down", _down, "stop everything; data stays")
-    add("status", _status, "show each part's health; fails if one is ill")
+    add("status", _status, "show each part's health; fails if one is unhealthy")
     log = add("logs", _logs, "show what the parts write, until interrupted")
     log.add_argument("part", nargs="?", help="one part only, for example app")
     log.add_argument("--no-follow", action="store_true", help="show the end of the logs and stop")

@@ -16,7 +16,7 @@ from stack.native.ports import Wanted
 from stack.settings import REPOSITORY
 
 PUBLISHED: Final = re.compile(r"127\.0\.0\.1:\$\{(\w+):-(\d+)\}:\d+")
-# The states of a container that somebody started and nobody stopped.
+# The states of a container that was started and not stopped.
 UP: Final = frozenset({"running", "restarting", "paused"})
 WELL: Final = frozenset({"", "healthy"})
 
@@ -40,8 +40,8 @@ class Container:
         """Tells whether `docker compose run` made it: it is no part of the stack, however it ended."""
         return f"-{self.service}-run-" in self.name
 
-    def ill(self, *, once: bool) -> str:
-        """Returns what is wrong, or nothing; a container that runs ``once`` is well after a good end, too."""
+    def unhealthy(self, *, once: bool) -> str:
+        """Returns what is wrong, or nothing; one that runs ``once`` may exit with 0."""
         if self.state == "exited":
             return "" if once and self.exit_code == 0 else f"exited with {self.exit_code}"
         if self.state != "running":
@@ -100,10 +100,12 @@ def published(stack: compose.DockerStack) -> list[Wanted]:
     ]
 
 
-def ill(wanted: Mapping[str, Mapping[str, Any]], found: Sequence[Container]) -> dict[str, str]:
+def unhealthy(wanted: Mapping[str, Mapping[str, Any]], found: Sequence[Container]) -> dict[str, str]:
     """Returns what is wrong by service: with a container of the project, or that a service has none."""
     parts = [each for each in found if not each.aside]
     once = {name for name, service in wanted.items() if service.get("restart") == "no"}
-    reasons = {each.service: reason for each in parts if (reason := each.ill(once=each.service in once))}
+    reasons = {
+        each.service: reason for each in parts if (reason := each.unhealthy(once=each.service in once))
+    }
     missing = wanted.keys() - {each.service for each in parts}
     return reasons | dict.fromkeys(sorted(missing), "has no container")

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stack import compose
-from stack.containers import DockerError, ill, listed, published, running, services
+from stack.containers import DockerError, listed, published, running, services, unhealthy
 from stack.environment import Environment, load
 from stack.native.assemble import prepare_folder
 from stack.native.ports import taken
@@ -88,10 +88,10 @@ def _start(stack: compose.DockerStack) -> None:
 
 
 def _last_words(stack: compose.DockerStack) -> None:
-    """Prints what the ill containers wrote last: their logs go with them."""
+    """Prints the last log lines of unhealthy containers, whose logs are removed with them."""
     found = listed()
     there = {each.service for each in found}
-    if silent := [name for name in ill(services(stack), found) if name in there]:
+    if silent := [name for name in unhealthy(services(stack), found) if name in there]:
         compose.main(["logs", "--no-color", "--tail=15", *silent])
 
 
@@ -179,7 +179,7 @@ def down(folder: Path) -> None:
 
 
 def status() -> bool:
-    """Lists the services with their health and names those that are ill; tells whether all are well.
+    """Lists the services with their health and names the unhealthy ones; returns whether all are healthy.
 
     Raises:
         DockerError: Docker does not answer.
@@ -189,9 +189,9 @@ def status() -> bool:
         print(STOPPED)
         return False
     _compose("ps", "--all")
-    reasons = ill(services(compose.DockerStack(load())), found)
+    reasons = unhealthy(services(compose.DockerStack(load())), found)
     for name, reason in reasons.items():
-        print(f"{name} is ill: {reason}")
+        print(f"{name} is unhealthy: {reason}")
     return not reasons
 
 

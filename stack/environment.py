@@ -140,7 +140,7 @@ def _unknown(key: str) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line; 1 if the settings do not stand."""
+    """Runs the command line; returns 1 if the settings are invalid."""
     parser = argparse.ArgumentParser(
         prog="python -m stack.environment", description=(__doc__ or "").splitlines()[0]
     )

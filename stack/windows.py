@@ -1,7 +1,7 @@
 """Holds the Collector's queues and the stores' limits together (``make check`` runs it).
 
 A queue that keeps data longer than a store accepts it loses that data silently; so does a queue that is
-smaller than the outage it is said to survive. The figures stand in six files; this reads all of them.
+smaller than the outage it is supposed to survive. The figures are in six files; this reads all of them.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def _queues(
             size(queue["batch"]["max_size"]), body_limit, f"{name}: batch <= the edge's body limit (bytes)"
         )
         forever = seconds(configuration["retry_on_failure"]["max_elapsed_time"])
-        yield Rule(forever, 0, f"{name}: max_elapsed_time is 0s, for ever (s)")
+        yield Rule(forever, 0, f"{name}: max_elapsed_time is 0s, forever (s)")
         if not optional:
             yield Rule(outage, held[exporter, signal], f"{name}: the outage <= what the queue holds (s)")
 
@@ -228,7 +228,7 @@ def _sizes(environ: Mapping[str, str], fragments: Mapping[str, Any]) -> Iterator
 
 
 def _texts(repository: Path, environ: Mapping[str, str], base: Mapping[str, Any]) -> Iterator[Rule]:
-    """Yields what the Collector lets through against what the stores take whole."""
+    """Yields the Collector's limits compared with what the stores accept without cutting."""
     limits = load(repository / "stack/loki/loki.yml", environ)["limits_config"]
     tempo = load(repository / "stack/tempo/tempo.yaml", environ)
     restore = base["processors"]["transform/restore"]

@@ -21,7 +21,7 @@ _TYPE: Final = "lms-certificate+jwt"
 
 
 class CertificateInvalid(Exception):  # noqa: N818 - a verdict, not a failure
-    """A token is not a certificate of ours: altered, signed with another key, or not a certificate at all."""
+    """A token is not one of our certificates: altered, signed with another key, or no certificate."""
 
 
 class CertificateClaims(BaseModel):
@@ -55,7 +55,7 @@ class CertificateSigner:
     def certificate_id(self, user_id: str, course_id: str) -> str:
         """Returns the identifier of this user's certificate for this course.
 
-        It is always the same, so issuing twice changes nothing; and nobody guesses it without the key.
+        It is always the same, so issuing twice changes nothing; and it cannot be guessed without the key.
         """
         digest = hmac.digest(self._seed, f"{user_id}:{course_id}".encode(), "sha256")
         return f"crt_{digest.hex()[:32]}"

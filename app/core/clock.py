@@ -1,4 +1,4 @@
-"""Time as an input: services ask a clock, tests give them one that stands still."""
+"""Time as an input: services read a clock, tests pass a fixed one."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class BadRequest(LmsError):
 
 
 class Unauthenticated(LmsError):
-    """Nobody, or nobody that we know, is asking. Answers carry ``WWW-Authenticate`` (RFC 6750, 3)."""
+    """The caller is not authenticated. Answers carry ``WWW-Authenticate`` (RFC 6750, 3)."""
 
     status = 401
     code = "not_authenticated"
@@ -184,9 +184,9 @@ class TooManyConnections(Unavailable):
 
 
 class ClientGone(LmsError):
-    """The client hung up before its turn came: nothing was begun, and nobody reads the answer."""
+    """The client disconnected before its turn came: no work was started, and the answer is not read."""
 
-    status = 499  # what nginx logs; RFC 9110 has no status for an answer that nobody gets
+    status = 499  # what nginx logs; RFC 9110 has no status for an answer that is not read
     code = "client_gone"
     title = "Client closed the connection"
     sentence = "The connection was closed before the request's turn came."
@@ -220,7 +220,7 @@ class TokenRevoked(Unauthenticated):
 
 
 class CredentialsInvalid(Unauthenticated):
-    """Mail address or password is wrong; the answer does not tell which."""
+    """Mail address or password is wrong; the answer does not say which."""
 
     code = "credentials_invalid"
     title = "Wrong mail address or password"

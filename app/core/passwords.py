@@ -18,7 +18,7 @@ from app.core.telemetry import PASSWORD_QUEUE, PASSWORD_TURNS
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A request in line; ``turn`` ends when it may go on, or with `ClientGone`."""
+    """A request in line; ``turn`` returns when it may proceed, or raises `ClientGone`."""
 
     turn: asyncio.Future[None]
     gone: asyncio.Event

@@ -33,7 +33,7 @@ _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class SettingsError(Exception):
-    """The settings do not stand; ``sentences`` has one per mistake, each naming the variable and the fix."""
+    """The settings are invalid; ``sentences`` has one per mistake, each naming the variable and the fix."""
 
     def __init__(self, sentences: Iterable[str]) -> None:
         self.sentences = tuple(sentences)

@@ -1,13 +1,20 @@
 """The platform's own metrics: every name is written here, once, and nowhere else.
 
-Attributes are bounded lists; who did it, and in which course, is in the trace and the log.
+Attributes are bounded lists; who did it, and in which course, is in the trace and the log. Also here: where
+the platform's telemetry has another default than the library's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from otel.metrics.catalogue import Catalogue, Counter, Gauge, Histogram, UpDownCounter
+
+TELEMETRY_DEFAULTS: Final[Mapping[str, str]] = {
+    # The platform faces the public: a stranger neither switches his traces off nor writes into another's.
+    "TELEMETRY_TRUST_REMOTE_CONTEXT": "never",
+}
 
 REQUESTS_REFUSED: Final = Counter(
     "lms.requests.refused",
@@ -67,7 +74,7 @@ FUNNEL: Final = Counter(
 ACTIVE_USERS: Final = Gauge(
     "lms.users.active",
     unit="{user}",
-    description="Different users within a window; every worker tells it of the whole platform.",
+    description="Distinct users within a window; every worker reports the whole platform's number.",
     attributes={"window": ("5m", "1h", "24h")},
 )
 COURSES_PUBLISHED: Final = Counter(
@@ -155,3 +162,9 @@ LMS_METRICS: Final = Catalogue(
     QUIZ_ATTEMPTS,
     QUIZ_SCORE,
 )
+
+
+def telemetry_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    """Returns the variables of the telemetry's settings, with the platform's defaults for those not set."""
+    own = {key: default for key, default in TELEMETRY_DEFAULTS.items() if not environ.get(key, "").strip()}
+    return {**environ, **own}

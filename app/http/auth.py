@@ -70,7 +70,7 @@ Authentication = Annotated[Authenticator, Depends(authenticator)]
 
 
 async def maybe_principal(credentials: Credentials, authentication: Authentication) -> Principal | None:
-    """Returns who asks, None if nobody says; a token that is sent must be good."""
+    """Returns the caller, None without a token; a token that is sent must be valid."""
     return None if credentials is None else await authentication.principal(credentials.credentials)
 
 

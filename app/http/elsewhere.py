@@ -19,7 +19,7 @@ def methods_at_path(request: Request) -> str:
 def other_slash(request: Request) -> str | None:
     """Returns where the request's path leads with its last slash added or removed; None if nowhere.
 
-    The reference is relative to the server (RFC 9110, 10.2.2): whoever forges ``Host`` leads nobody away.
+    The reference is relative to the server (RFC 9110, 10.2.2): a forged ``Host`` redirects nobody.
     """
     path: str = request.scope["path"]
     other = path.rstrip("/") if path.endswith("/") else f"{path}/"

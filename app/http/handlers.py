@@ -1,4 +1,4 @@
-"""What the framework raises becomes a refusal of ours, and every refusal a problem body."""
+"""Turns the framework's exceptions into our refusals, and every refusal into a problem body."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _log = get_logger(service="http")
 
 
 def install_handlers(app: FastAPI) -> None:
-    """Makes ``app`` answer every refusal, of ours or of the framework, with a problem body."""
+    """Makes ``app`` answer every refusal, ours or the framework's, with a problem body."""
     app.add_exception_handler(LmsError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _framework)

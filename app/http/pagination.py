@@ -22,10 +22,10 @@ def encode_cursor(last_id: str) -> str:
 
 
 def decode_cursor(cursor: str) -> str:
-    """Returns the identifier that a cursor stands for.
+    """Returns the identifier inside a cursor.
 
     Raises:
-        CursorInvalid: It is no cursor of ours.
+        CursorInvalid: We did not issue this cursor.
     """
     try:
         last_id = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()

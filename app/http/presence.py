@@ -1,4 +1,4 @@
-"""Whether the client still waits for its answer, for work that nobody should begin in vain."""
+"""Whether the client still waits for its answer, for work that should not begin for a client that is gone."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def body(error: LmsError, *, instance: str) -> Problem:
 
 
 def render_unhandled(scope: Scope, error: Exception) -> Response:
-    """Returns the answer to a request that failed unforeseen; it tells nothing of the error."""
+    """Returns the answer to a request that failed unexpectedly; it reveals nothing about the error."""
     return problem(error if isinstance(error, LmsError) else LmsError(), instance=scope["path"])
 
 

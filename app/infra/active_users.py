@@ -23,7 +23,7 @@ class ActiveUsers:
     """Counts different users within the last 5 minutes, hour and day.
 
     A request costs one entry in a set; `report`, called every few seconds, brings the set to Redis. While
-    Redis is away nobody is forgotten, up to 10,000 users, and nothing is told: an old number would be a lie.
+    Redis is down, up to 10,000 users are remembered and no number is reported: an old one would be wrong.
     """
 
     def __init__(self, redis: RedisClient, clock: Clock) -> None:

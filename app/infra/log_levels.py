@@ -30,7 +30,7 @@ class _Shared:
 class LogLevels:
     """The changed levels: this process follows at once, the others within the interval of `follow`.
 
-    Without Redis a change holds in this process alone: an outage is when somebody needs it most.
+    Without Redis a change holds in this process alone: it is needed most during an outage.
     """
 
     def __init__(self, redis: RedisClient, clock: Clock) -> None:
@@ -39,7 +39,7 @@ class LogLevels:
         self._followed: dict[str, _Shared] = {}
 
     async def set(self, logger: str, level: str, seconds: int) -> bool:
-        """Changes a level for a while; tells whether every process will know.
+        """Changes a level for a while; returns whether every process will apply it.
 
         Raises:
             ValueError: Too many levels are changed already.
@@ -53,7 +53,7 @@ class LogLevels:
         return True
 
     async def reset(self, logger: str) -> bool:
-        """Takes a change back; tells whether there was one, here or anywhere."""
+        """Reverts a change; returns whether there was one, here or in any process."""
         was_known = logger in await self._held()
         is_changed = otel.reset_level(logger)
         self._followed.pop(logger, None)
@@ -61,7 +61,7 @@ class LogLevels:
         return was_known or is_changed
 
     async def follow(self) -> None:
-        """Does here what was changed in another process, and takes back what was taken back there."""
+        """Applies and reverts here what was changed and reverted in another process."""
         try:
             held = await self._read()
         except RedisUnavailable:

@@ -1,6 +1,6 @@
 """The database, behind a thin port: the only module that knows the driver (motor on pymongo).
 
-Motor is past its end of life; whoever replaces it replaces this file. The port stays inside the subset
+Motor is past its end of life; replacing it means replacing this file. The port stays inside the subset
 that MongoDB and FerretDB 1.24 share: equality filters, atomic conditional updates of one document, no
 transactions, no joins. A server must keep MongoDB's promise that an update of one document is atomic, its
 condition included; FerretDB alone does not, the one of our stack does
@@ -80,10 +80,10 @@ class Collection(Protocol):
         """Stores new documents in one command; if it fails, some of them may be stored."""
 
     async def update(self, where: Filter, changes: Mapping[str, Any]) -> bool:
-        """Changes one document that ``where`` matches, in one atomic step; tells whether there was one."""
+        """Changes one document that ``where`` matches, in one atomic step; returns whether there was one."""
 
     async def delete(self, where: Filter) -> bool:
-        """Removes one document that ``where`` matches; tells whether there was one."""
+        """Removes one document that ``where`` matches; returns whether there was one."""
 
 
 class Database:
@@ -125,7 +125,7 @@ class Database:
 
         Raises:
             DatabaseUnavailable: It does not answer, or builds the index of a large collection for longer than
-                an operation may take; the server goes on with that, and the next start finds it.
+                an operation may take; the server continues, and the next start finds the result.
         """
         for name, index in self._indexes:
             fields = [(field, 1) for field in index.fields]
@@ -136,7 +136,7 @@ class Database:
 
         Raises:
             DatabaseUnavailable: It did not.
-            DatabaseRefused: It did, and lets us not in.
+            DatabaseRefused: It answered and rejected our credentials.
         """
         try:
             await _answer(self._database.command("ping"))
@@ -148,7 +148,7 @@ class Database:
 
         Raises:
             DatabaseUnavailable: It did not answer within ``seconds``.
-            DatabaseRefused: It did, and lets us not in.
+            DatabaseRefused: It answered and rejected our credentials.
         """
         try:
             async with asyncio.timeout(seconds):

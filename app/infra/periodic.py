@@ -18,7 +18,7 @@ Step = Callable[[], Awaitable[None]]
 async def repeating(seconds: float, *steps: Step) -> AsyncIterator[None]:
     """Does the steps now and every ``seconds``, until the block ends; one that fails is logged and repeated.
 
-    They leave no spans: nobody asked for them.
+    They create no spans: no request asked for them.
     """
     task = asyncio.create_task(_repeat(seconds, steps))
     try:

@@ -91,7 +91,7 @@ class Sessions:
             raise SessionsUnavailable from error
 
     async def check(self, principal: Principal) -> None:
-        """Returns if the principal's token was not revoked, or if Redis cannot tell.
+        """Returns if the principal's token was not revoked, or if Redis cannot answer.
 
         Raises:
             TokenRevoked: It was.

@@ -16,7 +16,7 @@ _log = get_logger(service="demo")
 
 
 class TranscriptFailed(RuntimeError):  # noqa: N818 - the failure that the demonstration is about
-    """The demonstration's failure; nobody handles it, so it becomes a 500 and an issue."""
+    """The demonstration's failure; it is not handled, so it becomes a 500 and an issue."""
 
 
 def demo_router(failure_ratio: float, chance: random.Random) -> APIRouter:

@@ -17,7 +17,7 @@ CHECK_SECONDS: Final = 1.0
 
 
 class Status(StrEnum):
-    """How it stands (draft-inadarei-api-health-check): ``warn`` serves with something missing."""
+    """The status (draft-inadarei-api-health-check): ``warn`` serves with something missing."""
 
     PASS = "pass"  # noqa: S105 - a verdict, no password
     WARN = "warn"
@@ -25,7 +25,7 @@ class Status(StrEnum):
 
 
 class CheckResult(BaseModel):
-    """How one thing that the platform needs stands."""
+    """The health of one dependency of the platform."""
 
     status: Status
     critical: bool = Field(description="Whether the platform cannot serve without it.")
@@ -35,7 +35,7 @@ class CheckResult(BaseModel):
 
 
 class Health(BaseModel):
-    """How the platform stands; the checks are for those who may see them."""
+    """The platform's health; the checks are for those who may see them."""
 
     status: Status
     checks: dict[str, CheckResult] | None = Field(

@@ -20,7 +20,7 @@ _audit = get_logger("audit")
 
 
 class Level(StrEnum):
-    """How much a logger tells."""
+    """A logger's level."""
 
     DEBUG = "debug"
     INFO = "info"

@@ -1,4 +1,4 @@
-"""What became of this process's telemetry, told by the process itself, also while the Collector is away."""
+"""What became of this process's telemetry, reported by the process, even while the Collector is down."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ErrorReportsOut(BaseModel):
 
 
 class TelemetryOut(BaseModel):
-    """The telemetry of the process that answered; every worker tells its own."""
+    """The telemetry of the process that answered; every worker reports its own."""
 
     instance: str = Field(description="Its service.instance.id.", examples=["lms-1-0"])
     signals: dict[str, SignalOut] = Field(description="traces, metrics (data points), logs.")
@@ -38,7 +38,7 @@ class TelemetryOut(BaseModel):
 
     @classmethod
     def of(cls, telemetry: otel.Telemetry) -> TelemetryOut:
-        """Returns the accounts of ``telemetry`` as they stand now."""
+        """Returns the current accounts of ``telemetry``."""
         signals = {name: SignalOut.model_validate(view) for name, view in telemetry.accounting().items()}
         reports = telemetry.error_reports()
         return cls(

@@ -40,7 +40,7 @@ probes = APIRouter(tags=["health"], default_response_class=HealthResponse)
 
 @probes.get("/livez")
 async def live() -> Health:
-    """Answers as long as the process runs; needs nothing else, so that an outage restarts nobody."""
+    """Answers as long as the process runs; needs nothing else, so an outage elsewhere causes no restart."""
     return Health(status=Status.PASS)
 
 
@@ -84,13 +84,13 @@ OPERATORS: Final[dict[str, Any]] = {
 
 
 def monitoring_router(telemetry: otel.Telemetry | None) -> APIRouter:
-    """Returns the router of the monitoring API; without ``telemetry`` nothing tells of it."""
+    """Returns the router of the monitoring API; without ``telemetry`` its endpoint is left out."""
     router = APIRouter(prefix="/monitoring", tags=["monitoring"])
     router.include_router(levels.router)
 
     @router.get("/health", response_class=HealthResponse, responses=NOT_READY)
     async def health(checks: Checks, response: Response, *, is_operator: Operator) -> Health:
-        """Tells how the platform stands, and to admins and the metrics token why."""
+        """Returns the platform's health; admins and the metrics token also see the checks."""
         found = await checks.run()
         response.status_code = 503 if found.status is Status.FAIL else 200
         return found if is_operator else found.without_details()

@@ -44,5 +44,5 @@ def small_disk(folder: Path, mebibytes: int) -> Iterator[None]:
 
 
 def enlarge(folder: Path, mebibytes: int) -> None:
-    """Gives the file system more room: somebody has cleaned up."""
+    """Frees space on the file system, as an operator would."""
     subprocess.run([MOUNT, "-o", f"remount,size={mebibytes}m", str(folder)], check=True)

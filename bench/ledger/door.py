@@ -48,7 +48,7 @@ class Door:
         self._server, self._loop = server, asyncio.create_task(server.main_loop())
 
     async def shut(self) -> None:
-        """Refuses connections from now on and cuts those that stand; does nothing if it is shut."""
+        """Refuses connections from now on and cuts open ones; does nothing if it is closed."""
         if self._server is None or self._loop is None:
             return
         server, loop = self._server, self._loop

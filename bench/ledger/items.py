@@ -67,7 +67,7 @@ class Series:
 
 
 def clock_for(signal: str, skew: float = 0.0) -> Clock:
-    """Returns a clock in whose steps the store of the signal still tells two items apart.
+    """Returns a clock whose resolution the signal's store can still distinguish.
 
     Prometheus keeps milliseconds; one request holds one point per series, so a step is a millisecond.
     """

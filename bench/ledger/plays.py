@@ -130,7 +130,7 @@ async def killed_under_load(stage: Stage) -> None:
 async def stores_killed(stage: Stage) -> None:
     """Kills Prometheus and Loki (SIGKILL) twice while they are given items, and starts them again.
 
-    Not Jaeger: it acknowledges before it has written, so what its own death costs is nobody else's promise.
+    Not Jaeger: it acknowledges before it has written, so its own crash may lose what the Collector delivered.
     """
     stores = [program for program in stage.world.programs if program.name in {"prometheus", "loki"}]
     load = asyncio.create_task(stage.sender.send(1500, 400))
@@ -188,7 +188,7 @@ async def _fill(stage: Stage, signal: str) -> None:
 
 
 async def disk_full(stage: Stage) -> None:
-    """Sends more than the queues' disk holds while every sink is down; nobody makes room."""
+    """Sends more than the queues' disk holds while every sink is down; no space is freed."""
     await stage.down(*SINKS.values())
     await asyncio.gather(*(_fill(stage, signal) for signal in SIGNALS))
     await stage.up()
@@ -197,7 +197,7 @@ async def disk_full(stage: Stage) -> None:
 
 
 async def disk_full_relieved(stage: Stage) -> None:
-    """Sends more than the queues' disk holds while every sink is down; then somebody makes room."""
+    """Sends more than the queues' disk holds while every sink is down; then space is freed."""
     await stage.down(*SINKS.values())
     await asyncio.gather(*(_fill(stage, signal) for signal in SIGNALS))
     enlarge(stage.collector.state, 64)

@@ -1,4 +1,4 @@
-"""What stands between the Collector and a store: passes, delays, refuses or lies, and counts what arrives."""
+"""A proxy between the Collector and a store: passes, delays, rejects or falsifies, and counts arrivals."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class Scenario:
 
 
 def dropped(sinks: Mapping[str, str]) -> tuple[Evidence, ...]:
-    """Returns the metrics by which the Collector tells that it gave up items for these sinks for good."""
+    """Returns the metrics with which the Collector reports items permanently lost for these sinks."""
     return tuple(
         Evidence(
             f"otelcol_exporter_send_failed_{ITEMS[signal]}_total",
@@ -73,7 +73,7 @@ def dropped(sinks: Mapping[str, str]) -> tuple[Evidence, ...]:
 
 
 def refused() -> tuple[Evidence, ...]:
-    """Returns the metrics by which the Collector tells that it could not put items into a queue."""
+    """Returns the metrics with which the Collector reports items that it could not queue."""
     return tuple(
         Evidence(
             f"otelcol_exporter_enqueue_failed_{ITEMS[signal]}_total",

@@ -77,7 +77,7 @@ SCENARIOS: Final = (
     Scenario("all-down", "every sink down for longer than the default retry", plays.all_down, short=True),
     Scenario(
         "all-down-unscaled",
-        "the same with the pauses of the fragments as they stand (five and a half minutes)",
+        "the same with the fragments' own pauses (five and a half minutes)",
         plays.all_down,
         Setting(scale=1.0),
     ),
@@ -171,7 +171,7 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "disk-full",
-        "more than the disk holds while every sink is down; nobody makes room",
+        "more than the disk holds while every sink is down; no space is freed",
         plays.disk_full,
         Setting(patience=_IMPATIENT),
         evidence=refused(),
@@ -181,7 +181,7 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "disk-full-relieved",
-        "more than the disk holds while every sink is down; then somebody makes room",
+        "more than the disk holds while every sink is down; then space is freed",
         plays.disk_full_relieved,
         Setting(patience=_IMPATIENT),
         evidence=refused(),

@@ -96,7 +96,7 @@ async def world() -> AsyncIterator[World]:
 
 @dataclass(frozen=True)
 class Setting:
-    """How a scenario's Collector differs from the fragments as they stand.
+    """How a scenario's Collector differs from the unchanged fragments.
 
     Args:
         scale: how many times shorter than in the fragments the retry pauses are.

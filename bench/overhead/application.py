@@ -41,7 +41,7 @@ def application(routes: int, database_url: str = "") -> FastAPI:
         if not database_url:
             yield
             return
-        # The driver is loaded by those who use it: its instrumentations stand by then.
+        # The driver is loaded by those who use it: it is instrumented by then.
         from motor.motor_asyncio import AsyncIOMotorClient  # noqa: PLC0415 - see above
 
         client: Any = AsyncIOMotorClient(database_url)

@@ -1,4 +1,4 @@
-"""One variant in its own process: ``python -m bench.overhead.child NAME``, told what to do on stdin.
+"""One variant in its own process: ``python -m bench.overhead.child NAME``, with commands on stdin.
 
 Each line on stdin is a request in JSON, each line on stdout its answer; what the application prints goes
 to the file of `--output`.

@@ -1,4 +1,4 @@
-"""Requests without a network: what a server would hand the application, and a look at what comes back."""
+"""Requests without a network: what a server would hand the application, and a check of the response."""
 
 from __future__ import annotations
 

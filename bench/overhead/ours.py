@@ -35,7 +35,7 @@ def plain() -> Attach:
 
 
 def without_redaction() -> Attach:
-    """Everything, with an engine that lets all through: no setting does that, only this measurement."""
+    """Everything, with an engine that masks nothing: no setting does that, only this measurement."""
     setattr(Redactor, "text", lambda _self, text: text)  # noqa: B010 - a method of a class, replaced on purpose
     setattr(Redactor, "value", lambda _self, _key, value: value)  # noqa: B010 - as above
     return plain()

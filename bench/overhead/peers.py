@@ -46,7 +46,7 @@ def contrib_tuned() -> Attach:
 
 
 def contrib_unmatched() -> Attach:
-    """The same, but it is told that no route matches: what its own search for the route costs."""
+    """The same, but no route ever matches: what its own search for the route costs."""
     library = import_module("opentelemetry.instrumentation.fastapi")
     setattr(library, "_get_route_details", lambda _scope: None)  # noqa: B010 - taken out by force, to measure it
     return contrib_tuned()

@@ -69,7 +69,7 @@ CPython {python}, FastAPI {fastapi}). The rounds are in `overhead.json`.
   time per request, **path** that of the serving thread alone (what the request itself waits for),
   **calls** the functions that it calls (counted: the same under any load), **requests/s** is 1 / wall time.
 - Rounds are interleaved (A B C, A B C, ...); figures are medians over the rounds, overheads and shares are
-  taken within a round and then their median. The quartiles of CPU stand in brackets.
+  taken within a round and then their median. The quartiles of CPU are in brackets.
 - CPU times of a busy machine are longer than those of a quiet one (shared caches and cores), for all variants
   alike: compare the shares between machines, not the microseconds.
 - "The copied stack" is OpenTelemetry's contrib instrumentation, Sentry and prometheus-fastapi-instrumentator
@@ -82,8 +82,8 @@ CPython {python}, FastAPI {fastapi}). The rounds are in `overhead.json`.
   aim's figure is "of bare", throughput against throughput, in brackets its range over the rounds: where that
   is wide, other work had the cores, and the median says little. "bare CPU / its" beside it is the bare
   application's CPU per request against the variant's, which is what a machine with cores to spare would show.
-- "arrives" is what the receiver decoded per request before the measurement, as a check that nobody is fast by
-  sending nothing.
+- "arrives" is what the receiver decoded per request before the measurement, as a check that no variant is
+  fast by sending nothing.
 
 """
 

@@ -14,7 +14,7 @@ from bench.throughput.measure import Figure
 from bench.throughput.payloads import ITEMS, request
 
 TEMPLATE: Final = Path(__file__).with_suffix(".md")
-# What is left for replay: a queue that filled during an outage empties while the load goes on.
+# What is left for replay: a queue that filled during an outage drains while the load continues.
 _BUSY: Final = 0.65
 _FILE: Final = 1.25
 _HOURS: Final = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypedDict
 
 from otel.config.variables import ConfigError
 from otel.context import RequestContext
@@ -15,6 +15,38 @@ if TYPE_CHECKING:
     from otel.config.settings import TelemetryConfig
     from otel.errors.sentry import SentryHandle
     from otel.redaction.engine import Redactor
+
+
+class ErrorReportsView(TypedDict):
+    """Error reports that the client has taken, and those that were lost, by reason.
+
+    After the end captured = sent + dropped, but for `filtered`, which are no errors and were not taken.
+    """
+
+    captured: int
+    dropped: dict[str, int]
+
+
+class ErrorReports(Protocol):
+    """The client of the error tracker."""
+
+    @property
+    def captured(self) -> int:
+        """Counts the reports that it has taken."""
+        ...
+
+    def forget(self) -> None:
+        """Starts to count from nothing, as a forked child must."""
+        ...
+
+    def flush(self, seconds: float) -> bool:
+        """Waits until what is queued has left or is lost, `seconds` at most; True if nothing is left."""
+        ...
+
+    def dropped(self) -> dict[str, int]:
+        """Counts the reports that were lost, by reason."""
+        ...
+
 
 _Capture = Callable[[BaseException, RequestContext | None], str | None]
 _capture: _Capture | None = None

@@ -20,7 +20,8 @@ class SignalAccount:
     """Counts the items of one signal; the equation holds at every moment, also while the collector is away.
 
     Reasons of dropping: `queue_full`, `export_failed` (refused or not reachable until the exporter's
-    timeout), `shutdown` (the process ended first), `already_shutdown` (made after the end).
+    timeout), `unencodable` (no form in OTLP), `shutdown` (the process ended first), `already_shutdown` (made
+    after the end).
     """
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
@@ -22,8 +22,15 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
+class Outcome(NamedTuple):
+    """What became of a batch: whether it arrived, without the items that could not be encoded."""
+
+    arrived: bool
+    unencodable: int = 0
+
+
 class BatchQueue(Generic[T]):
-    """Collects items and hands them in batches to `export`, which says whether they arrived.
+    """Collects items and hands them in batches to `export`, which says what became of them.
 
     A full queue drops its oldest item. `capacity` and `batch_size` count items, `delay` is in seconds.
     `put` never blocks on the network; it may be called in any thread, in a signal handler and from inside
@@ -38,7 +45,7 @@ class BatchQueue(Generic[T]):
     def __init__(
         self,
         name: str,
-        export: Callable[[list[T]], bool],
+        export: Callable[[list[T]], Outcome],
         *,
         capacity: int,
         batch_size: int,
@@ -128,9 +135,10 @@ class BatchQueue(Generic[T]):
 
     def _work(self) -> None:
         while batch := self._next_batch():
-            arrived = self._try_export(batch)
+            outcome = self._try_export(batch)
             with self._ready:
-                self.account.settle(len(batch), exported=arrived)
+                self.account.drop("unencodable", outcome.unencodable)
+                self.account.settle(len(batch) - outcome.unencodable, exported=outcome.arrived)
                 self._settled += len(batch)
                 self._ready.notify_all()
 
@@ -149,10 +157,10 @@ class BatchQueue(Generic[T]):
         full = len(self._items) >= self._batch_size
         return full or self._urgent > self._settled or time.monotonic() >= self._due_at
 
-    def _try_export(self, batch: list[T]) -> bool:
+    def _try_export(self, batch: list[T]) -> Outcome:
         with suppress_instrumentation():
             try:
                 return self._export(batch)
             except Exception:  # noqa: BLE001 - the thread must outlive whatever an exporter raises
                 _log.exception("exporting %d %s failed", len(batch), self.name)
-                return False
+                return Outcome(arrived=False)

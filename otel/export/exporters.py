@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import requests
 from opentelemetry.exporter.otlp.proto.http import Compression
@@ -21,9 +21,12 @@ from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter, Sp
 
 from otel.config.settings import Signal, TelemetryConfig
 from otel.export.accounting import SignalAccount
+from otel.export.batch import Outcome
 from otel.export.redacting import RedactingLogExporter, RedactingSpanExporter
 from otel.export.wire_export import WireLogExporter, WireSpanExporter
 from otel.redaction.engine import Redactor
+
+_T = TypeVar("_T")
 
 
 class Sessions:
@@ -85,14 +88,30 @@ def metric_exporter(
     )
 
 
-def spans_arrived(exporter: SpanExporter, batch: Sequence[ReadableSpan]) -> bool:
-    """Exports spans and tells whether the receiver took them."""
-    return exporter.export(batch) is SpanExportResult.SUCCESS
+def send_spans(exporter: SpanExporter, batch: Sequence[ReadableSpan]) -> Outcome:
+    """Exports spans and tells what became of them."""
+    if isinstance(exporter, WireSpanExporter):
+        return exporter.send(batch)
+    return _one_by_one(batch, lambda span: exporter.export([span]) is SpanExportResult.SUCCESS)
 
 
-def logs_arrived(exporter: LogRecordExporter, batch: Sequence[Any]) -> bool:
-    """Exports log records and tells whether the receiver took them."""
-    return exporter.export(batch) is LogRecordExportResult.SUCCESS
+def send_logs(exporter: LogRecordExporter, batch: Sequence[Any]) -> Outcome:
+    """Exports log records and tells what became of them."""
+    if isinstance(exporter, WireLogExporter):
+        return exporter.send(batch)
+    return _one_by_one(batch, lambda record: exporter.export([record]) is LogRecordExportResult.SUCCESS)
+
+
+def _one_by_one(batch: Sequence[_T], arrives: Callable[[_T], bool]) -> Outcome:
+    # The console's exporters stop at the first item that they cannot write.
+    unencodable = 0
+    for item in batch:
+        try:
+            if not arrives(item):
+                return Outcome(arrived=False)
+        except Exception:  # noqa: BLE001 - the queue counts the item
+            unencodable += 1
+    return Outcome(arrived=True, unencodable=unencodable)
 
 
 class AccountingMetricExporter(MetricExporter):

@@ -9,17 +9,18 @@ protobuf's own classes. Source: protobuf.dev, "Encoding"; opentelemetry-proto 1.
 from __future__ import annotations
 
 import logging
+import math
 import struct
 from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any, Final
 
-from opentelemetry.exporter.otlp.proto.common._internal import (
-    _encode_instrumentation_scope,
-    _encode_key_value,
-    _encode_resource,
-)
+from opentelemetry.exporter.otlp.proto.common._internal import _encode_value
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+from otel.encodable import Encodable
+from otel.foreign.values import error_text, text_of
+from otel.metrics.self import count_unencodable
 
 Clean = Callable[[str, Any], Any]
 """Takes a key and its value and returns the value that may leave."""
@@ -30,6 +31,8 @@ _SHORTEST_ID: Final = 24
 _DOUBLE: Final = struct.Struct("<cd")
 # Values of these types are equal only if their encodings are, given the type.
 _REMEMBERABLE: Final = frozenset({str, int, bool})
+_TIME_END: Final = 2**64
+ENCODABLE: Final = Encodable(count_unencodable)
 _log = logging.getLogger(__name__)
 
 
@@ -51,61 +54,85 @@ def delimited(tag: bytes, content: bytes) -> bytes:
 
 
 def text(tag: bytes, content: str) -> bytes:
-    """Encodes a text; half a surrogate pair, which UTF-8 has no form for, becomes a question mark."""
-    return delimited(tag, content.encode("utf-8", "replace"))
+    """Encodes a text, half a surrogate pair as a question mark."""
+    return delimited(tag, ENCODABLE.text(content).encode())
+
+
+def moment(nanoseconds: Any) -> int:  # noqa: ANN401 - what a caller gave for a time
+    """Returns a time in nanoseconds since the epoch as OTLP has it: 0, which is unknown, for what is none."""
+    if type(nanoseconds) is float and math.isfinite(nanoseconds):
+        nanoseconds = int(nanoseconds)
+    return nanoseconds if type(nanoseconds) is int and 0 <= nanoseconds < _TIME_END else 0
+
+
+def any_value(value: Any) -> bytes:  # noqa: ANN401 - as the next line says
+    """Encodes a value that `Encodable` has returned."""
+    if type(value) is str:
+        return delimited(b"\x0a", value.encode())
+    encoded: bytes = _encode_value(value).SerializeToString()
+    return encoded
 
 
 class AttributeEncoder:
     """Encodes attributes as the repeated field `tag` of some message, each made clean before.
 
-    Short texts, whole numbers and truth values are remembered with their keys, but no ids, which come once.
+    Short texts, whole numbers and truth values are remembered with their keys, but no ids, which come once,
+    and nothing that had to be changed, which is counted each time.
     Thread-safe: two threads at worst encode the same attribute twice.
     """
 
-    def __init__(self, tag: bytes, clean: Clean | None = None) -> None:
+    def __init__(
+        self, tag: bytes, clean: Clean | None = None, clean_name: Callable[[str], str] | None = None
+    ) -> None:
         self._tag = tag
         self._clean = clean
+        self._clean_name = clean_name
         # By type, because 1 and True are equal; not in one key, which the garbage collector would then watch.
         self._known: dict[type, dict[tuple[str, Any], bytes]] = {kind: {} for kind in _REMEMBERABLE}
 
     def encode(
         self, attributes: Iterable[tuple[str, Any]], into: list[bytes], without: Container[str] = ()
     ) -> None:
-        """Appends the encoded fields; an attribute that cannot be encoded is left out and logged."""
+        """Appends the encoded fields; an attribute that cannot be encoded is left out and counted."""
         known = self._known
         for key, value in attributes:
             if key in without:
                 continue
             try:
                 into.append(known[value.__class__][key, value])
-            except (KeyError, TypeError):
+            except Exception:  # noqa: BLE001 - KeyError for a new one, anything for a key of a foreign type
                 into.append(self._encode(key, value))
 
     def _encode(self, key: str, value: object) -> bytes:
-        clean = value if self._clean is None else self._clean(key, value)
-        field = self._field(key, clean)
-        if type(value) not in _REMEMBERABLE or len(field) > _LONGEST_REMEMBERED or _is_id(value):
-            return field
-        known = self._known[type(value)]
-        if len(known) >= _REMEMBERED:
-            known.clear()
-        known[key, value] = field
+        try:
+            sendable_name = ENCODABLE.text(key)
+            name = sendable_name if self._clean_name is None else self._clean_name(sendable_name)
+            sendable = value if type(value) is float else ENCODABLE.value(value)
+            clean = sendable if self._clean is None else self._clean(key, sendable)
+            content = _content(clean if clean is sendable else ENCODABLE.value(clean))
+        except Exception as error:  # noqa: BLE001 - redaction failed, say; the other attributes must arrive
+            count_unencodable("failed")
+            _log.warning("attribute %s cannot be encoded: %s", text_of(key), error_text(error))
+            return b""
+        field = delimited(self._tag, delimited(b"\x0a", name.encode()) + content)
+        if name is key and sendable is value and _is_worth_remembering(value, field):
+            known = self._known[type(value)]
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            known[name, value] = field
         return field
 
-    def _field(self, key: str, value: object) -> bytes:
-        if type(value) is str:
-            return delimited(self._tag, text(b"\x0a", key) + delimited(b"\x12", text(b"\x0a", value)))
-        if type(value) is float:
-            return delimited(self._tag, text(b"\x0a", key) + b"\x12\x09" + _DOUBLE.pack(b"\x21", value))
-        try:
-            return delimited(self._tag, _encode_key_value(key, value).SerializeToString())
-        except Exception as error:  # noqa: BLE001 - protobuf's own errors; the other attributes must arrive
-            _log.warning("attribute %s cannot be encoded: %s", key, error)
-            return b""
+
+def _content(value: Any) -> bytes:  # noqa: ANN401 - what `Encodable` has returned
+    if type(value) is float:
+        return b"\x12\x09" + _DOUBLE.pack(b"\x21", value)
+    return delimited(b"\x12", any_value(value))
 
 
-def _is_id(value: object) -> bool:
-    return isinstance(value, str) and len(value) >= _SHORTEST_ID and value.isalnum()
+def _is_worth_remembering(value: object, field: bytes) -> bool:
+    if type(value) not in _REMEMBERABLE or len(field) > _LONGEST_REMEMBERED:
+        return False
+    return not (isinstance(value, str) and len(value) >= _SHORTEST_ID and value.isalnum())
 
 
 class Envelope:
@@ -136,17 +163,26 @@ class Envelope:
 
 
 def _resource_head(resource: Resource) -> list[bytes]:
-    head = [delimited(b"\x0a", _encode_resource(resource).SerializeToString())]
+    fields: list[bytes] = []
+    _ATTRIBUTES_OF_RESOURCE.encode(resource.attributes.items(), fields)
+    head = [delimited(b"\x0a", b"".join(fields))]
     if resource.schema_url:
         head.append(text(b"\x1a", resource.schema_url))
     return head
 
 
 def _scope_records(scope: InstrumentationScope | None, records: list[bytes]) -> bytes:
-    encoded: Any = _encode_instrumentation_scope(scope)  # type: ignore[arg-type]  # it takes None
-    head = delimited(b"\x0a", encoded.SerializeToString())
+    fields: list[bytes] = []
+    if scope is not None:
+        fields += (text(b"\x0a", scope.name), text(b"\x12", scope.version or ""))
+        _ATTRIBUTES_OF_SCOPE.encode((scope.attributes or {}).items(), fields)
     schema = scope.schema_url if scope is not None else None
+    head = delimited(b"\x0a", b"".join(fields))
     return b"".join([head, *records, text(b"\x1a", schema) if schema else b""])
+
+
+_ATTRIBUTES_OF_RESOURCE: Final = AttributeEncoder(b"\x0a")
+_ATTRIBUTES_OF_SCOPE: Final = AttributeEncoder(b"\x1a")
 
 
 def plain_items(attributes: Mapping[str, Any] | None) -> Iterable[tuple[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import UserString
 from collections.abc import Callable, Iterable, Mapping, Sequence, ValuesView
 from collections.abc import Set as AbstractSet
 from datetime import date, time, timedelta
@@ -124,7 +125,9 @@ class Budget:
             return self._inside(value, self._mapping, fields, len(fields))
         if issubclass(kind, Mapping):
             return self._inside(value, self._mapping, value.items(), 0)
-        if issubclass(kind, _LISTED):
+        if issubclass(kind, _LISTED) and not issubclass(
+            kind, UserString
+        ):  # whose items are lists of their own
             return self._inside(value, self._list, value, 0)
         return self.text(self._written(value, kind))
 

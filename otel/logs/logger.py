@@ -15,6 +15,7 @@ from opentelemetry._logs import LoggerProvider
 
 from otel.burst import BurstLimiter
 from otel.config.settings import TelemetryConfig
+from otel.ends import around_fork
 from otel.foreign.names import LONGEST_NAME
 from otel.foreign.values import text_of
 from otel.logs.event_logger import CHAIN, EventLogger, configure_structlog
@@ -92,12 +93,10 @@ def configure_logging(
     `logger_provider` None sends nothing by OTLP; `queue` takes our records past it. Of `resource` each line
     shows the service's name, version and environment; `stream` defaults to stdout.
     """
-    from otel.lifecycle import after_fork  # noqa: PLC0415 - a logger alone does not need the SDK
-    from otel.logs.otlp import OtlpLogger  # noqa: PLC0415 - as above
+    from otel.logs.otlp import OtlpLogger  # noqa: PLC0415 - a logger alone does not need the SDK
 
     out = sys.stdout if stream is None else stream
     writer = LineWriter(out, config.stdout_delay)
-    after_fork(writer.restart)
     pipeline = Pipeline(
         stream=writer,
         render=_renderer(config.log_format, out),
@@ -107,6 +106,7 @@ def configure_logging(
         levels=OVERRIDES,
         bursts=BurstLimiter(config.log_burst, config.log_burst_seconds),
     )
+    around_fork(pipeline.restart, before=writer.hold, in_parent=writer.release)
     if queue is not None:
         queue.filled_by(pipeline.flush)
     undo_loggers = _take_over(pipeline, config)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, TextIO
 
 from otel.metrics.self import RECORDS_HELD_BACK
@@ -15,6 +16,7 @@ from otel.metrics.self import RECORDS_HELD_BACK
 _MOST_WAITING: Final = 256 * 1024
 _USUAL_LENGTH: Final = 512
 _UNWRITTEN: Final = RECORDS_HELD_BACK.with_attributes({"reason": "stream"})
+_LONGEST_HOLD: Final = 1.0  # seconds, for a stream that is not read
 
 Line = str | Callable[[], str]
 """A line with its end, or what makes it when it is written, in whatever thread."""
@@ -42,6 +44,15 @@ class LineWriter:
         self._ready = threading.Condition(self._lock)
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
+
+    def hold(self) -> None:
+        """Lets no thread write until `release`: a fork amid a write would leave its half to the child."""
+        self._order.acquire(timeout=_LONGEST_HOLD)
+
+    def release(self) -> None:
+        """Ends `hold`."""
+        with suppress(RuntimeError):  # it was not ours: somebody wrote for longer than `hold` waits
+            self._order.release()
 
     @property
     def waits(self) -> bool:

@@ -7,17 +7,14 @@ Source: semantic conventions, "OpenTelemetry SDK metrics".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Final
 
-from opentelemetry.metrics import Observation
 from opentelemetry.semconv._incubating.attributes import otel_attributes as names
 from opentelemetry.semconv._incubating.metrics import otel_metrics as semconv
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.semconv.attributes.http_attributes import HTTP_RESPONSE_STATUS_CODE
 from opentelemetry.semconv.attributes.server_attributes import SERVER_ADDRESS, SERVER_PORT
 
-from otel.export.batch import BatchQueue
 from otel.metrics.attributes import Allowed, AnyText, IntegerRange
 from otel.metrics.catalogue import Catalogue, Counter, Declared, External, Histogram, UpDownCounter
 from otel.metrics.declaration import Kind
@@ -34,7 +31,7 @@ _EXPORTER: Final[dict[str, Allowed]] = {
 _FAILING: Final[dict[str, Allowed]] = {**_EXPORTER, ERROR_TYPE: AnyText(50)}
 _PROCESSED: Final[dict[str, Allowed]] = {
     **_COMPONENT,
-    ERROR_TYPE: ("queue_full", "already_shutdown", "shutdown"),
+    ERROR_TYPE: ("queue_full", "unencodable", "already_shutdown", "shutdown"),
 }
 _PARENTS: Final = ("none", "local", "remote")
 _SAMPLED: Final = ("RECORD_AND_SAMPLE", "RECORD_ONLY")
@@ -140,31 +137,6 @@ SDK_METRICS: Final = Catalogue(
 )
 
 _INSTRUMENTS: Final = {each.name: each for each in SDK_METRICS.instruments}
-
-
-def observe_queue(signal: str, queue: BatchQueue[Any]) -> Callable[[], None]:
-    """Reports the queue's size, capacity and losses at every collection; returns the undo."""
-    kind = {"traces": "batching_span_processor", "logs": "batching_log_processor"}[signal]
-    component = {names.OTEL_COMPONENT_TYPE: kind, names.OTEL_COMPONENT_NAME: f"{kind}/0"}
-
-    def processed() -> Iterable[Observation]:
-        view = queue.account.view()
-        lost = {reason: count for reason, count in view["dropped"].items() if reason != "export_failed"}
-        yield Observation(view["exported"] + view["dropped"].get("export_failed", 0), component)
-        for reason, count in lost.items():
-            yield Observation(count, {**component, ERROR_TYPE: reason})
-
-    undo = [
-        QUEUE_SIZE[signal].observe(lambda: [Observation(queue.waiting(), component)]),
-        QUEUE_CAPACITY[signal].observe(lambda: [Observation(queue.capacity, component)]),
-        PROCESSED[signal].observe(processed),
-    ]
-
-    def stop() -> None:
-        for each in undo:
-            each()
-
-    return stop
 
 
 def find_sdk_instrument(name: str, kind: Kind, unit: str) -> Declared | None:  # noqa: ARG001 - same call as for a library's

@@ -25,7 +25,7 @@ from stack.canary.items import SIGNALS, send
 from stack.canary.settings import VARIABLES, Settings, SettingsError, from_env
 from stack.canary.verdict import Verdict
 
-# For a request that is under way when the canary is told to stop.
+# For a request that is in flight when the canary is asked to stop.
 _JOIN_SECONDS: Final = 6.0
 
 
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
-    """Serves the verdict and lets the three signals fly until ``stop`` is set.
+    """Serves the verdict and sends the three signals until ``stop`` is set.
 
     Raises:
         SettingsError: the address of the verdict cannot be used.

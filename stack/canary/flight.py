@@ -29,7 +29,7 @@ class Flight:
         send: gives the Collector one item.
         store: asks which items are there.
         interval: seconds from one item to the next.
-        verdict: told of everything.
+        verdict: records every result.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Flight:
             stop.wait(self.pause(due))
 
     def send(self) -> None:
-        """Sends the next number. One that is not acknowledged is not repeated: the next one tells enough."""
+        """Sends the next number. One that is not acknowledged is not repeated: the next one is enough."""
         self._number += 1
         item = Item(self._run, self._number, time.time_ns())
         try:

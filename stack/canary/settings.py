@@ -1,4 +1,4 @@
-"""What the canary is told by environment variables, checked once before it starts."""
+"""The canary's settings from environment variables, checked once before it starts."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 SECONDS: Final = 5.0
-# A store's answer is some lines; nobody's answer fills the memory.
+# A store's answer is a few lines; no answer may fill the memory.
 LARGEST: Final = 1024 * 1024
 
 

@@ -83,7 +83,7 @@ def _settings() -> Mapping[str, str]:
 
 def _client(url: str) -> httpx.AsyncClient:
     limits = httpx.Limits(max_connections=CONNECTIONS)
-    # trust_env: no proxy of the machine stands between a demo and its own platform.
+    # trust_env: a demo reaches its own platform without the machine's proxy.
     return httpx.AsyncClient(base_url=url, timeout=TIMEOUT, limits=limits, trust_env=False)
 
 

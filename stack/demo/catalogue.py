@@ -17,7 +17,7 @@ _EXCERPT: Final = 200
 
 
 class DemoError(Exception):
-    """The demo cannot go on; the message says what to do."""
+    """The demo cannot continue; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)

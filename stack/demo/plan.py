@@ -81,7 +81,7 @@ def plan(seed: int, seconds: float, rate: float) -> tuple[Learner, ...]:
 
     Args:
         seed: of every choice.
-        seconds: length of the run; nobody arrives after it.
+        seconds: length of the run; no learner arrives after it.
         rate: requests per second that the arrivals add up to.
     """
     chance = random.Random(seed)  # noqa: S311 - a simulation that must repeat, nothing secret

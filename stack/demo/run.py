@@ -20,7 +20,7 @@ _TICK: Final = 0.2
 
 
 class Run:
-    """One run of a plan. ``tally`` counts while it goes on; ``stopped`` says that it was cut short."""
+    """One run of a plan. ``tally`` counts while it runs; ``stopped`` says that it was interrupted."""
 
     def __init__(self, learners: Sequence[Learner], seconds: float) -> None:
         """Takes a plan and the length of the run in seconds."""

@@ -1,6 +1,6 @@
 """Fills the data folder's etc/: the repository's configuration as copies, plus addresses and secrets.
 
-Prometheus and Alertmanager expand no environment variables, so what differs per machine stands in files
+Prometheus and Alertmanager expand no environment variables, so what differs per machine is kept in files
 beside theirs: `targets/*.json` and `secrets/*`.
 """
 
@@ -55,7 +55,7 @@ def prepare_folder(folder: Path) -> None:
 
 
 def assemble(plan: Plan) -> Path:
-    """Writes etc/ anew and returns the file for process-compose. Running parts read nothing of it again."""
+    """Rewrites etc/ and returns the file for process-compose. Running parts do not read it again."""
     etc = plan.etc
     shutil.rmtree(etc, ignore_errors=True)
     etc.mkdir(mode=0o700)

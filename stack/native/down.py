@@ -40,7 +40,7 @@ def clean(folder: Path, volumes: Callable[[], None] | None, *, force: bool) -> N
     ``volumes`` stops and empties a stack that is Docker's; None is the native one.
 
     Raises:
-        StackError: the folder is not the stack's, another command is at it, or nobody is there to ask.
+        StackError: the folder is not the stack's, another command uses it, or there is no terminal to ask on.
     """
     if not folder.exists():
         print(f"There is nothing to remove: {folder} does not exist.")

@@ -23,7 +23,7 @@ class Tail:
         self._stream: TextIO | None = None
 
     def last(self, count: int) -> list[str]:
-        """Returns the last lines and stands behind them."""
+        """Returns the last lines and moves behind them."""
         self._stream = self._path.open(encoding="utf-8", errors="replace")
         return list(deque(self._stream, maxlen=count))
 

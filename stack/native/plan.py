@@ -95,7 +95,7 @@ class Plan:
 
     @cached_property
     def values(self) -> dict[str, str | list[str]]:
-        """What ${NAME} stands for in process-compose.yaml; a list replaces the whole item that names it."""
+        """The values of ${NAME} in process-compose.yaml; a list replaces the whole item that names it."""
         programs = {f"{name.replace('-', '_')}_program": str(path) for name, path in self._programs.items()}
         stack = self.environment.stack
         plain = {name: getattr(stack, name) for name in type(stack).model_fields}

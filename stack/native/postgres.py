@@ -112,7 +112,7 @@ class Database:
 
 
 def serve(database: Database) -> NoReturn:
-    """Becomes a shell that runs PostgreSQL until it ends or is told to, and has its exit status.
+    """Replaces this process with a shell that runs PostgreSQL until it exits or is stopped.
 
     Creates the data folder if it is missing or empty, and sets the role's password to the given one.
     SIGTERM and SIGINT stop it at once but cleanly (PostgreSQL's fast shutdown).
@@ -193,7 +193,7 @@ def _create(database: Database, programs: Programs) -> None:
         os.chown(new, programs.account.uid, programs.account.gid)
     arguments = ["-D", _HERE, "-U", "postgres", "--auth=reject", "--encoding=UTF8", "--locale=C"]
     _finish(programs.command("initdb", *arguments), new, "")
-    # Written by the account itself: root writes nothing into a folder of somebody else.
+    # Written by the account itself: root writes nothing into another user's folder.
     hosts = f"host {database.name} {database.name} 127.0.0.1/32 scram-sha-256\n"
     _finish([*programs.account.prefix(), "tee", "pg_hba.conf"], new, hosts)
     _in_single_mode(new, programs, "postgres", f'CREATE ROLE "{database.name}" LOGIN;')
@@ -209,7 +209,7 @@ def _password_statement(database: Database) -> str:
 
 
 def _in_single_mode(data: Path, programs: Programs, name: str, statement: str) -> None:
-    """Runs one statement as superuser in a server of its own that nobody can connect to."""
+    """Runs one statement as superuser in a single-user server that accepts no connections."""
     # A statement that failed must not appear in a log: it may hold the password.
     quiet = _flags({"log_min_error_statement": "panic"})
     _finish(programs.command("postgres", "--single", "-D", _HERE, *quiet, name), data, statement + "\n")
@@ -219,7 +219,7 @@ def _finish(command: Sequence[str], data: Path, text: str) -> None:
     result = subprocess.run(
         command, cwd=data, env=_environment(), input=text, capture_output=True, text=True, check=False
     )
-    # Single-user mode goes on after an error and ends with status 0.
+    # Single-user mode continues after an error and exits with status 0.
     complaints = [line for line in result.stderr.splitlines() if "ERROR:" in line or "FATAL:" in line]
     if result.returncode == 0 and not complaints:
         return

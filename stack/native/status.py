@@ -18,11 +18,11 @@ from stack.native.up import studying
 
 CONSOLE = Console(highlight=False, soft_wrap=True)
 STOPPED = "The stack does not run: `make up` starts it."
-STYLES = {"ill": "red", "Health": "bold"}
+STYLES = {"unhealthy": "red", "Health": "bold"}
 
 
 def status(folder: Path) -> bool:
-    """Prints a line per part of the folder's stack; tells whether all of them are well."""
+    """Prints a line per part of the folder's stack; returns whether all of them are healthy."""
     supervisor = Supervisor(folder)
     if not supervisor.running():
         left = supervisor.members()
@@ -51,7 +51,7 @@ def _well(part: Part, state: State | None, health: Health) -> bool:
 
 
 def _line(part: Part, state: State | None, health: Health, *, well: bool) -> tuple[str, ...]:
-    word = "ill" if not well else "done" if part.once else "well"
+    word = "unhealthy" if not well else "done" if part.once else "healthy"
     process = f"{state.status} {state.pid}" if state else "gone"
     running = state is not None and state.status == "Running"
     restarts = str(state.restarts) if state and state.restarts else ""
@@ -103,7 +103,7 @@ def proportional(process: psutil.Process) -> int:
 
 
 def mapped(process: psutil.Process) -> int:
-    """Returns how many of these bytes are pages of files, program code most of all; 0 if nobody may know."""
+    """Returns how many of these bytes are pages of files, mostly program code; 0 if that may not be read."""
     try:
         rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="ascii")
     except OSError:

@@ -198,7 +198,7 @@ class Supervisor:
         session = self.session()
         if session is not None and session.alive():
             kill([process for process in before if process.pid == session.leader], signal.SIGTERM)
-            # process-compose 1.64 may hang if told to end while a part waits for one that never began.
+            # process-compose 1.64 may hang when stopped while a part waits for one that never started.
             parts_left = wait_gone(lambda: self._parts(session), STOP_SECONDS)
             left = wait_gone(self.members, 0 if parts_left else LEADER_SECONDS)
         else:
@@ -226,7 +226,7 @@ class Supervisor:
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket. httpx does it too, but leaks the socket if nobody answers."""
+    """HTTP over a Unix socket. httpx does it too, but leaks the socket if there is no answer."""
 
     def __init__(self, path: Path) -> None:
         super().__init__("supervisor", timeout=STOP_SECONDS)

@@ -33,7 +33,7 @@ def ensure(names: Iterable[str], board: Board | None = None) -> dict[str, Path]:
     """Makes the programs that are missing and returns the path of each.
 
     Shows its progress on standard error. Interrupted, it leaves no half program, and the next call
-    goes on where it stopped.
+    continues where it stopped.
 
     Raises:
         ToolError: there is no such program, or it could not be made; the text says what to do.
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print("Interrupted; the next build goes on from here.", file=sys.stderr)
+        print("Interrupted; the next build continues from here.", file=sys.stderr)
         return _INTERRUPTED
 
 
@@ -70,7 +70,7 @@ def _exit_on_signal(number: int, _frame: FrameType | None) -> None:
 def _run(command: str, names: Sequence[str]) -> int:
     if command == "build":
         ensure(names)
-        print(f"All programs asked for stand in {cache_dir()}.", file=sys.stderr)
+        print(f"All requested programs are in {cache_dir()}.", file=sys.stderr)
         return 0
     if command == "list":
         _print_list()

@@ -201,7 +201,7 @@ def test_an_ill_container_is_named(
 ) -> None:
     install(Play(now=project(environment, ill=ill), array=array))
     assert not docker.status()
-    assert capfd.readouterr().out == f"{TABLE}{ill['Service']} is ill: {reason}\n"
+    assert capfd.readouterr().out == f"{TABLE}{ill['Service']} is unhealthy: {reason}\n"
 
 
 def test_a_service_without_container_is_ill(
@@ -209,7 +209,7 @@ def test_a_service_without_container_is_ill(
 ) -> None:
     install(Play(now=[each for each in project(environment) if each["Service"] != "loki"]))
     assert not docker.status()
-    assert capfd.readouterr().out == f"{TABLE}loki is ill: has no container\n"
+    assert capfd.readouterr().out == f"{TABLE}loki is unhealthy: has no container\n"
 
 
 def test_what_somebody_ran_aside_is_no_part(environment: Environment, install: Install) -> None:

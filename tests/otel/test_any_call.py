@@ -267,7 +267,7 @@ def test_any_failure_of_a_request_is_reported(recorded: Captured, case: Case) ->
     with trace.get_tracer("any").start_as_current_span("request") as span:
         request = RequestContext("request-1", span, {"type": "http", "path": "/"})
         with ours_alone():
-            report(request, case.value, on_span=True)
+            report(request, case.value, observed=True)
 
     assert len(recorded.errors) == before + 1
     assert recorded.logs[-1].body == "unhandled_error"

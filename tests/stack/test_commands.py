@@ -34,7 +34,7 @@ def test_status_shows_each_part_and_who_is_ill(
     assert status(stack.folder)
     words = {line.split()[0]: line.split()[1] for line in capsys.readouterr().out.splitlines() if line}
     assert {part.name: words[part.name] for part in stack.parts()} == {
-        part.name: "done" if part.once else "well" for part in stack.parts()
+        part.name: "done" if part.once else "healthy" for part in stack.parts()
     }
     stack.supervisor.stop_part("canary")
     try:
@@ -42,8 +42,10 @@ def test_status_shows_each_part_and_who_is_ill(
     finally:
         stack.supervisor.start_part("canary")
     shown = capsys.readouterr().out
-    assert re.search(r"^canary +ill +Completed", shown, re.MULTILINE)
-    assert [line for line in shown.splitlines() if " ill " in line and not line.startswith("canary")] == []
+    assert re.search(r"^canary +unhealthy +Completed", shown, re.MULTILINE)
+    assert [
+        line for line in shown.splitlines() if " unhealthy " in line and not line.startswith("canary")
+    ] == []
     stack.wait_ready()
 
 

@@ -140,7 +140,7 @@ class _CachedItems:
             for course_id, item in items.items()
             if course_id <= self._listed.last_cached
         }
-        with suppress(RedisUnavailable):  # the page is read; a cache that is full keeps it from nobody
+        with suppress(RedisUnavailable):  # the page is read; a full cache must not fail the request
             await self._redis.set_many(values, seconds=self._ttl.total_seconds())
 
 

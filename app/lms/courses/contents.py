@@ -30,7 +30,7 @@ class Contents:
     """Stores contents before the course names them.
 
     The one write of the course's document makes all of a change seen, or none of it: contents that no course
-    names are seen by nobody and stand in nobody's way.
+    names are not visible to anyone and block nothing.
     """
 
     def __init__(self, repository: CourseRepository) -> None:

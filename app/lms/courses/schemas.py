@@ -76,7 +76,7 @@ class CourseIn(BaseModel):
 
 
 class CourseChange(BaseModel):
-    """Changes what is given. A capacity below the number of learners removes nobody."""
+    """Changes the given fields. A capacity below the number of learners removes nobody."""
 
     title: Title | None = Field(default=None, examples=["Tracing in depth"])
     description: Text | None = Field(default=None, examples=["From spans to service level objectives."])

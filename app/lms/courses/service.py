@@ -102,7 +102,7 @@ class CourseService:
         """Returns a course that ``viewer`` may see: published, or their own.
 
         Raises:
-            CourseNotFound: There is none; somebody else's draft is none.
+            CourseNotFound: There is none, or it is somebody else's draft.
         """
         course = await self._repository.find(course_id)
         if course is None or not (course.is_published or course.may_edit(viewer)):

@@ -40,7 +40,7 @@ class SeatRepository:
         )
 
     async def take_over(self, course_id: str, user_id: str, old_claim: str, claim: Claim) -> bool:
-        """Names the seat under ``old_claim`` anew, so that whoever releases the old one fails."""
+        """Gives the seat under ``old_claim`` a new claim, so that releasing the old one fails."""
         holder = f"holders.{user_id}"
         return await self._seats.update(
             {"_id": course_id, f"{holder}.claim": old_claim}, {"$set": {holder: claim.model_dump()}}
@@ -54,7 +54,7 @@ class SeatRepository:
         )
 
     async def resize(self, course_id: str, old: int, new: int) -> None:
-        """Changes the capacity from ``old`` to ``new``; with less than no free seat, nobody comes in."""
+        """Changes the capacity from ``old`` to ``new``; while fewer than zero are free, nobody can enrol."""
         await self._seats.update(
             {"_id": course_id, "capacity": old}, {"$inc": {"free": new - old}, "$set": {"capacity": new}}
         )
@@ -70,8 +70,8 @@ class EnrollmentRepository:
     """Enrolments, one document per learner and course."""
 
     def __init__(self, database: Database) -> None:
-        of_user, of_course = Index(("user_id", "_id")), Index(("course_id",))
-        self._enrollments = database.collection("enrollments", of_user, of_course)
+        of_user, seated = Index(("user_id", "_id")), Index(("course_id", "state"))
+        self._enrollments = database.collection("enrollments", of_user, seated)
 
     async def insert(self, enrollment: Enrollment) -> None:
         """Stores a new enrolment.

@@ -20,7 +20,7 @@ class EnrollmentState(StrEnum):
 class Enrollment(Record):
     """A stored enrolment; ``id`` is ``user:course``, so a learner has one per course.
 
-    ``claim`` names the seat that it stands on. The maps say when a lesson was done or a quiz passed, by
+    ``claim`` names the seat that it holds. The maps say when a lesson was done or a quiz passed, by
     its identifier.
     """
 
@@ -41,7 +41,7 @@ class Enrollment(Record):
 
 
 class Claim(BaseModel):
-    """A taken seat; ``claim`` tells one taking from another by the same learner."""
+    """A taken seat; ``claim`` distinguishes two takings by the same learner."""
 
     model_config = ConfigDict(frozen=True)
 

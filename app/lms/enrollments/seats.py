@@ -25,8 +25,8 @@ class SeatKeeper:
 
     The seats of a course are one document that counts the free ones and names every holder, changed by one
     atomic conditional update: a course is never overbooked. A seat is taken before the enrolment on it is
-    written; if the process dies in between, the learner's next try goes on with the seat, and when the course
-    looks full, seats without an enrolment are freed after a minute.
+    written; if the process dies in between, the learner's next try continues with the seat, and when the
+    course looks full, seats without an enrolment are freed after a minute.
     """
 
     def __init__(self, seats: SeatRepository, enrollments: EnrollmentRepository, clock: Clock) -> None:
@@ -63,8 +63,8 @@ class SeatKeeper:
     ) -> str | None:
         """Goes on with a seat that an earlier request took; returns its claim, None to try again.
 
-        A seat that somebody may be about to free, because it is old or because its enrolment was left, is
-        named anew first: whoever frees the old claim then fails.
+        A seat that another request may be about to free, because it is old or its enrolment was left, is
+        renamed first: freeing the old claim then fails.
         """
         is_left = known is not None and known.claim == held.claim
         is_old = held.at < claim.at - ABANDONED_AFTER / 2

@@ -65,7 +65,7 @@ class EnrollmentService:
                 ENROLLMENTS.add(1, {"outcome": "repeated"})
                 return known, False
             claim = await self._claim(course, learner.id, known)
-            enrollment = claim and await self._sit_down(course_id, learner.id, known, claim)
+            enrollment = claim and await self._take_seat(course_id, learner.id, known, claim)
             if enrollment:
                 ENROLLMENTS.add(1, {"outcome": "created"})
                 breadcrumb("lms.enrolled", course_id=course_id)
@@ -84,7 +84,7 @@ class EnrollmentService:
             ENROLLMENTS.add(1, {"outcome": "full"})
             raise
 
-    async def _sit_down(
+    async def _take_seat(
         self, course_id: str, user_id: str, known: Enrollment | None, claim: str
     ) -> Enrollment | None:
         """Writes the enrolment on the seat ``claim``; None if another request of the learner was faster."""

@@ -1,4 +1,4 @@
-"""Who is an admin: never nobody, and whoever changes that is one at that moment."""
+"""Who is an admin: at least one account, and only a current admin may change it."""
 
 from __future__ import annotations
 

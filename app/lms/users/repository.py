@@ -40,7 +40,7 @@ class UserRepository:
         return [document["_id"] for document in await self._users.find({"role": role.value})]
 
     async def set_role(self, user_id: str, role: Role) -> bool:
-        """Gives the account the next version of its role; tells whether there is one."""
+        """Gives the account the next version of its role; returns whether the account exists."""
         changes = {"$set": {"role": role.value}, "$inc": {"role_version": 1}}
         return await self._users.update({"_id": user_id}, changes)
 
@@ -50,7 +50,7 @@ class UserRepository:
         return await self._users.update({"_id": user_id, field: {"$exists": False}}, {"$set": {field: now}})
 
     async def set_password_hash(self, user_id: str, *, old: str, new: str) -> bool:
-        """Replaces the hash ``old``; tells whether it was still there."""
+        """Replaces the hash ``old``; returns whether it was still there."""
         return await self._users.update(
             {"_id": user_id, "password_hash": old}, {"$set": {"password_hash": new}}
         )

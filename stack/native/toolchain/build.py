@@ -33,8 +33,8 @@ def make_all(tools: Iterable[Tool], cache: Path, board: Board) -> None:
     """Makes those of the tools that are missing; returns at once if none is.
 
     Holds the cache's lock meanwhile, so of two processes the second finds the work done. Build
-    caches stay when it fails or is interrupted, and the next call goes on from there; they are
-    removed when all stands.
+    caches stay when it fails or is interrupted, and the next call continues from there; they are
+    removed when everything is built.
 
     Raises:
         ToolError: no space, no network, no permission, or a build failed.

@@ -44,7 +44,7 @@ def tool_dir(cache: Path, tool: Tool) -> Path:
 
 
 def is_built(cache: Path, tool: Tool) -> bool:
-    """Tells whether every binary of the tool stands in the cache."""
+    """Returns whether every binary of the tool is in the cache."""
     folder = tool_dir(cache, tool)
     return all(os.access(folder / path, os.X_OK) for path in tool.binaries.values())
 
@@ -53,7 +53,7 @@ def is_built(cache: Path, tool: Tool) -> bool:
 def exclusive(cache: Path, waiting: Callable[[str], None]) -> Iterator[None]:
     """Holds the cache's build lock; calls `waiting` once, with a sentence, if another process has it.
 
-    The kernel drops the lock with the process, so a killed build blocks nobody.
+    The kernel drops the lock with the process, so a killed build does not block others.
 
     Raises:
         ToolError: the cache cannot be written.

@@ -93,7 +93,7 @@ def _explain(what: str, log: Path) -> str:
 def _remedy(text: str) -> str:
     lowered = text.lower()
     if "no space left on device" in lowered:
-        return ": the disk is full. Free some space and run it again; it goes on where it stopped."
+        return ": the disk is full. Free some space and run it again; it continues where it stopped."
     if any(sign in lowered for sign in _NETWORK_SIGNS):
-        return ": a download did not work. Check the network and run it again; it goes on where it stopped."
+        return ": a download did not work. Check the network and run it again; it continues where it stopped."
     return "."

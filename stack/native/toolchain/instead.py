@@ -1,4 +1,4 @@
-"""Builds a Go tool without parts that nobody here uses: small packages of ours stand instead of them.
+"""Builds a Go tool without parts that are not used here: small packages of ours replace them.
 
 Clouds are a third of what Loki compiles and keeps in memory, Elasticsearch is half of Jaeger, and neither
 has build tags to leave them out. A package below `stack/native/tools/instead` has the import path of one

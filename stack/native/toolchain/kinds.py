@@ -24,7 +24,7 @@ class GoTool:
     `folder` holds go.mod and go.sum, `packages` maps each binary to its package, `module` is the
     requirement in go.mod whose version is the tool's. `version_variable` is the Go variable in which
     the tool keeps its version (empty if it finds it by itself), `folded_major` says that module
-    v0.316.0 is release 3.16.0. `instead` are folders with packages of ours that stand for some of the
+    v0.316.0 is release 3.16.0. `instead` are folders with our packages that replace some of the
     tool's (see `instead.py`). `seconds` (a cold build on two cores) and `scratch_bytes` (disk space of its
     downloads, caches and results) are measured, for estimates.
     """
@@ -116,7 +116,7 @@ class WheelTool:
 
     @property
     def key(self) -> str:
-        """A hash over the lock, the platform and, for an environment, the Python it stands on."""
+        """A hash over the lock, the platform and, for an environment, the Python it is built on."""
         python = (sys.base_prefix, platform.python_version()) if self.kind == "environment" else ()
         return _hash({self.lock.name: self.lock}, (self.kind, *python))
 

@@ -72,7 +72,7 @@ class Board:
             self.note(f"{name}: {elapsed:.0f} s, {detail}")
 
     def finished(self, name: str, result: str) -> None:
-        """Shows that the tool stands; `result` says what came of it."""
+        """Shows that the tool is done; `result` is the outcome."""
         if self._live:
             task = self._tasks[name]
             total = self._progress.tasks[task].total

@@ -7,7 +7,7 @@ from itertools import chain
 
 import pytest
 
-from otel.export.batch import BatchQueue
+from otel.export.batch import BatchQueue, Outcome
 from tests.otel.receiver import wait_for
 
 
@@ -20,15 +20,16 @@ class Exporter:
         self.gate.set()
         self.entered = threading.Event()
         self.answer = True
+        self.unencodable = 0
         self.error: Exception | None = None
 
-    def __call__(self, batch: list[int]) -> bool:
+    def __call__(self, batch: list[int]) -> Outcome:
         self.entered.set()
         self.gate.wait(20)
         self.batches.append(batch)
         if self.error:
             raise self.error
-        return self.answer
+        return Outcome(self.answer, self.unencodable)
 
 
 @pytest.fixture(name="exporter")
@@ -49,6 +50,21 @@ def test_a_full_batch_leaves_at_once(exporter: Exporter) -> None:
     for item in range(10):
         queue.put(item)
     wait_for(lambda: exporter.batches == [list(range(10))])
+    assert queue.close(5)
+
+
+def test_items_that_cannot_be_encoded_are_dropped_and_the_others_exported(exporter: Exporter) -> None:
+    queue = queue_to(exporter)
+    exporter.unencodable = 3
+    for item in range(10):
+        queue.put(item)
+    assert not queue.flush(5)
+    assert queue.account.view() == {
+        "produced": 10,
+        "exported": 7,
+        "dropped": {"unencodable": 3},
+        "pending": 0,
+    }
     assert queue.close(5)
 
 

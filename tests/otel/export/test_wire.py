@@ -21,9 +21,9 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 from opentelemetry.trace.propagation import set_span_in_context
 
+from otel.export.encoding import LogEncoder, SpanEncoder
 from otel.export.redacting import clean_span
 from otel.export.wire import AttributeEncoder, varint
-from otel.export.wire_export import LogEncoder, SpanEncoder
 from otel.logs.otlp import SCOPE_NAME
 from otel.redaction.engine import Redactor
 
@@ -53,6 +53,7 @@ def contexts(draw: st.DrawFn) -> SpanContext:
 def spans(draw: st.DrawFn) -> ReadableSpan:
     description = draw(st.one_of(st.none(), st.text(max_size=20)))
     status = draw(st.sampled_from(StatusCode))
+    start, end = sorted((draw(_MOMENT), draw(_MOMENT)))
     return ReadableSpan(
         name=draw(st.text(max_size=200)),
         context=draw(contexts()),
@@ -63,8 +64,8 @@ def spans(draw: st.DrawFn) -> ReadableSpan:
         links=draw(st.sampled_from([(), (Link(SpanContext(1, 2, is_remote=True), {"b": "c"}),)])),
         kind=draw(st.sampled_from(SpanKind)),
         status=Status(status, description if status is StatusCode.ERROR else None),
-        start_time=draw(_MOMENT),
-        end_time=draw(_MOMENT),
+        start_time=start,
+        end_time=end,
         instrumentation_scope=draw(st.sampled_from([_SCOPE, None])),
     )
 
@@ -76,7 +77,7 @@ def test_spans_are_encoded_as_by_the_sdk(batch: list[ReadableSpan]) -> None:
     encode = SpanEncoder(redactor)
     expected = encode_spans([clean_span(redactor, span) for span in batch])
     for _ in range(2):  # the second time from memory
-        assert ExportTraceServiceRequest.FromString(encode(batch)) == expected
+        assert ExportTraceServiceRequest.FromString(encode(batch).body) == expected
 
 
 def log_record(
@@ -118,13 +119,13 @@ def test_our_log_records_are_encoded_as_by_the_sdk(
     batch = [log_record(attributes, span=span), log_record({"n": 1})]
     encode = LogEncoder(Redactor())
     for _ in range(2):
-        assert ExportLogsServiceRequest.FromString(encode(batch)) == encode_logs(batch)
+        assert ExportLogsServiceRequest.FromString(encode(batch).body) == encode_logs(batch)
 
 
 def test_other_log_records_are_redacted() -> None:
     scope = InstrumentationScope("foreign")
     batch = [log_record({"password": "hunter2"}, scope=scope, body="mail eve@example.org", event_name="x")]
-    encoded = LogEncoder(Redactor())(batch)
+    encoded = LogEncoder(Redactor())(batch).body
     assert b"foreign" in encoded
     assert b"hunter2" not in encoded
     assert b"eve@example.org" not in encoded
@@ -157,7 +158,7 @@ def one_span(**parts: Any) -> ReadableSpan:  # noqa: ANN401 - the parts of a Rea
 def test_nothing_private_is_encoded(span: ReadableSpan) -> None:
     encode = SpanEncoder(Redactor())
     for _ in range(2):
-        encoded = encode([span])
+        encoded = encode([span]).body
         assert b"eve@" not in encoded
         assert b"[redacted]" in encoded
 
@@ -165,7 +166,7 @@ def test_nothing_private_is_encoded(span: ReadableSpan) -> None:
 def test_equal_values_of_different_types_are_told_apart() -> None:
     values: Sequence[Any] = (1, True, 1.0, "1")
     span = [one_span(attributes={"value": value}) for value in values]
-    sent = ExportTraceServiceRequest.FromString(SpanEncoder(Redactor())(span))
+    sent = ExportTraceServiceRequest.FromString(SpanEncoder(Redactor())(span).body)
     kinds = [
         each.attributes[0].value.WhichOneof("value") for each in sent.resource_spans[0].scope_spans[0].spans
     ]
@@ -175,7 +176,7 @@ def test_equal_values_of_different_types_are_told_apart() -> None:
 
 def test_what_has_no_form_in_otlp_becomes_text() -> None:
     span = one_span(attributes={"half": "\ud800", "huge": 2**70, "good": "yes"})
-    (sent,) = ExportTraceServiceRequest.FromString(SpanEncoder(Redactor())([span])).resource_spans
+    (sent,) = ExportTraceServiceRequest.FromString(SpanEncoder(Redactor())([span]).body).resource_spans
     attributes = {each.key: each.value.string_value for each in sent.scope_spans[0].spans[0].attributes}
     assert attributes == {"half": "?", "huge": str(2**70), "good": "yes"}
 

@@ -31,13 +31,7 @@ PRIVATE_NAMES: Final[dict[str, tuple[str, ...]]] = {
         "_receive_metrics",
         "_set_meter_provider",
     ),
-    "opentelemetry.exporter.otlp.proto.common._internal": (
-        "_encode_instrumentation_scope",
-        "_encode_key_value",
-        "_encode_resource",
-    ),
-    "opentelemetry.exporter.otlp.proto.common._internal._log_encoder": ("_encode_log",),
-    "opentelemetry.exporter.otlp.proto.common._internal.trace_encoder": ("_encode_span",),
+    "opentelemetry.exporter.otlp.proto.common._internal": ("_encode_value",),
     "opentelemetry.exporter.otlp.proto.http._common": ("RequestPayloadTooLargeError",),
     "opentelemetry.exporter.otlp.proto.http._log_exporter": ("OTLPLogExporter",),
     "opentelemetry.exporter.otlp.proto.http.trace_exporter": (

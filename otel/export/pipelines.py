@@ -1,37 +1,62 @@
-"""Puts the parts together: from settings to running pipelines."""
+"""Puts each signal's way out together: from settings to queues, exporters and providers that run."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 from opentelemetry.metrics import MeterProvider as ApiMeterProvider
-from opentelemetry.sdk._logs import LogRecordProcessor
+from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor
 from opentelemetry.sdk._logs.export import LogRecordExporter, SimpleLogRecordProcessor
+from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 
 from otel.config.settings import TelemetryConfig
+from otel.errors.reports import ErrorReports
 from otel.export import exporters
 from otel.export.accounting import SignalAccount
 from otel.export.batch import BatchQueue
+from otel.export.queue_metrics import observe_queue
 from otel.export.redacting import RedactingLogExporter, RedactingSpanExporter
 from otel.logs.provider import LogItem, QueueLogProcessor, logger_provider
 from otel.metrics.data import DeclaredMetrics
 from otel.metrics.declared_meters import DeclaredMeterProvider
 from otel.metrics.readers import ExportReader, MemoryReader, TextReader, meter_provider
-from otel.metrics.sdk import find_sdk_instrument, observe_queue
+from otel.metrics.sdk import find_sdk_instrument
 from otel.metrics.self import observe_losses
 from otel.providers import METERS
 from otel.redaction.engine import Redactor
-from otel.telemetry import Pipelines
 from otel.traces.provider import QueueSpanProcessor, tracer_provider
 
 if TYPE_CHECKING:
     from otel.testing.sinks import MemorySinks
+
+Undo = Callable[[], None]
+Queue = BatchQueue[ReadableSpan] | BatchQueue[LogItem]
+
+
+@dataclass(slots=True)
+class Pipelines:
+    """The parts that are put together; a signal that is switched off has no queue."""
+
+    meters: MeterProvider
+    tracers: TracerProvider
+    loggers: LoggerProvider
+    readers: list[MetricReader]
+    metric_account: SignalAccount
+    sessions: exporters.Sessions
+    spans: BatchQueue[ReadableSpan] | None = None
+    span_exporter: SpanExporter | None = None
+    logs: BatchQueue[LogItem] | None = None
+    log_exporter: LogRecordExporter | None = None
+    text: TextReader | None = None
+    errors: ErrorReports | None = None
+    undo: list[Undo] = field(default_factory=list)
 
 
 def assemble(
@@ -117,7 +142,7 @@ def _spans(
         return _SpanPath()
     queue: BatchQueue[ReadableSpan] = BatchQueue(
         "spans",
-        partial(exporters.spans_arrived, exporter),
+        partial(exporters.send_spans, exporter),
         capacity=config.span_queue_size,
         batch_size=config.span_batch_size,
         delay=config.span_delay,
@@ -141,7 +166,7 @@ def _logs(
         return _LogPath()
     queue: BatchQueue[LogItem] = BatchQueue(
         "logs",
-        partial(exporters.logs_arrived, exporter),
+        partial(exporters.send_logs, exporter),
         capacity=config.log_queue_size,
         batch_size=config.log_batch_size,
         delay=config.log_delay,

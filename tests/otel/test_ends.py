@@ -13,9 +13,9 @@ from contextlib import AbstractContextManager
 import pytest
 from opentelemetry import trace
 
+from otel.ends import run_bounded
 from otel.errors.reports import capture
 from otel.export.accounting import SignalView
-from otel.lifecycle import run_bounded
 from tests.otel.conftest import Configure
 from tests.otel.intake import intake
 from tests.otel.receiver import black_hole, receiver, refusing_port, unavailable, wait_for
@@ -69,7 +69,7 @@ def test_shutdown_takes_at_most_five_seconds(configure: Configure, dead: Dead) -
         took = time.monotonic() - started
     assert took <= LIMIT
     assert not report.complete
-    assert set(report.finished) == {"traces", "logs", "metrics", "errors"}
+    assert set(report.finished) == {"traces", "logs", "metrics", "errors", "lines"}
     for signal in ("traces", "logs", "metrics"):
         view = report.accounts[signal]
         assert balanced(view)

@@ -171,7 +171,7 @@ def _guarded_callback(callback: api.CallbackT, losses: Losses, may_be_negative: 
 
     def observe(options: CallbackOptions) -> Iterable[Observation]:
         for seen in ask(options):
-            number = losses.admitted(seen.value, may_be_negative=may_be_negative)
+            number = losses.admitted(getattr(seen, "value", None), may_be_negative=may_be_negative)
             if number is not None:
                 yield Observation(number, _attributes(seen.attributes, losses), seen.context)
 

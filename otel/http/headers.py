@@ -20,6 +20,9 @@ _ACCEPTABLE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _REQUEST_ID: Final = b"x-request-id"
 _TRACE_RESPONSE: Final = b"traceresponse"
 _OUR_LENGTHS: Final = frozenset({len(_REQUEST_ID), len(_TRACE_RESPONSE)})
+_JOINTS: Final = re.compile(r"[._-]")
+# Groups of digits, seven or more of them: a phone number, an account, a date of birth.
+_GROUPS: Final = re.compile(r"(?=(?:[._-]*\d){7})\d+(?:[._-]+\d+)+")
 
 
 class RequestHeaders:
@@ -71,11 +74,15 @@ def _combined(headers: Headers) -> Headers:
 def accepted_request_id(value: bytes) -> str | None:
     """Return the client's request id if it is 1 to 64 letters, digits or one of `._-`, else None.
 
-    One that looks like a secret (a token, a card number) is not taken over either: it would be masked on the
-    span, and nothing could be found by it.
+    One that looks like a secret or a person's datum is not taken over either, in whatever way it is joined (a
+    token, a card number, an account, a phone number): it would be masked on the span, and nothing could be
+    found by it.
     """
     text = value.decode("latin-1")
-    return text if _ACCEPTABLE.fullmatch(text) and _judge.text(text) == text else None
+    if not _ACCEPTABLE.fullmatch(text) or _GROUPS.fullmatch(text):
+        return None
+    apart = _JOINTS.sub(" ", text)
+    return text if _judge.text(text) == text and _judge.text(apart) == apart else None
 
 
 def new_request_id() -> str:

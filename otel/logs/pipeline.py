@@ -194,7 +194,10 @@ class Pipeline(logging.Handler):
         own: Mapping[str, object] | None = getattr(record, FIELDS, None)
         event = self._redactor.text(message_of(record))
         fields = {**bound_variables(), **(extra_of(record) if own is None else own)}
-        moment = _Moment(event, fields, 0, current_context(), self._span(record))
+        context = current_context()
+        if "user.id" in context:
+            context["user.id"] = self._redactor.text(context["user.id"])
+        moment = _Moment(event, fields, 0, context, self._span(record))
         if own is not None and self._can_wait(record, fields):
             self._stream.write(partial(self._line_later, record, moment), urgent=False)
         else:

@@ -1,0 +1,148 @@
+"""Real processes of a service, against a collector and an error tracker, and what they leave at their end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.otel.intake import Intake, intake
+from tests.otel.receiver import Receiver, receiver, wait_for
+
+REPOSITORY = Path(__file__).parents[2]
+READY = "READY"
+BEGIN = """
+import os, sys
+import otel
+from opentelemetry import trace
+from otel.errors.reports import capture
+
+JOBS = otel.Counter("test.jobs", unit="{job}", description="Jobs.")
+
+def start():
+    return otel.configure(otel.TelemetryConfig.from_env(), catalogue=otel.Catalogue("test", JOBS))
+
+def leave(name):
+    # one item of each signal, and nothing of it leaves by itself: the delays are a minute
+    with trace.get_tracer("test").start_as_current_span(name):
+        otel.get_logger("app").info(name)
+        JOBS.add(1)
+        capture(LookupError(name), None)
+
+def ready():
+    print("READY", file=sys.stderr, flush=True)
+"""
+
+
+@dataclass
+class Service:
+    """A process that was started: `lines` and `said` are what it has written on stdout and stderr."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+    collector: Receiver
+    errors: Intake
+
+    @property
+    def said(self) -> str:
+        return (self.folder / "stderr").read_text()
+
+    @property
+    def events(self) -> list[str]:
+        """The events of the log's lines on stdout, in order."""
+        text = (self.folder / "stdout").read_text()
+        return [json.loads(line)["event"] for line in text.splitlines() if line.startswith("{")]
+
+    def wait_until_ready(self) -> None:
+        wait_for(lambda: READY in self.said or self.process.poll() is not None)
+        assert READY in self.said, self.said
+
+    def end(self, number: int | None = None) -> int:
+        """Sends the signal, if any, and returns the exit status."""
+        if number is not None:
+            self.process.send_signal(number)
+        return self.process.wait(60)
+
+    def left(self) -> Left:
+        """What has arrived of `leave`."""
+        jobs = self.collector.latest("test.jobs").values()
+        return Left(
+            spans=Counter(span.name for span in self.collector.spans()),
+            records=Counter(record.body.string_value for record in self.collector.records()),
+            lines=Counter(self.events),
+            jobs=sum(metric.sum.data_points[0].as_int for metric in jobs),
+            reports=Counter(event["exception"]["values"][-1]["value"] for event in self.errors.events),
+        )
+
+
+@dataclass
+class Left:
+    """What has arrived, by the name of the job."""
+
+    spans: Counter[str] = field(default_factory=Counter)
+    records: Counter[str] = field(default_factory=Counter)
+    lines: Counter[str] = field(default_factory=Counter)
+    jobs: int = 0
+    reports: Counter[str] = field(default_factory=Counter)
+
+    def assert_each_once(self, *names: str) -> None:
+        """Asserts that of each job every item has arrived, once."""
+        expected = Counter(names)
+        for signal_of, found in (("spans", self.spans), ("reports", self.reports)):
+            assert found == expected, signal_of
+        for signal_of, found in (("records", self.records), ("lines", self.lines)):
+            assert {name: found[name] for name in expected} == expected, signal_of
+        assert self.jobs == len(names)
+
+
+@contextmanager
+def running(folder: Path, program: str, *arguments: str, **environ: str) -> Iterator[Service]:
+    """Starts the program, which is written after `BEGIN`; kills it at the end if it is still there."""
+    file = folder / "program.py"
+    file.write_text(BEGIN + program)
+    command = [sys.executable, str(file), *arguments]
+    with (
+        receiver() as collector,
+        intake() as errors,
+        serving(folder, command, collector, errors, environ) as service,
+    ):
+        yield service
+
+
+@contextmanager
+def serving(
+    folder: Path, command: list[str], collector: Receiver, errors: Intake, environ: dict[str, Any]
+) -> Iterator[Service]:
+    settings = {
+        "PYTHONPATH": os.pathsep.join((str(REPOSITORY), str(folder))),
+        "PYTHONWARNINGS": "ignore::DeprecationWarning",
+        "OTEL_SERVICE_NAME": "ending",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        "OTEL_BSP_SCHEDULE_DELAY": "60000",
+        "OTEL_BLRP_SCHEDULE_DELAY": "60000",
+        "OTEL_METRIC_EXPORT_INTERVAL": "60000",
+        "TELEMETRY_LOG_FORMAT": "json",
+        "TELEMETRY_LOG_DELAY": "60000",
+        "TELEMETRY_RUNTIME_METRICS": "off",
+        "TELEMETRY_SHUTDOWN_SECONDS": "30",
+        "SENTRY_DSN": errors.dsn,
+    }
+    # Whoever runs the tests may ignore them, and a child would, too.
+    command = ["env", "--default-signal=TERM,HUP", *command]
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "SENTRY_"))}
+    with (folder / "stdout").open("w") as out, (folder / "stderr").open("w") as err:
+        process = subprocess.Popen(command, env=kept | settings | environ, stdout=out, stderr=err, text=True)
+    try:
+        yield Service(process, folder, collector, errors)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            process.wait()

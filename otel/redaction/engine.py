@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ _SHORTEST_ID: Final = 24
 _OVERLAP: Final = 512
 # Fewer digits are no card number.
 _LONG_NUMBER: Final = 10**12
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 class Redactor:
@@ -37,10 +39,12 @@ class Redactor:
 
     Thread-safe; linear in the length of the text; never raises. Clean short texts are remembered, so that the
     few hundred texts that telemetry repeats cost one look-up. `extra_keys` are further key names whose values
-    never leave.
+    never leave. `count` is called with the reason for each value that OTLP could not carry: `lone_surrogate`,
+    `integer_over_64_bits`.
     """
 
-    def __init__(self, extra_keys: Iterable[str] = ()) -> None:
+    def __init__(self, extra_keys: Iterable[str] = (), count: Callable[[str], None] | None = None) -> None:
+        self._count = count
         self._extra = frozenset(key.lower() for key in extra_keys)
         self._clean: set[str | tuple[str | None, str]] = set()
         self._keys: dict[str, bool] = {}
@@ -92,9 +96,15 @@ class Redactor:
         if redacted is text or redacted == text:
             self._remember(text, text)
             return text
+        self._note_surrogate(text)
         return redacted
 
+    def _note_surrogate(self, text: str) -> None:
+        if self._count is not None and not text.isascii() and _SURROGATE.search(text):
+            self._count("lone_surrogate")
+
     def _cut(self, text: str) -> str:
+        self._note_surrogate(text)
         redacted = scan(text[: _LONGEST_TEXT + _OVERLAP], self.is_sensitive)
         return redacted[: min(_LONGEST_TEXT, len(redacted) - _OVERLAP)] + CUT
 
@@ -138,8 +148,13 @@ class Redactor:
         if type(value) is float and not math.isfinite(value):
             return str(value)
         if not _SMALLEST <= value <= _LARGEST:
-            return value if type(value) is float else self.text(text_of(value))
+            return value if type(value) is float else self._outsized(value)
         return MASK if value == int(value) and self.text(str(int(abs(value)))) == MASK else value
+
+    def _outsized(self, value: int) -> str:
+        if self._count is not None:
+            self._count("integer_over_64_bits")
+        return self.text(text_of(value))
 
     def _nested(self, value: Any, depth: int) -> object:  # noqa: ANN401 - looked at by its type
         if depth > _DEEPEST:

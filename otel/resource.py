@@ -26,7 +26,7 @@ from otel.metrics.self import count_unencodable
 
 INSTANCE_ID: Final = "service.instance.id"
 DISTRIBUTION: Final = "stegmaier-otel"
-"""`telemetry.distro.name`: whoever reads it knows that links are masked already, which a Collector cannot do."""
+"""`telemetry.distro.name`: tells a Collector, which cannot mask links, that they are masked already."""
 _MOST_WORKERS: Final = 1024
 
 

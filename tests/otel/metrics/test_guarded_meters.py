@@ -129,6 +129,7 @@ def test_a_bad_observation_costs_that_one_alone(configure: Configure, kind: str)
             yield Observation(amount, {"kind": "amount"})
         for attributes in ATTRIBUTES:
             yield Observation(1, attributes)
+        yield from ODD
         yield Observation(7, {"kind": "last"})
 
     telemetry = configure(OTEL_METRICS_EXPORTER="none")

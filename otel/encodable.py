@@ -37,9 +37,12 @@ class Encodable:
             return self.text(value)
         if self._is_usual(value):
             return value  # type: ignore[return-value]  # a plain one
-        budget = Budget()
+        return self._bounded(value, Budget())
+
+    def _bounded(self, value: object, budget: Budget) -> Plain:
+        cut = budget.cut
         plain = budget.value(value)
-        if budget.cut:
+        if budget.cut > cut:
             self._count("too_large")
         return self._plain(plain)
 
@@ -47,8 +50,15 @@ class Encodable:
         """Returns the attributes with keys and values that can be sent."""
         for key, value in attributes.items():
             if type(key) is not str or not key.isascii() or not self._is_usual(value):
-                return {self.text(key): self.value(value) for key, value in attributes.items()}
+                return self._cleaned(attributes)
         return attributes
+
+    def _cleaned(self, attributes: Mapping[str, Any]) -> dict[str, Plain]:
+        budget = Budget()
+        return {
+            self.text(key): value if self._is_usual(value) else self._bounded(value, budget)
+            for key, value in attributes.items()
+        }
 
     def _is_usual(self, value: object) -> bool:
         kind = type(value)

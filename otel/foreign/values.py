@@ -15,14 +15,23 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, Final, TypeAlias, Union
 from uuid import UUID
 
-from otel.foreign.names import CUT, CYCLE, full_type_name, shortened, unprintable
-from otel.foreign.weight import BUILTIN_CONTAINERS, BUILTIN_LISTS, generated_fields, weight
+from otel.foreign.names import CUT, CYCLE, full_type_name, shortened, type_name, unprintable
+from otel.foreign.weight import (
+    BUILTIN_CONTAINERS,
+    BUILTIN_LISTS,
+    CHARACTERS_OF_A_NODE,
+    generated_fields,
+    weight,
+)
 
 LONGEST: Final = 8192
 """Characters of one text, and of all texts of one item together."""
 
 MOST_NODES: Final = 256
 MOST_WEIGHED: Final = 500
+MOST_ITEMS: Final = 1000
+"""Attributes of one call that are looked at; the SDK has a lower limit and counts what is over that."""
+
 _LONGEST_KEY: Final = 256
 _PRICE_OF_A_CALL: Final = 8  # nodes: at most 32 objects of an item are asked for their text
 _DEEPEST: Final = 12  # a Sentry event nests nine levels
@@ -224,7 +233,9 @@ class Budget:
         heavy = weight(value, self.unweighed)
         self.unweighed = max(self.unweighed - heavy, 0)
         if self.unweighed and self.nodes > -_PRICE_OF_A_CALL:
-            return str.__str__(form(value))
+            text = str.__str__(form(value))
+            self.unweighed = max(self.unweighed - len(text) // CHARACTERS_OF_A_NODE, 0)
+            return text
         if issubclass(kind, BUILTIN_CONTAINERS) or generated_fields(value, kind) is not None:
             return _as_text(self.value(value))
         self.cut += 1
@@ -237,6 +248,23 @@ def text_of(value: object, longest: int = LONGEST) -> str:
         return shortened(value, longest)
     budget = Budget(room=longest)
     return shortened(_guarded_text(budget, value), longest)
+
+
+def items_of(mapping: Any, most: int = MOST_ITEMS) -> list[tuple[Any, Any]]:  # noqa: ANN401 - what a caller gives
+    """Returns the items of any mapping, however many it has, `most` of them; none of None.
+
+    Raises:
+        TypeError: It is no mapping.
+        BaseException: What the own code of a foreign mapping raises.
+    """
+    kind = type(mapping)
+    if issubclass(kind, dict):
+        return list(islice(dict.items(mapping), most))
+    if issubclass(kind, Mapping):
+        return list(islice(mapping.items(), most))
+    if mapping is None:
+        return []
+    raise TypeError(f"{type_name(kind)} is no mapping")
 
 
 def _guarded_text(budget: Budget, value: object) -> str:

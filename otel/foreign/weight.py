@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from otel.foreign.names import is_scalar, module_name
 
-_CHARACTERS_OF_A_NODE: Final = 32
+CHARACTERS_OF_A_NODE: Final = 32
 _BITS_OF_A_NODE: Final = 96  # a digit has some three bits
 
 _arguments: Final[Any] = BaseException.__dict__["args"].__get__
@@ -85,7 +85,7 @@ def weight(value: object, most: int) -> int:
 def _size(value: Any) -> int:  # noqa: ANN401 - looked at by its type
     kind = type(value)
     if kind is str or kind is bytes or kind is bytearray:
-        return len(value) // _CHARACTERS_OF_A_NODE
+        return len(value) // CHARACTERS_OF_A_NODE
     return value.bit_length() // _BITS_OF_A_NODE if kind is int else 0
 
 

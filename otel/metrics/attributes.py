@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from otel.encodable import INTEGER_END
+from otel.foreign.values import items_of
 from otel.metrics.losses import Losses
 
 AttributeValue = str | bool | int | float
@@ -84,7 +85,7 @@ class AttributeRules:
     def canonical(self, attributes: object) -> AttributeKey:
         """Returns the declared attributes with allowed values, whatever type of mapping it is given."""
         try:
-            given: dict[str, object] = dict(attributes)  # type: ignore[call-overload]  # what is none raises
+            given: dict[str, object] = dict(attributes if type(attributes) is dict else items_of(attributes))
             known = [name for name in self._checks if name in given]
         except Exception:  # noqa: BLE001 - a mapping of a foreign type raises what it likes
             self._losses.dropped += 1

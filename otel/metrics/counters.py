@@ -14,7 +14,7 @@ from opentelemetry.metrics import Observation
 from otel.metrics.amount import UNUSUAL
 from otel.metrics.attributes import OVERFLOW_KEY, Allowed, AttributeKey
 from otel.metrics.declaration import DEFAULT_LIMIT, Declaration
-from otel.metrics.instruments import Attributes, Instrument, OneSeries
+from otel.metrics.instruments import Attributes, Instrument, OneSeries, alias_of
 from otel.metrics.series import NumberPoint, Snapshot
 
 Observe = Callable[[], Iterable[Observation]]
@@ -119,7 +119,9 @@ class _Sum(_Number):
             self._add_unusual(amount, attributes)
             return
         try:
-            point = self._aliases[tuple(attributes.items()) if attributes else ()]
+            point = self._aliases[
+                tuple(attributes.items()) if type(attributes) is dict else alias_of(attributes)
+            ]
         except Exception:  # noqa: BLE001 - KeyError for new attributes, anything for those of foreign types
             point, _ = self.find(attributes)
         with self.lock:
@@ -197,7 +199,9 @@ class Gauge(_Number):
                 return
             value = checked
         try:
-            point = self._aliases[tuple(attributes.items()) if attributes else ()]
+            point = self._aliases[
+                tuple(attributes.items()) if type(attributes) is dict else alias_of(attributes)
+            ]
         except Exception:  # noqa: BLE001 - as in `add`
             point, _ = self.find(attributes)
         with self.lock:

@@ -16,6 +16,7 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Observation
 
 from otel.encodable import Encodable
+from otel.foreign.values import items_of
 from otel.metrics.losses import Losses
 from otel.metrics.self import count_unencodable
 
@@ -226,7 +227,9 @@ def _attributes(attributes: Any, losses: Losses, redaction: Redaction) -> Mappin
     if attributes is None:
         return None
     try:
-        encodable = _encodable.attributes(attributes if type(attributes) is dict else dict(attributes))
+        encodable = _encodable.attributes(
+            attributes if type(attributes) is dict else dict(items_of(attributes))
+        )
         return redaction.labels(encodable)
     except Exception:  # noqa: BLE001 - what is no mapping raises, a foreign one what it likes
         losses.dropped += 1

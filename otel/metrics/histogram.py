@@ -21,7 +21,7 @@ from opentelemetry.trace import (
 from otel.metrics.amount import UNUSUAL
 from otel.metrics.attributes import Allowed, AttributeKey
 from otel.metrics.declaration import DEFAULT_LIMIT, Declaration
-from otel.metrics.instruments import Attributes, Instrument, OneSeries
+from otel.metrics.instruments import Attributes, Instrument, OneSeries, alias_of
 from otel.metrics.series import HistogramPoint
 
 _SAMPLED: Final = int(TraceFlags.SAMPLED)
@@ -67,7 +67,9 @@ class Histogram(Instrument[HistogramPoint]):
             self._record_unusual(span, amount, attributes)
             return
         try:
-            point = self._aliases[tuple(attributes.items()) if attributes else ()]
+            point = self._aliases[
+                tuple(attributes.items()) if type(attributes) is dict else alias_of(attributes)
+            ]
         except Exception:  # noqa: BLE001 - KeyError for new attributes, anything for those of foreign types
             point, _ = self.find(attributes)
         bucket = bisect_left(self.bounds, amount)

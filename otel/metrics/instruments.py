@@ -12,6 +12,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar, Final, Generic, Self, TypeVar
 
+from otel.foreign.values import items_of
 from otel.metrics.attributes import OVERFLOW_KEY, AttributeKey, AttributeRules
 from otel.metrics.declaration import Declaration, Kind
 from otel.metrics.losses import Losses
@@ -21,6 +22,11 @@ Attributes = Mapping[str, object]
 
 _P = TypeVar("_P", NumberPoint, HistogramPoint)
 _ALIASES_PER_SERIES: Final = 4
+
+
+def alias_of(attributes: Attributes | None) -> tuple[tuple[str, object], ...]:
+    """Returns what a call is remembered by: its attributes, in the order in which it gives them."""
+    return tuple(items_of(attributes))
 
 
 class Instrument(Generic[_P]):
@@ -98,7 +104,7 @@ class Instrument(Generic[_P]):
         if point.attributes == OVERFLOW_KEY:
             return False
         try:
-            alias = tuple(attributes.items()) if attributes else ()
+            alias = alias_of(attributes)
             if alias != point.attributes and dict(alias) != dict(point.attributes):
                 return False
             if len(self._aliases) >= self.declaration.limit * _ALIASES_PER_SERIES:

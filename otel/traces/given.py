@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any, Final
 
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 
 from otel.foreign.names import is_scalar, shortened
-from otel.foreign.values import LONGEST, Budget, text_of
+from otel.foreign.values import LONGEST, MOST_ITEMS, Budget, items_of, text_of
 
-_MOST_ITEMS: Final = 128
-_MOST_ATTRIBUTES: Final = 1000  # the SDK, which has a limit of its own, counts what is over that
+_LONGEST_SEQUENCE: Final = 128
 _LONGEST_NAME: Final = 1024
 _LATEST: Final = 2**63  # nanoseconds; OTLP has 64 bits for a time
 
@@ -23,7 +22,7 @@ def clean_value(value: Any, budget: Budget) -> Any:  # noqa: ANN401 - anything b
     kind = type(value)
     if (
         (kind is tuple or kind is list)
-        and len(value) <= _MOST_ITEMS
+        and len(value) <= _LONGEST_SEQUENCE
         and all(_is_short(each) for each in value)
     ):
         return tuple(value)
@@ -31,7 +30,7 @@ def clean_value(value: Any, budget: Budget) -> Any:  # noqa: ANN401 - anything b
 
 
 def _is_short(value: object) -> bool:
-    return is_scalar(value) and (type(value) is not str or len(value) <= LONGEST // _MOST_ITEMS)
+    return is_scalar(value) and (type(value) is not str or len(value) <= LONGEST // _LONGEST_SEQUENCE)
 
 
 def clean_key(key: Any) -> str:  # noqa: ANN401 - a caller's mistake is no text
@@ -41,18 +40,14 @@ def clean_key(key: Any) -> str:  # noqa: ANN401 - a caller's mistake is no text
 
 def clean_attributes(attributes: Any, budget: Budget) -> dict[str, Any]:  # noqa: ANN401 - as above
     """Returns a clean copy of a mapping of attributes, an empty one for what is no mapping."""
-    kind = type(attributes)
-    if not issubclass(kind, Mapping):
+    if not issubclass(type(attributes), Mapping):
         return {}
-    items: Iterable[tuple[Any, Any]] = (
-        dict.items(attributes) if issubclass(kind, dict) else attributes.items()
-    )
     cleaned: dict[str, Any] = {}
-    taken = list(islice(items, _MOST_ATTRIBUTES + 1))
-    for key, value in taken[:_MOST_ATTRIBUTES]:
+    taken = items_of(attributes, MOST_ITEMS + 1)
+    for key, value in taken[:MOST_ITEMS]:
         plain = is_scalar(value) and type(key) is str
         cleaned[key if plain else clean_key(key)] = value if plain else clean_value(value, budget)
-    budget.cut += len(taken) > _MOST_ATTRIBUTES
+    budget.cut += len(taken) > MOST_ITEMS
     return cleaned
 
 
@@ -60,7 +55,7 @@ def clean_links(links: Any, budget: Budget) -> list[Link]:  # noqa: ANN401 - as 
     """Returns clean copies of the links; what is no link is left out."""
     return [
         Link(link.context, clean_attributes(link.attributes, budget))
-        for link in islice(iter(links), _MOST_ITEMS)
+        for link in islice(iter(links), _LONGEST_SEQUENCE)
         if issubclass(type(link), Link) and issubclass(type(link.context), SpanContext)
     ]
 

@@ -39,6 +39,7 @@ NAME = st.sampled_from(_NAMES) | st.text(max_size=8)
 ATTRIBUTES = st.dictionaries(NAME, ANYTHING, max_size=3).map(
     lambda cases: Case({name: case.value for name, case in cases.items()})
 )
+SCOPE: dict[str, Any] = {"type": "http", "method": "GET", "path": "/"}
 GIVEN = ANYTHING | ATTRIBUTES
 
 COUNTER = otel.Counter("any.counter", unit="1", description="Any.", attributes={"kind": otel.ANY_BOUNDED()})
@@ -53,7 +54,7 @@ def _recorded() -> Iterator[Captured]:
     DeclaredMetrics([CATALOGUE]).forget()
     config = TelemetryConfig(service_name="test", runtime_metrics=False, log_burst=0, error_burst=0)
     with capture_telemetry(CATALOGUE, config=config) as captured:
-        token = REQUEST.set(RequestContext("request-1", trace.INVALID_SPAN, {"type": "http", "path": "/"}))
+        token = REQUEST.set(RequestContext("request-1", trace.INVALID_SPAN, SCOPE))
         yield captured
         REQUEST.reset(token)
 
@@ -151,7 +152,7 @@ SET_UP = frozenset(
             "LevelOverride",
             "Telemetry",
         ),
-        "set_level",
+        *("set_level", "render_problem"),
     }
 )  # they name what is wrong with their arguments, once, at the start
 DECORATORS = frozenset({"traced", "logged"})
@@ -172,6 +173,15 @@ def test_recording_raises_nothing(
     with ours_alone():
         RECORDING[name](first.value, second.value, third.value)
     assert lost(recorded) == before
+
+
+@pytest.mark.parametrize("case", hostile.CASES, ids=repr)
+def test_no_recording_minds_a_hostile_value(case: Case) -> None:
+    inside = {"kind": case.value, "other": case.value}
+    with ours_alone():
+        for record in RECORDING.values():
+            for first, others in ((case.value, case.value), (1, case.value), ("a", inside), (inside, None)):
+                record(first, others, others)
 
 
 @settings(max_examples=100, deadline=None)
@@ -265,7 +275,7 @@ def test_what_leaves_a_span_is_what_was_raised(raised: Case, *, use: bool) -> No
 def test_any_failure_of_a_request_is_reported(recorded: Captured, case: Case) -> None:
     before = len(recorded.errors)
     with trace.get_tracer("any").start_as_current_span("request") as span:
-        request = RequestContext("request-1", span, {"type": "http", "path": "/"})
+        request = RequestContext("request-1", span, SCOPE)
         with ours_alone():
             report(request, case.value, observed=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -14,7 +15,7 @@ import otel
 from app import VERSION
 from app.core.clock import Clock, SystemClock
 from app.core.settings import Settings, load_settings
-from app.core.telemetry import LMS_METRICS
+from app.core.telemetry import LMS_METRICS, telemetry_environ
 from app.http.auth import Authenticator
 from app.http.body_limit import BodyLimit
 from app.http.handlers import install_handlers
@@ -55,7 +56,7 @@ def build() -> FastAPI:
         otel.ConfigError: A setting of the telemetry is wrong.
     """
     settings = load_settings()
-    given = otel.TelemetryConfig.from_env()
+    given = otel.TelemetryConfig.from_env(telemetry_environ(os.environ))
     attributes = {"service.version": VERSION, **given.resource_attributes}
     telemetry = otel.configure(replace(given, resource_attributes=attributes), catalogue=LMS_METRICS)
     return create_app(settings, telemetry)

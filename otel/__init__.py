@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from otel.config.settings import ConfigError, TelemetryConfig
     from otel.context import breadcrumb, current_request, set_tag, set_user
     from otel.decorators import logged, traced
+    from otel.http.errors import render_problem
     from otel.logs.levels import LevelOverride
     from otel.logs.logger import get_logger, level_overrides, reset_level, set_level
     from otel.metrics.catalogue import (
@@ -53,6 +54,7 @@ _HOME = {
     "instrument": "setup",
     "level_overrides": "logs.logger",
     "logged": "decorators",
+    "render_problem": "http.errors",
     "reset_level": "logs.logger",
     "set_level": "logs.logger",
     "set_tag": "context",
@@ -91,6 +93,7 @@ __all__ = [
     "instrument",
     "level_overrides",
     "logged",
+    "render_problem",
     "reset_level",
     "set_level",
     "set_tag",

@@ -14,7 +14,7 @@ from opentelemetry import trace
 
 from otel.foreign.guard import harmless
 from otel.foreign.values import text_of
-from otel.http.route import Scope, route_template
+from otel.http.route import FoundRoute, Scope
 
 _BREADCRUMBS_KEPT: Final = 50
 
@@ -26,6 +26,7 @@ _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 Step = tuple[float, str, str, str, Mapping[str, object]]
 """When (seconds since the epoch), category, message, level, data."""
 
+_SETTLED: Final[ContextVar[BaseException | None]] = ContextVar("otel.settled", default=None)
 REQUEST: Final[ContextVar[RequestContext | None]] = ContextVar("otel.request", default=None)
 
 
@@ -34,10 +35,12 @@ class RequestContext:
 
     `request_id` is the accepted or created `X-Request-ID`; `trace_id` and `span_id` are those of the SERVER
     span in hexadecimal, or None while tracing is off. `user_id` and `role` are None until `set_user`.
+    `answered` says that the response has begun.
     """
 
     __slots__ = (
-        "_route",
+        "_found",
+        "answered",
         "breadcrumbs",
         "request_id",
         "role",
@@ -49,7 +52,9 @@ class RequestContext:
         "user_id",
     )
 
-    def __init__(self, request_id: str, span: trace.Span, scope: Scope) -> None:
+    def __init__(
+        self, request_id: str, span: trace.Span, scope: Scope, found: FoundRoute | None = None
+    ) -> None:
         self.request_id = request_id
         self.span = span
         self.scope = scope
@@ -57,22 +62,40 @@ class RequestContext:
         self.role: str | None = None
         self.tags: dict[str, str] | None = None
         self.breadcrumbs: deque[Step] | None = None
-        self._route: str | None = None
+        self.answered = False
+        self._found = found or FoundRoute()
         identity = span.get_span_context()
         self.trace_id = f"{identity.trace_id:032x}" if identity.is_valid else None
         self.span_id = f"{identity.span_id:016x}" if identity.is_valid else None
 
+    def rename(self, request_id: str) -> None:
+        """Takes over the request id that the application answers with."""
+        self.request_id = request_id
+        if self.span.is_recording():
+            self.span.set_attribute("request_id", request_id)
+
     @property
     def route(self) -> str | None:
         """The template of the matched route, None before routing and when nothing matched."""
-        if self._route is None:
-            self._route = route_template(self.scope)
-        return self._route
+        return self._found.template
 
 
 def current_request() -> RequestContext | None:
     """Return the facts of the request that this code serves, None outside of one."""
     return REQUEST.get()
+
+
+def settle(error: BaseException) -> None:
+    """Says that `error` is reported: the server, which gets it next, has nothing to add.
+
+    It holds for the task of the request, which ends soon after.
+    """
+    _SETTLED.set(error)
+
+
+def is_settled(error: object) -> bool:
+    """Tells whether `settle` was called with this error in this task."""
+    return error is not None and _SETTLED.get() is error
 
 
 def set_user(user_id: str | int | UUID, role: str | None = None) -> None:

@@ -69,10 +69,11 @@ def active() -> Telemetry | None:
 
 
 def instrument(app: FastAPI, *, render_error: RenderError | None = None) -> None:
-    """Puts the telemetry around `app`: call it after the middleware is added, before it serves.
+    """Puts the telemetry around `app` and all its middleware: call it before the app serves.
 
-    `render_error(scope, error)` makes the response of an unhandled error (default: RFC 9457 problem
-    details). While the app runs, the event loop's lag is measured; when it ends, what waits is sent.
+    The app's answers stay as they are. `render_error(scope, error)` makes the response of an unhandled error
+    where the app has no handler of `Exception`; the error ends there. While the app runs, the event loop's
+    lag is measured; when it ends, what waits is sent.
 
     Raises:
         RuntimeError: The app is instrumented or serving already.

@@ -76,7 +76,7 @@ def start(config: TelemetryConfig, given: tuple[Catalogue, ...], memory: MemoryS
     parts = assemble(config, redactor, resource, declared, memory)
     telemetry = Telemetry(config, redactor, slot, declared, parts)
     try:
-        parts.undo += _make_current(config, declared, parts)
+        parts.undo += _make_current(config, redactor, declared, parts)
         _switch_on(config, redactor, parts, memory)
     except BaseException:
         telemetry.shutdown(1)
@@ -85,13 +85,15 @@ def start(config: TelemetryConfig, given: tuple[Catalogue, ...], memory: MemoryS
     return telemetry
 
 
-def _make_current(config: TelemetryConfig, declared: DeclaredMetrics, parts: Pipelines) -> list[Undo]:
+def _make_current(
+    config: TelemetryConfig, redactor: Redactor, declared: DeclaredMetrics, parts: Pipelines
+) -> list[Undo]:
     if config.disabled:
         # A sampler that drops would tell the next service to drop too: a caller's trace must pass unchanged.
         set_current(NoOpMeterProvider(), NoOpTracerProvider(), NoOpLoggerProvider())
         return []
-    meters = DeclaredMeterProvider(GuardedMeterProvider(parts.meters, declared.losses_of), declared.lend)
-    set_current(meters, parts.tracers, parts.loggers)
+    guarded = GuardedMeterProvider(parts.meters, declared.losses_of, redactor)
+    set_current(DeclaredMeterProvider(guarded, declared.lend), parts.tracers, parts.loggers)
     return [replace_use_span()]
 
 

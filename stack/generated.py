@@ -10,13 +10,14 @@ from typing import Final
 
 from app.core.telemetry import LMS_METRICS
 from otel import docs
-from stack import collector_page, environment, masking
+from stack import collector_page, environment, masking, redaction_rules
 from stack.collector import CollectorError
 from stack.settings import REPOSITORY
 
 FILES: Final[Mapping[str, Callable[[], str]]] = {
     ".env.example": environment.example,
-    # Before the page about the fragments, which reads it.
+    "collector-config/base.yaml": redaction_rules.render,
+    # After base.yaml, and before the page about the fragments, which reads it.
     "collector-config/mask.yaml": masking.render,
     "collector-config/FRAGMENTS.md": collector_page.render,
     "docs/telemetry.md": lambda: docs.render([LMS_METRICS]),

@@ -14,9 +14,14 @@ from stack.collector import FRAGMENTS, CollectorError
 _STAGES: Final = ("transform/bound", "redaction", "transform/restore")
 _PATTERNS: Final = ("blocked_key_patterns", "blocked_values")
 _LIMIT: Final = re.compile(r"limit\((?P<place>\w+)\.attributes, (?P<count>\d+), (?P<first>\[.*\])\)")
+_UNFIT: Final = re.compile(
+    r'delete_matching_keys\((?P<place>[\w.]+), "(?P<pattern>\[\^.*)"\)(?: where IsMap\(log\.body\))?'
+)
+_LEFT: Final = re.compile(r'(?P<head>.*IsMatch\(log\.body\.string, ").*"\)')
+_DESCRIPTION: Final = re.compile(r'replace_pattern\(metric\.description, ".*", "\*\*\*\*"\)')
 _LENGTH: Final = re.compile(r"truncate_all\((?P<place>\w+)\.attributes, (?P<length>\d+)\)")
-# Of all in the stages that is no pattern and no bound: the processor has that in Go, and follows by hand.
-_KNOWN: Final = "8e3d23854acf"
+# Of all in the stages that is no rule and no bound: the processor has that in Go, and follows by hand.
+_KNOWN: Final = "5625e432d540"
 _HEAD: Final = """\
 # The processor `mask` in place of bound, redaction and restore: one pass over the data, the same result, at a
 # small part of the cost. Written by `make generate` from base.yaml, which explains each rule.
@@ -38,10 +43,12 @@ def render() -> str:
     """
     base = yaml.safe_load((FRAGMENTS / "base.yaml").read_text())
     processors, pipelines = base["processors"], base["service"]["pipelines"]
-    redaction = processors["redaction"]
+    redaction, statements = processors["redaction"], _statements(processors)
     mask = {
         **{name: redaction[name] for name in _PATTERNS},
-        "bounds": _bounds(_statements(processors)),
+        "left_in_bodies": _left(statements, redaction["blocked_values"]),
+        **_unfit(statements),
+        "bounds": _bounds(statements),
     }
     _check(processors)
     clean = {name: pipelines[name] for name in pipelines if name.endswith("/clean")}
@@ -66,9 +73,12 @@ def _without_figures(part: object) -> object:
     if isinstance(part, dict):
         return {key: None if key in _PATTERNS else _without_figures(value) for key, value in part.items()}
     if isinstance(part, list):
-        return [_without_figures(each) for each in part]
-    bound = _LIMIT.fullmatch(str(part)) or _LENGTH.fullmatch(str(part))
-    return bound["place"] if bound else part
+        return [_without_figures(each) for each in part if not _DESCRIPTION.fullmatch(str(each))]
+    for statement in (_LIMIT, _LENGTH, _UNFIT):
+        if match := statement.fullmatch(str(part)):
+            return match["place"]
+    left = _LEFT.fullmatch(str(part))
+    return left["head"] if left else part
 
 
 def _chain(name: str, processors: list[str]) -> list[str]:
@@ -86,6 +96,27 @@ def _statements(processors: dict[str, Any]) -> list[str]:
         for group in groups
     ]
     return [statement for group in groups for statement in group["statements"]]
+
+
+def _unfit(statements: list[str]) -> dict[str, str]:
+    """Returns what makes a key no name, for labels and for all other attributes."""
+    found = [match for each in statements if (match := _UNFIT.fullmatch(each))]
+    labels = {match["pattern"] for match in found if match["place"] == "datapoint.attributes"}
+    others = {match["pattern"] for match in found if match["place"] != "datapoint.attributes"}
+    if len(labels) != 1 or len(others) != 1:
+        raise CollectorError("base.yaml does not drop the same keys everywhere; only labels may differ")
+    return {"unfit_names": _unquoted(others.pop()), "unfit_labels": _unquoted(labels.pop())}
+
+
+def _left(statements: list[str], forms: list[str]) -> list[int]:
+    """Returns the places, in the list of forms, of those that a masked body is searched for."""
+    (statement,) = (each for each in statements if _LEFT.fullmatch(each))
+    return [number for number, form in enumerate(forms) if form in _unquoted(statement)]
+
+
+def _unquoted(text: str) -> str:
+    """Returns what stands between the quotes of an OTTL string."""
+    return re.sub(r"\\(.)", r"\1", text)
 
 
 def _bounds(statements: list[str]) -> dict[str, dict[str, Any]]:

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from app.core.settings import Settings
+from app.core.telemetry import TELEMETRY_DEFAULTS
 from otel.config.settings import settings as telemetry_settings
 from stack.settings import PREFIX, StackSettings
 
@@ -104,4 +105,7 @@ def _shown(value: Any) -> str:  # noqa: ANN401 - a default may be of any type
 
 
 def _telemetry() -> tuple[Variable, ...]:
-    return tuple(Variable(each.key, each.sentence, each.default) for each in telemetry_settings())
+    return tuple(
+        Variable(each.key, each.sentence, TELEMETRY_DEFAULTS.get(each.key, each.default))
+        for each in telemetry_settings()
+    )

@@ -15,7 +15,7 @@ from tests.test_architecture import ROOT
 
 COMMANDS: Final = {
     *("help", "up", "down", "status", "logs", "demo", "test", "lint", "check", "fmt", "generate", "bench"),
-    *("ledger", "lock", "clean"),
+    *("ledger", "wheel", "lock", "clean"),
 }
 MAKE: Final = re.compile(r"`make ([a-z]+)")
 

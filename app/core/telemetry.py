@@ -1,13 +1,20 @@
 """The platform's own metrics: every name is written here, once, and nowhere else.
 
-Attributes are bounded lists; who did it, and in which course, is in the trace and the log.
+Attributes are bounded lists; who did it, and in which course, is in the trace and the log. Also here: where
+the platform's telemetry has another default than the library's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from otel.metrics.catalogue import Catalogue, Counter, Gauge, Histogram, UpDownCounter
+
+TELEMETRY_DEFAULTS: Final[Mapping[str, str]] = {
+    # The platform faces the public: a stranger neither switches his traces off nor writes into another's.
+    "TELEMETRY_TRUST_REMOTE_CONTEXT": "never",
+}
 
 REQUESTS_REFUSED: Final = Counter(
     "lms.requests.refused",
@@ -155,3 +162,9 @@ LMS_METRICS: Final = Catalogue(
     QUIZ_ATTEMPTS,
     QUIZ_SCORE,
 )
+
+
+def telemetry_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    """Returns the variables of the telemetry's settings, with the platform's defaults for those not set."""
+    own = {key: default for key, default in TELEMETRY_DEFAULTS.items() if not environ.get(key, "").strip()}
+    return {**environ, **own}

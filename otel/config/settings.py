@@ -28,6 +28,7 @@ from otel.config.parsing import (
     true_or_false,
     whole,
 )
+from otel.config.trust import Trust, trust
 from otel.config.variables import ConfigError, Setting, listed, read_all, setting
 
 PREFIX: Final = "TELEMETRY_"
@@ -115,6 +116,12 @@ class TelemetryConfig:
         _one_of_all("tracecontext", "baggage", "none"),
         "tracecontext,baggage",
         "tracecontext, baggage or none",
+    )
+    trust_remote_context: Trust = setting(  # noqa: RUF009 - a field like all the others
+        "TELEMETRY_TRUST_REMOTE_CONTEXT",
+        trust,
+        "always",
+        "whose trace context and baggage are followed: always, never, or networks of peers (10.0.0.0/8,...)",
     )
     sentry_dsn: str = setting("SENTRY_DSN", sentry_dsn, "", "where errors go; empty sends none", secret=True)
     sentry_environment: str = setting("SENTRY_ENVIRONMENT", text, "", "default: deployment.environment.name")

@@ -28,9 +28,12 @@ class ErrorReportsView(TypedDict):
 
 
 class ErrorReports(Protocol):
-    """The client of the error tracker; `captured` counts the reports that it has taken."""
+    """The client of the error tracker."""
 
-    captured: int
+    @property
+    def captured(self) -> int:
+        """Counts the reports that it has taken."""
+        ...
 
     def forget(self) -> None:
         """Starts to count from nothing, as a forked child must."""

@@ -27,7 +27,7 @@ from otel.errors.stack import exception_values
 from otel.errors.transport import CountingTransport
 from otel.foreign.names import shortened, type_name
 from otel.foreign.values import Budget, text_of
-from otel.http.route import UNMATCHED, bounded_method
+from otel.http.route import UNMATCHED, WEBSOCKET, method_of
 from otel.redaction.engine import Redactor
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ _FRAMEWORKS_REFUSAL: Final = "HTTPException"
 _ENDED_EARLY: Final = frozenset(
     {"CancelledError", "ClientDisconnect", "WebSocketDisconnect", "KeyboardInterrupt"}
 )
+# In the hint of what our own boundary reports: it knows what was answered, whatever kind of error it was.
+_ANSWERED: Final = "otel.answered"
 _LONGEST_TAG: Final = 200
 _LONGEST_STEP: Final = 1024
 _RUNTIME: Final = {"name": platform.python_implementation(), "version": platform.python_version()}
@@ -53,10 +55,15 @@ class SentryHandle:
     bursts: BurstLimiter[Failure]
     client: Any = None
     transport: Transport | None = None
-    captured: int = 0
+    reported: int = 0
     filtered: int = 0
     held_back: int = 0
     lock: threading.RLock = field(default_factory=threading.RLock)  # a signal's handler may report, too
+
+    @property
+    def captured(self) -> int:
+        """Counts the reports that were taken, from whoever: those that were sent, are lost or still wait."""
+        return int(getattr(self.transport, "taken", self.reported)) + self.held_back
 
     def flush(self, seconds: float) -> bool:
         """Waits until queued events have left or are lost, at most `seconds`; True if none is left."""
@@ -73,9 +80,7 @@ class SentryHandle:
         with self.lock:
             suppressed = self.bursts.admit(failed)
             list(self.bursts.reports())  # bursts that have ended are forgotten, their count is in `dropped`
-            if suppressed is None:
-                self.captured += 1
-                self.held_back += 1
+            self.held_back += suppressed is None
         return suppressed
 
     def forget(self) -> None:
@@ -83,7 +88,7 @@ class SentryHandle:
 
         What the parent has queued it sends itself, by connections of its own; its losses are its own, too.
         """
-        self.captured = self.filtered = self.held_back = 0
+        self.reported = self.filtered = self.held_back = 0
         self.lock = threading.RLock()
         self.bursts.forget()
         if isinstance(self.transport, CountingTransport):
@@ -157,12 +162,12 @@ def capture(error: BaseException, request: RequestContext | None) -> str | None:
     except Exception:  # noqa: BLE001 - see the docstring
         _log.warning("error_report_failed", exc_info=True)
         return None
-    handle.captured += event_id is not None
+    handle.reported += event_id is not None
     return event_id
 
 
 def _report(handle: SentryHandle, error: BaseException, request: RequestContext | None) -> str | None:
-    if _is_no_failure(error):
+    if request is None and _is_no_failure(error):
         handle.filtered += 1
         return None
     failed = failure_of(error, None if request is None else request.route or UNMATCHED)
@@ -174,7 +179,8 @@ def _report(handle: SentryHandle, error: BaseException, request: RequestContext 
     _describe(event, failed, request)
     if suppressed:
         event["contexts"]["burst"] = {"suppressed": suppressed}
-    return sentry_sdk.capture_event(event, {"exc_info": (type(error), error, error.__traceback__)})
+    hint: Hint = {"exc_info": (type(error), error, error.__traceback__), _ANSWERED: request is not None}
+    return sentry_sdk.capture_event(event, hint)
 
 
 def _describe(event: Event, failed: Failure, request: RequestContext | None) -> None:
@@ -185,9 +191,10 @@ def _describe(event: Event, failed: Failure, request: RequestContext | None) -> 
     if request is None or route is None:
         return
     scope = request.scope
-    method = bounded_method(scope.get("method", "WS"))
+    method = method_of(scope)
     event["transaction"] = f"{method} {route}"
-    event["request"] = {"method": method, "url": scope.get("path", "")}
+    # A WebSocket begins as a GET (RFC 6455 section 4.1).
+    event["request"] = {"method": "GET" if method == WEBSOCKET else method, "url": scope.get("path", "")}
     event["tags"] = _tags(request, route)
     if request.user_id is not None:
         event["user"] = {"id": request.user_id}
@@ -247,6 +254,8 @@ def _before_send(handle: SentryHandle, redactor: Redactor) -> Callable[[Event, H
 
 
 def _is_no_error(event: Event, hint: Hint) -> bool:
+    if hint.get(_ANSWERED):
+        return False
     if is_within(str(event.get("logger") or ""), _IGNORED_LOGGERS):
         return True
     error = (hint.get("exc_info") or (None, None, None))[1]

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
 
 class CountingTransport(HttpTransport):
-    """Sentry's own transport, and a public count of the events that it lost, by Sentry's reason.
+    """Sentry's own transport, and a public count of the events that it took, and lost by Sentry's reason.
 
-    An event that was taken is unsent until it has left or is lost: then it is queued or on its way.
+    `taken` are the events that were sent, are lost or wait. An event is unsent until it has left or is lost:
+    then it is queued or on its way.
     """
 
     def __init__(self, options: dict[str, Any]) -> None:
+        self.taken = 0
         self.lost: Counter[str] = Counter()
         self._unsent: set[Item] = set()
         self._counting = threading.RLock()  # a signal's handler may report while its thread counts
@@ -29,7 +31,9 @@ class CountingTransport(HttpTransport):
     def capture_envelope(self, envelope: Envelope) -> None:
         """Takes an envelope and queues it."""
         with self._counting:
-            self._unsent.update(_events_in(envelope))
+            events = _events_in(envelope)
+            self.taken += len(events)
+            self._unsent.update(events)
         super().capture_envelope(envelope)
 
     @property
@@ -75,6 +79,8 @@ class CountingTransport(HttpTransport):
             self.lost[reason] += count
             if item is not None:
                 self._unsent.discard(item)
+            elif reason != "before_send":  # lost before it was an item, such as by SENTRY_SAMPLE_RATE
+                self.taken += count
 
 
 def _events_in(envelope: Envelope) -> list[Item]:

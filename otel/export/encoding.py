@@ -76,9 +76,9 @@ class SpanEncoder:
             return redacted_value(redactor, key, value)
 
         self._redactor = redactor
-        self._attributes = AttributeEncoder(b"\x4a", clean)
-        self._event_attributes = AttributeEncoder(b"\x1a", clean)
-        self._link_attributes = AttributeEncoder(b"\x22", clean)
+        self._attributes = AttributeEncoder(b"\x4a", clean, redactor.text)
+        self._event_attributes = AttributeEncoder(b"\x1a", clean, redactor.text)
+        self._link_attributes = AttributeEncoder(b"\x22", clean, redactor.text)
 
     def __call__(self, spans: Sequence[ReadableSpan]) -> Encoded:
         """Returns the request's bytes."""

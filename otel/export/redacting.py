@@ -15,7 +15,7 @@ from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-from opentelemetry.trace import Link, Status
+from opentelemetry.trace import Link, SpanContext, Status, TraceState
 from opentelemetry.util.types import AttributeValue
 
 from otel.logs.otlp import SCOPE_NAME
@@ -91,13 +91,14 @@ def clean_span(redactor: Redactor, span: ReadableSpan) -> ReadableSpan:
     name = redactor.text(span.name)
     attributes = _attributes(redactor, span.attributes or {})
     description = span.status.description
+    context = _context(redactor, span.get_span_context())
     plain = not span.events and not span.links and description is None and name is span.name
-    if plain and attributes is None:
+    if plain and attributes is None and context is span.get_span_context():
         return span
     return _RedactedSpan(
         span,
         name=name,
-        context=span.get_span_context(),
+        context=context,
         parent=span.parent,
         resource=span.resource,
         attributes=span.attributes if attributes is None else attributes,
@@ -139,7 +140,26 @@ def _event(redactor: Redactor, event: Event) -> Event:
 
 def _link(redactor: Redactor, link: Link) -> Link:
     attributes = _attributes(redactor, link.attributes or {})
-    return link if attributes is None else Link(link.context, attributes)
+    context = _context(redactor, link.context)
+    if attributes is None and context is link.context:
+        return link
+    return Link(context or link.context, link.attributes if attributes is None else attributes)
+
+
+def _context(redactor: Redactor, context: SpanContext | None) -> SpanContext | None:
+    """Returns the context without the members of its `tracestate` that hold a secret, or itself."""
+    if context is None or not context.trace_state:
+        return context
+    state = context.trace_state
+    kept = [(key, value) for key, value in state.items() if _is_clean(redactor, key, value)]
+    if len(kept) == len(state):
+        return context
+    trace_id, span_id, is_remote, flags, *_ = context
+    return SpanContext(trace_id, span_id, is_remote, flags, TraceState(kept))
+
+
+def _is_clean(redactor: Redactor, key: str, value: str) -> bool:
+    return redactor.text(key) == key and redactor.value(key, value) == value
 
 
 def _attributes(
@@ -150,6 +170,7 @@ def _attributes(
     changed = False
     # One pass: each look at the SDK's attributes is three Python calls.
     for name, value in attributes.items():
-        clean = redacted[name] = redacted_value(redactor, name, value)
-        changed = changed or clean is not value
+        key = redactor.text(name)
+        clean = redacted[key] = redacted_value(redactor, name, value)
+        changed = changed or clean is not value or key is not name
     return redacted if changed else None

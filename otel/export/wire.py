@@ -81,9 +81,12 @@ class AttributeEncoder:
     Thread-safe: two threads at worst encode the same attribute twice.
     """
 
-    def __init__(self, tag: bytes, clean: Clean | None = None) -> None:
+    def __init__(
+        self, tag: bytes, clean: Clean | None = None, clean_name: Callable[[str], str] | None = None
+    ) -> None:
         self._tag = tag
         self._clean = clean
+        self._clean_name = clean_name
         # By type, because 1 and True are equal; not in one key, which the garbage collector would then watch.
         self._known: dict[type, dict[tuple[str, Any], bytes]] = {kind: {} for kind in _REMEMBERABLE}
 
@@ -102,7 +105,8 @@ class AttributeEncoder:
 
     def _encode(self, key: str, value: object) -> bytes:
         try:
-            name = ENCODABLE.text(key)
+            sendable_name = ENCODABLE.text(key)
+            name = sendable_name if self._clean_name is None else self._clean_name(sendable_name)
             sendable = value if type(value) is float else ENCODABLE.value(value)
             clean = sendable if self._clean is None else self._clean(key, sendable)
             content = _content(clean if clean is sendable else ENCODABLE.value(clean))

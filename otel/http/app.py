@@ -2,49 +2,61 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Final, cast
+from functools import lru_cache
+from typing import Final
 
 from fastapi import FastAPI
 from opentelemetry import trace
-from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Send
 
 from otel.config.settings import TelemetryConfig
-from otel.context import REQUEST, RequestContext
+from otel.context import REQUEST, RequestContext, settle
+from otel.foreign.names import type_name
 from otel.http.background import time_background_tasks
 from otel.http.connection import Connection
-from otel.http.errors import RenderError, is_disconnect, render, render_problem, report
-from otel.http.exchange import CANCELLED, DISCONNECTED, FIRST_SERVER_ERROR, Exchange
+from otel.http.errors import RenderError, answer_errors, is_disconnect, report
+from otel.http.exchange import CANCELLED, Exchange
 from otel.http.headers import RequestHeaders
 from otel.http.metrics import HTTP_METRICS
-from otel.http.route import Scope
-from otel.http.span import HEADERS, REAL_SCOPE, outside_of_any_span, server_span, slim_scope
+from otel.http.route import Scope, path_below_root
+from otel.http.routing import expect_route, note_routes
+from otel.http.span import (
+    HEADERS,
+    REAL_SCOPE,
+    link_to_stranger,
+    outside_of_any_span,
+    server_span,
+    slim_scope,
+)
 from otel.redaction.engine import Redactor
 
 _SEND: Final = "otel.send"
 _SERVED: Final = "otel.served"
+_PEERS: Final = 1024
 
 
 def instrument_app(app: FastAPI, *, config: TelemetryConfig, render_error: RenderError | None = None) -> None:
-    """Puts the telemetry stack around every middleware that `app` has now; call it once, before serving.
+    """Puts the telemetry stack around everything that `app` builds; call it once, before serving.
 
     Each request gets one SERVER span, an `X-Request-ID`, metrics under its route template and one access-log
-    line; an unhandled error becomes a span exception, an ERROR record, a Sentry event and the response of
-    `render_error(scope, error)` (default: RFC 9457). Paths in `config.excluded_routes` have no span and no
-    access log. FastAPI's own instrumentation is switched off for `app`.
+    line; an unhandled error becomes a span exception, an ERROR record and a Sentry event. Its answer is the
+    application's, or that of `render_error(scope, error)` where it has no handler of its own: the error ends
+    there, while the server gets every other one. Paths in `config.excluded_routes`, below the root path, have
+    no span and no access log. FastAPI's own instrumentation is switched off for `app`.
 
     Raises:
         RuntimeError: The application is instrumented already, or is serving already.
     """
-    if any(getattr(each, "cls", None) is HttpStack for each in app.user_middleware):
+    instrumented = isinstance(app.build_middleware_stack, _Builder)
+    if instrumented:
         raise RuntimeError("this application is instrumented already: call instrument once")
     if app.middleware_stack is not None:
         raise RuntimeError("this application serves requests already: call instrument before it starts")
     time_background_tasks()
+    note_routes()
     _silence_native(app)
-    stack = Middleware(HttpStack, config=config, render_error=render_error or render_problem)
-    app.user_middleware.insert(0, stack)
+    builder = _Builder(app, config, render_error)
+    setattr(app, "build_middleware_stack", builder)  # noqa: B010 - a method, replaced on this one object
 
 
 def _silence_native(app: FastAPI) -> None:
@@ -54,16 +66,37 @@ def _silence_native(app: FastAPI) -> None:
         settings.update(tracing=False, metrics=False, logs=False)
 
 
-class HttpStack:
-    """The outermost middleware: it opens the span, makes the context, watches the exchange, catches errors.
+class _Builder:
+    """Builds the application's own stack of middleware and puts ours around it.
 
-    `app` is contrib's middleware around `_serve`, where FastAPI looks for it to keep its own spans to itself.
+    Around `ServerErrorMiddleware` too, so the application's handler of `Exception` answers as it always does
+    and every middleware is inside, whenever it was added.
     """
 
-    def __init__(self, app: ASGIApp, config: TelemetryConfig, render_error: RenderError) -> None:
+    def __init__(self, app: FastAPI, config: TelemetryConfig, render_error: RenderError | None) -> None:
+        self._app = app
+        self._build = app.build_middleware_stack
+        self._config = config
+        self._render_error = render_error
+
+    def __call__(self) -> ASGIApp:
+        renders = self._render_error is not None and answer_errors(self._app, self._render_error)
+        return HttpStack(self._build(), self._config, ends_errors=renders)
+
+
+class HttpStack:
+    """The outermost middleware: it opens the span, makes the context, watches the exchange, reports errors.
+
+    `app` is contrib's middleware around `_serve`, where FastAPI looks for it to keep its own spans to itself.
+    `ends_errors` says that an error which was answered goes no further.
+    """
+
+    def __init__(self, app: ASGIApp, config: TelemetryConfig, *, ends_errors: bool) -> None:
         self._inner = app
         self._excluded = frozenset(config.excluded_routes)
-        self._render_error = render_error
+        # A peer makes many requests, and reading an address costs as much as a span.
+        self._trusts = lru_cache(_PEERS)(config.trust_remote_context.covers)
+        self._ends_errors = ends_errors
         self.app = server_span(self._enter, Redactor(config.redact_keys))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,9 +109,11 @@ class HttpStack:
         # So FastAPI itself tells a mounted application that someone else observes this request.
         scope["fastapi.telemetry"] = None
         headers = RequestHeaders(scope["headers"])
-        if scope["path"] in self._excluded and scope["type"] == "http":
+        if scope["type"] == "http" and path_below_root(scope) in self._excluded:
             await self._serve(scope, headers, receive, send, observed=False)
             return
+        if headers.trace and not self._trusts((scope.get("client") or (None,))[0]):
+            headers.distrust()
         slim = slim_scope(scope, headers)
         slim[_SEND] = send
         with outside_of_any_span():
@@ -86,12 +121,16 @@ class HttpStack:
 
     async def _enter(self, slim: Scope, receive: Receive, _send: Send) -> None:
         """Continue inside contrib's middleware with what the server gave."""
-        await self._serve(slim[REAL_SCOPE], slim[HEADERS], receive, slim[_SEND], observed=True)
+        headers = slim[HEADERS]
+        if headers.stranger is not None:
+            link_to_stranger(trace.get_current_span(), headers.stranger)
+        await self._serve(slim[REAL_SCOPE], headers, receive, slim[_SEND], observed=True)
 
     async def _serve(
         self, scope: Scope, headers: RequestHeaders, receive: Receive, send: Send, *, observed: bool
     ) -> None:
-        context = RequestContext(headers.request_id, trace.get_current_span(), scope)
+        found = expect_route(scope)
+        context = RequestContext(headers.request_id, trace.get_current_span(), scope, found)
         token = REQUEST.set(context)
         try:
             if scope["type"] == "websocket":
@@ -102,34 +141,21 @@ class HttpStack:
             REQUEST.reset(token)
 
     async def _exchange(self, exchange: Exchange) -> None:
-        scope = exchange.context.scope
+        context = exchange.context
         try:
-            await self._inner(scope, exchange.receive, exchange.send)
-        except Exception:  # noqa: BLE001 - the error boundary
-            # Not by a name: this frame is part of the traceback, and together they would be a cycle.
-            await self._handle(exchange, cast("Exception", sys.exception()))
+            await self._inner(context.scope, exchange.receive, exchange.send)
+        except Exception as error:
+            if exchange.fail(error):
+                report(context, error, observed=exchange.observed, at=exchange.ended_at)
+            elif is_disconnect(error):
+                settle(error)
+            if not (self._ends_errors and exchange.complete):
+                raise
         except BaseException:
             exchange.outcome = CANCELLED
             raise
         finally:
             exchange.finish()
-
-    async def _handle(self, exchange: Exchange, error: Exception) -> None:
-        """Answer the error and report it; raise it again only when half an answer has left already.
-
-        What the renderer answers with a 4xx is a refusal that came past the application's own handlers.
-        """
-        if is_disconnect(error):
-            exchange.outcome = DISCONNECTED
-            return
-        scope, unanswered = exchange.context.scope, exchange.status is None
-        response = render(self._render_error, scope, error) if unanswered else None
-        if response is None or response.status_code >= FIRST_SERVER_ERROR:
-            _report(exchange, error)
-        if response is not None:
-            await response(scope, exchange.receive, exchange.send)
-        elif not exchange.finished:
-            raise error
 
     async def _connect(self, connection: Connection) -> None:
         context = connection.context
@@ -137,9 +163,10 @@ class HttpStack:
             await self._inner(context.scope, connection.receive, connection.send)
         except Exception as error:
             if is_disconnect(error):
-                return
-            connection.error_type = type(error).__qualname__
-            report(context, error, on_span=False)
+                settle(error)
+            else:
+                connection.error_type = type_name(type(error))
+                report(context, error, observed=True)
             raise
         except BaseException:
             connection.outcome = CANCELLED
@@ -150,13 +177,6 @@ class HttpStack:
 
 async def _nowhere(message: Message) -> None:
     """Stand where contrib's middleware wants a way to the server: every message goes the direct way."""
-
-
-def _report(exchange: Exchange, error: Exception) -> None:
-    broken = exchange.status is not None and not exchange.finished
-    if not exchange.finished:
-        exchange.error_type = type(error).__qualname__
-    report(exchange.context, error, on_span=not broken)
 
 
 __all__ = ["HTTP_METRICS", "HttpStack", "RenderError", "instrument_app"]

@@ -11,10 +11,11 @@ from otel.context import RequestContext
 from otel.http.exchange import COMPLETED, FAILED, name_after_route
 from otel.http.headers import with_identity
 from otel.http.metrics import ACTIVE_CONNECTIONS, CONNECTION_DURATION
-from otel.http.route import UNMATCHED
+from otel.http.route import UNMATCHED, WEBSOCKET
 from otel.logs.logger import get_logger
 
-_WEBSOCKET: Final = "WS"
+# The handshake's answer: accepted, or refused with a response (ASGI extension "WebSocket Denial Response").
+_ANSWERS: Final = frozenset({"websocket.accept", "websocket.http.response.start"})
 _log = get_logger("access")
 
 
@@ -50,8 +51,7 @@ class Connection:
     async def send(self, message: Message) -> None:
         """Passes the application's message on, with our headers on the handshake."""
         kind = message["type"]
-        if kind == "websocket.accept":
-            name_after_route(self.context, _WEBSOCKET)
+        if kind in _ANSWERS:
             headers = with_identity(message.get("headers") or (), self.context)
             await self._send({**message, "headers": headers})
             return
@@ -61,9 +61,10 @@ class Connection:
         await self._send(message)
 
     def finish(self) -> None:
-        """Records the metrics and writes the access-log line."""
+        """Ends the span, records the metrics and writes the access-log line."""
         seconds = time.perf_counter() - self._started
-        name_after_route(self.context, _WEBSOCKET)
+        name_after_route(self.context, WEBSOCKET)
+        self.context.span.end()
         ACTIVE_CONNECTIONS.add(-1)
         answer: dict[str, Any] = {"http.route": self.context.route or UNMATCHED}
         error_type = self.error_type or (self.outcome if self.outcome != COMPLETED else None)

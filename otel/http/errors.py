@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from starlette.requests import ClientDisconnect
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocketDisconnect
 
-from otel.context import REQUEST, RequestContext
+from otel.context import REQUEST, RequestContext, settle
 from otel.errors.reports import capture
 from otel.foreign.names import type_name
 from otel.http.route import Scope
@@ -25,22 +26,40 @@ def is_disconnect(error: BaseException) -> bool:
     return issubclass(type(error), (ClientDisconnect, WebSocketDisconnect))
 
 
-def report(context: RequestContext, error: Exception, *, on_span: bool) -> None:
-    """Leaves an ERROR log record with the stack trace, a Sentry event and, if `on_span`, a span exception.
+def report(context: RequestContext, error: Exception, *, observed: bool, at: int | None = None) -> None:
+    """Leaves an ERROR log record with the stack trace, a Sentry event and, if `observed`, a span exception.
 
-    `on_span` is False where the error travels on through contrib's middleware, which records it itself.
+    `at` is when the answer ended, in nanoseconds since the epoch: nothing on a span is later than its end.
     """
     span = context.span
-    if span.is_recording():
+    if observed and span.is_recording():
         span.set_attribute("error.type", type_name(type(error)))
-    if on_span and span.is_recording():
-        set_error(span, error)
+        set_error(span, error, at=at)
     capture(error, context)  # first: the record below would be the last step before itself
     _log.error("unhandled_error", exc_info=error)
+    settle(error)
+
+
+def answer_errors(app: Starlette, render_error: RenderError) -> bool:
+    """Makes `render_error` the application's handler of errors, if it has none; tells whether it has.
+
+    Starlette's debug pages go before any handler.
+    """
+    if app.debug or not {500, Exception}.isdisjoint(app.exception_handlers):
+        return False
+
+    async def answer(request: Request, error: Exception) -> Response | None:
+        context = REQUEST.get()
+        if context is not None and context.answered:
+            return None  # half an answer has left: Starlette sends no other
+        return render(render_error, request.scope, error)
+
+    app.add_exception_handler(Exception, answer)  # type: ignore[arg-type]  # it takes None where it sends nothing
+    return True
 
 
 def render(render_error: RenderError, scope: Scope, error: Exception) -> Response:
-    """Return the application's answer to `error`, or the default one if making it fails too."""
+    """Return the service's answer to `error`, or `render_problem`'s if making it fails too."""
     try:
         return render_error(scope, error)
     except Exception:  # noqa: BLE001 - the client gets an answer whatever happens
@@ -49,7 +68,7 @@ def render(render_error: RenderError, scope: Scope, error: Exception) -> Respons
 
 
 def render_problem(scope: Scope, error: Exception) -> Response:  # noqa: ARG001 - the body says nothing of the error
-    """Return the default answer to an unhandled error: RFC 9457, with the ids that find its traces."""
+    """Return an answer to an unhandled error: RFC 9457, with the ids that find its telemetry."""
     context = REQUEST.get()
     body: dict[str, object] = {
         "type": "about:blank",

@@ -9,10 +9,14 @@ from opentelemetry.trace import Span, Status, StatusCode
 from starlette.types import Message, Receive, Send
 
 from otel.context import RequestContext
+from otel.foreign.names import type_name
+from otel.http.errors import is_disconnect
 from otel.http.headers import RequestHeaders, with_identity
 from otel.http.metrics import active_requests, request_body_size, request_duration, response_body_size
 from otel.http.route import UNMATCHED, bounded_method
 from otel.logs.logger import get_logger
+from otel.traces.sampling import keep
+from otel.traces.tracer import time_in_trace
 
 COMPLETED: Final = "completed"
 DISCONNECTED: Final = "disconnected"
@@ -20,6 +24,7 @@ CANCELLED: Final = "cancelled"
 FAILED: Final = "failed"
 INCOMPLETE: Final = "incomplete_response"
 
+FIRST_REFUSAL: Final = 400
 FIRST_SERVER_ERROR: Final = 500
 _LONGEST_PATH: Final = 200
 _log = get_logger("access")
@@ -33,19 +38,22 @@ class Exchange:
     for a length that is known here already.
 
     `finish` runs once: at the last body byte, or when the application has ended without one. Whatever runs
-    after it (background tasks, clean-up) is not part of the request's time.
+    after it (background tasks, clean-up) is not part of the request's time. After a 5xx it waits until the
+    application has returned: Starlette answers first and raises the error to the server afterwards.
     """
 
     __slots__ = (
         "_active",
+        "_finished",
         "_receive",
+        "_seconds",
         "_send",
         "_started",
         "_trailers",
         "_unannounced",
         "context",
+        "ended_at",
         "error_type",
-        "finished",
         "method",
         "observed",
         "outcome",
@@ -76,15 +84,22 @@ class Exchange:
         self.status: int | None = None
         self.error_type: str | None = None
         self.outcome = COMPLETED
-        self.finished = False
+        self._seconds = 0.0
+        self.ended_at: int | None = None
+        self._finished = False
         self._active = active_requests(self.method, self.scheme)
         self._active.add(1)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the last byte of the answer has been sent."""
+        return self.ended_at is not None
 
     async def receive(self) -> Message:
         """Hands on the next message; notes a client that has gone, counts an unannounced body."""
         message = await self._receive()
         if message["type"] == "http.disconnect":
-            if not self.finished:
+            if self.ended_at is None:
                 self.outcome = DISCONNECTED
         elif self._unannounced:
             self.request_bytes += len(message.get("body", b""))
@@ -101,27 +116,25 @@ class Exchange:
             self.response_bytes += len(message.get("body", b""))
             last = not message.get("more_body", False)
         await self._send(message)
-        if last and self._ends(kind, message):
-            if self.observed:
-                self.context.span.end()
-            self.finish()
+        if last and self._ends(kind, message) and self.ended_at is None:
+            self._stop_clock()
+            if self.status is not None and self.status < FIRST_SERVER_ERROR:
+                self.finish()
 
     async def _send_start(self, message: Message) -> None:
-        self.status = message["status"]
+        context, status = self.context, message["status"]
+        self.status = status
         self._trailers = message.get("trailers", False)
-        span = self.context.span
-        if self.observed and span.is_recording():
-            name_after_route(self.context, self.method)
-            self._tell_status(span, message["status"])
-        headers = with_identity(message.get("headers", ()), self.context)
+        context.answered = True
+        if status >= FIRST_SERVER_ERROR and self.observed:
+            keep(context.span)  # so `traceresponse` says that there is a trace
+        headers = with_identity(message.get("headers", ()), context)
         await self._send({**message, "headers": headers})
 
-    def _tell_status(self, span: Span, status: int) -> None:
-        # https://opentelemetry.io/docs/specs/semconv/http/http-spans/#status
-        span.set_attribute("http.response.status_code", status)
-        if status >= FIRST_SERVER_ERROR:
-            span.set_status(Status(StatusCode.ERROR))
-            span.set_attribute("error.type", self.error_type or str(status))
+    def _stop_clock(self) -> None:
+        self._seconds = time.perf_counter() - self._started
+        self.ended_at = time_in_trace(time.monotonic_ns(), self.context.span)
+        self._active.add(-1)
 
     def _ends(self, kind: str, message: Message) -> bool:
         if kind == "http.response.body":
@@ -130,19 +143,46 @@ class Exchange:
             return not message.get("more_trailers", False)
         return kind == "http.response.pathsend"
 
+    def fail(self, error: Exception) -> bool:
+        """Notes that `error` left the application; tells whether anybody has to hear of it.
+
+        Nobody has when the client has gone, or when the answer was a refusal (4xx) of the application's own.
+        """
+        if is_disconnect(error):
+            self.outcome = DISCONNECTED
+            if self.status is not None and self.status >= FIRST_SERVER_ERROR:
+                self.status = None  # the framework's answer to nobody
+            return False
+        if self.complete and self.status is not None and FIRST_REFUSAL <= self.status < FIRST_SERVER_ERROR:
+            return False
+        self.error_type = type_name(type(error))
+        return True
+
     def finish(self) -> None:
-        """Records the metrics and writes the access-log line, once."""
-        if self.finished:
+        """Ends the span, records the metrics and writes the access-log line, once."""
+        if self._finished:
             return
-        self.finished = True
-        seconds = time.perf_counter() - self._started
-        if self.status is None and self.observed and self.context.span.is_recording():
-            name_after_route(self.context, self.method)
-        route = self.context.route or UNMATCHED
-        self._active.add(-1)
-        self._record(seconds, route)
+        self._finished = True
+        if not self.complete:
+            self._stop_clock()
         if self.observed:
-            self._write_access_log(seconds)
+            self._end_span(self.context.span)
+        self._record(self._seconds, self.context.route or UNMATCHED)
+        if self.observed:
+            self._write_access_log(self._seconds)
+
+    def _end_span(self, span: Span) -> None:
+        # https://opentelemetry.io/docs/specs/semconv/http/http-spans/#status
+        if not span.is_recording():
+            return
+        status = self.status
+        name_after_route(self.context, self.method)
+        if status is not None:
+            span.set_attribute("http.response.status_code", status)
+            if status >= FIRST_SERVER_ERROR:
+                span.set_status(Status(StatusCode.ERROR))
+                span.set_attribute("error.type", self.error_type or str(status))
+        span.end(self.ended_at)
 
     def _record(self, seconds: float, route: str) -> None:
         span = self.context.span.get_span_context()

@@ -12,46 +12,77 @@ from otel.redaction.engine import Redactor
 
 Headers = list[tuple[bytes, bytes]]
 
-_TRACE: Final = frozenset({b"traceparent", b"tracestate", b"baggage"})
+_TRACE_PARENT: Final = b"traceparent"
+_TRACE: Final = frozenset({_TRACE_PARENT, b"tracestate", b"baggage"})
 _bits: Callable[[int], int] = random.getrandbits
 _judge: Final = Redactor()
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_ACCEPTABLE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_REQUEST_ID: Final = b"x-request-id"
+_TRACE_RESPONSE: Final = b"traceresponse"
+_OUR_LENGTHS: Final = frozenset({len(_REQUEST_ID), len(_TRACE_RESPONSE)})
+_JOINTS: Final = re.compile(r"[._-]")
+# Groups of digits, seven or more of them: a phone number, an account, a date of birth.
+_GROUPS: Final = re.compile(r"(?=(?:[._-]*\d){7})\d+(?:[._-]+\d+)+")
 
 
 class RequestHeaders:
     """What telemetry needs of the headers of one request.
 
     `request_id` is the client's if it is acceptable, else a new one; `trace` holds the propagation headers as
-    ASGI pairs; `content_length` is None if absent or not a number.
+    ASGI pairs, each name once; `content_length` is None if absent or not a number. `stranger` is the
+    `traceparent` of a peer that is not trusted, whose trace is not followed.
     """
 
-    __slots__ = ("content_length", "request_id", "trace", "user_agent")
+    __slots__ = ("content_length", "request_id", "stranger", "trace", "user_agent")
 
     def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         self.trace: Headers = []
+        self.stranger: str | None = None
         request_id: str | None = None
         self.user_agent: str | None = None
         self.content_length: int | None = None
         for name, value in headers:
             if name in _TRACE:
                 self.trace.append((name, value))
-            elif name == b"x-request-id":
+            elif name == _REQUEST_ID:
                 request_id = accepted_request_id(value)
             elif name == b"user-agent":
                 self.user_agent = value.decode("latin-1")
             elif name == b"content-length" and value.isdigit():
                 self.content_length = int(value[:18])
         self.request_id = request_id or new_request_id()
+        if len(self.trace) > 1:
+            self.trace = _combined(self.trace)
+
+    def distrust(self) -> None:
+        """Takes the trace context and the baggage away; who sent them is remembered as `stranger`."""
+        given = dict(self.trace).get(_TRACE_PARENT)
+        self.stranger = None if given is None else given.decode("latin-1")
+        self.trace = []
+
+
+def _combined(headers: Headers) -> Headers:
+    """Joins lists that came in several headers (RFC 9110 section 5.3); of two parents neither is one."""
+    values: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        values.setdefault(name, []).append(value)
+    if len(values.get(_TRACE_PARENT, ())) > 1:
+        del values[_TRACE_PARENT]
+    return [(name, b",".join(parts)) for name, parts in values.items()]
 
 
 def accepted_request_id(value: bytes) -> str | None:
     """Return the client's request id if it is 1 to 64 letters, digits or one of `._-`, else None.
 
-    One that looks like a secret (a token, a card number) is not taken over either: it would be masked on the
-    span, and nothing could be found by it.
+    One that looks like a secret or a person's datum is not taken over either, in whatever way it is joined (a
+    token, a card number, an account, a phone number): it would be masked on the span, and nothing could be
+    found by it.
     """
     text = value.decode("latin-1")
-    return text if _REQUEST_ID.fullmatch(text) and _judge.text(text) == text else None
+    if not _ACCEPTABLE.fullmatch(text) or _GROUPS.fullmatch(text):
+        return None
+    apart = _JOINTS.sub(" ", text)
+    return text if _judge.text(text) == text and _judge.text(apart) == apart else None
 
 
 def new_request_id() -> str:
@@ -74,10 +105,20 @@ def use_bits(bits: Callable[[int], int]) -> Callable[[], None]:
 def with_identity(headers: Iterable[tuple[bytes, bytes]], request: RequestContext) -> Headers:
     """Return a copy of the response headers with `X-Request-ID` and `traceresponse` (W3C Trace Context 2).
 
-    A copy, because a response object may be sent more than once.
+    One that the application has set stays, alone; its request id becomes the request's. A copy, because a
+    response object may be sent more than once.
     """
-    identity = [(b"x-request-id", request.request_id.encode())]
-    if request.trace_id is not None:
+    answer = [*headers]
+    given: dict[bytes, bytes] = {}
+    for name, value in answer:
+        if len(name) in _OUR_LENGTHS:
+            given[name.lower()] = value
+    if (chosen := given.get(_REQUEST_ID)) is None:
+        answer.append((_REQUEST_ID, request.request_id.encode()))
+    elif (accepted := accepted_request_id(chosen)) is not None:
+        request.rename(accepted)
+    if request.trace_id is not None and _TRACE_RESPONSE not in given:
         flags = request.span.get_span_context().trace_flags
-        identity.append((b"traceresponse", f"00-{request.trace_id}-{request.span_id}-{flags:02x}".encode()))
-    return [*headers, *identity]
+        ours = f"00-{request.trace_id}-{request.span_id}-{flags:02x}"
+        answer.append((_TRACE_RESPONSE, ours.encode()))
+    return answer

@@ -16,7 +16,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
-from opentelemetry import context, trace
+from opentelemetry import context, propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.trace import Link, Span, SpanKind, Tracer
@@ -123,6 +123,14 @@ def span_details(redactor: Redactor) -> Callable[[Scope], tuple[str, dict[str, A
         return _first_name(scope), {DESCRIPTION: described}
 
     return details
+
+
+def link_to_stranger(span: Span, traceparent: str) -> None:
+    """Links the span to the one that `traceparent` names, if it names any; its `tracestate` stays out."""
+    given = propagate.extract({"traceparent": traceparent}, context=Context())
+    identity = trace.get_current_span(given).get_span_context()
+    if identity.is_valid:
+        span.add_link(identity)
 
 
 def _first_name(scope: Scope) -> str:

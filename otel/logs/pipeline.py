@@ -14,12 +14,10 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext
 
 from otel.burst import BurstLimiter, Message
-from otel.context import note
+from otel.context import is_settled, note
 from otel.dotted import is_within
-from otel.foreign.failure import LONGEST_STACK, shortened_in_the_middle, stack_text
+from otel.foreign.failure import LONGEST_STACK, shortened_in_the_middle
 from otel.foreign.message import message_of
-from otel.foreign.names import CUT_COUNT, full_type_name
-from otel.foreign.values import Budget, error_text, text_of
 from otel.logs.facts import (
     bound_variables,
     current_context,
@@ -27,9 +25,10 @@ from otel.logs.facts import (
     extra_of,
     kind_of,
 )
+from otel.logs.fields import add_exception, add_fields, is_unchanging
 from otel.logs.levels import LevelOverrides
 from otel.logs.record import Clock
-from otel.logs.render import CALL_STACK, FIELDS, SHOWN, STACKTRACE, Entry, Render, failure_line
+from otel.logs.render import CALL_STACK, FIELDS, SHOWN, Entry, Render, failure_line
 from otel.logs.stream import LineWriter
 from otel.metrics.self import RECORDS_HELD_BACK
 from otel.redaction.engine import Redactor
@@ -40,6 +39,8 @@ if TYPE_CHECKING:
 # Loggers of the export path: what they say about a failed export must not be exported (endless loop).
 _LOCAL_ONLY: Final = ("opentelemetry", "sentry_sdk", "urllib3", "requests")
 _AUDIT: Final = "audit"
+# It logs an error that the application raises, after we have logged and reported it with its request.
+_SERVER: Final = "uvicorn.error"
 _UNLIMITED: Final = frozenset({"access", _AUDIT})
 # The request's own line ends it; a slow query and a call of httpx are steps already.
 _NO_STEP: Final = frozenset({"access", "slow_query", "httpx"})
@@ -47,10 +48,6 @@ _BURST, _LEVEL, _FAILED, _LOCAL = (
     RECORDS_HELD_BACK.with_attributes({"reason": reason}) for reason in ("burst", "level", "failed", "local")
 )
 _NO_FIELDS: Final[Mapping[str, object]] = {}
-_UNCHANGING: Final = frozenset({str, int, float, bool, type(None)})
-_FEW, _SHORT = 16, 512  # fields and characters of each: less than a budget together
-_LONGEST_KEY: Final = 256
-_LONGEST_MESSAGE: Final = 2048
 _OWN_FIELDS: Final = 16  # more than the pipe adds to a record's own
 
 
@@ -163,6 +160,8 @@ class Pipeline(logging.Handler):
             self.release()
 
     def _process(self, record: logging.LogRecord) -> None:
+        if record.name == _SERVER and record.exc_info and is_settled(record.exc_info[1]):
+            return
         if record.name != _AUDIT and self._levels.refuses(record.name, record.levelno):
             _LEVEL.add(1)
             return
@@ -194,7 +193,10 @@ class Pipeline(logging.Handler):
         own: Mapping[str, object] | None = getattr(record, FIELDS, None)
         event = self._redactor.text(message_of(record))
         fields = {**bound_variables(), **(extra_of(record) if own is None else own)}
-        moment = _Moment(event, fields, 0, current_context(), self._span(record))
+        context = current_context()
+        if "user.id" in context:
+            context["user.id"] = self._redactor.text(context["user.id"])
+        moment = _Moment(event, fields, 0, context, self._span(record))
         if own is not None and self._can_wait(record, fields):
             self._stream.write(partial(self._line_later, record, moment), urgent=False)
         else:
@@ -220,7 +222,7 @@ class Pipeline(logging.Handler):
             return False
         if self._logger is not None and not self._logger.is_direct(len(fields) + _OWN_FIELDS):
             return False
-        return all(type(value) in _UNCHANGING for value in fields.values())
+        return all(map(is_unchanging, fields.values()))
 
     def _line_later(self, record: logging.LogRecord, moment: _Moment) -> str:
         try:
@@ -257,45 +259,11 @@ class Pipeline(logging.Handler):
             **self._resource,
             **moment.context,
         }
-        self._add_fields(entry, moment.fields)
+        add_fields(entry, moment.fields, self._redactor)
         if moment.held_back:
             entry["suppressed"] = moment.held_back
         if type(record.stack_info) is str:
             entry[CALL_STACK] = self._redactor.text(shortened_in_the_middle(record.stack_info, LONGEST_STACK))
         if (error := error_of(record)) is not None:
-            self._add_exception(entry, error)
+            add_exception(entry, error, self._redactor)
         return entry
-
-    def _add_fields(self, entry: Entry, fields: Mapping[str, object]) -> None:
-        redactor = self._redactor
-        few = len(fields) <= _FEW
-        odd: dict[str, object] = {}
-        for name, value in fields.items():
-            usual = type(value) in _UNCHANGING and type(name) is str
-            if not usual or (type(value) is str and not (few and len(value) <= _SHORT)):
-                odd[name] = value
-                continue
-            # A field must have a name, and must not pass for one of the pipe's own.
-            key = name if name and name not in entry else f"{name}_"
-            entry[redactor.text(key)] = redactor.value(name, value)
-        if odd:
-            self._add_odd(entry, odd)
-
-    def _add_odd(self, entry: Entry, fields: Mapping[str, object]) -> None:
-        """Add what is long or of any type: as much of it as one record may hold."""
-        redactor, budget = self._redactor, Budget()
-        for name, value in fields.items():
-            if budget.nodes <= 0:
-                budget.cut += 1
-                continue
-            key = text_of(name, _LONGEST_KEY)
-            plain = budget.value(value)
-            entry[redactor.text(key if key and key not in entry else f"{key}_")] = redactor.value(key, plain)
-        if budget.cut:
-            entry[CUT_COUNT] = budget.cut
-
-    def _add_exception(self, entry: Entry, error: BaseException) -> None:
-        # https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-logs/
-        entry["exception.type"] = full_type_name(type(error))
-        entry["exception.message"] = self._redactor.text(error_text(error, _LONGEST_MESSAGE))
-        entry[STACKTRACE] = self._redactor.text(stack_text(error))

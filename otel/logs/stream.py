@@ -15,8 +15,8 @@ from otel.metrics.self import RECORDS_HELD_BACK
 
 _MOST_WAITING: Final = 256 * 1024
 _USUAL_LENGTH: Final = 512
-_LONGEST_HOLD: Final = 1.0  # seconds, for a stream that nobody reads
 _UNWRITTEN: Final = RECORDS_HELD_BACK.with_attributes({"reason": "stream"})
+_LONGEST_HOLD: Final = 1.0  # seconds, for a stream that is not read
 
 Line = str | Callable[[], str]
 """A line with its end, or what makes it when it is written, in whatever thread."""

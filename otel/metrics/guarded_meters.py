@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from opentelemetry import metrics as api
 from opentelemetry.context import Context
@@ -24,15 +24,31 @@ _encodable: Final = Encodable(count_unencodable)
 _log = logging.getLogger(__name__)
 
 
-class GuardedMeterProvider(api.MeterProvider):
-    """Gives out meters of `inner` whose instruments record what can be sent.
+class Redaction(Protocol):
+    """Takes secrets out of the texts of a metric."""
 
-    What cannot is counted in `losses_of(name)`, by the name of the metric.
+    def text(self, text: str) -> str:
+        """Returns a text without secrets."""
+        ...
+
+    def labels(self, labels: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Returns the attributes of a measurement without secrets."""
+        ...
+
+
+class GuardedMeterProvider(api.MeterProvider):
+    """Gives out meters of `inner` whose instruments record what can be sent, without secrets.
+
+    What cannot is counted in `losses_of(name)`, by the name of the metric. Attributes are redacted before the
+    SDK adds up: afterwards two series could be the same. A metric with a secret in its name is not recorded.
     """
 
-    def __init__(self, inner: api.MeterProvider, losses_of: Callable[[str], Losses]) -> None:
+    def __init__(
+        self, inner: api.MeterProvider, losses_of: Callable[[str], Losses], redaction: Redaction
+    ) -> None:
         self._inner = inner
         self._losses_of = losses_of
+        self._redaction = redaction
 
     def get_meter(
         self,
@@ -42,21 +58,24 @@ class GuardedMeterProvider(api.MeterProvider):
         attributes: Any = None,  # noqa: ANN401 - the API's own type
     ) -> api.Meter:
         """Returns a meter with guarded instruments."""
-        scope = _encodable.text(name or "")
+        scope = self._redaction.text(_encodable.text(name or ""))
         meter = self._inner.get_meter(
             scope,
             version and _encodable.text(version),
             schema_url and _encodable.text(schema_url),
-            _attributes(attributes, Losses()),
+            _attributes(attributes, Losses(), self._redaction),
         )
-        return _GuardedMeter(scope, meter, self._losses_of)
+        return _GuardedMeter(scope, meter, self._losses_of, self._redaction)
 
 
 class _GuardedMeter(api.Meter):
-    def __init__(self, name: str, inner: api.Meter, losses_of: Callable[[str], Losses]) -> None:
+    def __init__(
+        self, name: str, inner: api.Meter, losses_of: Callable[[str], Losses], redaction: Redaction
+    ) -> None:
         super().__init__(name)
         self._inner = inner
         self._losses_of = losses_of
+        self._redaction = redaction
 
     def create_counter(self, name: str, unit: str = "", description: str = "") -> Any:  # noqa: ANN401 - a guard, which is no class of the API
         return self._guarded("counter", "add", name, unit, description)
@@ -115,7 +134,8 @@ class _GuardedMeter(api.Meter):
         **options: object,
     ) -> _Guarded:
         made = self._made(kind, name, unit=unit, description=description, **options)
-        return _Guarded(getattr(made, method), self._losses_of(_encodable.text(name)), kind not in _ONLY_GROW)
+        losses = self._losses_of(_encodable.text(name))
+        return _Guarded(getattr(made, method), losses, kind not in _ONLY_GROW, self._redaction)
 
     def _observing(
         self,
@@ -126,13 +146,19 @@ class _GuardedMeter(api.Meter):
         description: str,
     ) -> object:
         losses = self._losses_of(_encodable.text(name))
-        guarded = [_guarded_callback(each, losses, kind not in _ONLY_GROW) for each in callbacks or ()]
+        guarded = [
+            _guarded_callback(each, losses, kind not in _ONLY_GROW, self._redaction)
+            for each in callbacks or ()
+        ]
         return self._made(kind, name, unit=unit, description=description, callbacks=guarded)
 
-    def _made(self, kind: str, name: str, *, description: str, **options: object) -> object:
+    def _made(self, kind: str, name: str, *, unit: str, description: str, **options: object) -> object:
+        clean = self._redaction.text
         try:
-            make = getattr(self._inner, f"create_{kind}")
-            return make(name, description=_encodable.text(description or ""), **options)
+            inner = self._inner if clean(name) == name else api.NoOpMeter("a secret")
+            make = getattr(inner, f"create_{kind}")
+            told = clean(_encodable.text(description or ""))
+            return make(name, unit=unit if clean(unit) == unit else "", description=told, **options)
         except Exception as error:  # noqa: BLE001 - the SDK raises for names and units that are not allowed
             _log.warning("a library's %s is not recorded: %s", kind, _encodable.text(str(error)))
             return getattr(api.NoOpMeter("refused"), f"create_{kind}")("refused")
@@ -141,9 +167,16 @@ class _GuardedMeter(api.Meter):
 class _Guarded:
     """One synchronous instrument; it has the method that its kind has, whatever the others are called."""
 
-    __slots__ = ("_losses", "_may_be_negative", "_measure")
+    __slots__ = ("_losses", "_may_be_negative", "_measure", "_redaction")
 
-    def __init__(self, measure: Callable[..., None], losses: Losses, may_be_negative: bool) -> None:  # noqa: FBT001 - private
+    def __init__(
+        self,
+        measure: Callable[..., None],
+        losses: Losses,
+        may_be_negative: bool,  # noqa: FBT001 - private
+        redaction: Redaction,
+    ) -> None:
+        self._redaction = redaction
         self._measure = measure
         self._losses = losses
         self._may_be_negative = may_be_negative
@@ -155,14 +188,19 @@ class _Guarded:
         if number is None:
             return
         try:
-            self._measure(number, _attributes(attributes, self._losses), context)
+            self._measure(number, _attributes(attributes, self._losses, self._redaction), context)
         except Exception:  # noqa: BLE001 - what a context or an attribute of a foreign type makes the SDK raise
             self._losses.refuse("failed")
 
     set = record = add
 
 
-def _guarded_callback(callback: api.CallbackT, losses: Losses, may_be_negative: bool) -> api.CallbackT:  # noqa: FBT001 - private
+def _guarded_callback(
+    callback: api.CallbackT,
+    losses: Losses,
+    may_be_negative: bool,  # noqa: FBT001 - private
+    redaction: Redaction,
+) -> api.CallbackT:
     if isinstance(callback, Generator):
         next(callback)  # to its first `yield`, which takes the options (API specification)
         ask: Callable[[CallbackOptions], Iterable[Observation]] = callback.send
@@ -173,16 +211,17 @@ def _guarded_callback(callback: api.CallbackT, losses: Losses, may_be_negative: 
         for seen in ask(options):
             number = losses.admitted(seen.value, may_be_negative=may_be_negative)
             if number is not None:
-                yield Observation(number, _attributes(seen.attributes, losses), seen.context)
+                yield Observation(number, _attributes(seen.attributes, losses, redaction), seen.context)
 
     return observe
 
 
-def _attributes(attributes: Any, losses: Losses) -> Mapping[str, Any] | None:  # noqa: ANN401 - whatever is given
+def _attributes(attributes: Any, losses: Losses, redaction: Redaction) -> Mapping[str, Any] | None:  # noqa: ANN401 - whatever is given
     if attributes is None:
         return None
     try:
-        return _encodable.attributes(attributes if type(attributes) is dict else dict(attributes))
+        encodable = _encodable.attributes(attributes if type(attributes) is dict else dict(attributes))
+        return redaction.labels(encodable)
     except Exception:  # noqa: BLE001 - what is no mapping raises, a foreign one what it likes
         losses.dropped += 1
         return None

@@ -126,7 +126,8 @@ def observe_process() -> list[Undo]:
     """Reports this process from now on; returns the undos. A forked child must call it again."""
     process = psutil.Process()
     process.cpu_percent()  # the first call only sets the mark
-    started = process.create_time()
+    # The age by the wall clock is taken once: that clock may be set back later.
+    born = time.monotonic() - max(time.time() - process.create_time(), 0)
     return [
         CPU_TIME.observe(lambda: _modes(process.cpu_times())),
         CPU_UTILIZATION.observe(lambda: [Observation(process.cpu_percent() / 100)]),
@@ -136,7 +137,7 @@ def observe_process() -> list[Undo]:
         FILES.observe(lambda: [Observation(process.num_fds())]),
         FILES_LIMIT.observe(lambda: [Observation(process.rlimit(psutil.RLIMIT_NOFILE)[0])]),
         SWITCHES.observe(lambda: _switches(process)),
-        UPTIME.observe(lambda: [Observation(time.time() - started)]),
+        UPTIME.observe(lambda: [Observation(time.monotonic() - born)]),
         COLLECTIONS.observe(lambda: _generations("collections")),
         COLLECTED.observe(lambda: _generations("collected")),
         UNCOLLECTABLE.observe(lambda: _generations("uncollectable")),

@@ -10,9 +10,9 @@ from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
-from otel.redaction import rules as patterns
-
-MASK: Final = patterns.MASK
+from otel.redaction.keys import is_sensitive_key
+from otel.redaction.rules import MASK
+from otel.redaction.scan import scan, strip_url, strip_values
 
 _DEEPEST: Final = 12  # a Sentry event nests nine levels
 _MOST_ITEMS: Final = 200
@@ -23,15 +23,19 @@ _LARGEST: Final = 2**63 - 1
 _LONGEST_REMEMBERED: Final = 200
 _SHORTEST_ID: Final = 24
 _ELLIPSIS: Final = "…[cut]"
+# What is cut must have been searched beyond the cut: half an address no longer looks like one.
+_OVERLAP: Final = 512
+# Fewer digits are no card number.
+_LONG_NUMBER: Final = 10**12
 
 
 class Redactor:
     """Replaces secrets and personal data by a mark; what is clean comes back as it was.
 
-    A value goes by its key (`password`, `access_token`, `user.email`) or by its looks: mail addresses, JWTs,
-    credentials of an Authorization header, cookies, keys with a known start, payment card numbers (Luhn),
-    generated tokens of 24 or more characters, `key=value` pairs in prose, user information and query values
-    of URLs. A person's bare name in a sentence is not recognised: do not write one.
+    A value is masked for its key (`password`, `access_token`, `user.email`: `otel.redaction.keys`) or for its
+    form (mail addresses, cards, IBANs, phone numbers, PEM blocks: `otel.redaction.rules`), in pairs such as
+    `key=value` in prose, JSON and lists of headers, and in the query of a URL. A person's bare name in a
+    sentence is not recognised: do not write one.
 
     Thread-safe; linear in the length of the text; never raises. Clean short texts are remembered, so that the
     few hundred texts that telemetry repeats cost one look-up. `extra_keys` are further key names whose values
@@ -47,7 +51,7 @@ class Redactor:
         """Return `value` without secrets, made of JSON types only."""
         if type(value) is not str:
             # Whole numbers under a key that is known to be harmless are nearly all of the rest.
-            harmless = type(value) is int and key is not None and self._keys.get(key) is False
+            harmless = type(value) is int and value < _LONG_NUMBER and self._keys.get(key or "") is False
             return value if harmless else self._value(key, value, 0)
         # A text that was clean under this key is the common case: one look-up instead of five calls.
         known = (key, value)
@@ -62,29 +66,39 @@ class Redactor:
         """Return a copy of `fields` without secrets, at any depth."""
         return self._mapping(fields, 0)
 
+    def labels(self, labels: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Returns the attributes of a measurement without secrets, or themselves if they are clean."""
+        clean = {self.text(name): self.value(name, value) for name, value in labels.items()}
+        return labels if clean == labels else clean
+
     def text(self, text: str) -> str:
         """Return `text` with everything that looks like a secret or a person's datum replaced."""
         if text in self._clean:
             return text
-        if len(text) <= _LONGEST_REMEMBERED and text.islower() and text.isalnum():
-            # An id comes once, so it is not remembered; no pattern fits small letters and digits alone.
+        if len(text) <= _LONGEST_REMEMBERED and text.islower() and text.isalnum() and not _is_account(text):
+            # An id comes once, so it is not remembered; no other rule fits small letters and digits alone.
             return text
-        cut = text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + _ELLIPSIS
-        redacted = _scan(cut, self.is_sensitive)
+        if len(text) > _LONGEST_TEXT:
+            return self._cut(text)
+        redacted = scan(text, self.is_sensitive)
         if redacted is text or redacted == text:
             self._remember(text, text)
             return text
         return redacted
 
+    def _cut(self, text: str) -> str:
+        redacted = scan(text[: _LONGEST_TEXT + _OVERLAP], self.is_sensitive)
+        return redacted[: min(_LONGEST_TEXT, len(redacted) - _OVERLAP)] + _ELLIPSIS
+
     def url(self, url: str) -> str:
         """Return `url` without user information and with the values of its query replaced."""
-        return self.text(_strip_query(url))
+        return self.text(strip_url(url))
 
     def is_sensitive(self, key: str) -> bool:
         """Tell whether the key alone says that the value is secret."""
         known = self._keys.get(key)
         if known is None:
-            known = key.lower() in self._extra or patterns.is_sensitive_key(key)
+            known = key.lower() in self._extra or is_sensitive_key(key)
             if len(self._keys) >= _REMEMBERED:
                 self._keys.clear()
             self._keys[key] = known
@@ -105,8 +119,18 @@ class Redactor:
         if isinstance(value, str):
             return self._keyed_text(key, value)
         if isinstance(value, (int, float)):
-            return _number(value)
+            return self._number(value)
         return self._nested(value, depth + 1)
+
+    def _number(self, value: Any) -> Any:  # noqa: ANN401 - an int or a float; to mypy an int is a float
+        if -_LONG_NUMBER < value < _LONG_NUMBER:
+            return value
+        # JSON has no infinities (RFC 8259 section 6), OTLP no integers of more than 64 bits.
+        if isinstance(value, float) and not math.isfinite(value):
+            return str(value)
+        if not _SMALLEST <= value <= _LARGEST:
+            return value if isinstance(value, float) else self.text(str(value))
+        return MASK if value == int(value) and self.text(str(int(abs(value)))) == MASK else value
 
     def _nested(self, value: object, depth: int) -> object:
         if isinstance(value, (bytes, bytearray, memoryview)):
@@ -117,11 +141,14 @@ class Redactor:
             return _ELLIPSIS
         if isinstance(value, Mapping):
             return self._mapping(value, depth)
+        name = _name_of_pair(value)
+        if name is not None and self.is_sensitive(name):
+            return [name, MASK]
         return [self._value(None, item, depth) for item in islice(value, _MOST_ITEMS)]
 
     def _keyed_text(self, key: str | None, value: str) -> str:
         if key in _QUERY_KEYS:
-            return self.text(_strip_values(value))
+            return self.text(strip_values(value))
         if key in _URL_KEYS:
             return self.url(value)
         return self.text(value)
@@ -138,11 +165,19 @@ _QUERY_KEYS: Final = frozenset({"url.query", "query_string", "http.query"})
 _URL_KEYS: Final = frozenset({"url.full", "url.path", "http.url", "http.target", "url"})
 
 
-def _number(value: float) -> int | float | str:
-    # JSON has no infinities (RFC 8259 section 6), OTLP no integers of more than 64 bits.
-    if isinstance(value, int):
-        return value if _SMALLEST <= value <= _LARGEST else str(value)
-    return value if math.isfinite(value) else str(value)
+def _is_account(text: str) -> bool:
+    # The start of an IBAN, which a trace id of small letters has rarely.
+    return text[2:4].isdigit() and text[:2].isalpha()
+
+
+def _name_of_pair(value: Sequence[object] | AbstractSet[object]) -> str | None:
+    """Returns the name if this may be a header as ASGI and `dict.items` have it: a name and its value."""
+    if not isinstance(value, Sequence) or len(value) != 2:  # noqa: PLR2004 - a pair has two
+        return None
+    name = value[0]
+    if isinstance(name, bytes):
+        return name.decode("latin-1")
+    return name if isinstance(name, str) else None
 
 
 def _described(value: object) -> str:
@@ -156,54 +191,3 @@ def _described(value: object) -> str:
         return str(value)
     except Exception:  # noqa: BLE001 - a broken __str__ of a foreign object must not lose the record
         return f"<{type(value).__name__}>"
-
-
-def _scan(text: str, is_sensitive: patterns.KeyTest) -> str:
-    """Run the patterns whose telltale character the text has; half a surrogate pair becomes `?`."""
-    if not text.isascii():
-        # UTF-8 has no form for it (a JSON body may hold "\ud800"), and one would cost a whole batch.
-        text = text.encode("utf-8", "replace").decode("utf-8")
-    if "?" in text and "=" in text:
-        text = _strip_query(text)
-    if "ookie" in text:
-        text = patterns.COOKIES.sub(rf"\1{MASK}", text)
-    if "@" in text:
-        text = patterns.USERINFO.sub(rf"\1{MASK}@", text)
-        text = patterns.MAIL.sub(MASK, text)
-    if "eyJ" in text:
-        text = patterns.JWT.sub(MASK, text)
-    if len(text) > patterns.SHORTEST_SECRET:
-        text = _scan_long(text)
-    if "=" in text or ":" in text:
-        text = _mask_pairs(text, is_sensitive)
-    return text
-
-
-def _scan_long(text: str) -> str:
-    if " " in text:
-        text = patterns.CREDENTIALS.sub(rf"\1 {MASK}", text)
-    text = patterns.CARD.sub(lambda match: MASK if patterns.passes_luhn(match[0]) else match[0], text)
-    text = patterns.PREFIXED_KEY.sub(MASK, text)
-    return patterns.OPAQUE.sub(lambda match: MASK if patterns.is_opaque(match[0]) else match[0], text)
-
-
-def _mask_pairs(text: str, is_sensitive: patterns.KeyTest) -> str:
-    # The value of a harmless key is not skipped: in `ValueError: password=...` it holds the next pair.
-    parts: list[str] = []
-    done = 0
-    for key in patterns.PAIR_KEY.finditer(text):
-        if key.start() < done or not is_sensitive(key[1]):
-            continue
-        value = patterns.PAIR_VALUE.match(text, key.end())
-        if value is not None:
-            parts += (text[done : key.end()], MASK)
-            done = value.end()
-    return "".join(parts) + text[done:] if parts else text
-
-
-def _strip_query(url: str) -> str:
-    return patterns.QUERY.sub(lambda match: "?" + _strip_values(match[1]), url)
-
-
-def _strip_values(query: str) -> str:
-    return patterns.QUERY_VALUE.sub(f"={MASK}", patterns.QUERY_BARE.sub(MASK, query))

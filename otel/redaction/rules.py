@@ -1,114 +1,221 @@
-"""What a secret or a person's datum looks like: patterns and key names, each matched in linear time.
+r"""What a secret or a person's datum looks like: the one list for the library and the Collector.
 
-Unbounded repetitions are possessive and start at the start of a run, so the time grows with the text and not
-with its square; `tests/otel/redaction/test_engine.py` measures that.
+`otel.redaction.scan` applies it, `stack.redaction_rules` writes it into collector-config/base.yaml, and one
+corpus (tests/redaction/) tests both. Patterns use what Python's `re` and RE2 have in common, and three
+constructs that `re2` translates:
+
+- Possessive quantifiers (`++`), which keep Python's time linear in the length of the text.
+- `(?<![x])` at the start. RE2 cannot look back, so the Collector masks the character before as well.
+- `_NO_AT`, which spares Python a choice.
+
+A check (`accepts`) spares what has the form by chance. RE2 has no checks: the Collector masks that, too.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
+from otel.redaction.checks import is_account, is_opaque, passes_luhn
+from otel.redaction.keys import NAME_IN_TEXT
+
 MASK: Final = "[redacted]"
-SHORTEST_SECRET: Final = 12  # a scheme and its shortest credentials; cards and keys are longer
 
-KeyTest = Callable[[str], bool]
 
-# RFC 5321's usual form; a run of letters is tried once, from its start.
-MAIL: Final = re.compile(r"(?<![\w.%+\-])[\w.%+\-]++@(?:[\w\-]{1,63}\.){1,8}[^\W\d_]{2,24}")
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One form of secret.
 
-# RFC 7519: two base64url JSON objects, each of which starts with '{"', then a signature that may be missing.
-JWT: Final = re.compile(r"(?<![\w\-])eyJ[A-Za-z0-9_\-]{4,}+\.[A-Za-z0-9_\-]{2,}+(?:\.[A-Za-z0-9_\-]*+){0,3}")
+    A match has at least `shortest` characters and one of the `hints`; without hints, it has four digits or 14
+    characters of a token in a row. `kept` is a template of what stays of a match. `after` is a look-behind
+    that saves Python time and excludes nothing. `folds` ignores case in the library, where a check decides.
+    `collector` is False for what RE2 cannot express, `library` for what `otel.redaction.scan` does better.
+    """
 
-# RFC 9110 section 11.6.2: scheme and credentials wherever they were copied to.
-CREDENTIALS: Final = re.compile(
-    r"\b(Bearer|Basic|Digest|Negotiate|ApiKey|Token)\s{1,3}([A-Za-z0-9._~+/=\-]{6,}+)",
-    re.IGNORECASE,
+    name: str
+    pattern: str
+    hints: tuple[str, ...] = ()
+    shortest: int = 0
+    accepts: Callable[[str], bool] | None = None
+    kept: str = ""
+    after: str = ""
+    folds: bool = False
+    collector: bool = True
+    library: bool = True
+
+    def compiled(self) -> re.Pattern[str]:
+        """Returns the pattern for the library."""
+        flags = re.ASCII | (re.IGNORECASE if self.folds else re.NOFLAG)
+        return re.compile(self.after + self.pattern, flags)
+
+    def re2(self) -> str:
+        """Returns the pattern for the Collector."""
+        return re2(self.pattern)
+
+
+def re2(pattern: str) -> str:
+    """Translates a pattern of this module into RE2's syntax; what Python finds, RE2 finds as well."""
+    plain = re.sub(r"(?<=[+*?}])\+", "", pattern.replace(_NO_AT, ""))
+    return re.sub(r"\(\?<!\[(.+?)\]\)", r"(?:^|[^\1])", plain)
+
+
+# RFC 3986 section 2.1, once or up to four times.
+_PERCENT: Final = r"%(?:25)?(?:25)?(?:25)?"
+_BLANK: Final = rf"{_PERCENT}20"
+_JOINT: Final = rf"(?: |\+|{_BLANK})?"
+_GAP: Final = rf"(?:[ ()/.\-]|{_BLANK})"
+# A mail address ends before what separates it from others in URLs, JSON and prose.
+_NO_AT: Final = r"(?!(?:25){0,3}40)"
+_OUTSIDE: Final = r"\s@\"<>()\[\]{},;:=&?/\\|"
+_LABEL: Final = r"[^\x00-,./:-@\[-^`{-\x7f]"  # letters of any alphabet, digits, hyphen, underscore
+_LETTER: Final = r"[^\x00-@\[-`{-\x7f]"
+# A quoted text. Where its quotes are escaped, as in JSON in JSON, n backslashes precede each, and 2n + 1 a
+# quote inside; a repr doubles both. A final backslash is taken for such a quote. A text that is cut off ends
+# with its line.
+_STRING: Final = (
+    r"\"(?:[^\"\\\n]|\\++[^\n])*+\"?"
+    r"|'(?:[^'\\\n]|\\++[^\n])*+'?"
+    r"|\\\"(?:[^\"\\\n]|\\[^\"\\\n]|\\\\++[^\n])*+(?:\\\")?"
+    r"|\\{2,3}\"(?:[^\"\\\n]|\\{1,3}[^\"\\\n]|\\{4,}+[^\n])*+(?:\\{2,3}\")?"
+    r"|\\{4,}+\"(?:[^\"\\\n]|\\{1,7}[^\"\\\n]|\\{8,}+[^\n])*+(?:\\{4,7}\")?"
+    r"|\\++'[^'\n]*+'?"
 )
-COOKIES: Final = re.compile(
-    r"((?:set-)?cookie\\?[\"']?\s{0,3}[:=]\s{0,3}\\?[\"']?)[^\r\n\"']++", re.IGNORECASE
+_LIST: Final = r"[\[({][^\])}]*+[\])}]?"
+VALUE: Final = rf"(?:{_STRING}|{_LIST}|[^\s,;&\"'(){{}}\[\]<>]++)"
+"""A value behind `key=` or `key:`."""
+COLON: Final = rf"(?:\\*[\"']|%22)?+(?:\]|%5[dD])?+\s{{0,3}}+(?:[=:]>?|{_PERCENT}3[aAdD])\s{{0,3}}"
+"""What is between a key, which may be in quotes or brackets, and its value."""
+PARTNER: Final = r"[\"'],\s?b?(?:\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+')[)\]]"
+"""What follows a name that is the first of two in brackets, as in the repr of a list of headers."""
+
+_HEADER: Final = r"\b(?i:authorization|cookie|x-forwarded-for)"
+_TO_THE_END: Final = r"(?:[^\r\n\"'=]|=\\*+\"[^\"\r\n]*+\"|=)++"
+_SCHEME: Final = r"(?i:bearer|basic|negotiate|apikey|token|dpop)"
+# Base64 of printable ASCII has few letters at three of four places: words and ids do not look so for long.
+_BASE64: Final = r"[I-Za-f][C-HS-Xi-ny-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/]"
+
+_PREFIXED: Final = (
+    r"\b(?:(?:AIza|gh[oprsu]_|github_pat_|glpat-|[prs]k_(?:live|test)_|sntr[uy]s?_|whsec_|xox[a-z]-)"
+    r"[\w\-]{10,}+"
+    r"|A(?:KI|SI)A[0-9A-Z]{12,}+|(?:hf|npm)_[A-Za-z0-9]{30,}+|sk-[\w\-]{16,}+)"
+)
+NAMES: Final = (
+    rf"eyJ[\w\-]{{4,}}+\.[\w\-]{{2}}|{_PREFIXED}|[A-Z]{{2}}\d{{2}}[A-Z0-9]{{11}}"
+    r"|\d{13}|\d{4}[.\-]\d{4,6}[.\-]\d{4}"
+)
+"""The forms of JWTs, keys, IBANs and cards in the letters of a name: the Collector drops what is named so."""
+
+RULES: Final = (
+    # RFC 7468, and what came before it: any block, also percent-encoded, in JSON, or without its end.
+    Rule(
+        "PEM",
+        r"-{4,5} ?BEGIN[A-Z0-9 %+]{1,60}-{4,5}(?:[^-]|-[^-])*+(?:-{4,5} ?END[A-Z0-9 %+]{1,60}-{4,5})?",
+        hints=("BEGIN",),
+    ),
+    Rule(
+        "header",
+        rf"({_HEADER}{COLON})(?:{_STRING}|{_LIST}|{_TO_THE_END})",
+        hints=("ookie", "OOKIE", "uthorization", "UTHORIZATION", "orwarded", "ORWARDED"),
+        kept=r"\1",
+    ),
+    # RFC 3986 section 3.2.1.
+    Rule("user information", r"(://)[^/\s@\"'<>]++@", hints=("://",), kept=r"\1"),
+    # The library keeps the names and the values' number.
+    Rule("query of a URL", r"\?[\w.~%+\[\]\-]++=[^\s#\"'<>]*+", library=False),
+    # RFC 5321's usual form, with any alphabet; RFC 3986's encoding once or several times, JSON's and HTML's.
+    Rule(
+        "mail address",
+        rf"(?:[^{_OUTSIDE}'%]|%{_NO_AT})(?:[^{_OUTSIDE}%]|%{_NO_AT})*+(?:@|{_PERCENT}40|\\+u0040|&#64;)"
+        rf"(?:{_LABEL}++(?:\.|{_PERCENT}2[eE]))+{_LETTER}{{2,}}+",
+        hints=("@", "%", "u0040", "#64;"),
+        after=rf"(?<![^{_OUTSIDE}'])",
+    ),
+    # RFC 7519: two base64url JSON objects, which start with '{"', then a signature that may be missing.
+    Rule(
+        "JWT",
+        r"eyJ[A-Za-z0-9_\-]{4,}+\.[A-Za-z0-9_\-]{2,}+(?:\.[A-Za-z0-9_\-]*+){0,3}",
+        hints=("eyJ",),
+        after=r"(?<![\w\-])",
+    ),
+    # RFC 9110 section 11.6.2: scheme and credentials wherever they were copied to. Not `Basic training`.
+    Rule(
+        "credentials",
+        rf"\b({_SCHEME})\s{{1,3}}[A-Za-z0-9]"
+        r"(?:[a-z]*+(?:[A-Z0-9_~+/=]|[.\-][A-Za-z0-9])[\w.~+/=\-]{4,}+|[a-z]{20,}+)",
+        hints=(
+            "earer",
+            "EARER",
+            "asic",
+            "ASIC",
+            "egotiate",
+            "NEGOTIATE",
+            "pi",
+            "PI",
+            "oken",
+            "OKEN",
+            "pop",
+            "POP",
+        ),
+        kept=r"\1 ",
+    ),
+    # Keys that their makers give a recognisable start (GitHub, Slack, Stripe, AWS, Google, GitLab, Sentry).
+    Rule(
+        "prefixed key",
+        _PREFIXED,
+        shortest=14,
+    ),
+    # Before cards, which parts of it look like.
+    Rule(
+        "IBAN",
+        rf"(?:\b|_)[A-Z]{{2}}\d{{2}}(?:{_JOINT}[A-Z0-9]{{4}}){{2}}{_JOINT}[A-Z0-9]{{3}}"
+        rf"(?:[A-Z0-9](?:{_JOINT}[A-Z0-9]{{4}}){{0,5}}(?:{_JOINT}[A-Z0-9]{{1,3}})?)?(?:\b|_)",
+        shortest=15,
+        accepts=is_account,
+        folds=True,
+    ),
+    # As in a slug. Without the checksum it is the middle of many a UUID.
+    Rule(
+        "IBAN with hyphens",
+        r"(?:\b|_)[A-Z]{2}\d{2}(?:-[A-Z0-9]{4}){2,7}(?:-[A-Z0-9]{1,3})?(?:\b|_)",
+        hints=("-",),
+        accepts=is_account,
+        folds=True,
+        collector=False,
+    ),
+    # 13 to 19 digits, alone or in groups, that start like a payment card (ISO/IEC 7812).
+    Rule(
+        "card",
+        r"(?<![A-Za-z\d.])(?:4\d|5[0-8]|2[2-7]|3[04-8]|6[0245])\d{2}"
+        rf"(?:(?:[ \-]|{_BLANK})?\d){{9,15}}(?:\b|_)",
+        shortest=13,
+        accepts=passes_luhn,
+    ),
+    # ITU-T E.164: country code, 15 digits at most. Not the offset of a time, nor a version's build.
+    Rule(
+        "phone number with +",
+        rf"(?:(?<![\w.])\+|{_PERCENT}2[bB])[1-9](?:{_GAP}*+\d){{6,14}}+\b",
+        hints=("+", "%2"),
+    ),
+    # Not a number with leading zeros: a gap comes after the country code.
+    Rule(
+        "phone number with 00", rf"(?<![\w.])00[1-9]\d?+\d?+{_GAP}\d(?:{_GAP}*+\d){{6,14}}+\b", hints=("00",)
+    ),
+    Rule("telephone URI", r"tel:[\d+(][\d ()+./\-]{5,}+", hints=("tel:",)),
+    # What bytes become in JSON; secrets are often passed so.
+    Rule("base64 of a text", rf"\b(?:{_BASE64}){{5,}}+[A-Za-z0-9+/_\-]*+={{0,2}}", shortest=20),
+    # A line of a PEM block that was taken apart: RFC 7468 section 2. A path starts with its slash.
+    Rule(
+        "PEM line",
+        r"(?m:^|[\t\"'=]|: |\\n)(?:[0-9A-Fa-f][0-9A-Fa-f/]{0,10})?[G-Zg-z+][A-Za-z0-9+/]{38,75}+={0,2}"
+        r"(?m:$|[\t\r\"'\\])",
+        shortest=39,
+        accepts=is_opaque,
+    ),
+    # A run of base64url characters long enough to be generated. RE2 cannot count kinds of characters.
+    Rule("generated", r"[A-Za-z0-9_\-+]{24,}+", shortest=24, accepts=is_opaque, collector=False),
 )
 
-# 13 to 19 digits, alone or in groups, that start like a payment card (ISO/IEC 7812); Luhn decides.
-CARD: Final = re.compile(r"(?<![\w.\-])[2-6](?:[ \-]?\d){12,18}(?![\w\-])")
-
-# Keys that their makers give a recognisable start (GitHub, Slack, Stripe, AWS, Google, GitLab, Sentry).
-PREFIXED_KEY: Final = re.compile(
-    r"\b(?:gh[pousr]_|github_pat_|xox[abprs]-|[srp]k_(?:live|test)_|AKIA|ASIA|AIza|glpat-|sntr[yu]s?_|sk-)"
-    r"[A-Za-z0-9_\-]{10,}+",
-)
-
-# A run of base64url characters long enough to be a generated secret; `is_opaque` decides.
-OPAQUE: Final = re.compile(r"[A-Za-z0-9_\-+]{24,}+")
-
-# user:password@ in an authority (RFC 3986 section 3.2.1) and a query string.
-USERINFO: Final = re.compile(r"(://)[^/\s@?#]++@")
-QUERY: Final = re.compile(r"\?([^\s?#\"'<>]++)")
-QUERY_VALUE: Final = re.compile(r"=[^&;]*+")
-# A parameter without a value is a flag, or if it is long a value itself (`?<token of a link in a mail>`).
-QUERY_BARE: Final = re.compile(r"(?<![^&;])[^&;=]{13,}+(?![^&;])")
-
-# key=value, key: value, "key": "value" in prose, where the key alone says that the value is secret.
-PAIR_KEY: Final = re.compile(r"(?<![\w.\-])([\w.\-]++)\\?[\"']?\s{0,3}[=:]\s{0,3}")
-PAIR_VALUE: Final = re.compile(r"\\?\"[^\"\n]*+\"?|\\?'[^'\n]*+'?|[^\s,;&\"'(){}\[\]<>]++")
-
-SECRET_WORDS: Final = frozenset(
-    {
-        "password", "passwords", "passwd", "passphrase", "pwd", "secret", "secrets", "token", "tokens", "jwt",
-        "authorization", "cookie", "cookies", "credential", "credentials", "apikey", "dsn",
-        "signature", "otp", "pin", "csrf", "xsrf", "session", "sessionid", "cvv", "cvc", "iban", "ssn",
-    },
-)  # fmt: skip
-PERSONAL_WORDS: Final = frozenset(
-    {"email", "mail", "mails", "emails", "phone", "birthday", "birthdate", "username"}
-)
-SECRET_PAIRS: Final = frozenset(
-    {
-        ("api", "key"), ("private", "key"), ("access", "key"), ("secret", "key"), ("signing", "key"),
-        ("card", "number"), ("full", "name"), ("first", "name"), ("last", "name"), ("display", "name"),
-        ("user", "name"), ("student", "name"), ("e", "mail"), ("input", "value"),
-    },
-)  # fmt: skip
-# The last word that makes a key harmless: `token_type`, `password_length`.
-HARMLESS_ENDS: Final = frozenset(
-    {
-        "count", "type", "kind", "length", "ttl", "seconds", "algorithm", "expired", "required", "valid",
-        "size", "bytes", "remaining", "limit", "outcome",
-    },
-)  # fmt: skip
-# Semantic conventions name an anonymous session so.
-HARMLESS_KEYS: Final = frozenset({"session.id"})
-
-_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
-
-
-def is_sensitive_key(key: str) -> bool:
-    """Tell whether a field of this name holds a secret or a person's datum, whatever its value looks like."""
-    if key.lower() in HARMLESS_KEYS:
-        return False
-    words = [word.lower() for word in _WORD.findall(key)]
-    if not words or words[-1] in HARMLESS_ENDS:
-        return False
-    if any(word in SECRET_WORDS or word in PERSONAL_WORDS for word in words):
-        return True
-    return any(pair in SECRET_PAIRS for pair in itertools.pairwise(words))
-
-
-def is_opaque(run: str) -> bool:
-    """Tell whether a run of 24 or more characters looks generated: both cases and at least two digits."""
-    if run.islower() or run.isupper():
-        # Most long runs are trace ids, request ids and names: answered without looking at each character.
-        return False
-    digits = sum(character.isdigit() for character in run)
-    return digits > 1 and any(map(str.islower, run)) and any(map(str.isupper, run))
-
-
-def passes_luhn(number: str) -> bool:
-    """Tell whether the digits of `number` end in their Luhn check digit (ISO/IEC 7812-1 annex B)."""
-    total = 0
-    for position, character in enumerate(reversed([c for c in number if c.isdigit()])):
-        digit = int(character) * (1 + position % 2)
-        total += digit - 9 if digit > 9 else digit  # noqa: PLR2004 - nine is the rule's own number
-    return total % 10 == 0
+PAIR: Final = rf"{NAME_IN_TEXT}(?:{COLON}{VALUE}|{PARTNER})"
+"""A sensitive key and its value in prose, JSON, JSON in JSON, a query or a list of headers."""

@@ -26,6 +26,14 @@ class CapturedEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class CapturedLink:
+    """The span that a span is linked to; ids are hexadecimal."""
+
+    trace_id: str
+    span_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class CapturedSpan:
     """One finished span; ids are hexadecimal, times are on the fixed clock."""
 
@@ -40,6 +48,7 @@ class CapturedSpan:
     status_description: str | None
     attributes: Mapping[str, Any]
     events: tuple[CapturedEvent, ...]
+    links: tuple[CapturedLink, ...]
     scope: str
 
 
@@ -143,6 +152,10 @@ def _span(span: ReadableSpan, clock: _Clock) -> CapturedSpan:
         events=tuple(
             CapturedEvent(event.name, dict(event.attributes or {}), clock.show(event.timestamp))
             for event in span.events
+        ),
+        links=tuple(
+            CapturedLink(format_trace_id(link.context.trace_id), format_span_id(link.context.span_id))
+            for link in span.links
         ),
         scope=span.instrumentation_scope.name if span.instrumentation_scope else "",
     )

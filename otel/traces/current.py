@@ -23,10 +23,15 @@ from otel.foreign.values import error_text
 
 
 @harmless
-def set_error(span: Span, error: BaseException, *, event: bool = True, status: bool = True) -> None:
-    """Records an exception on a span, as an event and as its status: ERROR with type and message."""
+def set_error(
+    span: Span, error: BaseException, *, event: bool = True, status: bool = True, at: int | None = None
+) -> None:
+    """Records an exception on a span, as an event and as its status: ERROR with type and message.
+
+    `at` is the event's time in nanoseconds since the epoch (default: now).
+    """
     if event:
-        span.record_exception(error)
+        span.record_exception(error, timestamp=at)
     if status:
         described = f"{type_name(type(error))}: {error_text(error)}"
         span.set_status(Status(StatusCode.ERROR, described))

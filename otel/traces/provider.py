@@ -1,4 +1,4 @@
-"""The traces: sampler, limits and the way of a finished span into the queue."""
+"""The traces: limits, and the way of a finished span into the queue."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from opentelemetry.sdk.trace import (
     TracerProvider,
 )
 from opentelemetry.sdk.trace.id_generator import IdGenerator
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler, TraceIdRatioBased
 from opentelemetry.trace import TraceFlags
 
 from otel.config.limits import Limits
 from otel.config.settings import TelemetryConfig
 from otel.export.batch import BatchQueue
+from otel.traces.sampling import keep_failure, sampler
 from otel.traces.tracer import LeanTracerProvider
 
 _SAMPLED: Final = int(TraceFlags.SAMPLED)
@@ -68,19 +68,9 @@ class SpanProcessors(SynchronousMultiSpanProcessor):
             processor.on_start(span, parent_context)
 
     def _on_ending(self, span: Span) -> None:
+        keep_failure(span)
         if self._watching:
             super()._on_ending(span)
-
-
-def sampler(config: TelemetryConfig) -> Sampler:
-    """Makes the sampler that OTEL_TRACES_SAMPLER and its argument name."""
-    name = config.sampler.removeprefix("parentbased_")
-    root = {
-        "always_on": ALWAYS_ON,
-        "always_off": ALWAYS_OFF,
-        "traceidratio": TraceIdRatioBased(config.sampler_ratio),
-    }[name]
-    return root if name == config.sampler else ParentBased(root)
 
 
 def span_limits(limits: Limits) -> SpanLimits:

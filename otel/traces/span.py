@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from time import time_ns
+from time import monotonic_ns
 from types import MappingProxyType, TracebackType
 from typing import Any, Final, NamedTuple
 
@@ -30,7 +30,7 @@ from otel.foreign.failure import stack_text
 from otel.foreign.guard import harmless, note_failure
 from otel.foreign.names import CUT_COUNT, full_type_name
 from otel.foreign.values import Budget, error_text, text_of
-from otel.metrics.sdk import LIVE_SPANS, SPAN_SAMPLING_RESULT
+from otel.metrics.counters import NumberSeries
 from otel.traces.current import set_error
 from otel.traces.given import (
     PLAIN,
@@ -40,8 +40,6 @@ from otel.traces.given import (
     clean_status,
     clean_time,
 )
-
-LIVE: Final = LIVE_SPANS.with_attributes({SPAN_SAMPLING_RESULT: "RECORD_AND_SAMPLE"})
 
 
 class _Held(BoundedAttributes):
@@ -76,7 +74,8 @@ class LeanSpan(Span):
     """A recording span; everything that the API and the SDK say of one holds.
 
     `values` are its attributes as a plain dictionary, for who reads them after its end. `tracer` is the
-    `LeanTracer` that starts it.
+    `LeanTracer` that starts it. `anchor` makes a time of the monotonic clock, nanoseconds to add: it is that
+    of the parent, so that within a process all times of a trace fit together, though the clock is set.
 
     Each object of a span that waits for its export is one more for the garbage collector. So the SDK's
     attributes are made for who asks for them, and one lock, held for an instant, does for all spans.
@@ -85,6 +84,7 @@ class LeanSpan(Span):
     # Reentrant, because a signal handler may use a span while the same thread does.
     _lock: Any = threading.RLock()
     _held: _Held | None = None
+    _start_time: int
     _cut = 0
     # What the SDK's constructor sets on each span and hardly any changes.
     _sampler = _trace_config = _instrumentation_info = _end_time = None
@@ -92,6 +92,8 @@ class LeanSpan(Span):
     _status = Status()
     _events: Any = ()
     _links: Any = ()
+    # The series of running spans in which it is counted.
+    live: NumberSeries | None = None
 
     def __init__(
         self,
@@ -102,6 +104,7 @@ class LeanSpan(Span):
         attributes: dict[str, Any],
         tracer: Any,  # noqa: ANN401 - its module imports this one
         rest: Rest | None,
+        anchor: int,
     ) -> None:
         self._name = name
         self._context = context
@@ -112,9 +115,9 @@ class LeanSpan(Span):
         self._span_processor = tracer.span_processor
         self._limits = tracer._span_limits  # noqa: SLF001 - as above
         self._room = tracer.room
-        self._counted = tracer.counts
         self.values = attributes
-        self._start_time = time_ns()
+        self.anchor = anchor
+        self._start_time = monotonic_ns() + anchor
         if rest is not None:
             self._fill(rest)
 
@@ -182,7 +185,7 @@ class LeanSpan(Span):
         cleaned = clean_attributes(attributes, budget)
         if budget.cut:
             cleaned[CUT_COUNT] = budget.cut
-        super().add_event(clean_name(name), cleaned, clean_time(timestamp))
+        super().add_event(clean_name(name), cleaned, clean_time(timestamp) or monotonic_ns() + self.anchor)
 
     @harmless
     def add_link(self, context: SpanContext, attributes: Attributes = None) -> None:
@@ -217,7 +220,7 @@ class LeanSpan(Span):
         described |= clean_attributes(attributes, budget)
         if budget.cut:
             described[CUT_COUNT] = budget.cut
-        super().add_event("exception", described, clean_time(timestamp))
+        super().add_event("exception", described, clean_time(timestamp) or monotonic_ns() + self.anchor)
 
     def update_name(self, name: str) -> None:
         """Replaces the name."""
@@ -251,14 +254,15 @@ class LeanSpan(Span):
             if running:
                 if self._cut:
                     self.values[CUT_COUNT] = self._cut
-                self._end_time = time_ns() if end_time is None else clean_time(end_time) or time_ns()
+                given = None if end_time is None else clean_time(end_time)
+                self._end_time = max(given or monotonic_ns() + self.anchor, self._start_time)
                 if self._held is not None:
                     self._held._immutable = True  # noqa: SLF001 - see `_Held`
         if not running:
             super().end(end_time)  # which warns
             return
-        if self._counted:
-            LIVE.add(-1)
+        if self.live is not None:
+            self.live.add(-1)
         processor = self._span_processor
         try:
             processor._on_ending(self)  # noqa: SLF001 - as the SDK does

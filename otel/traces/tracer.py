@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from time import monotonic_ns, time_ns
 from typing import Any, Final
 
 from opentelemetry.context import Context
@@ -25,10 +26,9 @@ from opentelemetry.util.types import Attributes
 
 from otel.foreign.guard import note_failure
 from otel.foreign.values import Budget
-from otel.metrics.counters import NumberSeries
-from otel.metrics.sdk import SPAN_PARENT_ORIGIN, SPAN_SAMPLING_RESULT, STARTED_SPANS
+from otel.traces.counting import count_start
 from otel.traces.given import PLAIN, clean_attributes, clean_kind, clean_links, clean_name, clean_time
-from otel.traces.span import LIVE, LeanSpan, Rest
+from otel.traces.span import LeanSpan, Rest
 
 _FLAGS: Final = tuple(TraceFlags(number) for number in range(4))
 _SAMPLED, _RANDOM = int(TraceFlags.SAMPLED), int(TraceFlags.RANDOM_TRACE_ID)
@@ -90,7 +90,8 @@ class LeanTracer(Tracer):
         values: dict[str, Any],
         rest: Rest | None,
     ) -> ApiSpan:
-        above = get_current_span(context).get_span_context()
+        current = get_current_span(context)
+        above = current.get_span_context()
         parent = above if above.is_valid else None
         ids = self.id_generator
         trace_id = ids.generate_trace_id() if parent is None else parent.trace_id
@@ -107,11 +108,11 @@ class LeanTracer(Tracer):
             trace_flags=_FLAGS[flags],
             trace_state=sampled.trace_state,
         )
-        if self.counts:
-            _count_start(parent, sampled.decision)
+        live = count_start(parent, sampled.decision) if self.counts else None
         if sampled.decision is Decision.DROP:
             return NonRecordingSpan(identity)
-        span = LeanSpan(name, identity, parent, kind, values, self, rest)
+        span = LeanSpan(name, identity, parent, kind, values, self, rest, _anchor(current))
+        span.live = live
         try:
             self.span_processor.on_start(span, parent_context=context)
         except Exception:  # noqa: BLE001 - an application may add processors of its own
@@ -127,6 +128,15 @@ class LeanTracer(Tracer):
             if type(value) not in PLAIN or type(key) is not str or not key:
                 return False
         return True
+
+
+def _anchor(current: ApiSpan) -> int:
+    return current.anchor if type(current) is LeanSpan else time_ns() - monotonic_ns()
+
+
+def time_in_trace(monotonic: int, span: ApiSpan | None = None) -> int:
+    """Returns nanoseconds of the monotonic clock as a time for `span`, or the one that is started next."""
+    return monotonic + _anchor(get_current_span() if span is None else span)
 
 
 def _context(context: Context | None) -> Context | None:
@@ -165,17 +175,3 @@ class LeanTracerProvider(TracerProvider):
         with self._tracers_lock:
             self._tracers[tracer._instrumentation_scope] = lean  # noqa: SLF001 - the provider's own tracer
         return lean
-
-
-_started: Final[dict[tuple[str, Decision], NumberSeries]] = {}
-
-
-def _count_start(parent: SpanContext | None, decision: Decision) -> None:
-    origin = "none" if parent is None else "remote" if parent.is_remote else "local"
-    series = _started.get((origin, decision))
-    if series is None:
-        attributes = {SPAN_PARENT_ORIGIN: origin, SPAN_SAMPLING_RESULT: decision.name}
-        series = _started[origin, decision] = STARTED_SPANS.with_attributes(attributes)
-    series.add(1)
-    if decision is not Decision.DROP:
-        LIVE.add(1)

@@ -35,6 +35,8 @@ class Answer:
 
 def scope_of(kind: str, path: str, headers: Headers, query: str) -> dict[str, Any]:
     encoded = [(name.lower().encode(), value.encode()) for name, value in headers]
+    if not any(name == b"host" for name, _ in encoded):
+        encoded.insert(0, (b"host", b"lms.example"))
     return {
         "type": kind,
         "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -44,7 +46,7 @@ def scope_of(kind: str, path: str, headers: Headers, query: str) -> dict[str, An
         "raw_path": path.encode(),
         "query_string": query.encode(),
         "root_path": "",
-        "headers": [(b"host", b"lms.example"), *encoded],
+        "headers": encoded,
         "client": ("192.0.2.77", 40000),
         "server": ("127.0.0.1", 8000),
     }
@@ -84,7 +86,13 @@ async def request(
     return got
 
 
-async def websocket(app: ASGIApp, path: str, *texts: str, code: int = 1000) -> Answer:
+async def websocket(
+    app: ASGIApp,
+    path: str,
+    *texts: str,
+    code: int = 1000,
+    headers: Headers = (),
+) -> Answer:
     """Opens a connection, sends the texts, closes with `code`."""
     got = Answer()
     waiting: list[Message] = [
@@ -99,5 +107,5 @@ async def websocket(app: ASGIApp, path: str, *texts: str, code: int = 1000) -> A
     async def send(message: Message) -> None:
         got.messages.append(message)
 
-    await app({**scope_of("websocket", path, (), ""), "subprotocols": []}, receive, send)
+    await app({**scope_of("websocket", path, headers, ""), "subprotocols": []}, receive, send)
     return got

@@ -1,4 +1,4 @@
-"""Real processes of a service, against a collector and an error tracker, and what they left at their end."""
+"""Real processes of a service, against a collector and an error tracker, and what they leave at their end."""
 
 from __future__ import annotations
 

@@ -101,8 +101,7 @@ async def endless() -> StreamingResponse:
 @streams.websocket("/rooms/{room}")
 async def room(connection: WebSocket, room: str) -> None:
     await connection.accept()
-    while True:
-        text = await connection.receive_text()
+    async for text in connection.iter_text():
         if text == "fail":
             raise Boom(room)
         await connection.send_text(text)
@@ -176,5 +175,5 @@ def instrumented() -> FastAPI:
     """The application as a service starts it."""
     app = build()
     app.add_middleware(FailingMiddleware)
-    otel.instrument(app)
+    otel.instrument(app, render_error=otel.render_problem)
     return app

@@ -57,7 +57,7 @@ def application() -> FastAPI:
     async def failing(function: str, text: str) -> None:
         functions[function](text)
 
-    otel.instrument(app)
+    otel.instrument(app, render_error=otel.render_problem)
     return app
 
 
@@ -108,7 +108,7 @@ async def test_an_error_without_an_exception_is_counted_by_its_route(captured: C
     async def failing() -> None:
         logging.getLogger("app").error("the database is away")
 
-    otel.instrument(app)
+    otel.instrument(app, render_error=otel.render_problem)
     for _ in range(MANY):
         await request(app, "/burst")
     await request(app, "/other")

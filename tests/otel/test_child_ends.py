@@ -119,39 +119,3 @@ if __name__ == "__main__":
     with running(tmp_path, program) as service:
         assert service.end() == 0, service.said
         service.left().assert_each_once("child")
-
-
-def test_a_fork_amid_a_write_leaves_its_half_to_nobody(tmp_path: Path) -> None:
-    program = """
-import select, threading
-reader, writer = os.pipe()
-sys.stdout = open(writer, "w")
-start()
-for number in range(500):  # more than a pipe holds, less than lines may wait
-    otel.get_logger("access").info("line", number=number, filling="." * 50)
-writing = threading.Thread(target=otel.get_logger("access").warning, args=("last",))
-writing.start()
-while select.select([], [writer], [], 0)[1]:
-    pass  # until the pipe is full, amid the write
-forking, text = threading.Event(), []
-def read():
-    forking.wait()
-    while part := os.read(reader, 65536):
-        text.append(part)
-reading = threading.Thread(target=read)
-reading.start()
-os.register_at_fork(before=forking.set)
-child = os.fork()
-if child == 0:
-    sys.stdout.flush()
-    os._exit(0)
-os.waitpid(child, 0)
-writing.join()
-sys.stdout.close()
-reading.join()
-lines = b"".join(text).splitlines()
-assert len(lines) == len(set(lines)) == 501, (len(lines), len(set(lines)))
-"""
-    environ = {"OTEL_LOGS_EXPORTER": "none", "TELEMETRY_LOG_BURST": "0"}
-    with running(tmp_path, program, **environ) as service:
-        assert service.end() == 0, service.said

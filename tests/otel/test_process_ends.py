@@ -148,21 +148,3 @@ def test_what_could_not_leave_is_counted_in_the_last_line(
             [last] = [event for event in service.events if "did not end in time" in event]
     assert "'traces': 1" in last
     assert service.events[0] == "job"
-
-
-def test_a_stream_that_nobody_reads_does_not_hold_up_the_end(tmp_path: Path) -> None:
-    program = """
-import threading
-sys.stdout = open(os.pipe()[1], "w")
-telemetry = start()
-leave("job")
-for number in range(500):  # more than a pipe holds, less than lines may wait
-    otel.get_logger("app").info("line", number=number, filling="." * 50)
-ready()
-threading.Event().wait()
-"""
-    environ = {"TELEMETRY_LOG_DELAY": "1", "TELEMETRY_LOG_BURST": "0", "TELEMETRY_SHUTDOWN_SECONDS": "4"}
-    with running(tmp_path, program, **environ) as service:
-        service.wait_until_ready()
-        assert service.end(signal.SIGTERM) == -signal.SIGTERM
-        assert [span.name for span in service.collector.spans()] == ["job"]

@@ -7,11 +7,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
-const (
-	unfitKey   = `[^\w./:-]`
-	unfitLabel = unfitKey + `|^(user|enduser|session|client)\.`
-)
-
 var (
 	schemaForm = regexp.MustCompile(`^https://opentelemetry\.io/schemas/[0-9.]+$`)
 	everyLine  = regexp.MustCompile(`.*`)

@@ -20,9 +20,14 @@ type Bound struct {
 
 // Config is written by the project's generator from base.yaml, where each of these is explained.
 type Config struct {
-	BlockedKeyPatterns []string         `mapstructure:"blocked_key_patterns"`
-	BlockedValues      []string         `mapstructure:"blocked_values"`
-	Bounds             map[string]Bound `mapstructure:"bounds"`
+	BlockedKeyPatterns []string `mapstructure:"blocked_key_patterns"`
+	BlockedValues      []string `mapstructure:"blocked_values"`
+	// LeftInBodies are the places, in BlockedValues, of the forms that mask a body whole if one is left in it.
+	LeftInBodies []int `mapstructure:"left_in_bodies"`
+	// UnfitNames and UnfitLabels find what makes a key no name; such an attribute is dropped.
+	UnfitNames  string           `mapstructure:"unfit_names"`
+	UnfitLabels string           `mapstructure:"unfit_labels"`
+	Bounds      map[string]Bound `mapstructure:"bounds"`
 }
 
 var places = []string{"resource", "scope", "span", "spanevent", "datapoint", "log"}
@@ -33,6 +38,14 @@ var _ component.Config = (*Config)(nil)
 func (c *Config) Validate() error {
 	if len(c.BlockedKeyPatterns) == 0 || len(c.BlockedValues) == 0 {
 		return errors.New("blocked_key_patterns and blocked_values must not be empty")
+	}
+	if c.UnfitNames == "" || c.UnfitLabels == "" || len(c.LeftInBodies) == 0 {
+		return errors.New("unfit_names, unfit_labels and left_in_bodies must not be empty")
+	}
+	for _, n := range c.LeftInBodies {
+		if n < 0 || n >= len(c.BlockedValues) {
+			return errors.New("left_in_bodies: there is no such place in blocked_values")
+		}
 	}
 	for _, place := range places {
 		if b, ok := c.Bounds[place]; !ok || b.Length <= 0 || b.Count < len(b.First) {

@@ -31,7 +31,11 @@ type keys struct {
 }
 
 func newKeys(unfit string, patterns []string) (*keys, error) {
-	k := &keys{unfit: regexp.MustCompile(unfit)}
+	drops, err := regexp.Compile(unfit)
+	if err != nil {
+		return nil, fmt.Errorf("pattern %q: %w", unfit, err)
+	}
+	k := &keys{unfit: drops}
 	k.known.Store(&map[string]verdict{})
 	for _, pattern := range patterns {
 		expression, err := regexp.Compile(pattern)

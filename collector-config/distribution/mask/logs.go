@@ -1,7 +1,6 @@
 package mask
 
 import (
-	"regexp"
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -13,9 +12,6 @@ const (
 	// The brackets of a structured body that is looked into; see base.yaml.
 	mostBrackets = 1998
 )
-
-// Values are masked by then: an address that is left is a key deep inside.
-var mailInKey = regexp.MustCompile(`[\w.+-]+(?:@|%40)[\w-]+\.\w`)
 
 func (m *masker) logs(data plog.Logs) {
 	for _, rl := range data.ResourceLogs().All() {
@@ -70,10 +66,9 @@ func (m *masker) structure(body pcommon.Value) {
 		body.Map().RemoveIf(func(key string, _ pcommon.Value) bool { return m.bodies.keys.judge(key) == drop })
 	}
 	m.nested(body)
-	if text = body.AsString(); strings.Contains(text, "@") || strings.Contains(text, "%40") {
-		if mailInKey.MatchString(text) {
-			body.SetStr(hidden)
-		}
+	// Values are masked by now: what is left is a key deep inside.
+	if m.finds(body.AsString(), m.left) {
+		body.SetStr(hidden)
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// Of more literals the search for them would cost what it saves.
-	mostLiterals = 16
+	// More literals are not multiplied further.
+	mostLiterals = 512
 	// A character class of more characters is no set of literals.
 	mostOfClass = 8
 )

@@ -3,6 +3,7 @@ package mask
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
 func sorted(set map[string]bool) []string { return slices.Sorted(maps.Keys(set)) }
@@ -30,6 +31,32 @@ func shortest(texts []string) int {
 	for i, text := range texts {
 		if i == 0 || len(text) < least {
 			least = len(text)
+		}
+	}
+	return least
+}
+
+// short counts the texts of less than three bytes.
+func short(texts []string) int {
+	count := 0
+	for _, text := range texts {
+		if len(text) < 3 {
+			count++
+		}
+	}
+	return count
+}
+
+// beginnings returns the first bytes of each text, and none that begins with another one.
+func beginnings(texts []string, length int) []string {
+	found := map[string]bool{}
+	for _, text := range texts {
+		found[text[:min(length, len(text))]] = true
+	}
+	var least []string
+	for _, text := range sorted(found) {
+		if n := len(least); n == 0 || !strings.HasPrefix(text, least[n-1]) {
+			least = append(least, text)
 		}
 	}
 	return least

@@ -16,14 +16,12 @@ const (
 	unbounded     = math.MaxInt
 )
 
-var (
-	queryOfURL    = regexp.MustCompile(`\?.*`)
-	mailInPassing = regexp.MustCompile(`\S+@\S+`)
-)
+var queryOfURL = regexp.MustCompile(`(?s)\?.*`)
 
 // masker works for one pipeline; it may be used by many requests at once.
 type masker struct {
 	*texts
+	left                                                      uint64 // the forms that a body is searched for when it is masked
 	resources, scopes, spans, events, points, records, bodies place
 }
 
@@ -33,17 +31,20 @@ func newMasker(c *Config) (*masker, error) {
 		return nil, err
 	}
 	m := &masker{texts: t}
+	for _, n := range c.LeftInBodies {
+		m.left |= 1 << n
+	}
 	for _, each := range []struct {
 		place             *place
 		name, unfit, ours string
 	}{
-		{&m.resources, "resource", unfitKey, ""},
-		{&m.scopes, "scope", unfitKey, "scope|version"},
-		{&m.spans, "span", unfitKey, "name|status|state"},
-		{&m.events, "spanevent", unfitKey, "name"},
-		{&m.points, "datapoint", unfitLabel, ""},
-		{&m.records, "log", unfitKey, "severity|event"},
-		{&m.bodies, "log", unfitKey, ""},
+		{&m.resources, "resource", c.UnfitNames, ""},
+		{&m.scopes, "scope", c.UnfitNames, "scope|version"},
+		{&m.spans, "span", c.UnfitNames, "name|status|state"},
+		{&m.events, "spanevent", c.UnfitNames, "name"},
+		{&m.points, "datapoint", c.UnfitLabels, ""},
+		{&m.records, "log", c.UnfitNames, "severity|event"},
+		{&m.bodies, "log", c.UnfitNames, ""},
 	} {
 		if *each.place, err = c.place(each.name, each.unfit, each.ours); err != nil {
 			return nil, err
@@ -115,9 +116,7 @@ func (m *masker) metrics(data pmetric.Metrics) {
 }
 
 func (m *masker) metric(metric pmetric.Metric) {
-	if strings.Contains(metric.Description(), "@") {
-		metric.SetDescription(mailInPassing.ReplaceAllLiteralString(metric.Description(), hidden))
-	}
+	m.field(metric.Description(), unbounded, metric.SetDescription)
 	metric.Metadata().Clear()
 	switch metric.Type() {
 	case pmetric.MetricTypeGauge:

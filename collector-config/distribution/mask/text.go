@@ -14,6 +14,8 @@ const (
 	hidden = "****"
 	// Short literals are looked for one by one.
 	mostShort = 3
+	// Of many literals the first letters are looked for: many begin alike.
+	many, longestOfMany = 16, 7
 )
 
 // form is one kind of secret: its expression, and what a text must have for a match to be possible at all.
@@ -62,7 +64,10 @@ func newForm(pattern string) (form, error) {
 		return form{}, err
 	}
 	f := form{expression: expression, literals: need(tree).any()}
-	if len(f.literals) > mostShort && shortest(f.literals) < 3 {
+	if len(f.literals) > many {
+		f.literals = beginnings(f.literals, longestOfMany)
+	}
+	if short(f.literals) > mostShort {
 		f.literals = nil
 	}
 	if prefix, _ := expression.LiteralPrefix(); prefix != "" {
@@ -88,6 +93,17 @@ func (t *texts) mask(text string) (string, bool) {
 	return text, changed
 }
 
+// finds tells whether a text has one of the forms.
+func (t *texts) finds(text string, forms uint64) bool {
+	for possible := t.scan.find(text) & forms; possible != 0; possible &= possible - 1 {
+		f := &t.forms[bits.TrailingZeros64(possible)]
+		if f.fits(text) && f.expression.MatchString(text) {
+			return true
+		}
+	}
+	return false
+}
+
 // fits tells whether there are bytes of the alphabet in a row, enough for a match.
 func (f *form) fits(text string) bool {
 	for start := 0; start+f.length <= len(text); {
@@ -103,33 +119,42 @@ func (f *form) fits(text string) bool {
 	return false
 }
 
-// scanner finds which of up to 64 literals a text contains, in any case, in one pass: a literal is looked at where
-// its first three bytes stand.
+// mostOfScanner bounds a scanner's tables; what is more is not looked for, so its form is always possible.
+const mostOfScanner = 256
+
+// scanner finds which of its literals a text contains, in any case, in one pass: those of a bucket are looked at
+// where the first three bytes of one of them stand, or of several.
 type scanner struct {
-	literals [64]string
-	owners   [64]uint64 // the forms of a literal
-	count    int
-	heads    [3][256]uint64
-	short    []int // those of less than three bytes
-	always   uint64
+	count   int
+	heads   [3][256]uint64 // a bit for every bucket
+	buckets [64][]literal
+	short   []literal // those of less than three bytes
+	always  uint64
+}
+
+// literal is a text in lower case, and the forms that it belongs to.
+type literal struct {
+	text   string
+	owners uint64
 }
 
 // add returns false if there are none, or if there is no room.
 func (s *scanner) add(literals []string, owner int) bool {
-	if len(literals) == 0 || s.count+len(literals) > len(s.literals) {
+	if len(literals) == 0 || s.count+len(literals) > mostOfScanner {
 		return false
 	}
-	for _, literal := range literals {
-		n := s.count
-		s.literals[n], s.owners[n] = literal, 1<<owner
-		s.count++
-		if len(literal) < 3 {
-			s.short = append(s.short, n)
+	for _, text := range literals {
+		l := literal{text, 1 << owner}
+		if len(text) < 3 {
+			s.short = append(s.short, l)
 			continue
 		}
+		n := s.count % len(s.buckets)
+		s.count++
+		s.buckets[n] = append(s.buckets[n], l)
 		for i := range 3 {
-			s.heads[i][literal[i]] |= 1 << n
-			s.heads[i][upper(literal[i])] |= 1 << n
+			s.heads[i][text[i]] |= 1 << n
+			s.heads[i][upper(text[i])] |= 1 << n
 		}
 	}
 	return true
@@ -148,16 +173,18 @@ func (s *scanner) find(text string) uint64 {
 		return ^uint64(0)
 	}
 	found := s.always
-	for _, n := range s.short {
-		if contains(text, s.literals[n]) {
-			found |= s.owners[n]
+	for _, l := range s.short {
+		if contains(text, l.text) {
+			found |= l.owners
 		}
 	}
 	for i := 2; i < len(text); i++ {
 		hits := s.heads[0][text[i-2]] & s.heads[1][text[i-1]] & s.heads[2][text[i]]
 		for ; hits != 0; hits &= hits - 1 {
-			if n := bits.TrailingZeros64(hits); begins(text[i-2:], s.literals[n]) {
-				found |= s.owners[n]
+			for _, l := range s.buckets[bits.TrailingZeros64(hits)] {
+				if begins(text[i-2:], l.text) {
+					found |= l.owners
+				}
 			}
 		}
 	}
@@ -175,8 +202,8 @@ func foreign(text string) bool {
 }
 
 func contains(text, low string) bool {
-	if len(low) == 1 && low[0] == upper(low[0]) {
-		return strings.IndexByte(text, low[0]) >= 0
+	if low == strings.ToUpper(low) {
+		return strings.Contains(text, low)
 	}
 	for i := range len(text) {
 		if begins(text[i:], low) {

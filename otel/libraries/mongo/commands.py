@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from time import time_ns
+from time import monotonic_ns
 from typing import Any, Final
 
 from opentelemetry import trace
@@ -23,6 +23,7 @@ from otel.libraries.mongo.shape import shape_of
 from otel.libraries.slow_query import log_slow
 from otel.metrics.histogram import HistogramSeries
 from otel.redaction.engine import Redactor
+from otel.traces.tracer import time_in_trace
 
 # The driver's own talk with the server.
 _UNTOLD: Final = frozenset({"hello", "ismaster", "endsessions", "killcursors", "saslstart", "saslcontinue"})
@@ -62,7 +63,7 @@ class _Kind:
         return labels if error_type is None else labels | {"error.type": error_type}
 
 
-_Call = tuple[CommandStartedEvent, int]  # what was called, and when: nanoseconds since the epoch
+_Call = tuple[CommandStartedEvent, int]  # what was called, and when: nanoseconds of the monotonic clock
 
 # The driver runs a command from start to end in one thread and one context (motor copies the request's
 # context into its thread), so the running command hangs on that context and ends with it: nothing can leak.
@@ -87,7 +88,7 @@ class CommandTelemetry(CommandListener):
         if event.command_name.lower() in _UNTOLD or not is_instrumentation_enabled():
             _RUNNING.set(None)
             return
-        _RUNNING.set((event, time_ns()))
+        _RUNNING.set((event, monotonic_ns()))
 
     def _kind(self, event: CommandStartedEvent) -> _Kind:
         collection = _collection(event.command_name, event.command)
@@ -131,7 +132,10 @@ class CommandTelemetry(CommandListener):
         (event, started), kind = call, self._kind(call[0])
         error_type = str(facts["error.type"]) if status is not None else None
         span = self._tracer.start_span(
-            kind.title, kind=SpanKind.CLIENT, attributes=kind.attributes | facts, start_time=started
+            kind.title,
+            kind=SpanKind.CLIENT,
+            attributes=kind.attributes | facts,
+            start_time=time_in_trace(started),
         )
         if span.is_recording():
             span.set_attribute("db.query.text", shape_of(event.command))

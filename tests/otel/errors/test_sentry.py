@@ -14,7 +14,7 @@ from opentelemetry import propagate, trace
 
 import otel
 from otel.config.settings import TelemetryConfig
-from otel.errors.sentry import SentryHandle, capture, configure_sentry
+from otel.errors.sentry import SentryHandle, _before_send, capture, configure_sentry
 from otel.redaction.engine import Redactor
 from otel.testing import Captured, capture_telemetry
 from tests.otel.asgi import request
@@ -151,6 +151,36 @@ def test_lost_events_are_counted_by_reason() -> None:
         assert server.asked >= 1
 
 
+@pytest.mark.parametrize("rate", [0.0, 0.5, 1.0])
+def test_what_the_sample_rate_leaves_out_is_captured_and_dropped(rate: float) -> None:
+    with intake() as server:
+        config = TelemetryConfig(sentry_dsn=server.dsn, sentry_sample_rate=rate)
+        handle = configure_sentry(config, Redactor())
+        assert handle is not None
+        for number in range(20):
+            capture(ValueError(str(number)), None)
+            sentry_sdk.capture_message(f"of someone else {number}")
+        handle.close(5)
+        captured, dropped = handle.captured, handle.dropped()
+    assert captured == len(server.events) + sum(dropped.values()) == 40
+    assert dropped.keys() == ({"sample_rate"} if rate < 1 else set()) | dropped.keys() & {"burst"}
+
+
+def test_a_report_that_cannot_be_made_is_captured_and_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise ValueError("redaction failed")
+
+    with intake() as server, reports(server.dsn) as handle:
+        sentry_sdk.capture_message("arrives")
+        sentry_sdk.flush(5)
+        redactor = Redactor()
+        monkeypatch.setattr(redactor, "mapping", fail)
+        handle.client.options["before_send"] = _before_send(handle, redactor)
+        sentry_sdk.capture_message("does not")
+        handle.flush(5)
+        assert (handle.captured, handle.dropped(), len(server.events)) == (2, {"callback_error": 1}, 1)
+
+
 def test_a_filtered_event_is_counted_as_such(captured: Captured) -> None:
     assert capture(HTTPException(404, "no such course"), None) is None
     assert captured.errors == []
@@ -211,7 +241,7 @@ async def test_a_user_is_text_whatever_identifies_him(captured: Captured, user: 
         otel.get_logger("lms").warning("about to fail")
         raise ValueError("as expected")
 
-    otel.instrument(app)
+    otel.instrument(app, render_error=otel.render_problem)
     await request(app, "/fail")
     [span], [event] = captured.spans, captured.errors
     [record] = [each for each in captured.logs if each.body == "about to fail"]

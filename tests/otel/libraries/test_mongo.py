@@ -98,7 +98,7 @@ async def test_the_commands_of_a_failed_request_are_steps_of_its_report(
         await database.courses.find_one({"_id": course_id, "secret": "hunter2"})
         raise LookupError(course_id)
 
-    otel.instrument(app)
+    otel.instrument(app, render_error=otel.render_problem)
     await request(app, "/courses/c1")
 
     [event] = captured.errors

@@ -1,4 +1,4 @@
-"""Whatever is logged, the caller goes on, and the record is written or counted as lost."""
+"""Whatever is logged, the caller goes on, and the record is written."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _alone() -> logging.Logger:
     bound=st.dictionaries(_NAME.filter(lambda name: name != "self"), ANYTHING, max_size=2),
     mine=st.booleans(),
 )
-def test_no_call_raises_and_no_record_vanishes(
+def test_no_call_raises_and_each_leaves_a_line(
     unlimited: Captured,
     method: str,
     arguments: list[Case],
@@ -71,7 +71,6 @@ def test_no_call_raises_and_no_record_vanishes(
     assert _seen(unlimited) == before + 1
 
 
-def _seen(captured: Captured) -> float:
-    """Counts the lines of this logger and the records that were lost; the SDK may add warnings."""
-    lines = sum('"logger":"tests.any"' in line for line in captured.lines)
-    return lines + captured.value("telemetry.log_records.held_back", {"reason": "failed"})
+def _seen(captured: Captured) -> int:
+    """Counts the lines of this logger; the SDK may add warnings of its own."""
+    return sum('"logger":"tests.any"' in line for line in captured.lines)

@@ -16,6 +16,7 @@ from uvicorn.config import LOGGING_CONFIG
 
 from otel.config.settings import TelemetryConfig
 from otel.context import REQUEST, RequestContext
+from otel.http.route import FoundRoute
 from otel.logs.logger import configure_logging, get_logger
 from otel.redaction.engine import Redactor
 from tests.otel.conftest import RESOURCE
@@ -60,7 +61,7 @@ def output(tmp_path: Path) -> Iterator[Output]:
 
 def test_a_late_line_says_the_same_as_one_made_at_once(output: Output) -> None:
     span = TracerProvider().get_tracer("test").start_span("work")
-    request = RequestContext("r-1", span, {"endpoint": "courses", "path": "/courses", "path_params": {}})
+    request = RequestContext("r-1", span, {}, FoundRoute("/courses"))
     request.user_id = "usr_1"
     token = REQUEST.set(request)
     with use_span(span):
@@ -74,19 +75,21 @@ def test_a_late_line_says_the_same_as_one_made_at_once(output: Output) -> None:
     assert late.pop("timestamp") <= at_once.pop("timestamp")
     assert late == at_once
     assert late["user.id"] == "usr_1"
+    assert late["http.route"] == "/courses"
     assert late["trace_id"] == f"{span.get_span_context().trace_id:032x}"
     assert late["email"] == "[redacted]"
 
 
 def test_a_late_line_does_not_know_what_came_after_it(output: Output) -> None:
-    request = RequestContext("r-1", TracerProvider().get_tracer("test").start_span("work"), {})
+    found = FoundRoute()
+    request = RequestContext("r-1", TracerProvider().get_tracer("test").start_span("work"), {}, found)
     token = REQUEST.set(request)
     courses = ["c1"]
     get_logger("late").info("plain", count=1)
     get_logger("late").info("changing", courses=courses)
     courses.append("c2")
     request.user_id = "usr_1"
-    request.scope = {"endpoint": "courses", "path": "/courses", "path_params": {}}
+    found.template = "/courses"
     REQUEST.reset(token)
 
     assert output.entries == []

@@ -19,8 +19,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import Status, StatusCode
 
 from otel.export.redacting import RedactingSpanExporter
-from otel.redaction.engine import MASK, Redactor
-from otel.redaction.rules import is_sensitive_key, passes_luhn
+from otel.redaction.checks import passes_luhn
+from otel.redaction.engine import Redactor
+from otel.redaction.keys import is_sensitive_key
+from otel.redaction.rules import MASK
 
 REDACTOR = Redactor(extra_keys=["Locker"])
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c3JfMSJ9.c2lnbmF0dXJl"
@@ -169,6 +171,20 @@ HOSTILE = [
     "\\",
     "Bearer ",
     "é@",
+    "%25",
+    "+1 ",
+    "00 1",
+    "-----BEGIN A-----",
+    "- ",
+    "DE12 ABCD ",
+    "4111 ",
+    "token_a",
+    "password=[",
+    'password=\\\\"',
+    "('password', '",
+    'authorization: a="',
+    "dXNlcjpw",
+    "A\n",
 ]
 
 

@@ -25,6 +25,8 @@ from otel.encodable import Encodable
 from otel.metrics.self import count_unencodable
 
 INSTANCE_ID: Final = "service.instance.id"
+DISTRIBUTION: Final = "stegmaier-otel"
+"""`telemetry.distro.name`: tells a Collector, which cannot mask links, that they are masked already."""
 _MOST_WORKERS: Final = 1024
 
 
@@ -98,6 +100,7 @@ def build_resource(config: TelemetryConfig, slot: WorkerSlot) -> Resource:
         "telemetry.sdk.language": "python",
         "telemetry.sdk.name": "opentelemetry",
         "telemetry.sdk.version": sdk_version,
+        "telemetry.distro.name": DISTRIBUTION,
         "process.runtime.name": platform.python_implementation().lower(),
         "process.runtime.version": platform.python_version(),
         "host.name": socket.gethostname(),

@@ -31,7 +31,7 @@ from otel.metrics.event_loop import LOOP_METRICS
 from otel.metrics.guarded_meters import GuardedMeterProvider
 from otel.metrics.process import PROCESS_METRICS, SYSTEM_METRICS
 from otel.metrics.sdk import SDK_METRICS
-from otel.metrics.self import EVENTS_DROPPED, SELF_METRICS
+from otel.metrics.self import EVENTS_DROPPED, SELF_METRICS, count_unencodable
 from otel.providers import set_current
 from otel.redaction.engine import Redactor
 from otel.resource import WorkerSlot, build_resource, service_name
@@ -65,7 +65,7 @@ def catalogues() -> list[Catalogue]:
 
 def start(config: TelemetryConfig, given: tuple[Catalogue, ...], memory: MemorySinks | None) -> Telemetry:
     """Starts everything; a failure on the way takes back what was started."""
-    redactor = Redactor(config.redact_keys)
+    redactor = Redactor(config.redact_keys, count_unencodable)
     slot = WorkerSlot(service_name(config))
     resource = build_resource(config, slot)
     declared = DeclaredMetrics(

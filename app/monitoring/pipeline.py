@@ -13,7 +13,7 @@ class SignalOut(BaseModel):
     produced: int = Field(examples=[1000])
     exported: int = Field(description="Accepted by the receiver.", examples=[980])
     dropped: dict[str, int] = Field(
-        description="Lost, by reason: queue_full, export_failed, shutdown, already_shutdown.",
+        description="Lost, by reason: queue_full, export_failed, unencodable, shutdown, already_shutdown.",
         examples=[{"queue_full": 12}],
     )
     pending: int = Field(description="Queued or on their way.", examples=[8])

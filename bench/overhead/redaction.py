@@ -73,7 +73,7 @@ def _redact_log(redactor: Redactor, fields: Fields) -> object:
 
 
 def _redact_span(redactor: Redactor, attributes: Fields) -> object:
-    # As otel.export.wire_export does: the name, then each value.
+    # As otel.export.encoding does: the name, then each value.
     redactor.text("GET /courses/{course_id}")
     return [redacted_value(redactor, key, value) for key, value in attributes.items()]
 

@@ -44,8 +44,9 @@ _SERVER: Final = "uvicorn.error"
 _UNLIMITED: Final = frozenset({"access", _AUDIT})
 # The request's own line ends it; a slow query and a call of httpx are steps already.
 _NO_STEP: Final = frozenset({"access", "slow_query", "httpx"})
-_BURST, _LEVEL, _FAILED, _LOCAL = (
-    RECORDS_HELD_BACK.with_attributes({"reason": reason}) for reason in ("burst", "level", "failed", "local")
+_BURST, _LEVEL, _FAILED, _LOCAL, _REPEATED = (
+    RECORDS_HELD_BACK.with_attributes({"reason": reason})
+    for reason in ("burst", "level", "failed", "local", "repeated")
 )
 _NO_FIELDS: Final[Mapping[str, object]] = {}
 _OWN_FIELDS: Final = 16  # more than the pipe adds to a record's own
@@ -161,6 +162,7 @@ class Pipeline(logging.Handler):
 
     def _process(self, record: logging.LogRecord) -> None:
         if record.name == _SERVER and record.exc_info and is_settled(record.exc_info[1]):
+            _REPEATED.add(1)
             return
         if record.name != _AUDIT and self._levels.refuses(record.name, record.levelno):
             _LEVEL.add(1)

@@ -95,9 +95,10 @@ class _Number(Instrument[NumberPoint]):
         found: list[tuple[AttributeKey, float]] = []
         try:
             for seen in callback():
-                value = self.checked(seen.value)
+                value = self.checked(getattr(seen, "value", None))
                 if value is not None:
-                    found.append((self._rules.canonical(seen.attributes or {}), value))
+                    given = seen.attributes
+                    found.append((() if given is None else self._rules.canonical(given), value))
         except Exception:  # noqa: BLE001 - one broken probe must not silence the other metrics
             _log.exception("the callback of metric %s failed", self.name)
         return found

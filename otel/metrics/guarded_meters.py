@@ -155,13 +155,19 @@ class _GuardedMeter(api.Meter):
     def _made(self, kind: str, name: str, *, unit: str, description: str, **options: object) -> object:
         clean = self._redaction.text
         try:
-            inner = self._inner if clean(name) == name else api.NoOpMeter("a secret")
-            make = getattr(inner, f"create_{kind}")
+            make = getattr(self._inner, f"create_{kind}")
             told = clean(_encodable.text(description or ""))
-            return make(name, unit=unit if clean(unit) == unit else "", description=told, **options)
+            unit = unit if clean(unit) == unit else ""
+            return make(_allowed(name, clean), unit=unit, description=told, **options)
         except Exception as error:  # noqa: BLE001 - the SDK raises for names and units that are not allowed
             _log.warning("a library's %s is not recorded: %s", kind, _encodable.text(str(error)))
             return getattr(api.NoOpMeter("refused"), f"create_{kind}")("refused")
+
+
+def _allowed(name: str, clean: Callable[[str], str]) -> str:
+    if clean(name) != name:
+        raise ValueError("its name holds what must not leave")
+    return name
 
 
 class _Guarded:
@@ -209,7 +215,7 @@ def _guarded_callback(
 
     def observe(options: CallbackOptions) -> Iterable[Observation]:
         for seen in ask(options):
-            number = losses.admitted(seen.value, may_be_negative=may_be_negative)
+            number = losses.admitted(getattr(seen, "value", None), may_be_negative=may_be_negative)
             if number is not None:
                 yield Observation(number, _attributes(seen.attributes, losses, redaction), seen.context)
 

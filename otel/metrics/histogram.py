@@ -114,7 +114,10 @@ class HistogramSeries(OneSeries[HistogramPoint]):
             return
         point = self._point if self._era is instrument.era else self._find()
         bucket = bisect_left(self._bounds, amount)
-        exemplar = (amount, time.time_ns(), span[0], span[1]) if span[3] & _SAMPLED and span[5] else None
+        try:
+            exemplar = (amount, time.time_ns(), span[0], span[1]) if span[3] & _SAMPLED and span[5] else None
+        except Exception:  # noqa: BLE001 - what is no span costs the exemplar alone
+            exemplar = None
         with instrument.lock:
             point.count(bucket, amount, exemplar)
 

@@ -61,9 +61,10 @@ RECORDS_HELD_BACK: Final = Counter(
     unit="{log_record}",
     description=(
         "Log records that were not written (beyond the burst limit, below a level that was changed at run "
-        "time, failed to be made, stream broken) or not exported (local: of the export path itself)."
+        "time, failed to be made, stream broken, repeated by the server after our record of the same error) "
+        "or not exported (local: of the export path itself)."
     ),
-    attributes={"reason": ("burst", "level", "failed", "stream", "local")},
+    attributes={"reason": ("burst", "level", "failed", "stream", "repeated", "local")},
 )
 
 SELF_METRICS: Final = Catalogue(

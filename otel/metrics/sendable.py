@@ -41,9 +41,17 @@ def sendable_number(value: float) -> float:
 
 
 def _metric(metric: Metric) -> Metric:
-    points = [point for each in metric.data.data_points if (point := _point(each)) is not None]
+    points = [point for each in metric.data.data_points if (point := _sendable_point(each)) is not None]
     data: Any = metric.data  # each kind of data has points of its own kind
     return replace(metric, data=replace(data, data_points=points))
+
+
+def _sendable_point(point: Any) -> Any:  # noqa: ANN401 - as above
+    try:
+        return _point(point)
+    except Exception:  # noqa: BLE001 - a point of a form that was not foreseen costs itself alone
+        count_unencodable("failed")
+        return None
 
 
 def _point(point: Any) -> Any:  # noqa: ANN401 - as in `_metric`

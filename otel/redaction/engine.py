@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
+from otel.foreign.values import text_of
 from otel.redaction.keys import is_sensitive_key
 from otel.redaction.rules import MASK
 from otel.redaction.scan import scan, strip_url, strip_values
@@ -27,6 +29,7 @@ _ELLIPSIS: Final = "…[cut]"
 _OVERLAP: Final = 512
 # Fewer digits are no card number.
 _LONG_NUMBER: Final = 10**12
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 class Redactor:
@@ -39,10 +42,12 @@ class Redactor:
 
     Thread-safe; linear in the length of the text; never raises. Clean short texts are remembered, so that the
     few hundred texts that telemetry repeats cost one look-up. `extra_keys` are further key names whose values
-    never leave.
+    never leave. `count` is called with the reason for each value that OTLP could not carry: `lone_surrogate`,
+    `integer_over_64_bits`.
     """
 
-    def __init__(self, extra_keys: Iterable[str] = ()) -> None:
+    def __init__(self, extra_keys: Iterable[str] = (), count: Callable[[str], None] | None = None) -> None:
+        self._count = count
         self._extra = frozenset(key.lower() for key in extra_keys)
         self._clean: set[str | tuple[str | None, str]] = set()
         self._keys: dict[str, bool] = {}
@@ -51,8 +56,8 @@ class Redactor:
         """Return `value` without secrets, made of JSON types only."""
         if type(value) is not str:
             # Whole numbers under a key that is known to be harmless are nearly all of the rest.
-            harmless = type(value) is int and value < _LONG_NUMBER and self._keys.get(key or "") is False
-            return value if harmless else self._value(key, value, 0)
+            usual = type(value) is int and -_LONG_NUMBER < value < _LONG_NUMBER
+            return value if usual and self._keys.get(key or "") is False else self._value(key, value, 0)
         # A text that was clean under this key is the common case: one look-up instead of five calls.
         known = (key, value)
         if known in self._clean:
@@ -84,9 +89,15 @@ class Redactor:
         if redacted is text or redacted == text:
             self._remember(text, text)
             return text
+        self._note_surrogate(text)
         return redacted
 
+    def _note_surrogate(self, text: str) -> None:
+        if self._count is not None and not text.isascii() and _SURROGATE.search(text):
+            self._count("lone_surrogate")
+
     def _cut(self, text: str) -> str:
+        self._note_surrogate(text)
         redacted = scan(text[: _LONGEST_TEXT + _OVERLAP], self.is_sensitive)
         return redacted[: min(_LONGEST_TEXT, len(redacted) - _OVERLAP)] + _ELLIPSIS
 
@@ -129,8 +140,13 @@ class Redactor:
         if isinstance(value, float) and not math.isfinite(value):
             return str(value)
         if not _SMALLEST <= value <= _LARGEST:
-            return value if isinstance(value, float) else self.text(str(value))
+            return value if isinstance(value, float) else self._outsized(value)
         return MASK if value == int(value) and self.text(str(int(abs(value)))) == MASK else value
+
+    def _outsized(self, value: int) -> str:
+        if self._count is not None:
+            self._count("integer_over_64_bits")
+        return self.text(text_of(value))
 
     def _nested(self, value: object, depth: int) -> object:
         if isinstance(value, (bytes, bytearray, memoryview)):

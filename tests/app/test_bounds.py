@@ -187,6 +187,7 @@ OVERFILLED: Final[dict[str, tuple[int, Callable[[str], Awaitable[int]]]]] = {
 }
 OURS_ALONE: Final = {
     "app/core/certificates.py: CertificateSigner._jwk": "the members of one key",
+    "app/infra/mongo.py: Database._indexes": "those that the repositories declare when the process starts",
     "app/infra/redis.py: RedisClient._scripts": "the scripts of this package, when the process starts",
     "app/http/server.py: BoundedHttp.headers": "a request's, bounded in tests/app/http/test_server.py",
 }

@@ -30,6 +30,7 @@ class Span:
     kind: str
     trace_id: str
     attributes: Mapping[str, Any]
+    links: tuple[tuple[str, str], ...]
 
 
 class Stores:
@@ -145,4 +146,7 @@ def _span(found: Mapping[str, Any]) -> Span:
         kind=tags.get("span.kind", "internal"),
         trace_id=found["traceID"],
         attributes=tags,
+        links=tuple(
+            (each["traceID"], each["spanID"]) for each in found["references"] if each["refType"] != "CHILD_OF"
+        ),
     )

@@ -18,11 +18,13 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from opentelemetry import metrics, trace
 
 import otel
 from otel.metrics.catalogue import Catalogue, Counter
 from stack.native.tools import tool_path
 from tests.otel.conftest import Configure
+from tests.otel.odd import HALF, ODD, USUAL
 from tests.otel.receiver import wait_for
 
 READ = Counter("items.read", unit="{read}", description="Reads.", attributes={"outcome": ("found",)})
@@ -127,13 +129,13 @@ async def test_the_collector_takes_spans_metrics_and_records(app_telemetry: tupl
         for span in scope["spans"]
     ]
     assert spans == ["GET /items/{item_id}"] * 3
-    metrics = {
+    names = {
         metric["name"]
         for resource in collector.received("resourceMetrics")
         for scope in resource["scopeMetrics"]
         for metric in scope["metrics"]
     }
-    assert {"items.read", "http.server.request.duration", "otel.sdk.span.started"} <= metrics
+    assert {"items.read", "http.server.request.duration", "otel.sdk.span.started"} <= names
     bodies = [
         record["body"]["stringValue"]
         for resource in collector.received("resourceLogs")
@@ -141,6 +143,36 @@ async def test_the_collector_takes_spans_metrics_and_records(app_telemetry: tupl
         for record in scope["logRecords"]
     ]
     assert len(bodies) == 3
+
+
+def test_the_collector_and_prometheus_take_what_is_left_of_odd_values(
+    app_telemetry: tuple[Collector, Any],
+) -> None:
+    collector, telemetry = app_telemetry
+    meter = metrics.get_meter_provider().get_meter(HALF, HALF, attributes={HALF: HALF})
+    counter = meter.create_counter("odd.things", description=HALF)
+    tracer = trace.get_tracer_provider().get_tracer(HALF, HALF, attributes={HALF: HALF})
+    for number, value in enumerate([*USUAL, *ODD]):
+        counter.add(2**62, {"number": number, "odd": value, HALF: "key"})
+        counter.add(value, {"amount": "odd"})
+        with tracer.start_as_current_span(HALF, attributes={"odd": value, HALF: value}) as span:
+            span.add_event(HALF, {"odd": value})
+            otel.get_logger("odd").warning("odd", odd=value, number=number)
+    assert telemetry.flush(20)
+    text = telemetry.prometheus_text()
+    checked = subprocess.run(
+        [tool_path("promtool"), "check", "metrics"], input=text, capture_output=True, check=False
+    )
+    assert checked.returncode != 1, checked.stderr  # 1 is an error of the format, 3 one of style
+    assert telemetry.shutdown().complete
+    assert all(not view["dropped"] for view in telemetry.accounting().values())
+    spans = [
+        each
+        for it in collector.received("resourceSpans")
+        for scope in it["scopeSpans"]
+        for each in scope["spans"]
+    ]
+    assert [span["name"] for span in spans] == ["a?b"] * len([*USUAL, *ODD])
 
 
 @pytest.mark.parametrize("death", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -257,3 +258,24 @@ async def test_the_id_that_the_client_gets_finds_everything(captured: Captured) 
     assert captured.spans[0].attributes["request_id"] == "upstream-7"
     assert captured.logs[-1].attributes["request_id"] == "upstream-7"
     assert answer.messages[0]["type"] == RESPONSE_START
+
+
+async def test_the_servers_record_of_a_reported_error_is_held_back_and_counted(captured: Captured) -> None:
+    """uvicorn logs what is raised to it, as here; another error is another matter."""
+    app = plain()
+    otel.instrument(app)
+    server = logging.getLogger("uvicorn.error")
+    for path, status in (("/fails", 500), ("/x/1", 200)):
+        answer = Answer()
+        try:
+            await request(app, path, answer=answer)
+        except ValueError as error:
+            server.error("Exception in ASGI application", exc_info=error)
+        assert answer.status == status
+    server.error("Exception in ASGI application", exc_info=ValueError("another"))
+
+    errors = [
+        record.attributes["exception.message"] for record in captured.logs if record.severity == "ERROR"
+    ]
+    assert errors == ["x", "another"]
+    assert captured.value("telemetry.log_records.held_back", {"reason": "repeated"}) == 1

@@ -10,10 +10,21 @@ from typing import Any
 import pytest
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Observation
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    Metric,
+    MetricsData,
+    NumberDataPoint,
+    ResourceMetrics,
+    ScopeMetrics,
+    Sum,
+)
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from otel.metrics.data import DeclaredMetrics
 from otel.metrics.self import SELF_METRICS
-from otel.metrics.sendable import sendable_number
+from otel.metrics.sendable import sendable, sendable_number
 from otel.telemetry import Telemetry
 from tests.otel.conftest import Configure
 from tests.otel.odd import AMOUNTS, ATTRIBUTES, HALF, ODD
@@ -129,6 +140,7 @@ def test_a_bad_observation_costs_that_one_alone(configure: Configure, kind: str)
             yield Observation(amount, {"kind": "amount"})
         for attributes in ATTRIBUTES:
             yield Observation(1, attributes)
+        yield from ODD
         yield Observation(7, {"kind": "last"})
 
     telemetry = configure(OTEL_METRICS_EXPORTER="none")
@@ -159,6 +171,17 @@ def test_a_declared_sum_outgrows_64_bits_too() -> None:
     assert sendable_number(2**63 - 1) == 2**63 - 1
     assert type(sendable_number(2**63)) is float
     assert math.isfinite(sendable_number(-(2**64)))
+
+
+@pytest.mark.parametrize("value", [None, "3", float("nan")])
+def test_a_point_that_cannot_be_sent_is_left_out_alone(value: Any) -> None:  # noqa: ANN401 - anything
+    points = [NumberDataPoint({}, 5, 3, each) for each in (1, value, 2**70)]
+    metric = Metric("odd", "", "", Sum(points, AggregationTemporality.CUMULATIVE, is_monotonic=True))
+    scope = ScopeMetrics(InstrumentationScope("odd"), [metric], "")
+    data = sendable(MetricsData([ResourceMetrics(Resource({}), [scope], "")]))
+    left: Any = data.resource_metrics[0].scope_metrics[0].metrics[0].data.data_points
+    assert [each.value for each in left] == [1, 2.0**70]
+    assert all(each.time_unix_nano == 5 for each in left), "no point is older than its start"
 
 
 def test_losses_of_undeclared_metrics_are_bounded() -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.metrics import Observation
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.sdk.metrics.export import MetricsData, ResourceMetrics
 from opentelemetry.sdk.resources import Resource
@@ -117,8 +118,10 @@ def test_nothing_that_an_instrument_is_given_makes_it_raise(kind: type[Declared]
         record(instrument, 1, attributes, context)
     assert encoded(instrument)
     if isinstance(instrument, Histogram):
+        for span in ODD:
+            instrument.with_attributes(attributes).record(1, span)
         taken = sum(point.count for point in encoded(instrument))
-        assert taken + instrument.losses.refused.total() == len(AMOUNTS) + len(ODD)
+        assert taken + instrument.losses.refused.total() == len(AMOUNTS) + 2 * len(ODD)
 
 
 def encoded(instrument: Declared) -> list[Any]:
@@ -128,6 +131,16 @@ def encoded(instrument: Declared) -> list[Any]:
     sent = ExportMetricsServiceRequest.FromString(encode_metrics(every).SerializeToString())
     [metric] = sent.resource_metrics[0].scope_metrics[0].metrics
     return list(getattr(metric, metric.WhichOneof("data") or "").data_points)
+
+
+@pytest.mark.parametrize("kind", [Counter, UpDownCounter, Gauge])
+def test_a_bad_observation_costs_that_one_alone(kind: type[Any]) -> None:
+    instrument: Any = made(kind, 1000)
+    good = [Observation(1, each) for each in ATTRIBUTES]
+    instrument.observe(lambda: [*ODD, *good, Observation(7, {"kind": "z"})])
+    values = {each.attributes: each.value for each in instrument.snapshots()}
+    assert values[("kind", "z"),] == 7
+    assert instrument.losses.refused["not_a_number"] == len(ODD)
 
 
 def test_losses_are_the_reasons() -> None:

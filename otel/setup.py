@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from otel.config.semconv_opt_in import opt_in_to_stable
 from otel.config.settings import TelemetryConfig
 from otel.ends import end_with_process, flush_early
+from otel.errors.reports import capture
 from otel.metrics.catalogue import Catalogue
 from otel.metrics.event_loop import LoopWatch
 
@@ -95,6 +96,9 @@ def _watch_lifespan(app: FastAPI) -> None:
         try:
             async with inner(running) as state:
                 yield state
+        except Exception as error:
+            capture(error, None)  # of no request, so nobody else reports it
+            raise
         finally:
             watch.stop()
             await asyncio.to_thread(flush_early)

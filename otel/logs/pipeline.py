@@ -123,10 +123,9 @@ class Pipeline(logging.Handler):
         return True
 
     def close(self) -> None:
-        """Writes what waits and goes on.
+        """Writes what waits and goes on; its end is `end`.
 
-        Whoever sets logging up anew, as uvicorn does when it is started by a program, closes every handler
-        that there is, and leaves this one in its place. Its end is `end`.
+        Who configures logging again, as uvicorn does, closes all handlers and leaves this one in its place.
         """
         self.flush()
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tests.otel.intake import Intake, intake
 from tests.otel.receiver import Receiver, receiver, wait_for
@@ -94,13 +93,18 @@ class Left:
     reports: Counter[str] = field(default_factory=Counter)
 
     def assert_each_once(self, *names: str) -> None:
-        """Asserts that of each job every item has arrived, once."""
-        expected = Counter(names)
-        for signal_of, found in (("spans", self.spans), ("reports", self.reports)):
-            assert found == expected, signal_of
-        for signal_of, found in (("records", self.records), ("lines", self.lines)):
-            assert {name: found[name] for name in expected} == expected, signal_of
+        """Asserts that of each job every item has arrived, once, and that there was no other job."""
+        self.assert_of(*names)
+        assert self.spans == self.reports == Counter(names)
         assert self.jobs == len(names)
+
+    def assert_of(self, *names: str) -> None:
+        """Asserts that span, record, line and report of each job have arrived, once."""
+        found = {
+            name: [each[name] for each in (self.spans, self.records, self.lines, self.reports)]
+            for name in names
+        }
+        assert all(counts == [1, 1, 1, 1] for counts in found.values()), found
 
 
 @contextmanager
@@ -119,8 +123,14 @@ def running(folder: Path, program: str, *arguments: str, **environ: str) -> Iter
 
 @contextmanager
 def serving(
-    folder: Path, command: list[str], collector: Receiver, errors: Intake, environ: dict[str, Any]
+    folder: Path,
+    command: list[str],
+    collector: Receiver,
+    errors: Intake,
+    environ: dict[str, str],
+    keep: tuple[int, ...] = (),
 ) -> Iterator[Service]:
+    """Starts the command with the settings of a service, and with the open files `keep`."""
     settings = {
         "PYTHONPATH": os.pathsep.join((str(REPOSITORY), str(folder))),
         "PYTHONWARNINGS": "ignore::DeprecationWarning",
@@ -139,7 +149,9 @@ def serving(
     command = ["env", "--default-signal=TERM,HUP", *command]
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "SENTRY_"))}
     with (folder / "stdout").open("w") as out, (folder / "stderr").open("w") as err:
-        process = subprocess.Popen(command, env=kept | settings | environ, stdout=out, stderr=err, text=True)
+        process = subprocess.Popen(
+            command, env=kept | settings | environ, stdout=out, stderr=err, text=True, pass_fds=keep
+        )
     try:
         yield Service(process, folder, collector, errors)
     finally:

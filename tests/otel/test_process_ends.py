@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import signal
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -10,157 +13,65 @@ import pytest
 from tests.otel.processes import running
 from tests.otel.receiver import black_hole, refusing_port
 
-CHILDREN = {
-    "a process": """
-    child = multiprocessing.get_context("fork").Process(target=leave, args=("child",))
-    child.start()
-    child.join()
-    assert child.exitcode == 0
-""",
-    "a process that fails": """
-    child = multiprocessing.get_context("fork").Process(target=leave_and, args=(1 // 1, fail))
-    child.start()
-    child.join()
-    assert child.exitcode == 1
-""",
-    "a process that exits": """
-    child = multiprocessing.get_context("fork").Process(target=leave_and, args=(7, sys.exit))
-    child.start()
-    child.join()
-    assert child.exitcode == 7
-""",
-    "a process that is terminated": """
-    started = multiprocessing.get_context("fork").Event()
-    child = multiprocessing.get_context("fork").Process(target=leave_and, args=(started, set_and_wait))
-    child.start()
-    started.wait()
-    child.terminate()
-    child.join()
-    assert child.exitcode == -signal.SIGTERM
-""",
-    "a daemon process": """
-    started = multiprocessing.get_context("fork").Event()
-    child = multiprocessing.get_context("fork").Process(
-        target=leave_and, args=(started, set_and_wait), daemon=True)
-    child.start()
-    started.wait()
-""",
-    "a pool that is closed": """
-    pool = multiprocessing.get_context("fork").Pool(1)
-    pool.map(leave, ["child"])
-    pool.close()
-    pool.join()
-""",
-    "a pool that is left": """
-    with multiprocessing.get_context("fork").Pool(1) as pool:
-        pool.map(leave, ["child"])
-""",
-    "an executor": """
-    context = multiprocessing.get_context("fork")
-    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as executor:
-        list(executor.map(leave, ["child"]))
-""",
-    "a grandchild": """
-    child = multiprocessing.get_context("fork").Process(target=leave_by_child)
-    child.start()
-    child.join()
-    assert child.exitcode == 0
-""",
-    "a child of os.fork that exits": """
-    child = os.fork()
-    if child == 0:
-        leave("child")
-        sys.exit(3)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
-""",
-}
-PARENT = """
-import concurrent.futures, multiprocessing, signal, threading
+SCRIPT = """
+import asyncio, json, signal, threading, uvloop
 
-def fail(_):
-    raise RuntimeError("the child fails")
+async def wait_in_a_loop():
+    ready_in_child()
+    await asyncio.Event().wait()
 
-def set_and_wait(started):
-    started.set()
+def a_thread_waits():
+    ready_in_child()
     threading.Event().wait()
 
-def leave_and(value, then):
-    leave("child")
-    then(value)
+def a_read_waits():
+    ready_in_child()
+    os.read(os.pipe()[0], 1)
 
-def leave_by_child():
-    child = multiprocessing.get_context("fork").Process(target=leave, args=("child",))
-    child.start()
-    child.join()
-    assert child.exitcode == 0
+def a_loop_waits():
+    asyncio.run(wait_in_a_loop())
 
-if __name__ == "__main__":
-    start()
-    leave("before")
+def another_loop_waits():
+    uvloop.run(wait_in_a_loop())
+
+def a_lock_is_held():
+    with telemetry._parts.spans.account.lock:  # which the end needs
+        ready_in_child()
+        while signal.SIG_DFL not in (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP)):
+            pass  # until the handler has run
+    threading.Event().wait()
+
+def ready_in_child():
+    os.write(told, b"!")
+
+telemetry = start()
+statuses = {}
+for wait in (a_thread_waits, a_read_waits, a_loop_waits, another_loop_waits, a_lock_is_held):
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        heard, told = os.pipe()
+        child = os.fork()
+        if child == 0:
+            leave(f"{wait.__name__} {number}")
+            wait()
+        os.read(heard, 1)
+        os.kill(child, number)
+        statuses[f"{wait.__name__} {number}"] = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+print(json.dumps(statuses), file=sys.stderr, flush=True)
+leave("itself")
+ready()
+a_read_waits()
 """
 
 
-@pytest.mark.parametrize("child", CHILDREN)
-def test_a_forked_child_sends_its_own_and_its_parent_the_rest(tmp_path: Path, child: str) -> None:
-    with running(tmp_path, PARENT + CHILDREN[child] + '    leave("after")\n') as service:
-        assert service.end() == 0, service.said
-        service.left().assert_each_once("before", "child", "after")
-
-
-@pytest.mark.parametrize("method", ["spawn", "forkserver"])
-def test_a_child_that_begins_anew_sends_its_own(tmp_path: Path, method: str) -> None:
-    program = f"""
-import multiprocessing
-start()
-if __name__ == "__main__":
-    child = multiprocessing.get_context("{method}").Process(target=leave, args=("child",))
-    child.start()
-    child.join()
-    assert child.exitcode == 0
-"""
-    with running(tmp_path, program) as service:
-        assert service.end() == 0, service.said
-        service.left().assert_each_once("child")
-
-
-WAITING = {
-    "a thread's event": "import threading\nready()\nthreading.Event().wait()",
-    "an event loop": """
-import asyncio
-async def main():
-    ready()
-    await asyncio.Event().wait()
-asyncio.run(main())""",
-    "another event loop": """
-import asyncio, uvloop
-async def main():
-    ready()
-    await asyncio.Event().wait()
-uvloop.run(main())""",
-    "a read": "ready()\nos.read(os.pipe()[0], 1)",
-    "a lock that the end needs": """
-import signal
-telemetry = otel.setup.active()
-with telemetry._parts.spans.account.lock:
-    ready()
-    signal.pause()
-import threading
-threading.Event().wait()""",
-}
-
-
-@pytest.mark.parametrize(
-    ("waiting", "number"),
-    [*((waiting, signal.SIGTERM) for waiting in WAITING), ("a read", signal.SIGHUP)],
-)
-def test_a_signal_that_nobody_handles_ends_a_script_as_before(
-    tmp_path: Path, waiting: str, number: signal.Signals
-) -> None:
-    program = f'start()\nleave("job")\n{WAITING[waiting]}\n'
-    with running(tmp_path, program, TELEMETRY_SHUTDOWN_SECONDS="8") as service:
+def test_a_signal_that_nobody_handles_ends_a_process_as_before(tmp_path: Path) -> None:
+    with running(tmp_path, SCRIPT, TELEMETRY_SHUTDOWN_SECONDS="8") as service:
         service.wait_until_ready()
-        assert service.end(number) == -number
-        service.left().assert_each_once("job")
+        assert service.end(signal.SIGTERM) == -signal.SIGTERM
+        [line] = [line for line in service.said.splitlines() if line.startswith("{")]
+        statuses = json.loads(line)
+        service.left().assert_of("itself", *statuses)
+    assert len(statuses) == 10
+    assert {name: -int(name.split()[1]) for name in statuses} == statuses
 
 
 OWN = """
@@ -246,13 +157,14 @@ leave("after")
         service.left().assert_each_once("job", "after")
 
 
-@pytest.mark.parametrize("dead", [refusing_port, black_hole], ids=["refuses", "never answers"])
-@pytest.mark.parametrize("number", [None, signal.SIGTERM], ids=["exit", "SIGTERM"])
+@pytest.mark.parametrize(
+    ("dead", "number"), [(refusing_port, None), (black_hole, signal.SIGTERM)], ids=["exit", "SIGTERM"]
+)
 def test_what_could_not_leave_is_counted_in_the_last_line(
-    tmp_path: Path, dead: object, number: signal.Signals | None
+    tmp_path: Path, dead: Callable[[], AbstractContextManager[str]], number: signal.Signals | None
 ) -> None:
     wait = "" if number is None else "import threading\nready()\nthreading.Event().wait()"
-    with dead() as url:  # type: ignore[operator]  # one of the two above
+    with dead() as url:
         environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "TELEMETRY_SHUTDOWN_SECONDS": "4", "SENTRY_DSN": ""}
         with running(tmp_path, f'start()\nleave("job")\n{wait}\n', **environ) as service:
             if number is not None:

@@ -12,8 +12,8 @@ from starlette.websockets import WebSocketDisconnect
 from otel.context import REQUEST, RequestContext, settle
 from otel.errors.reports import capture
 from otel.foreign.names import type_name
-from otel.http.route import Scope
 from otel.logs.logger import get_logger
+from otel.request_names import Scope
 from otel.traces.current import set_error
 
 RenderError = Callable[[Scope, Exception], Response]

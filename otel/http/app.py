@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _SEND: Final = "otel.send"
 _SERVED: Final = "otel.served"
 _PEERS: Final = 1024
+_FAILURES: Final = (Exception, SystemExit)  # servers answer both with 500: an exit ends the request alone
 
 
 def instrument_app(
@@ -154,7 +155,7 @@ class HttpStack:
         context = exchange.context
         try:
             await self._inner(context.scope, exchange.receive, exchange.send)
-        except Exception as error:
+        except _FAILURES as error:
             if exchange.fail(error):
                 report(context, error, observed=exchange.observed, at=exchange.ended_at)
             elif is_disconnect(error):
@@ -171,7 +172,7 @@ class HttpStack:
         context = connection.context
         try:
             await self._inner(context.scope, connection.receive, connection.send)
-        except Exception as error:
+        except _FAILURES as error:
             if is_disconnect(error):
                 settle(error)
             else:

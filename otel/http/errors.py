@@ -26,7 +26,7 @@ def is_disconnect(error: BaseException) -> bool:
     return issubclass(type(error), (ClientDisconnect, WebSocketDisconnect))
 
 
-def report(context: RequestContext, error: Exception, *, observed: bool, at: int | None = None) -> None:
+def report(context: RequestContext, error: BaseException, *, observed: bool, at: int | None = None) -> None:
     """Leaves an ERROR log record with the stack trace, a Sentry event and, if `observed`, a span exception.
 
     `at` is when the answer ended, in nanoseconds since the epoch: nothing on a span is later than its end.

@@ -145,7 +145,7 @@ class Exchange:
             return not message.get("more_trailers", False)
         return kind == "http.response.pathsend"
 
-    def fail(self, error: Exception) -> bool:
+    def fail(self, error: BaseException) -> bool:
         """Notes that `error` left the application; tells whether anybody has to hear of it.
 
         Nobody has when the client has gone, or when the answer was a refusal (4xx) of the application's own.

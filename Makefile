@@ -34,6 +34,7 @@ lint: environment ## check style, types, imports and size budgets; fast enough f
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
 	@.venv/bin/lint-imports
+	@.venv/bin/lint-imports --config otel/pyproject.toml
 	@$(RUN) -m pytest -q tests/test_architecture.py
 
 check: lint ## run lint, check generated files, validate configurations with their own programs

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from otel.config.settings import ConfigError, TelemetryConfig
+    from otel.config.settings import ConfigError, TelemetryConfig, settings
     from otel.context import breadcrumb, current_request, set_tag, set_user
     from otel.decorators import logged, traced
     from otel.http.errors import render_problem
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         IntegerRange,
         UpDownCounter,
     )
-    from otel.setup import configure, instrument
+    from otel.setup import active, configure, instrument
     from otel.telemetry import Telemetry
 
 _HOME = {
@@ -47,6 +47,7 @@ _HOME = {
     "Telemetry": "telemetry",
     "TelemetryConfig": "config.settings",
     "UpDownCounter": "metrics.catalogue",
+    "active": "setup",
     "breadcrumb": "context",
     "configure": "setup",
     "current_request": "context",
@@ -59,6 +60,7 @@ _HOME = {
     "set_level": "logs.logger",
     "set_tag": "context",
     "set_user": "context",
+    "settings": "config.settings",
     "traced": "decorators",
 }
 
@@ -86,6 +88,7 @@ __all__ = [
     "Telemetry",
     "TelemetryConfig",
     "UpDownCounter",
+    "active",
     "breadcrumb",
     "configure",
     "current_request",
@@ -98,5 +101,6 @@ __all__ = [
     "set_level",
     "set_tag",
     "set_user",
+    "settings",
     "traced",
 ]

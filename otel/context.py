@@ -14,7 +14,7 @@ from opentelemetry import trace
 
 from otel.foreign.guard import harmless
 from otel.foreign.values import text_of
-from otel.http.route import FoundRoute, Scope
+from otel.request_names import FoundRoute, Scope
 
 _BREADCRUMBS_KEPT: Final = 50
 

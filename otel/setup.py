@@ -21,6 +21,7 @@ from otel.ends import end_with_process, flush_early
 from otel.errors.reports import capture
 from otel.metrics.catalogue import Catalogue
 from otel.metrics.event_loop import LoopWatch
+from otel.redaction.engine import Redactor
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -83,7 +84,8 @@ def instrument(app: FastAPI, *, render_error: RenderError | None = None) -> None
 
     telemetry = active()
     config = telemetry.config if telemetry else TelemetryConfig()
-    instrument_app(app, config=config, render_error=render_error)
+    redactor = telemetry.redactor if telemetry else Redactor()
+    instrument_app(app, config=config, redactor=redactor, render_error=render_error)
     _watch_lifespan(app)
 
 

@@ -17,7 +17,7 @@ from typing import Final
 
 from app.core.settings import Settings, load_settings
 from app.core.settings import SettingsError as AppSettingsError
-from otel.config.settings import ConfigError, TelemetryConfig
+from otel import ConfigError, TelemetryConfig
 from stack import dotenv_file
 from stack.settings import PYTHON, REPOSITORY, SettingsError, StackSettings
 from stack.variables import Section, generate, required, sections

@@ -13,9 +13,9 @@ from pydantic import AliasChoices, BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+import otel
 from app.core.settings import Settings
 from app.core.telemetry import TELEMETRY_DEFAULTS
-from otel.config.settings import settings as telemetry_settings
 from stack.settings import PREFIX, StackSettings
 
 APP_PREFIX: Final = "LMS_"
@@ -107,5 +107,5 @@ def _shown(value: Any) -> str:  # noqa: ANN401 - a default may be of any type
 def _telemetry() -> tuple[Variable, ...]:
     return tuple(
         Variable(each.key, each.sentence, TELEMETRY_DEFAULTS.get(each.key, each.default))
-        for each in telemetry_settings()
+        for each in otel.settings()
     )

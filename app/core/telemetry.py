@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from otel.metrics.catalogue import Catalogue, Counter, Gauge, Histogram, UpDownCounter
+from otel import Catalogue, Counter, Gauge, Histogram, UpDownCounter
 
 TELEMETRY_DEFAULTS: Final[Mapping[str, str]] = {
     # The platform faces the public: a stranger neither switches his traces off nor writes into another's.

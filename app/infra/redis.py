@@ -12,8 +12,6 @@ from redis.backoff import NoBackoff
 from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
-from otel.libraries.redis import preload
-
 _T = TypeVar("_T")
 
 KEY_PREFIX: Final = "lms:"
@@ -78,7 +76,8 @@ class RedisClient:
 
     async def load_scripts(self) -> None:
         """Gives Redis the scripts that were asked for, so that the first call of each finds it there."""
-        await _answer(preload(self._redis, self._scripts))
+        for script in self._scripts:
+            await _answer(self._redis.script_load(script.script))
 
     async def close(self) -> None:
         """Closes all connections."""

@@ -27,11 +27,12 @@ from otel.errors.stack import exception_values
 from otel.errors.transport import CountingTransport
 from otel.foreign.names import shortened, type_name
 from otel.foreign.values import Budget, text_of
-from otel.http.route import UNMATCHED, WEBSOCKET, method_of
-from otel.redaction.engine import Redactor
+from otel.request_names import UNMATCHED, WEBSOCKET, method_of
 
 if TYPE_CHECKING:
     from sentry_sdk.types import Event, Hint
+
+    from otel.redaction.engine import Redactor
 
 _FIRST_SERVER_ERROR: Final = 500
 _IGNORED_LOGGERS: Final = ("opentelemetry", "sentry_sdk")

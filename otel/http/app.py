@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI
 from opentelemetry import trace
@@ -18,8 +18,7 @@ from otel.http.errors import RenderError, answer_errors, is_disconnect, report
 from otel.http.exchange import CANCELLED, Exchange
 from otel.http.headers import RequestHeaders
 from otel.http.metrics import HTTP_METRICS
-from otel.http.route import Scope, path_below_root
-from otel.http.routing import expect_route, note_routes
+from otel.http.routing import expect_route, note_routes, path_below_root
 from otel.http.span import (
     HEADERS,
     REAL_SCOPE,
@@ -28,14 +27,20 @@ from otel.http.span import (
     server_span,
     slim_scope,
 )
-from otel.redaction.engine import Redactor
+from otel.request_names import Scope
+
+if TYPE_CHECKING:
+    from otel.redaction.engine import Redactor
 
 _SEND: Final = "otel.send"
 _SERVED: Final = "otel.served"
 _PEERS: Final = 1024
+_FAILURES: Final = (Exception, SystemExit)  # servers answer both with 500: an exit ends the request alone
 
 
-def instrument_app(app: FastAPI, *, config: TelemetryConfig, render_error: RenderError | None = None) -> None:
+def instrument_app(
+    app: FastAPI, *, config: TelemetryConfig, redactor: Redactor, render_error: RenderError | None = None
+) -> None:
     """Puts the telemetry stack around everything that `app` builds; call it once, before serving.
 
     Each request gets one SERVER span, an `X-Request-ID`, metrics under its route template and one access-log
@@ -55,7 +60,7 @@ def instrument_app(app: FastAPI, *, config: TelemetryConfig, render_error: Rende
     time_background_tasks()
     note_routes()
     _silence_native(app)
-    builder = _Builder(app, config, render_error)
+    builder = _Builder(app, config, redactor, render_error)
     setattr(app, "build_middleware_stack", builder)  # noqa: B010 - a method, replaced on this one object
 
 
@@ -73,15 +78,18 @@ class _Builder:
     and every middleware is inside, whenever it was added.
     """
 
-    def __init__(self, app: FastAPI, config: TelemetryConfig, render_error: RenderError | None) -> None:
+    def __init__(
+        self, app: FastAPI, config: TelemetryConfig, redactor: Redactor, render_error: RenderError | None
+    ) -> None:
         self._app = app
         self._build = app.build_middleware_stack
         self._config = config
+        self._redactor = redactor
         self._render_error = render_error
 
     def __call__(self) -> ASGIApp:
         renders = self._render_error is not None and answer_errors(self._app, self._render_error)
-        return HttpStack(self._build(), self._config, ends_errors=renders)
+        return HttpStack(self._build(), self._config, self._redactor, ends_errors=renders)
 
 
 class HttpStack:
@@ -91,13 +99,16 @@ class HttpStack:
     `ends_errors` says that an error which was answered goes no further.
     """
 
-    def __init__(self, app: ASGIApp, config: TelemetryConfig, *, ends_errors: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, config: TelemetryConfig, redactor: Redactor, *, ends_errors: bool
+    ) -> None:
         self._inner = app
         self._excluded = frozenset(config.excluded_routes)
         # A peer makes many requests, and reading an address costs as much as a span.
         self._trusts = lru_cache(_PEERS)(config.trust_remote_context.covers)
         self._ends_errors = ends_errors
-        self.app = server_span(self._enter, Redactor(config.redact_keys))
+        self._redactor = redactor
+        self.app = server_span(self._enter, redactor)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection of the ASGI protocol."""
@@ -108,7 +119,7 @@ class HttpStack:
         scope[_SERVED] = True
         # So FastAPI itself tells a mounted application that someone else observes this request.
         scope["fastapi.telemetry"] = None
-        headers = RequestHeaders(scope["headers"])
+        headers = RequestHeaders(scope["headers"], self._redactor)
         if scope["type"] == "http" and path_below_root(scope) in self._excluded:
             await self._serve(scope, headers, receive, send, observed=False)
             return
@@ -134,7 +145,7 @@ class HttpStack:
         token = REQUEST.set(context)
         try:
             if scope["type"] == "websocket":
-                await self._connect(Connection(context, receive, send))
+                await self._connect(Connection(context, headers, receive, send))
             else:
                 await self._exchange(Exchange(context, headers, receive, send, observed=observed))
         finally:
@@ -144,7 +155,7 @@ class HttpStack:
         context = exchange.context
         try:
             await self._inner(context.scope, exchange.receive, exchange.send)
-        except Exception as error:
+        except _FAILURES as error:
             if exchange.fail(error):
                 report(context, error, observed=exchange.observed, at=exchange.ended_at)
             elif is_disconnect(error):
@@ -161,7 +172,7 @@ class HttpStack:
         context = connection.context
         try:
             await self._inner(context.scope, connection.receive, connection.send)
-        except Exception as error:
+        except _FAILURES as error:
             if is_disconnect(error):
                 settle(error)
             else:

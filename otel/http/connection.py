@@ -9,10 +9,10 @@ from starlette.types import Message, Receive, Send
 
 from otel.context import RequestContext
 from otel.http.exchange import COMPLETED, FAILED, name_after_route
-from otel.http.headers import with_identity
+from otel.http.headers import RequestHeaders, with_identity
 from otel.http.metrics import ACTIVE_CONNECTIONS, CONNECTION_DURATION
-from otel.http.route import UNMATCHED, WEBSOCKET
 from otel.logs.logger import get_logger
+from otel.request_names import UNMATCHED, WEBSOCKET
 
 # The handshake's answer: accepted, or refused with a response (ASGI extension "WebSocket Denial Response").
 _ANSWERS: Final = frozenset({"websocket.accept", "websocket.http.response.start"})
@@ -24,6 +24,7 @@ class Connection:
 
     __slots__ = (
         "_receive",
+        "_redactor",
         "_send",
         "_started",
         "close_code",
@@ -32,7 +33,10 @@ class Connection:
         "outcome",
     )
 
-    def __init__(self, context: RequestContext, receive: Receive, send: Send) -> None:
+    def __init__(
+        self, context: RequestContext, headers: RequestHeaders, receive: Receive, send: Send
+    ) -> None:
+        self._redactor = headers.redactor
         self._started = time.perf_counter()
         self._receive, self._send = receive, send
         self.context = context
@@ -52,7 +56,7 @@ class Connection:
         """Passes the application's message on, with our headers on the handshake."""
         kind = message["type"]
         if kind in _ANSWERS:
-            headers = with_identity(message.get("headers") or (), self.context)
+            headers = with_identity(message.get("headers") or (), self.context, self._redactor)
             await self._send({**message, "headers": headers})
             return
         if kind == "websocket.close":

@@ -13,8 +13,8 @@ from otel.context import REQUEST, RequestContext, settle
 from otel.errors.reports import capture
 from otel.foreign.failure import told_once
 from otel.foreign.names import type_name
-from otel.http.route import Scope
 from otel.logs.logger import get_logger
+from otel.request_names import Scope
 from otel.traces.current import set_error
 
 RenderError = Callable[[Scope, Exception], Response]
@@ -27,7 +27,7 @@ def is_disconnect(error: BaseException) -> bool:
     return issubclass(type(error), (ClientDisconnect, WebSocketDisconnect))
 
 
-def report(context: RequestContext, error: Exception, *, observed: bool, at: int | None = None) -> None:
+def report(context: RequestContext, error: BaseException, *, observed: bool, at: int | None = None) -> None:
     """Leaves an ERROR log record with the stack trace, a Sentry event and, if `observed`, a span exception.
 
     `at` is when the answer ended, in nanoseconds since the epoch: nothing on a span is later than its end.

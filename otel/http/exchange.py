@@ -13,8 +13,8 @@ from otel.foreign.names import type_name
 from otel.http.errors import is_disconnect
 from otel.http.headers import RequestHeaders, with_identity
 from otel.http.metrics import active_requests, request_body_size, request_duration, response_body_size
-from otel.http.route import UNMATCHED, bounded_method
 from otel.logs.logger import get_logger
+from otel.request_names import UNMATCHED, bounded_method
 from otel.traces.sampling import keep
 from otel.traces.tracer import time_in_trace
 
@@ -46,6 +46,7 @@ class Exchange:
         "_active",
         "_finished",
         "_receive",
+        "_redactor",
         "_seconds",
         "_send",
         "_started",
@@ -74,6 +75,7 @@ class Exchange:
     ) -> None:
         self._started = time.perf_counter()
         self._receive, self._send, self.observed = receive, send, observed
+        self._redactor = headers.redactor
         self._trailers = False
         self.context = context
         self.method = bounded_method(context.scope["method"])
@@ -128,7 +130,7 @@ class Exchange:
         context.answered = True
         if status >= FIRST_SERVER_ERROR and self.observed:
             keep(context.span)  # so `traceresponse` says that there is a trace
-        headers = with_identity(message.get("headers", ()), context)
+        headers = with_identity(message.get("headers", ()), context, self._redactor)
         await self._send({**message, "headers": headers})
 
     def _stop_clock(self) -> None:
@@ -143,7 +145,7 @@ class Exchange:
             return not message.get("more_trailers", False)
         return kind == "http.response.pathsend"
 
-    def fail(self, error: Exception) -> bool:
+    def fail(self, error: BaseException) -> bool:
         """Notes that `error` left the application; tells whether anybody has to hear of it.
 
         Nobody has when the client has gone, or when the answer was a refusal (4xx) of the application's own.

@@ -5,17 +5,18 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from otel.context import RequestContext
-from otel.redaction.engine import Redactor
+
+if TYPE_CHECKING:
+    from otel.redaction.engine import Redactor
 
 Headers = list[tuple[bytes, bytes]]
 
 _TRACE_PARENT: Final = b"traceparent"
 _TRACE: Final = frozenset({_TRACE_PARENT, b"tracestate", b"baggage"})
 _bits: Callable[[int], int] = random.getrandbits
-_judge: Final = Redactor()
 _ACCEPTABLE: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _REQUEST_ID: Final = b"x-request-id"
 _TRACE_RESPONSE: Final = b"traceresponse"
@@ -33,9 +34,10 @@ class RequestHeaders:
     `traceparent` of a peer that is not trusted, whose trace is not followed.
     """
 
-    __slots__ = ("content_length", "request_id", "stranger", "trace", "user_agent")
+    __slots__ = ("content_length", "redactor", "request_id", "stranger", "trace", "user_agent")
 
-    def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    def __init__(self, headers: Iterable[tuple[bytes, bytes]], redactor: Redactor) -> None:
+        self.redactor = redactor
         self.trace: Headers = []
         self.stranger: str | None = None
         request_id: str | None = None
@@ -45,7 +47,7 @@ class RequestHeaders:
             if name in _TRACE:
                 self.trace.append((name, value))
             elif name == _REQUEST_ID:
-                request_id = accepted_request_id(value)
+                request_id = accepted_request_id(value, redactor)
             elif name == b"user-agent":
                 self.user_agent = value.decode("latin-1")
             elif name == b"content-length" and value.isdigit():
@@ -71,7 +73,7 @@ def _combined(headers: Headers) -> Headers:
     return [(name, b",".join(parts)) for name, parts in values.items()]
 
 
-def accepted_request_id(value: bytes) -> str | None:
+def accepted_request_id(value: bytes, redactor: Redactor) -> str | None:
     """Return the client's request id if it is 1 to 64 letters, digits or one of `._-`, else None.
 
     One that looks like a secret or a person's datum is not taken over either, in whatever way it is joined (a
@@ -82,7 +84,7 @@ def accepted_request_id(value: bytes) -> str | None:
     if not _ACCEPTABLE.fullmatch(text) or _GROUPS.fullmatch(text):
         return None
     apart = _JOINTS.sub(" ", text)
-    return text if _judge.text(text) == text and _judge.text(apart) == apart else None
+    return text if redactor.text(text) == text and redactor.text(apart) == apart else None
 
 
 def new_request_id() -> str:
@@ -102,7 +104,9 @@ def use_bits(bits: Callable[[int], int]) -> Callable[[], None]:
     return undo
 
 
-def with_identity(headers: Iterable[tuple[bytes, bytes]], request: RequestContext) -> Headers:
+def with_identity(
+    headers: Iterable[tuple[bytes, bytes]], request: RequestContext, redactor: Redactor
+) -> Headers:
     """Return a copy of the response headers with `X-Request-ID` and `traceresponse` (W3C Trace Context 2).
 
     One that the application has set stays, alone; its request id becomes the request's. A copy, because a
@@ -115,7 +119,7 @@ def with_identity(headers: Iterable[tuple[bytes, bytes]], request: RequestContex
             given[name.lower()] = value
     if (chosen := given.get(_REQUEST_ID)) is None:
         answer.append((_REQUEST_ID, request.request_id.encode()))
-    elif (accepted := accepted_request_id(chosen)) is not None:
+    elif (accepted := accepted_request_id(chosen, redactor)) is not None:
         request.rename(accepted)
     if request.trace_id is not None and _TRACE_RESPONSE not in given:
         flags = request.span.get_span_context().trace_flags

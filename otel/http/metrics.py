@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from otel.http.route import KNOWN_METHODS, OTHER_METHOD
 from otel.metrics.attributes import Allowed
 from otel.metrics.catalogue import ANY_BOUNDED, Catalogue, Histogram, IntegerRange, UpDownCounter
 from otel.metrics.counters import NumberSeries
 from otel.metrics.histogram import HistogramSeries
+from otel.request_names import KNOWN_METHODS, OTHER_METHOD
 
 _METHODS: Final = (*sorted(KNOWN_METHODS), OTHER_METHOD)
 _SCHEMES: Final = ("http", "https", "_OTHER")

@@ -16,7 +16,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import Receive, Send
 
-from otel.http.route import FoundRoute, Scope
+from otel.request_names import FoundRoute, Scope
 
 _FOUND: Final = "otel.found_route"
 _PREFIX: Final = "otel.route_prefix"
@@ -88,3 +88,15 @@ def _included_template(scope: Scope, route: object) -> str | None:
         return None
     template = getattr(context, "path_format", None)
     return template if isinstance(template, str) and template else None
+
+
+def path_below_root(scope: Scope) -> str:
+    """Return the path as the application's router sees it: without `root_path`, where it begins with that.
+
+    A proxy may have removed the prefix already (ASGI specification, HTTP connection scope).
+    """
+    path: str = scope["path"]
+    root: str = scope.get("root_path") or ""
+    if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
+        return path[len(root) :]
+    return path

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
 
 from opentelemetry import context, propagate, trace
@@ -25,8 +25,10 @@ from starlette.types import ASGIApp, Send
 
 from otel.config.semconv_opt_in import opt_in_to_stable
 from otel.http.headers import RequestHeaders
-from otel.http.route import Scope, bounded_method
-from otel.redaction.engine import Redactor
+from otel.request_names import Scope, bounded_method
+
+if TYPE_CHECKING:
+    from otel.redaction.engine import Redactor
 
 REAL_SCOPE: Final = "otel.real_scope"
 HEADERS: Final = "otel.headers"

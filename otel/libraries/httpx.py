@@ -9,9 +9,9 @@ from opentelemetry.trace import Span
 
 from otel.config.semconv_opt_in import opt_in_to_stable
 from otel.context import note
-from otel.http.route import KNOWN_METHODS, OTHER_METHOD
 from otel.metrics.attributes import Allowed
 from otel.metrics.catalogue import ANY_BOUNDED, Catalogue, External, IntegerRange
+from otel.request_names import KNOWN_METHODS, OTHER_METHOD
 
 _REQUEST: Final[dict[str, Allowed]] = {
     "http.request.method": (*sorted(KNOWN_METHODS), OTHER_METHOD),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, Final
 from weakref import WeakSet
@@ -19,7 +19,6 @@ from opentelemetry.metrics import Observation
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from redis.asyncio.client import Pipeline, Redis
 from redis.asyncio.connection import BlockingConnectionPool, ConnectionPool
-from redis.commands.core import AsyncScript
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import MaxConnectionsError, NoScriptError
 
@@ -102,12 +101,6 @@ def instrument(config: TelemetryConfig) -> Callable[[], None]:
         _pools.clear()
 
     return undo
-
-
-async def preload(client: Redis, scripts: Iterable[AsyncScript]) -> None:
-    """Loads Lua scripts into the server before the first call, which else fails once and is repeated."""
-    for script in scripts:
-        await client.script_load(script.script)
 
 
 def _wrap(owner: type, name: str, make: Callable[[Any], Any]) -> Callable[[], None]:
@@ -242,4 +235,4 @@ def _tell_error(span: Span, error: Exception) -> str | None:
     return error_type
 
 
-__all__ = ["DB_METRICS", "instrument", "preload"]
+__all__ = ["DB_METRICS", "instrument"]

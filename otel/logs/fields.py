@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from otel.foreign.failure import stack_pieces
 from otel.foreign.names import CUT_COUNT, full_type_name
 from otel.foreign.values import Budget, error_text, text_of
 from otel.logs.render import STACKTRACE, Entry
-from otel.redaction.engine import Redactor
+
+if TYPE_CHECKING:
+    from otel.redaction.engine import Redactor
 
 # By `id`: a foreign class may raise when it is hashed.
 _UNCHANGING: Final = frozenset(map(id, (str, int, float, bool, type(None))))

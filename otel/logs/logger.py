@@ -23,11 +23,11 @@ from otel.logs.levels import LEVELS, LevelOverride, LevelOverrides
 from otel.logs.pipeline import Pipeline
 from otel.logs.render import Render, pretty_renderer, render_json
 from otel.logs.stream import LineWriter
-from otel.redaction.engine import Redactor
 
 if TYPE_CHECKING:
     from otel.export.batch import BatchQueue
     from otel.logs.provider import LogItem
+    from otel.redaction.engine import Redactor
 
 OVERRIDES: Final = LevelOverrides()
 

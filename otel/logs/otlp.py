@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from opentelemetry._logs import LoggerProvider, LogRecord, SeverityNumber
 from opentelemetry.context import Context, get_current
@@ -13,10 +13,12 @@ from opentelemetry.trace import INVALID_SPAN, SpanContext, set_span_in_context
 from opentelemetry.util.types import Attributes
 
 from otel.config.limits import Limits
-from otel.export.batch import BatchQueue
 from otel.logs.provider import ENTRY_FACTS, LogItem, OwnRecord
 from otel.logs.render import Entry
 from otel.metrics.sdk import CREATED_LOGS
+
+if TYPE_CHECKING:
+    from otel.export.batch import BatchQueue
 
 SCOPE_NAME: Final = "otel.logs"
 """Instrumentation scope of the records that our pipe emits; they are redacted already."""

@@ -31,10 +31,10 @@ from otel.logs.record import Clock
 from otel.logs.render import CALL_STACK, FIELDS, SHOWN, Entry, Render, failure_line
 from otel.logs.stream import LineWriter
 from otel.metrics.self import RECORDS_HELD_BACK
-from otel.redaction.engine import Redactor
 
 if TYPE_CHECKING:
     from otel.logs.otlp import OtlpLogger
+    from otel.redaction.engine import Redactor
 
 # Loggers of the export path: what they say about a failed export must not be exported (endless loop).
 _LOCAL_ONLY: Final = ("opentelemetry", "sentry_sdk", "urllib3", "requests")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
@@ -17,8 +17,10 @@ from opentelemetry.sdk._logs import (
 from opentelemetry.sdk.resources import Resource
 
 from otel.config.limits import Limits
-from otel.export.batch import BatchQueue
 from otel.logs.render import SHOWN
+
+if TYPE_CHECKING:
+    from otel.export.batch import BatchQueue
 
 _NO_CONTEXT: Final = Context()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
@@ -20,9 +20,11 @@ from opentelemetry.trace import TraceFlags
 
 from otel.config.limits import Limits
 from otel.config.settings import TelemetryConfig
-from otel.export.batch import BatchQueue
 from otel.traces.sampling import keep_failure, sampler
 from otel.traces.tracer import LeanTracerProvider
+
+if TYPE_CHECKING:
+    from otel.export.batch import BatchQueue
 
 _SAMPLED: Final = int(TraceFlags.SAMPLED)
 

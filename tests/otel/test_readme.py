@@ -17,7 +17,7 @@ from tests.otel.asgi import request
 
 answer = asyncio.run(request(app, "/courses/c1/enrollments", method="POST"))
 assert answer.status == 200, answer.body
-otel.setup.active().shutdown()
+otel.active().shutdown()
 test_enrolment()
 """
 

@@ -103,7 +103,9 @@ def test_an_exit_ends_the_request_alone(tmp_path: Path, where: str) -> None:
             get(f"{url}/{where}")
         get(f"{url}/job?name=job")
         assert service.end(signal.SIGTERM) == -signal.SIGTERM
-        service.left().assert_of("an exit", "job")
+        left = service.left()
+    left.assert_of("an exit", "job")
+    assert (left.records["unhandled_error"], left.lines["unhandled_error"], left.reports["6"]) == (1, 1, 1)
 
 
 GUNICORN = ("--worker-class", "uvicorn.workers.UvicornWorker", "--workers", "1", "--graceful-timeout", "30")

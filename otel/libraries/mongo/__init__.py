@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pymongo import monitoring
 
@@ -12,7 +12,9 @@ from otel.config.settings import TelemetryConfig
 from otel.libraries.database_metrics import CONNECTIONS, CONNECTIONS_MAX, DB_METRICS
 from otel.libraries.mongo.commands import CommandTelemetry
 from otel.libraries.mongo.pool import PoolTelemetry
-from otel.redaction.engine import Redactor
+
+if TYPE_CHECKING:
+    from otel.redaction.engine import Redactor
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextvars import ContextVar
 from time import monotonic_ns
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
@@ -23,8 +23,10 @@ from otel.libraries.database_metrics import MONGODB, OPERATION_DURATION, RETURNE
 from otel.libraries.mongo.shape import shape_of
 from otel.libraries.slow_query import log_slow
 from otel.metrics.histogram import HistogramSeries
-from otel.redaction.engine import Redactor
 from otel.traces.tracer import time_in_trace
+
+if TYPE_CHECKING:
+    from otel.redaction.engine import Redactor
 
 # The driver's own talk with the server.
 _UNTOLD: Final = frozenset({"hello", "ismaster", "endsessions", "killcursors", "saslstart", "saslcontinue"})

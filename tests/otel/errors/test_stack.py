@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from opentelemetry import trace
 
+import otel
 from otel.errors.sentry import capture
 from otel.testing import Captured
 
@@ -132,3 +134,18 @@ def test_a_report_holds_ten_exceptions_at_most_the_reported_one_last(
     assert len(values) == expected
     assert (values[-1]["type"], values[-1]["mechanism"]["exception_id"]) == (type(error).__name__, 0)
     assert all(value["mechanism"]["parent_id"] < value["mechanism"]["exception_id"] for value in values[:-1])
+
+
+def test_log_records_and_spans_keep_both_ends_too(captured: Captured) -> None:
+    error = raised(2_500)
+    with trace.get_tracer("test").start_as_current_span("failing") as span:
+        span.record_exception(error)
+        otel.get_logger("app").error("failed", exc_info=error)
+    [record] = captured.logs
+    [event] = captured.spans[0].events
+    for attributes in (record.attributes, event.attributes):
+        text = str(attributes["exception.stacktrace"])
+        assert "in beginning" in text
+        assert "in raising" in text
+        assert text.rstrip().endswith("LookupError: at the bottom")
+        assert len(text) < 20_000

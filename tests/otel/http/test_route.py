@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Host, Mount, Route, Router, WebSocketRo
 from starlette.staticfiles import StaticFiles
 
 import otel
-from otel.http.route import path_below_root
+from otel.http.routing import path_below_root
 from otel.testing import Captured, capture_telemetry
 from tests.otel.asgi import request, websocket
 

@@ -17,7 +17,6 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
 from otel.config.settings import TelemetryConfig
-from otel.libraries.redis import preload
 from otel.testing import Captured, capture_telemetry
 from tests.backends import RedisServer, free_port
 
@@ -60,7 +59,7 @@ async def test_the_first_call_of_a_script_is_no_error(captured: Captured, client
 async def test_a_loaded_script_is_called_once(captured: Captured, client: Redis) -> None:
     script = client.register_script(SCRIPT)
     with suppress_instrumentation():
-        await preload(client, [script])
+        await client.script_load(script.script)
     assert await script(keys=["n"]) == 1
 
     [span] = captured.spans

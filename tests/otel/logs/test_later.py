@@ -16,9 +16,9 @@ from uvicorn.config import LOGGING_CONFIG
 
 from otel.config.settings import TelemetryConfig
 from otel.context import REQUEST, RequestContext
-from otel.http.route import FoundRoute
 from otel.logs.logger import configure_logging, get_logger
 from otel.redaction.engine import Redactor
+from otel.request_names import FoundRoute
 from tests.otel.conftest import RESOURCE
 
 _LONG = 600.0

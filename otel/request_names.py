@@ -37,15 +37,3 @@ def bounded_method(method: str) -> str:
 def method_of(scope: Scope) -> str:
     """Return the method that names a request in telemetry: `WS` for a WebSocket connection."""
     return WEBSOCKET if scope["type"] == "websocket" else bounded_method(scope["method"])
-
-
-def path_below_root(scope: Scope) -> str:
-    """Return the path as the application's router sees it: without `root_path`, where it begins with that.
-
-    A proxy may have removed the prefix already (ASGI specification, HTTP connection scope).
-    """
-    path: str = scope["path"]
-    root: str = scope.get("root_path") or ""
-    if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
-        return path[len(root) :]
-    return path

@@ -172,7 +172,9 @@ class EventLogger(structlog.stdlib.BoundLogger):
 def _level_number(level: object) -> int:
     if issubclass(type(level), int):
         return max(1, min(int.__index__(level), _HIGHEST))  # type: ignore[arg-type]  # it is one
-    return _LEVEL_OF.get(level.lower(), logging.INFO) if type(level) is str else logging.INFO
+    if issubclass(type(level), str):
+        return _LEVEL_OF.get(str.lower(level), logging.INFO)  # type: ignore[arg-type]  # it is one
+    return logging.INFO
 
 
 def _exc_info(given: object) -> ExcInfo | None:

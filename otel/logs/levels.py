@@ -58,9 +58,10 @@ class LevelOverrides:
         Raises:
             ValueError: The level is unknown, the time is not within 1 s and 1 day, or too many are active.
         """
-        if type(logger) is not str:
-            raise ValueError(f"logger: {text_of(logger, 80)} is no name, give a text")
-        name = level.lower() if type(level) is str else ""
+        if not issubclass(type(logger), str):
+            raise ValueError(f"logger: {text_of(logger, 80)} is no name, give a text")  # noqa: TRY004 - as documented
+        # By str itself: a StrEnum's member is one, and a subclass may do anything in its own methods.
+        logger, name = str.__str__(logger), str.lower(level) if issubclass(type(level), str) else ""
         if name not in LEVELS:
             raise ValueError(f"level: {text_of(level, 80)!r} is unknown, use one of {', '.join(LEVELS)}")
         if type(seconds) not in (int, float) or not 1 <= seconds <= LONGEST_SECONDS:
@@ -76,7 +77,7 @@ class LevelOverrides:
     def reset(self, logger: str) -> bool:
         """Ends the override of `logger` now; tells whether there was one."""
         with self._lock:
-            return type(logger) is str and self._end(logger)
+            return issubclass(type(logger), str) and self._end(str.__str__(logger))
 
     def reset_all(self) -> None:
         """Ends every override now."""

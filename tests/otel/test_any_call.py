@@ -152,9 +152,9 @@ SET_UP = frozenset(
             "LevelOverride",
             "Telemetry",
         ),
-        *("set_level", "render_problem"),
+        *("set_level", "render_problem", "active", "settings"),
     }
-)  # they name what is wrong with their arguments, once, at the start
+)  # they take no argument, or name what is wrong with it, once, at the start
 DECORATORS = frozenset({"traced", "logged"})
 
 

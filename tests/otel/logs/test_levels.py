@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from enum import StrEnum
 
 from otel.logs.logger import get_logger, level_overrides, reset_level, set_level
 from tests.otel.conftest import Log
@@ -23,6 +24,25 @@ def test_a_level_changes_what_is_logged_and_can_be_reset(log_to: Log) -> None:
     log.error("shown again")
 
     assert [entry["event"] for entry in lines.entries] == ["shown", "shown again"]
+
+
+class Named(StrEnum):
+    """Texts as an application may hold them: members of an enumeration, which are texts of a subclass."""
+
+    LOGGER = "tests.levels.named"
+    LEVEL = "DEBUG"
+
+
+def test_names_may_be_members_of_an_enumeration(log_to: Log) -> None:
+    lines = log_to()
+    log = get_logger(Named.LOGGER)
+    set_level(Named.LOGGER, Named.LEVEL, 60)
+    log.debug("shown")
+    log.log(Named.LEVEL, "shown by its level")
+    assert reset_level(Named.LOGGER)
+    log.log(Named.LEVEL, "hidden")
+
+    assert [entry["event"] for entry in lines.entries] == ["shown", "shown by its level"]
 
 
 def test_configured_levels_hold_for_their_loggers(log_to: Log) -> None:

@@ -1,6 +1,6 @@
 """How long the worst record and the worst failing request hold the event loop.
 
-``python -m bench.overhead.worst`` prints it.
+``python -m bench.overhead.worst FILE`` writes it.
 Values and failures that naive telemetry walks for seconds, given to our own library in a process of its own.
 """
 
@@ -11,10 +11,12 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
@@ -59,9 +61,11 @@ class Worst:
 
 def measure_worst() -> list[Worst]:
     """Returns the worst record and the worst failing request, measured in a process of their own."""
-    command = [sys.executable, "-m", "bench.overhead.worst"]
-    answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return [Worst(**each) for each in json.loads(answer.splitlines()[-1])]
+    with tempfile.TemporaryDirectory() as folder:
+        answer = Path(folder) / "answer.json"
+        command = [sys.executable, "-m", "bench.overhead.worst", str(answer)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return [Worst(**each) for each in json.loads(answer.read_text())]
 
 
 def section(found: Sequence[Worst]) -> str:
@@ -206,7 +210,7 @@ async def _worst_request() -> Worst:
         # Each raise makes a traceback longer: it begins as it did the first time.
         raise error.with_traceback(stacks[case])
 
-    otel.instrument(app)
+    otel.instrument(app, render_error=otel.render_problem)
     found = []
     for case in FAILURES:
         seconds = [await _request(app, case) for _ in range(_REPEATS)]
@@ -231,7 +235,7 @@ async def _request(app: FastAPI, case: str) -> float:
 
 
 def main() -> None:
-    """Measures and prints the findings as one line of JSON."""
+    """Measures and writes the findings as JSON into the file of the first argument."""
     exporting = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{_NOWHERE}",
         "SENTRY_DSN": f"http://key@{_NOWHERE}/1",
@@ -239,7 +243,7 @@ def main() -> None:
     unlimited = {"TELEMETRY_LOG_BURST": "0", "TELEMETRY_ERROR_BURST": "0"}
     otel.configure(TelemetryConfig.from_env({"OTEL_SERVICE_NAME": "bench", **exporting, **unlimited}))
     found = [_worst_record(), asyncio.run(_worst_request())]
-    print("\n" + json.dumps([asdict(each) for each in found]), flush=True)
+    Path(sys.argv[1]).write_text(json.dumps([asdict(each) for each in found]))
     os._exit(0)  # nothing has to arrive
 
 

@@ -28,7 +28,7 @@ FIRST_FRAMES, LAST_FRAMES = 10, 40
 _LONGEST_MESSAGE: Final = 2048
 _LONGEST_LINE: Final = 400
 _MOST_NOTES: Final = 5
-_MOST_COUNTED: Final = 1000
+_MOST_COUNTED: Final = 100
 
 # The getters of `BaseException` itself: a subclass may hide them behind code of its own.
 _traceback: Final[Any] = BaseException.__dict__["__traceback__"].__get__
@@ -141,7 +141,8 @@ class _Formatted:
             error = latest.error
             if self._left <= 0 or self._room <= 0:
                 earlier = _length_of_chain(error, self._seen)
-                return [f"{margin}{CUT} {earlier} earlier exceptions\n", *pieces]
+                more = " or more" if earlier == _MOST_COUNTED else ""
+                return [f"{margin}{CUT} {earlier}{more} earlier exceptions\n", *pieces]
             pieces = [*self._one(error, margin), _indented(link, margin), *pieces]
             latest = before(error)
             link = _CAUSED if latest is not None and latest.is_cause else _MEANWHILE

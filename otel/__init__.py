@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         IntegerRange,
         UpDownCounter,
     )
+    from otel.redaction.engine import redact
     from otel.setup import active, configure, instrument
     from otel.telemetry import Telemetry
 
@@ -55,6 +56,7 @@ _HOME = {
     "instrument": "setup",
     "level_overrides": "logs.logger",
     "logged": "decorators",
+    "redact": "redaction.engine",
     "render_problem": "http.errors",
     "reset_level": "logs.logger",
     "set_level": "logs.logger",
@@ -96,6 +98,7 @@ __all__ = [
     "instrument",
     "level_overrides",
     "logged",
+    "redact",
     "render_problem",
     "reset_level",
     "set_level",

@@ -7,6 +7,8 @@ import secrets
 import unicodedata
 from collections.abc import Container
 
+from otel import redact
+
 MAX_SLUG_LENGTH = 60
 SLUG_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
@@ -17,8 +19,11 @@ def new_id(prefix: str) -> str:
 
 
 def slug(title: str) -> str:
-    """Returns ``title`` in lower-case ASCII words joined by hyphens; ``untitled`` if nothing is left."""
-    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    """Returns ``title`` in lower-case ASCII words joined by hyphens; ``untitled`` if nothing is left.
+
+    A mail address or an account number in it becomes ``redacted``: identifiers are in URLs, logs and traces.
+    """
+    plain = unicodedata.normalize("NFKD", redact(title)).encode("ascii", "ignore").decode().lower()
     words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:MAX_SLUG_LENGTH].strip("-")
     return words or "untitled"
 

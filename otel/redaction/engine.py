@@ -184,6 +184,17 @@ class Redactor:
         return redacted
 
 
+_redactor: Final = Redactor()
+
+
+def redact(text: str) -> str:
+    """Returns `text` with every secret and every person's datum that can be recognised replaced by a mark.
+
+    For texts of users that become names, such as a title that becomes part of a URL.
+    """
+    return _redactor.text(text)
+
+
 _QUERY_KEYS: Final = frozenset({"url.query", "query_string", "http.query"})
 _URL_KEYS: Final = frozenset({"url.full", "url.path", "http.url", "http.target", "url"})
 

@@ -58,6 +58,14 @@ _SETTINGS = {
     "huge_pages": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
+    # An error's detail has the value that was refused, such as a mail address; statements and their parameters,
+    # fragments of documents. FerretDB gets all of it, the log the error alone.
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
+    "log_min_duration_statement": "-1",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_statement": "none",
 }
 
 

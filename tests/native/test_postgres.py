@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
 from tests.native.conftest import PASSWORD, Connect, Launch
 
@@ -126,3 +126,24 @@ def test_a_taken_port_ends_it_and_says_so(launch: Launch, closed_folder: Path, p
         server = launch(closed_folder / "pg")
         assert server.process.wait(60) != 0
     assert "Address already in use" in server.log.read_text()
+
+
+def test_the_log_names_errors_and_shows_nothing_of_documents(
+    launch: Launch, connect: Connect, closed_folder: Path, tmp_path: Path
+) -> None:
+    server = launch(closed_folder / "pg")
+    server.says("ready to accept connections")
+    with connect(PASSWORD) as database:
+        database.users.create_index("email", unique=True)
+        database.users.insert_one({"_id": "usr_1", "email": "ada@school.example"})
+        for twice in ({"_id": "usr_2", "email": "ada@school.example"}, {"_id": "usr_1", "name": "Lovelace"}):
+            with pytest.raises(DuplicateKeyError):
+                database.users.insert_one(twice)
+        with pytest.raises(PyMongoError):
+            database.users.insert_one({"_id": "Lovelace" + "".join(map(str, range(9000)))})
+    server.says("duplicate key value violates unique constraint")
+    server.says("index row requires")
+    assert server.end() == 0
+    logs = server.log.read_text() + (tmp_path / "ferretdb.log").read_text()
+    assert [word for word in ("ada@", "school.example", "Lovelace", "usr_1") if word in logs] == []
+    assert not re.search("DETAIL|STATEMENT|INSERT", server.log.read_text())

@@ -100,6 +100,7 @@ RECORDING: dict[str, Callable[[Any, Any, Any], object]] = {
     "breadcrumb": lambda a, b, c: _otel.breadcrumb(a, level=b, message=c, category=c),
     "current_request": lambda *_: otel.current_request(),
     "get_logger": lambda a, b, c: _otel.get_logger(a, service=b, event=c).info(a, kind=b),
+    "redact": lambda a, *_: _otel.redact(a),
     "reset_level": lambda a, *_: _otel.reset_level(a),
     "level_overrides": lambda *_: otel.level_overrides(),
     "Counter.add": lambda a, b, _: COUNTER.add(a, b),

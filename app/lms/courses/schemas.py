@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
 from app.core.identifiers import MAX_SLUG_LENGTH, SLUG_PATTERN
 from app.lms.courses.records import (
@@ -15,10 +15,22 @@ from app.lms.courses.records import (
     Quiz,
     QuizOutline,
 )
+from otel import redact
 
 MAX_CHOICES: Final = 10
 
 Slug = Annotated[str, StringConstraints(pattern=SLUG_PATTERN, max_length=MAX_SLUG_LENGTH + 4)]
+
+
+def _impersonal(slug: str) -> str:
+    if redact(slug) != slug:
+        raise ValueError(
+            "must not be a card, account or telephone number, or a secret: it is part of URLs and logs"
+        )
+    return slug
+
+
+NewSlug = Annotated[Slug, AfterValidator(_impersonal)]
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 Text = Annotated[str, StringConstraints(max_length=20_000)]
 Minutes = Annotated[int, Field(ge=1, le=600)]
@@ -70,7 +82,7 @@ class CourseIn(BaseModel):
     title: Title = Field(examples=["Tracing basics"])
     description: Text = Field(examples=["From the first span to the whole picture."])
     capacity: Capacity = Field(examples=[30])
-    slug: Slug | None = Field(default=None, examples=["tracing-basics"])
+    slug: NewSlug | None = Field(default=None, examples=["tracing-basics"])
     lessons: list[LessonIn] = Field(default=[], max_length=MAX_LESSONS)
     quizzes: list[QuizIn] = Field(default=[], max_length=MAX_QUIZZES)
 

@@ -16,6 +16,10 @@ from app.core.identifiers import MAX_SLUG_LENGTH, SLUG_PATTERN, new_id, slug, un
         ("  Größe & Güte!  ", "groe-gute"),
         ("日本語", "untitled"),
         ("--", "untitled"),
+        ("Ask ada@school.example", "ask-redacted"),
+        ("Pay DE89 3704 0044 0532 0130 00!", "pay-redacted"),
+        ("Call +49 170 1234567", "call-redacted"),
+        ("4111 1111 1111 1111", "redacted"),
     ],
 )
 def test_a_slug_is_words_and_hyphens(title: str, expected: str) -> None:

@@ -192,7 +192,7 @@ def redact(text: str) -> str:
 
     For texts of users that become names, such as a title that becomes part of a URL.
     """
-    return _redactor.text(text)
+    return _redactor.text(text if type(text) is str else text_of(text))
 
 
 _QUERY_KEYS: Final = frozenset({"url.query", "query_string", "http.query"})

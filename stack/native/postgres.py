@@ -58,8 +58,8 @@ _SETTINGS = {
     "huge_pages": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    # An error's detail has the value that was refused, such as a mail address; statements and their parameters,
-    # fragments of documents. FerretDB gets all of it, the log the error alone.
+    # An error's detail has the rejected value, such as a mail address; statements and their parameters have
+    # fragments of documents. FerretDB gets all of it, the log only the error.
     "log_error_verbosity": "terse",
     "log_min_error_statement": "panic",
     "log_min_duration_statement": "-1",

@@ -24,6 +24,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from stack.native.postgres_settings import SETTINGS
 from stack.native.toolchain.errors import ToolError
 from stack.native.toolchain.programs import tool_path
 
@@ -43,30 +44,6 @@ while kill -0 "$server" 2>/dev/null; do wait "$server"; status=$?; done
 [ -z "$0" ] || rm -rf "$0"
 exit "$status"
 """
-_SETTINGS = {
-    "unix_socket_directories": "",
-    "listen_addresses": "127.0.0.1",
-    "max_connections": "40",
-    "shared_buffers": "32MB",
-    "maintenance_work_mem": "32MB",
-    "max_wal_size": "256MB",
-    "min_wal_size": "32MB",
-    "max_parallel_workers_per_gather": "0",
-    "autovacuum_max_workers": "1",
-    "fsync": "on",
-    "jit": "off",
-    "huge_pages": "off",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-    # An error's detail has the rejected value, such as a mail address; statements and their parameters have
-    # fragments of documents. FerretDB gets all of it, the log only the error.
-    "log_error_verbosity": "terse",
-    "log_min_error_statement": "panic",
-    "log_min_duration_statement": "-1",
-    "log_parameter_max_length": "0",
-    "log_parameter_max_length_on_error": "0",
-    "log_statement": "none",
-}
 
 
 @dataclass(frozen=True)
@@ -239,7 +216,7 @@ def _finish(command: Sequence[str], data: Path, text: str) -> None:
 
 def _become(database: Database, programs: Programs) -> NoReturn:
     """Goes on as a shell that runs the server: a Python that does nothing but wait would hold 10 MB."""
-    settings = _flags({**_SETTINGS, "port": str(database.port), "cluster_name": database.name})
+    settings = _flags({**SETTINGS, "port": str(database.port), "cluster_name": database.name})
     command = programs.command("postgres", "-D", _HERE, *settings)
     os.chdir(database.data)
     shell = [_SHELL, "-c", _FOREGROUND, str(programs.copy or ""), *command]

@@ -7,6 +7,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
+from bench.ledger.door import silence_servers
 from bench.ledger.outcome import Outcome, play
 from bench.ledger.report import table, write
 from bench.ledger.scenario import Scenario
@@ -79,4 +80,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    silence_servers()
     sys.exit(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -15,6 +16,11 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def silence_servers() -> None:
+    """Keeps the doors' servers quiet; only for programs, because the level is the whole process's."""
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
 
 
 class Door:
@@ -36,7 +42,6 @@ class Door:
             self.port,
             interface="asgi3",
             log_config=None,
-            log_level="critical",
             access_log=False,
             lifespan="off",
             ws="none",

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from bench.ledger.door import silence_servers
 from bench.ledger.items import SIGNALS
 from bench.ledger.world import world
 from bench.process import BenchError
@@ -72,4 +73,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    silence_servers()
     sys.exit(main())

@@ -48,7 +48,6 @@ def test_a_line_has_the_fields_of_the_contract(log_to: Log) -> None:
 
 def test_libraries_and_plain_structlog_pass_the_same_pipe(log_to: Log) -> None:
     lines = log_to()
-    logging.getLogger("uvicorn.error").setLevel(logging.NOTSET)  # an earlier server's level stays
     logging.getLogger("uvicorn.error").info("listens on %s", "port", extra={"color": "green"})
     structlog.get_logger("plain").warning("noticed", count=2)
     # Past pytest's own handler, which raises on a library's mistake.

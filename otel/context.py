@@ -1,4 +1,4 @@
-"""The context of the request being served: identity, route, tags and breadcrumbs for logs, spans and reports."""
+"""The context of the request being served: ids, user, route, tags and breadcrumbs, for all signals."""
 
 from __future__ import annotations
 

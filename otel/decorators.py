@@ -61,9 +61,10 @@ def traced(
     """Runs the function or coroutine in a span of this name (default: its qualified name).
 
     Only the `arguments` that you name become attributes; one that clashes with a reserved attribute gets a
-    trailing underscore. `outcome` is "ok", "refused", "error" or "cancelled". An error is recorded on the span
-    with its type and re-raised. A refusal, an exception whose `status` or `status_code` is below 500, is the
-    caller's fault and leaves the span's status unset. The function runs exactly once, even if its span fails.
+    trailing underscore. `outcome` is "ok", "refused", "error" or "cancelled". An error is recorded on the
+    span with its type and re-raised. A refusal, an exception whose `status` or `status_code` is below 500, is
+    the caller's fault and leaves the span's status unset. The function runs exactly once, even if its span
+    fails.
 
     Raises:
         TypeError: At decoration, if the function lacks a named argument, is a generator or not callable.
@@ -140,9 +141,9 @@ def logged(
     """Logs one line after each call: the event (default: the qualified name), `duration_ms` and `outcome`.
 
     `outcome` is "ok", "refused" (see `traced`), "cancelled" or "error"; refusals and errors add `error.type`,
-    and an error is logged as a warning. Exceptions are re-raised: whoever handles them logs the details. Only
-    the `arguments` that you name are logged; one that clashes with a reserved field gets a trailing underscore.
-    The function runs exactly once, even if its line fails.
+    and an error is logged as a warning. Exceptions are re-raised: whoever handles them logs the details.
+    Only the `arguments` that you name are logged; one that clashes with a reserved field gets a trailing
+    underscore. The function runs exactly once, even if its line fails.
 
     Raises:
         TypeError: At decoration, if the function lacks a named argument, is a generator or not callable.

@@ -1,8 +1,8 @@
 """The page about the Collector's fragments, made of the comment at the head of each and of the file itself.
 
 So a new fragment is one new file. The comment says in a first paragraph what the fragment adds, and then,
-each on a line of its own that may continue on the next ones, ``Needs:``, ``Promises:``, ``Use:`` (when and how
-another project uses it) and every variable by its name. The file itself gives the variables and their defaults.
+each on a line of its own that may continue on the next ones, ``Needs:``, ``Promises:``, ``Use:`` (when and
+how another project uses it) and every variable by its name. The file itself gives the variables and defaults.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _VARIABLE: Final = re.compile(r"\$\{env:(?P<name>[A-Z][A-Z0-9_]*)(?P<given>:-(?P
 _HEAD: Final = """\
 # The fragments, one by one
 
-Written by `make generate` from the comment at the head of each file. [README.md](README.md) explains how they fit
-together, what they promise as a whole and how to add one.
+Written by `make generate` from the comment at the head of each file. [README.md](README.md) explains how they
+fit together, what they promise as a whole and how to add one.
 
-Every fragment is reused in the same way: copy `base.yaml` and the file, set the variables that have no default,
+Every fragment is reused in the same way: copy `base.yaml` and the file, set the variables without a default,
 and pass both with `--config`. They are independent of the learning platform. They are written for the contrib
 image and the lean build of `distribution/`, version 0.158; `python -m stack.collector PRESET` names the
 variables that are not set.

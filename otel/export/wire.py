@@ -87,7 +87,7 @@ class AttributeEncoder:
         self._tag = tag
         self._clean = clean
         self._clean_name = clean_name
-        # By type, because 1 and True are equal; with the type in it, the garbage collector would track the key.
+        # By type, because 1 and True are equal; a key with the type in it would be tracked by the GC.
         self._known: dict[type, dict[tuple[str, Any], bytes]] = {kind: {} for kind in _REMEMBERABLE}
 
     def encode(

@@ -1,4 +1,4 @@
-"""What was taken away from the measurements of one metric."""
+"""Losses in the measurements of one metric."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Losses:
         self._lock = threading.RLock()  # taken twice when a signal handler records
 
     def admitted(self, amount: object, *, may_be_negative: bool) -> int | float | None:
-        """Returns any amount as a plain number; None counts it as refused."""
+        """Converts any amount to a plain number; None if it was rejected, which is counted."""
         number = number_of(amount)
         if number is None:
             self.refuse("not_a_number")
@@ -45,5 +45,5 @@ class Losses:
             self.refused[reason] += 1
 
     def forget(self) -> None:
-        """Starts again from nothing, as a forked child must."""
+        """Resets the counts, as a forked child must."""
         self.__init__()  # type: ignore[misc]  # the same state as a new one, in place

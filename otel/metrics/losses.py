@@ -11,11 +11,11 @@ from otel.metrics.finite_sums import FiniteSums
 
 
 class Losses:
-    """Counts what was taken away from the measurements of one metric. `refused` goes by reason.
+    """Counts the losses in the measurements of one metric.
 
-    `dropped` are attributes, `replaced` values, `folded` measurements beyond the limit of series, `refused`
-    those that are no finite number, would make a sum infinite, or are negative where only what grows is
-    counted. `sums` finds those that would make a sum of the SDK infinite.
+    `dropped` counts attributes, `replaced` values, `folded` measurements beyond the series limit, and
+    `refused`, by reason, those that are not a finite number, would make a sum infinite, or are negative in
+    a monotonic instrument. `sums` finds those that would make an SDK sum infinite.
     """
 
     __slots__ = ("_lock", "dropped", "folded", "refused", "replaced", "sums")

@@ -1,4 +1,4 @@
-"""Sends numbered items as an OpenTelemetry SDK does, and writes down which of them were acknowledged."""
+"""Sends numbered items as an OpenTelemetry SDK does, and records which were acknowledged."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import httpx
 from bench.ledger.items import BATCH, SIGNALS, Series, clock_for, rejected
 from bench.process import local
 
-# What the OTLP specification lets a sender repeat (OTLP/HTTP Response, Failures).
+# Statuses the OTLP specification lets a sender retry (OTLP/HTTP Response, Failures).
 RETRYABLE: Final = frozenset({429, 502, 503, 504})
 _CONTENT: Final = {"Content-Type": "application/x-protobuf"}
 
 
 @dataclass(slots=True)
 class Book:
-    """What one signal's sender knows: numbers by fate, and what it was answered.
+    """What one signal's sender knows: numbers by outcome, and the responses it got.
 
     Args:
         sent: every number that was put on the wire at least once.

@@ -78,7 +78,7 @@ class Sender:
         await self._client.aclose()
 
     def set_clock(self, skew: float) -> None:
-        """Lets the sender's clock be wrong from now on.
+        """Sets the error of the sender's clock.
 
         Args:
             skew: seconds ahead of the true time; negative is behind.
@@ -104,7 +104,7 @@ class Sender:
             await asyncio.sleep(max(ahead, 0))
 
     async def _request(self, signal: str) -> None:
-        """Sends the next numbers until they are acknowledged, refused for good or out of time."""
+        """Sends the next numbers until they are acknowledged, permanently rejected or out of time."""
         first = self._next[signal]
         numbers = range(first, first + BATCH)
         self._next[signal] += BATCH

@@ -1,7 +1,7 @@
 """Measures how long the worst record and the worst failing request block the event loop.
 
 ``python -m bench.overhead.worst FILE`` writes it.
-Values and failures that naive telemetry would traverse for seconds, run through our library in its own process.
+Values and failures that naive telemetry walks for seconds, passed to our library in its own process.
 """
 
 from __future__ import annotations

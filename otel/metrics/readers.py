@@ -34,9 +34,6 @@ class _DeclaredReader(MetricReader):
     _declared: DeclaredMetrics
     _takes_exemplars = True
 
-    def restart_after_fork(self) -> None:
-        """Frees the locks that the parent may have held."""
-
     def _set_meter_provider(self, meter_provider: ApiMeterProvider) -> None:
         # The readers measure themselves with one instrument of ours. The SDK would make one for each reader,
         # and two metrics of one name would leave.

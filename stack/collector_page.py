@@ -1,8 +1,8 @@
 """The page about the Collector's fragments, made of the comment at the head of each and of the file itself.
 
 So a new fragment is one new file. The comment says in a first paragraph what the fragment adds, and then,
-each on a line of its own that may go on in the next ones, ``Needs:``, ``Promises:``, ``Lift:`` (how a team of
-another project takes it) and every variable by its name. The file says which there are, and their defaults.
+each on a line of its own that may continue on the next ones, ``Needs:``, ``Promises:``, ``Use:`` (when and
+how another project uses it) and every variable by its name. The file itself gives the variables and defaults.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from typing import Final
 
 from stack.collector import FRAGMENTS, CollectorError
 
-_PARTS: Final = ("Needs", "Promises", "Lift")
-_ENTRY: Final = re.compile(r"(?P<name>Needs|Promises|Lift|[A-Z][A-Z0-9_]{3,}): (?P<text>.+)")
+_PARTS: Final = ("Needs", "Promises", "Use")
+_ENTRY: Final = re.compile(r"(?P<name>Needs|Promises|Use|[A-Z][A-Z0-9_]{3,}): (?P<text>.+)")
 _VARIABLE: Final = re.compile(r"\$\{env:(?P<name>[A-Z][A-Z0-9_]*)(?P<given>:-(?P<default>[^}]*))?\}")
 _HEAD: Final = """\
 # The fragments, one by one
 
-Written by `make generate` from the comment at the head of each file. How they fit together, what they promise
-in sum and how to add one, says [README.md](README.md).
+Written by `make generate` from the comment at the head of each file. [README.md](README.md) explains how they
+fit together, what they promise as a whole and how to add one.
 
-Every fragment is lifted the same way: copy `base.yaml` and the file, set the variables that have no default,
-and pass both with `--config`. Nothing in them knows the learning platform. They are written for the contrib
-image and the lean build of `distribution/`, version 0.158; `python -m stack.collector PRESET` names what is
-not set.
+Every fragment is reused in the same way: copy `base.yaml` and the file, set the variables without a default,
+and pass both with `--config`. They are independent of the learning platform. They are written for the contrib
+image and the lean build of `distribution/`, version 0.158; `python -m stack.collector PRESET` names the
+variables that are not set.
 """
 
 

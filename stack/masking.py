@@ -24,13 +24,13 @@ _LENGTH: Final = re.compile(r"truncate_all\((?P<place>\w+)\.attributes, (?P<leng
 _KNOWN: Final = "5625e432d540"
 _HEAD: Final = """\
 # The processor `mask` in place of bound, redaction and restore: one pass over the data, the same result, at a
-# small part of the cost. Written by `make generate` from base.yaml, which explains each rule.
+# fraction of the cost. Written by `make generate` from base.yaml, which explains each rule.
 #
 # Needs: the build of `distribution/`, which has the processor; the contrib image refuses to start with it.
-# Promises: those of base.yaml, to the byte: what is masked, bounded and cut is the same. What it cannot
-#   finish is refused. What the bounds took is counted, too (`otelcol_processor_mask_texts_cut_total`,
-#   `otelcol_processor_mask_attributes_dropped_total`), and said in a line a minute at most.
-# Lift: with `distribution/`. Elsewhere leave it out; base.yaml does the same with stock parts.
+# Promises: those of base.yaml, to the byte: it masks, drops and truncates the same. A request that it cannot
+#   process is rejected. It also counts what the bounds remove (`otelcol_processor_mask_texts_cut_total`,
+#   `otelcol_processor_mask_attributes_dropped_total`) and logs it, at most one line a minute.
+# Use: with `distribution/`. Elsewhere leave it out; base.yaml does the same with stock components.
 """
 
 

@@ -1,7 +1,7 @@
-"""How much one span or log record may hold: the `OTEL_*_LIMIT` variables of the specification.
+"""Limits on one span or log record: the `OTEL_*_LIMIT` variables of the specification.
 
-Source: OpenTelemetry specification, "Attribute limits", "Span limits", "LogRecord limits". A limit of spans
-or of log records wins over the general one; without either, counts end at 128 and lengths nowhere.
+Source: OpenTelemetry specification, "Attribute limits", "Span limits", "LogRecord limits". A limit for spans
+or log records overrides the general one; with neither set, counts are limited to 128 and lengths unlimited.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ _GENERAL: Final = "default: the general limit"
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """The limits as they were set, None where they were not; the methods tell which one holds."""
+    """The limits as configured, None where unset; the methods resolve which one applies."""
 
     value_length: int | None = setting(
-        "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", at_least_zero_or_none, "", "characters of one attribute at most"
+        "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", at_least_zero_or_none, "", "maximum characters per attribute"
     )
     count: int | None = setting(
-        "OTEL_ATTRIBUTE_COUNT_LIMIT", at_least_zero_or_none, "128", "attributes of one item at most"
+        "OTEL_ATTRIBUTE_COUNT_LIMIT", at_least_zero_or_none, "128", "maximum attributes per item"
     )
     span_value_length: int | None = setting(
         "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", at_least_zero_or_none, "", _GENERAL
     )
     span_count: int | None = setting("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", at_least_zero_or_none, "", _GENERAL)
     events: int | None = setting(
-        "OTEL_SPAN_EVENT_COUNT_LIMIT", at_least_zero_or_none, "128", "events of one span at most"
+        "OTEL_SPAN_EVENT_COUNT_LIMIT", at_least_zero_or_none, "128", "maximum events per span"
     )
     links: int | None = setting(
-        "OTEL_SPAN_LINK_COUNT_LIMIT", at_least_zero_or_none, "128", "links of one span at most"
+        "OTEL_SPAN_LINK_COUNT_LIMIT", at_least_zero_or_none, "128", "maximum links per span"
     )
     event_count: int | None = setting("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", at_least_zero_or_none, "", _GENERAL)
     link_count: int | None = setting("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", at_least_zero_or_none, "", _GENERAL)
@@ -46,10 +46,10 @@ class Limits:
     )
 
     def counted(self, own: int | None) -> int:
-        """Returns `own` if it was set, else the general limit of counts."""
+        """Returns `own` if set, else the general count limit."""
         general = _MOST if self.count is None else self.count
         return general if own is None else own
 
     def measured(self, own: int | None) -> int | None:
-        """Returns `own` if it was set, else the general limit of lengths; None is no limit."""
+        """Returns `own` if set, else the general length limit; None means no limit."""
         return self.value_length if own is None else own

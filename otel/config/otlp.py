@@ -1,9 +1,9 @@
-"""Where each signal goes by OTLP: the `OTEL_EXPORTER_OTLP_*` variables, one target per signal.
+"""OTLP targets, one per signal: the `OTEL_EXPORTER_OTLP_*` variables.
 
-Source: OpenTelemetry specification, "OpenTelemetry Protocol Exporter". A variable of one signal
-(`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`) wins over the common one and is used as it stands; the common
+Source: OpenTelemetry specification, "OpenTelemetry Protocol Exporter". A signal-specific variable
+(`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`) overrides the common one and is used verbatim; the common
 endpoint gets `/v1/<signal>` appended. Times are milliseconds, as the specification says; the SDK's own
-reader of these variables takes them for seconds, so it is not asked.
+reader is not used because it treats them as seconds.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PREFIX: Final = "OTEL_EXPORTER_OTLP"
 
 @dataclass(frozen=True, slots=True)
 class OtlpTarget:
-    """One signal's receiver: full URL, headers, timeout in seconds, `gzip` or `none`, TLS files."""
+    """One signal's endpoint: full URL, headers, timeout in seconds, `gzip` or `none`, TLS files."""
 
     endpoint: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -66,5 +66,5 @@ def _target(environ: Mapping[str, str], signal: Signal) -> OtlpTarget:
 def _file(value: str) -> str | None:
     path = text(value)
     if not Path(path).is_file():
-        raise ValueError("the path of a file that exists")
+        raise ValueError("the path of an existing file")
     return path

@@ -1,4 +1,4 @@
-"""Readers of setting values: each returns the typed value or raises `ValueError` saying what is allowed."""
+"""Parsers for setting values: each returns the typed value or raises `ValueError` naming what is allowed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TRUE, _FALSE = {"true", "on", "1", "yes"}, {"false", "off", "0", "no"}
 
 
 def text(value: str) -> str:
-    """Any text, without the spaces around it."""
+    """Any text, stripped of surrounding spaces."""
     return value.strip()
 
 
@@ -28,7 +28,7 @@ def switch(value: str) -> bool:
 
 
 def true_or_false(value: str) -> bool:
-    """`true` or `false` in any case: the specification forbids other words for them."""
+    """`true` or `false` in any case: the specification forbids other spellings."""
     word = value.strip().lower()
     if word not in {"true", "false"}:
         raise ValueError("true or false")
@@ -48,7 +48,7 @@ def choice(*allowed: str) -> Reader[str]:
 
 
 def whole(minimum: int, maximum: int = 1_000_000_000) -> Reader[int]:
-    """A whole number between the two, both included."""
+    """A whole number between the two bounds, inclusive."""
 
     def read(value: str) -> int:
         if not re.fullmatch(r"\s*[0-9]{1,10}\s*", value) or not minimum <= int(value) <= maximum:
@@ -59,12 +59,12 @@ def whole(minimum: int, maximum: int = 1_000_000_000) -> Reader[int]:
 
 
 def at_least_zero_or_none(value: str) -> int | None:
-    """A whole number, zero included; empty is no limit."""
+    """A whole number, zero included; empty means no limit."""
     return whole(0)(value) if value.strip() else None
 
 
 def number(minimum: float, maximum: float = 1e9) -> Reader[float]:
-    """A decimal number between the two, both included."""
+    """A decimal number between the two bounds, inclusive."""
 
     def read(value: str) -> float:
         allowed = f"a number from {minimum:g} to {maximum:g}"
@@ -86,7 +86,7 @@ def milliseconds(minimum: int = 1) -> Reader[float]:
 
 
 def names(value: str) -> tuple[str, ...]:
-    """Names separated by commas; empty ones are left out."""
+    """Names separated by commas; empty ones are skipped."""
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
@@ -126,7 +126,7 @@ def levels(value: str) -> dict[str, str]:
 
 
 def http_url(value: str) -> str:
-    """An absolute http or https URL, as it stands; its port, if any, from 1 to 65535."""
+    """An absolute http or https URL, unchanged; its port, if any, is from 1 to 65535."""
     url = value.strip()
     if _web_address(url) is None:
         raise ValueError("an absolute URL such as http://127.0.0.1:4318, with a port from 1 to 65535")
@@ -134,7 +134,7 @@ def http_url(value: str) -> str:
 
 
 def base_url(value: str) -> str:
-    """An absolute http or https URL that paths are appended to, without the slash at its end."""
+    """An absolute http or https URL that paths are appended to, without a trailing slash."""
     return http_url(value).rstrip("/")
 
 
@@ -149,10 +149,10 @@ def sentry_dsn(value: str) -> str:
 
 
 def _web_address(url: str) -> SplitResult | None:
-    """Takes an http or https URL apart; None if it has no host or a port that cannot be."""
+    """Splits an http or https URL; returns None if it has no host or an impossible port."""
     try:
         parts = urlsplit(url)
-        possible = parts.hostname and parts.port != 0  # asking for a port over 65535 raises
+        possible = parts.hostname and parts.port != 0  # reading a port over 65535 raises
     except ValueError:
         return None
     return parts if parts.scheme in {"http", "https"} and possible else None

@@ -1,4 +1,4 @@
-"""The stable semantic conventions for the contrib instrumentations, which default to the old ones."""
+"""Opts the contrib instrumentations in to the stable semantic conventions; they default to the old ones."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _WANTED: Final = ("http", "database")
 
 
 def opt_in_to_stable() -> None:
-    """Asks contrib instrumentations for stable names; must run before the first of them starts.
+    """Makes contrib instrumentations use stable names; must run before the first of them starts.
 
-    With the old conventions the Host header of a client becomes a metric label, so this is not optional; what
-    else the variable holds is kept.
+    Under the old conventions a client's Host header becomes a metric label, so this is not optional. The
+    variable's other values are kept.
     """
     held = [token.strip() for token in os.environ.get(VARIABLE, "").split(",") if token.strip()]
-    kept = [token for token in held if token.partition("/")[0] not in _WANTED]  # `http/dup`, too
+    kept = [token for token in held if token.partition("/")[0] not in _WANTED]  # `http/dup` as well
     os.environ[VARIABLE] = ",".join([*kept, *_WANTED])

@@ -1,8 +1,8 @@
-"""All settings of the telemetry, read once from the environment and frozen.
+"""All telemetry settings, read once from the environment and frozen.
 
-`OTEL_*` variables mean what the OpenTelemetry specification says, `SENTRY_*` what sentry-sdk says; ours
-start with `TELEMETRY_`. Each field is declared with its key, its reader and its sentence: the reader's
-refusal, `.env.example` and the documentation come from there.
+`OTEL_*` variables follow the OpenTelemetry specification, `SENTRY_*` those of sentry-sdk; ours start with
+`TELEMETRY_`. Each field declares its key, reader and description: error messages, `.env.example` and
+the documentation are made from them.
 """
 
 from __future__ import annotations
@@ -52,17 +52,17 @@ def _one_of_all(*allowed: str) -> Callable[[str], tuple[str, ...]]:
 
 @dataclass(frozen=True, kw_only=True)
 class TelemetryConfig:
-    """The settings; times are seconds. `from_env` reads them, the constructor takes them directly."""
+    """The settings; times are in seconds. `from_env` reads them, the constructor takes them directly."""
 
     disabled: bool = setting(
-        "OTEL_SDK_DISABLED", true_or_false, "false", "true: no telemetry but the log on stdout"
+        "OTEL_SDK_DISABLED", true_or_false, "false", "true: no telemetry except logs on stdout"
     )
     service_name: str = setting("OTEL_SERVICE_NAME", text, "", "the service's name")
     resource_attributes: Mapping[str, str] = setting(
         "OTEL_RESOURCE_ATTRIBUTES",
         attributes,
         "",
-        "more about the service: deployment.environment.name, ...",
+        "further resource attributes: deployment.environment.name, ...",
     )
     traces_exporter: str = setting("OTEL_TRACES_EXPORTER", _EXPORTERS, "otlp", "otlp, console or none")
     metrics_exporter: str = setting("OTEL_METRICS_EXPORTER", _EXPORTERS, "otlp", "otlp, console or none")
@@ -77,22 +77,22 @@ class TelemetryConfig:
         "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
         choice("explicit_bucket_histogram"),
         "explicit_bucket_histogram",
-        "only explicit buckets, which each histogram declares",
+        "only explicit buckets, as each histogram declares them",
     )
     metrics_temporality: str = setting(
         "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
         choice("cumulative"),
         "cumulative",
-        "only cumulative, which Prometheus needs",
+        "only cumulative, as Prometheus requires",
     )
     exemplar_filter: str = setting(
         "OTEL_METRICS_EXEMPLAR_FILTER",
         choice("trace_based", "always_off"),
         "trace_based",
-        "exemplars of sampled traces, or none",
+        "trace_based: exemplars from sampled traces; always_off: none",
     )
     span_queue_size: int = setting(
-        "OTEL_BSP_MAX_QUEUE_SIZE", whole(1), "2048", "spans kept in memory at most"
+        "OTEL_BSP_MAX_QUEUE_SIZE", whole(1), "2048", "maximum spans queued in memory"
     )
     span_batch_size: int = setting("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", whole(1), "512", "spans per request")
     span_delay: float = setting(
@@ -101,7 +101,7 @@ class TelemetryConfig:
     span_export_timeout: float = setting(
         "OTEL_BSP_EXPORT_TIMEOUT", milliseconds(), "30000", "milliseconds for one export"
     )
-    log_queue_size: int = setting("OTEL_BLRP_MAX_QUEUE_SIZE", whole(1), "2048", "log records kept at most")
+    log_queue_size: int = setting("OTEL_BLRP_MAX_QUEUE_SIZE", whole(1), "2048", "maximum records queued")
     log_batch_size: int = setting("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", whole(1), "512", "records per request")
     log_delay: float = setting(
         "OTEL_BLRP_SCHEDULE_DELAY", milliseconds(), "1000", "milliseconds between exports"
@@ -117,11 +117,11 @@ class TelemetryConfig:
         "tracecontext,baggage",
         "tracecontext, baggage or none",
     )
-    trust_remote_context: Trust = setting(  # noqa: RUF009 - a field like all the others
+    trust_remote_context: Trust = setting(  # noqa: RUF009 - a field like the others
         "TELEMETRY_TRUST_REMOTE_CONTEXT",
         trust,
         "always",
-        "whose trace context and baggage are followed: always, never, or networks of peers (10.0.0.0/8,...)",
+        "whose trace context and baggage to accept: always, never, or peer networks (10.0.0.0/8,...)",
     )
     sentry_dsn: str = setting("SENTRY_DSN", sentry_dsn, "", "where errors go; empty sends none", secret=True)
     sentry_environment: str = setting("SENTRY_ENVIRONMENT", text, "", "default: deployment.environment.name")
@@ -129,59 +129,65 @@ class TelemetryConfig:
     sentry_sample_rate: float = setting(
         "SENTRY_SAMPLE_RATE", number(0, 1), "1", "share of errors sent, 0 to 1"
     )
-    log_level: str = setting("TELEMETRY_LOG_LEVEL", _LEVEL, "info", "lowest level that is logged")
+    log_level: str = setting("TELEMETRY_LOG_LEVEL", _LEVEL, "info", "lowest level logged")
     log_levels: Mapping[str, str] = setting(
-        "TELEMETRY_LOG_LEVELS", levels, "", "levels of single loggers, such as uvicorn=warning,otel=debug"
+        "TELEMETRY_LOG_LEVELS", levels, "", "levels of individual loggers, such as uvicorn=warning,otel=debug"
     )
-    sdk_log_level: str = setting(
-        "OTEL_LOG_LEVEL", _LEVEL, "info", "lowest level that the SDK logs about itself"
-    )
+    sdk_log_level: str = setting("OTEL_LOG_LEVEL", _LEVEL, "info", "lowest level of the SDK's own logs")
     log_format: str = setting(
-        "TELEMETRY_LOG_FORMAT", choice("auto", "json", "pretty"), "auto", "auto is pretty on a terminal"
+        "TELEMETRY_LOG_FORMAT",
+        choice("auto", "json", "pretty"),
+        "auto",
+        "auto: pretty on a terminal, else json",
     )
     log_burst: int = setting(
         "TELEMETRY_LOG_BURST",
         whole(0),
         "50",
-        "records of one message per burst window, then one count; 0: no limit",
+        "records per message and burst window; the rest are only counted; 0: no limit",
     )
-    log_burst_seconds: float = setting("TELEMETRY_LOG_BURST_SECONDS", number(0.1), "10", "the burst window")
+    log_burst_seconds: float = setting(
+        "TELEMETRY_LOG_BURST_SECONDS", number(0.1), "10", "seconds of the burst window"
+    )
     error_burst: int = setting(
         "TELEMETRY_ERROR_BURST",
         whole(0),
         "20",
-        "error reports of one failure (type, route and line) per burst window; 0: no limit",
+        "error reports per failure (type, route and line) and burst window; 0: no limit",
     )
     stdout_delay: float = setting(
         "TELEMETRY_LOG_DELAY",
         milliseconds(0),
         "50",
-        "a line below WARNING waits for others at most so long before one write to stdout",
+        "how long a line below WARNING may wait to share a write to stdout, in milliseconds",
     )
     prometheus: bool = setting(
-        "TELEMETRY_PROMETHEUS", switch, "on", "lets the process show its metrics as text"
+        "TELEMETRY_PROMETHEUS", switch, "on", "serves the process's metrics as Prometheus text"
     )
     runtime_metrics: bool = setting(
-        "TELEMETRY_RUNTIME_METRICS", switch, "on", "process, system and loop metrics"
+        "TELEMETRY_RUNTIME_METRICS", switch, "on", "process, system and event loop metrics"
     )
     slow_query_ms: float = setting(
-        "TELEMETRY_SLOW_QUERY_MS", number(0), "100", "a database call that takes longer is logged"
+        "TELEMETRY_SLOW_QUERY_MS", number(0), "100", "database calls slower than this are logged"
     )
     excluded_routes: tuple[str, ...] = setting(
-        "TELEMETRY_EXCLUDED_ROUTES", names, "/livez,/readyz", "paths without span and access log"
+        "TELEMETRY_EXCLUDED_ROUTES", names, "/livez,/readyz", "paths without spans and access logs"
     )
     redact_keys: tuple[str, ...] = setting(
-        "TELEMETRY_REDACT_KEYS", names, "", "further key names whose values never leave, separated by commas"
+        "TELEMETRY_REDACT_KEYS",
+        names,
+        "",
+        "further key names whose values are always redacted, separated by commas",
     )
     shutdown_seconds: float = setting(
-        "TELEMETRY_SHUTDOWN_SECONDS", number(0.1, 60), "5", "the longest that the end of the process may take"
+        "TELEMETRY_SHUTDOWN_SECONDS", number(0.1, 60), "5", "maximum seconds for shutdown"
     )
     limits: Limits = field(default_factory=Limits)
     otlp: Mapping[Signal, OtlpTarget] = field(default_factory=lambda: targets_from_env({}))
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> TelemetryConfig:
-        """Reads every setting from `environ` (default: the process environment); empty means not set.
+        """Reads every setting from `environ` (default: the process environment); empty means unset.
 
         Raises:
             ConfigError: A value is not allowed, a `TELEMETRY_` key is unknown, or OTEL_CONFIG_FILE is set.
@@ -194,11 +200,11 @@ class TelemetryConfig:
         return cls(**values, limits=Limits(**limits), otlp=targets_from_env(environ))
 
     def exporter(self, signal: Signal) -> str:
-        """Returns `otlp`, `console` or `none` for a signal."""
+        """Returns a signal's exporter: `otlp`, `console` or `none`."""
         return str(getattr(self, f"{signal}_exporter"))
 
     def export_timeout(self, signal: Signal) -> float:
-        """Returns the seconds that one export of a signal may take; the OTLP timeout may be shorter."""
+        """Returns the timeout in seconds for one export of a signal; the OTLP timeout may be shorter."""
         timeouts: dict[Signal, float] = {
             "traces": self.span_export_timeout,
             "metrics": self.metric_export_timeout,
@@ -208,13 +214,13 @@ class TelemetryConfig:
 
     @property
     def environment(self) -> str:
-        """`deployment.environment.name` of the resource, or an empty text."""
+        """The resource's `deployment.environment.name`, or an empty string."""
         attributes = self.resource_attributes
         return attributes.get("deployment.environment.name") or attributes.get("deployment.environment", "")
 
     @property
     def service_version(self) -> str:
-        """`service.version` of the resource, or an empty text."""
+        """The resource's `service.version`, or an empty string."""
         return self.resource_attributes.get("service.version", "")
 
 
@@ -227,15 +233,15 @@ def settings() -> list[Setting]:
         Setting(
             f"{prefix}ENDPOINT",
             "http://localhost:4318",
-            "the collector's base URL; each of these has OTLP_TRACES_, _METRICS_, _LOGS_ variants, which win",
+            "the collector's base URL; OTLP_TRACES_, _METRICS_ and _LOGS_ variants override each of these",
         ),
         Setting(f"{prefix}PROTOCOL", "http/protobuf", "only http/protobuf"),
         Setting(f"{prefix}HEADERS", "", "key=value pairs sent with every export", secret=True),
-        Setting(f"{prefix}TIMEOUT", "10000", "milliseconds for one export with its retries"),
+        Setting(f"{prefix}TIMEOUT", "10000", "milliseconds for one export, retries included"),
         Setting(f"{prefix}COMPRESSION", "none", "gzip or none"),
         Setting(f"{prefix}CERTIFICATE", "", "path of the collector's CA certificate"),
-        Setting(f"{prefix}CLIENT_CERTIFICATE", "", "path of our certificate, if the collector wants one"),
-        Setting(f"{prefix}CLIENT_KEY", "", "path of our certificate's key"),
+        Setting(f"{prefix}CLIENT_CERTIFICATE", "", "path of our certificate, if the collector requires one"),
+        Setting(f"{prefix}CLIENT_KEY", "", "path of our certificate's private key"),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Whose trace context a service follows: everyone's, nobody's, or that of the peers in some networks."""
+"""Whose trace context a service accepts: everyone's, nobody's, or that of peers in given networks."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ NEVER: Final = "never"
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """The peers whose `traceparent`, `tracestate` and `baggage` are followed: all, or those in `networks`."""
+    """The peers whose `traceparent`, `tracestate` and `baggage` are accepted: all, or those in `networks`."""
 
     everyone: bool = False
     networks: tuple[Network, ...] = ()
 
     def covers(self, address: str | None) -> bool:
-        """Tells whether the peer at this address is trusted; one without an IP address is in no network."""
+        """Returns whether the peer at this address is trusted; one without an IP address is in no network."""
         if self.everyone or not self.networks or not address:
             return self.everyone
         try:
@@ -31,7 +31,7 @@ class Trust:
             return False
         if isinstance(peer, IPv6Address) and peer.ipv4_mapped is not None:
             peer = peer.ipv4_mapped
-        # One of another version is in no network (`ipaddress`).
+        # An address of the other IP version is in no network (`ipaddress`).
         return any(peer in network for network in self.networks)
 
 
@@ -45,5 +45,5 @@ def trust(value: str) -> Trust:
     except ValueError:
         networks = ()
     if not networks:
-        raise ValueError("always, never, or networks of peers such as 10.0.0.0/8,fd00::/8")
+        raise ValueError("always, never, or peer networks such as 10.0.0.0/8,fd00::/8")
     return Trust(networks=networks)

@@ -1,4 +1,4 @@
-"""How a setting is declared, read and listed: key, reader, default and sentence in one place."""
+"""Declares, reads and lists settings: key, reader, default and description in one place."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _USERINFO: Final = re.compile(r"//[^/@\s]*@")
 
 
 class ConfigError(ValueError):
-    """A setting is wrong; the message names the key, the value and what is allowed."""
+    """Invalid setting; the message names the key, the value and what is allowed."""
 
     def __init__(self, key: str, value: str, allowed: str) -> None:
         super().__init__(f"{key}={value!r}: expected {allowed}")
@@ -24,7 +24,7 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One variable as the documentation and `.env.example` show it; `secret` values are never printed."""
+    """One variable as shown in the documentation and `.env.example`; `secret` values are never printed."""
 
     key: str
     default: str
@@ -35,13 +35,13 @@ class Setting:
 def setting(
     key: str, reader: Callable[[str], object], default: str, sentence: str, *, secret: bool = False
 ) -> Any:  # noqa: ANN401 - dataclasses.field is typed so
-    """A field read from `key`; `default` is written as in the environment, so both are read alike."""
+    """Declares a field read from `key`; `default` is written and parsed as in the environment."""
     metadata = {"key": key, "reader": reader, "default": default, "sentence": sentence}
     return field(default_factory=lambda: reader(default), metadata=metadata, repr=not secret)
 
 
 def read(environ: Mapping[str, str], key: str, reader: Reader[_T], default: _T) -> _T:
-    """Reads one variable; an empty one counts as not set.
+    """Reads one variable; an empty one counts as unset.
 
     Raises:
         ConfigError: The value is not allowed. A secret value is not repeated.
@@ -50,7 +50,7 @@ def read(environ: Mapping[str, str], key: str, reader: Reader[_T], default: _T) 
     if not raw.strip():
         return default
     try:
-        raw.encode()  # a byte that is no UTF-8 would make every export fail
+        raw.encode()  # a byte that is not UTF-8 would make every export fail
         return reader(raw)
     except UnicodeEncodeError:
         raise ConfigError(key, "…", "UTF-8") from None

@@ -17,6 +17,7 @@ from opentelemetry.metrics import CallbackOptions, Observation
 
 from otel.encodable import Encodable
 from otel.foreign.values import items_of
+from otel.metrics.finite_sums import can_overflow
 from otel.metrics.losses import Losses
 from otel.metrics.self import count_unencodable
 
@@ -136,7 +137,8 @@ class _GuardedMeter(api.Meter):
     ) -> _Guarded:
         made = self._made(kind, name, unit=unit, description=description, **options)
         losses = self._losses_of(_encodable.text(name))
-        return _Guarded(getattr(made, method), losses, kind not in _ONLY_GROW, self._redaction)
+        summed = None if kind == "gauge" else id(made)
+        return _Guarded(getattr(made, method), losses, kind not in _ONLY_GROW, self._redaction, summed)
 
     def _observing(
         self,
@@ -174,7 +176,7 @@ def _allowed(name: str, clean: Callable[[str], str]) -> str:
 class _Guarded:
     """One synchronous instrument; it has the method that its kind has, whatever the others are called."""
 
-    __slots__ = ("_losses", "_may_be_negative", "_measure", "_redaction")
+    __slots__ = ("_losses", "_may_be_negative", "_measure", "_redaction", "_summed")
 
     def __init__(
         self,
@@ -182,11 +184,13 @@ class _Guarded:
         losses: Losses,
         may_be_negative: bool,  # noqa: FBT001 - private
         redaction: Redaction,
+        summed: int | None,  # names the SDK's instrument if it adds up; two guards may share one
     ) -> None:
         self._redaction = redaction
         self._measure = measure
         self._losses = losses
         self._may_be_negative = may_be_negative
+        self._summed = summed
 
     def add(
         self, amount: float, attributes: Mapping[str, Any] | None = None, context: Context | None = None
@@ -195,11 +199,23 @@ class _Guarded:
         if number is None:
             return
         try:
-            self._measure(number, _attributes(attributes, self._losses, self._redaction), context)
+            clean = _attributes(attributes, self._losses, self._redaction)
+            if self._summed is not None and can_overflow(number):
+                self._add_large(self._summed, number, clean, context)
+            else:
+                self._measure(number, clean, context)
         except Exception:  # noqa: BLE001 - what a context or an attribute of a foreign type makes the SDK raise
             self._losses.refuse("failed")
 
     set = record = add
+
+    def _add_large(
+        self, instrument: int, number: float, attributes: Mapping[str, Any] | None, context: Context | None
+    ) -> None:
+        if not self._losses.sums.record(
+            instrument, number, attributes, lambda: self._measure(number, attributes, context)
+        ):
+            self._losses.refuse("not_finite")
 
 
 def _guarded_callback(

@@ -7,20 +7,23 @@ import threading
 from collections import Counter
 
 from otel.metrics.amount import number_of
+from otel.metrics.finite_sums import FiniteSums
 
 
 class Losses:
     """Counts what was taken away from the measurements of one metric. `refused` goes by reason.
 
     `dropped` are attributes, `replaced` values, `folded` measurements beyond the limit of series, `refused`
-    those that are no finite number, or negative where only what grows is counted.
+    those that are no finite number, would make a sum infinite, or are negative where only what grows is
+    counted. `sums` finds those that would make a sum of the SDK infinite.
     """
 
-    __slots__ = ("_lock", "dropped", "folded", "refused", "replaced")
+    __slots__ = ("_lock", "dropped", "folded", "refused", "replaced", "sums")
 
     def __init__(self) -> None:
         self.dropped = self.replaced = self.folded = 0
         self.refused: Counter[str] = Counter()
+        self.sums = FiniteSums()
         self._lock = threading.RLock()  # taken twice when a signal handler records
 
     def admitted(self, amount: object, *, may_be_negative: bool) -> int | float | None:

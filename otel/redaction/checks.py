@@ -1,4 +1,4 @@
-"""What tells a secret from a text that has the same form by chance."""
+"""Checks that tell a secret from text that has the same form by chance."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Final
 
 
 def is_opaque(run: str) -> bool:
-    """Tells whether a run of characters looks generated: both cases and at least two digits."""
+    """Returns whether a run of characters looks generated: both cases and at least two digits."""
     if run.islower() or run.isupper():
-        # Most long runs are trace ids, request ids and names: answered without looking at each character.
+        # Most long runs are trace ids, request ids and names: decided without a look at each character.
         return False
     digits = sum(character.isdigit() for character in run)
     return digits > 1 and any(map(str.islower, run)) and any(map(str.isupper, run))
 
 
 def passes_luhn(number: str) -> bool:
-    """Tells whether the digits of `number` end in their Luhn check digit (ISO/IEC 7812-1 annex B)."""
+    """Returns whether the digits of `number` end in their Luhn check digit (ISO/IEC 7812-1 annex B)."""
     total = 0
     for position, character in enumerate(reversed([c for c in _plain(number) if c.isdigit()])):
         digit = int(character) * (1 + position % 2)
@@ -25,7 +25,7 @@ def passes_luhn(number: str) -> bool:
 
 
 def is_account(text: str) -> bool:
-    """Tells whether the text starts with an IBAN of the country's length and checksum (ISO 13616-1)."""
+    """Returns whether the text starts with an IBAN of the country's length and checksum (ISO 13616-1)."""
     compact = "".join(filter(str.isalnum, _plain(text))).upper()
     account = compact[: _ACCOUNTS.get(compact[:2], 0)]
     if len(account) < _ACCOUNTS.get(compact[:2], len(compact) + 1):

@@ -22,24 +22,24 @@ _SMALLEST: Final = -(2**63)
 _LARGEST: Final = 2**63 - 1
 _LONGEST_REMEMBERED: Final = 200
 _SHORTEST_ID: Final = 24
-# What is cut must have been searched beyond the cut: half an address no longer looks like one.
+# A cut text is scanned this far beyond the cut: half an address no longer looks like one.
 _OVERLAP: Final = 512
-# Fewer digits are no card number.
+# No card number has fewer digits.
 _LONG_NUMBER: Final = 10**12
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 class Redactor:
-    """Replaces secrets and personal data by a mark; what is clean comes back as it was.
+    """Replaces secrets and personal data with a mark; clean values come back unchanged.
 
-    A value is masked for its key (`password`, `access_token`, `user.email`: `otel.redaction.keys`) or for its
-    form (mail addresses, cards, IBANs, phone numbers, PEM blocks: `otel.redaction.rules`), in pairs such as
-    `key=value` in prose, JSON and lists of headers, and in the query of a URL. A person's bare name in a
-    sentence is not recognised: do not write one.
+    A value is masked because of its key (`password`, `access_token`, `user.email`: `otel.redaction.keys`) or
+    its form (mail addresses, cards, IBANs, phone numbers, PEM blocks: `otel.redaction.rules`), in pairs such
+    as `key=value` in prose, JSON and lists of headers, and in the query of a URL. A person's bare name in a
+    sentence is not recognised: do not log one.
 
-    Thread-safe; linear in the length of the text; never raises. Clean short texts are remembered, so that the
-    few hundred texts that telemetry repeats cost one look-up. `extra_keys` are further key names whose values
-    never leave. `count` is called with the reason for each value that OTLP could not carry: `lone_surrogate`,
+    Thread-safe; linear in the length of the text; never raises. Short clean texts are cached, so the few
+    hundred texts that telemetry repeats cost one look-up. `extra_keys` are further key names whose values are
+    always masked. `count` is called with a reason for each value that OTLP cannot carry: `lone_surrogate`,
     `integer_over_64_bits`.
     """
 
@@ -52,10 +52,10 @@ class Redactor:
     def value(self, key: str | None, value: object) -> object:
         """Return `value` without secrets, made of JSON types only."""
         if type(value) is not str:
-            # Whole numbers under a key that is known to be harmless are nearly all of the rest.
+            # Nearly all of the rest are whole numbers under a key known to be harmless.
             usual = type(value) is int and -_LONG_NUMBER < value < _LONG_NUMBER
             return value if usual and self._keys.get(key or "") is False else self._unusual(key, value)
-        # A text that was clean under this key is the common case: one look-up instead of five calls.
+        # Usually the text was already clean under this key: one look-up instead of five calls.
         known = (key, value)
         if known in self._clean:
             return value
@@ -65,13 +65,13 @@ class Redactor:
         return redacted
 
     def _unusual(self, key: str | None, value: object) -> object:
-        # What is secret by its key is not even asked for its text.
+        # A value that is secret by its key is not even converted to text.
         if is_scalar(value) or (key is not None and self.is_sensitive(key)):
             return self._value(key, value, 0)
         return self._value(key, Budget().value(value), 0)
 
     def plain(self, key: str, value: Plain) -> object:
-        """Return a plain value of bounded size without secrets; `value` makes it plain before."""
+        """Return an already plain, bounded value without secrets; `value` converts it first."""
         return self._value(key, value, 0)
 
     def mapping(self, fields: Mapping[str, object]) -> dict[str, object]:
@@ -79,16 +79,16 @@ class Redactor:
         return self._mapping(fields, 0)
 
     def labels(self, labels: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Returns the attributes of a measurement without secrets, or themselves if they are clean."""
+        """Returns a measurement's attributes without secrets; the same object if they are clean."""
         clean = {self.text(name): self.value(name, value) for name, value in labels.items()}
         return labels if clean == labels else clean
 
     def text(self, text: str) -> str:
-        """Return `text` with everything that looks like a secret or a person's datum replaced."""
+        """Return `text` with everything that looks like a secret or personal data masked."""
         if text in self._clean:
             return text
         if len(text) <= _LONGEST_REMEMBERED and text.islower() and text.isalnum() and not _is_account(text):
-            # An id comes once, so it is not remembered; no other rule fits small letters and digits alone.
+            # An id occurs once, so is not cached; no other rule matches lowercase letters and digits alone.
             return text
         if len(text) > _LONGEST_TEXT:
             return self._cut(text)
@@ -109,11 +109,11 @@ class Redactor:
         return redacted[: min(_LONGEST_TEXT, len(redacted) - _OVERLAP)] + CUT
 
     def url(self, url: str) -> str:
-        """Return `url` without user information and with the values of its query replaced."""
+        """Return `url` without user information and with its query values masked."""
         return self.text(strip_url(url))
 
     def is_sensitive(self, key: str) -> bool:
-        """Tell whether the key alone says that the value is secret."""
+        """Return whether the key alone marks the value as secret."""
         known = self._keys.get(key)
         if known is None:
             known = key.lower() in self._extra or is_sensitive_key(key)
@@ -136,7 +136,7 @@ class Redactor:
         if key is not None and self.is_sensitive(key):
             return MASK
         if kind is str:
-            return self._keyed_text(key, value)  # type: ignore[arg-type]  # it is a text
+            return self._keyed_text(key, value)  # type: ignore[arg-type]  # it is a str
         if kind is int or kind is float:
             return self._number(value)
         return self._nested(value, depth + 1)
@@ -156,7 +156,7 @@ class Redactor:
             self._count("integer_over_64_bits")
         return self.text(text_of(value))
 
-    def _nested(self, value: Any, depth: int) -> object:  # noqa: ANN401 - looked at by its type
+    def _nested(self, value: Any, depth: int) -> object:  # noqa: ANN401 - any type, checked below
         if depth > _DEEPEST:
             return CUT
         kind = type(value)
@@ -188,9 +188,9 @@ _redactor: Final = Redactor()
 
 
 def redact(text: str) -> str:
-    """Returns `text` with every secret and every person's datum that can be recognised replaced by a mark.
+    """Returns `text` with every recognisable secret and all recognisable personal data masked.
 
-    For texts of users that become names, such as a title that becomes part of a URL.
+    For user text that becomes a name, such as a title that becomes part of a URL.
     """
     return _redactor.text(text if type(text) is str else text_of(text))
 
@@ -200,12 +200,12 @@ _URL_KEYS: Final = frozenset({"url.full", "url.path", "http.url", "http.target",
 
 
 def _is_account(text: str) -> bool:
-    # The start of an IBAN, which a trace id of small letters has rarely.
+    # Starts like an IBAN, which a lowercase trace id rarely does.
     return text[2:4].isdigit() and text[:2].isalpha()
 
 
 def _name_of_pair(value: list[object] | tuple[object, ...]) -> str | None:
-    """Returns the name if this may be a header as ASGI and `dict.items` have it: a name and its value."""
+    """Returns the name if this may be a header as in ASGI and `dict.items`: a name and its value."""
     if len(value) != 2:  # noqa: PLR2004 - a pair has two
         return None
     name = value[0]

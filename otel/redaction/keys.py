@@ -10,12 +10,12 @@ import re
 import string
 from typing import Final
 
-# Each list is sorted: RE2 then tries a common beginning once, which halves what the Collector spends.
-# Also in the middle of a run-together name: `dbpassword`, `csrftoken`, `clientsecret`.
+# Each list is sorted: RE2 then tries a common prefix once, which halves the Collector's cost.
+# Matched also inside a run-together name: `dbpassword`, `csrftoken`, `clientsecret`.
 _ANYWHERE: Final = r"""
     cookies? credentials? csrf e[_.-]?mails? jwt pass(code|phrase|wd|words?) pwd secrets? token xsrf
 """
-# Only as separate words: `pin` is no part of `shipping`.
+# Matched only as separate words: `shipping` contains no `pin`.
 _WORDS: Final = r"""
     access[_.-]?keys? access[_.-]?tokens api[_.-]?keys? auth[_.-]?tokens birth[_.-]?(date|day)
     card[_.-]?(no|number) client[_.-]?ip credit[_.-]?card cv[cv] date[_.-]?of[_.-]?birth display[_.-]?name
@@ -27,28 +27,28 @@ _WORDS: Final = r"""
     ssn student[_.-]?name surname telephone totp user[_.-]?name x[_.-]?forwarded[_.-]?for
     x[_.-]?real[_.-]?ip
 """
-# Only as the last word: `submission` names a value, `submission_id` does not. The semantic conventions name
-# an anonymous session `session.id`.
+# Matched only as the last word: `submission` is content, `submission_id` is not. In the semantic conventions
+# `session.id` is an anonymous session.
 _LAST: Final = r"""
     answers? auth(orization|[_.-]?header)? forwarded grade input[_.-]?value mobile sessions? street submission
     symfony user[_.-]?hash
 """
-# The same words where they begin in the middle of a name: `userPin`, `quizAnswers`.
+# The same words inside a camel-case name: `userPin`, `quizAnswers`.
 _INNER: Final = """
     Answers? ApiKey CardNumber Dob FirstName FullName Grade Iban LastName Mail Otp Phone Pin SessionId Sid Ssn
     Street UserName
 """
-# What may follow without a separator: `passwordhash`.
+# Suffixes that may follow without a separator: `passwordhash`.
 _ENDINGS: Final = "address data hash header id key number string text value"
-# The last word that makes a name harmless: `token_type`, `password_length`.
+# A last word that makes a name harmless: `token_type`, `password_length`.
 _HARMLESS_ENDS: Final = ["type", "count", "length", "size", "limit", "ttl", "seconds", "bytes", "valid"]
 
-# People's addresses on the network. Ours are shortened where they are read (`client.address`) or are those of
-# our own servers, so only the Collector masks them: for senders that do neither.
+# People's network addresses. The library shortens them where it reads them (`client.address`), and its others
+# are those of our own servers, so only the Collector masks them, for senders that do neither.
 FOREIGN_KEYS: Final = (
     r"^(client|source|network\.peer)\.address$",
     r"^(net\.peer\.ip|net\.sock\.peer\.addr|http\.client_ip)$",
-    # The library masks the values of a query and keeps its names.
+    # The library masks the values in a query and keeps the names.
     r"^url\.query$",
 )
 
@@ -58,10 +58,10 @@ def _any(names: str) -> str:
 
 
 def _ends_otherwise(words: list[str]) -> tuple[str, str]:
-    """Returns patterns for endings that none of `words` can complete: RE2 has no "does not end in".
+    """Returns patterns for endings that complete none of `words`: RE2 has no "does not end in".
 
-    An ending is what is left of a word without its first letters. The first pattern is such an ending alone,
-    the second one with a character before it that continues no word.
+    An ending is a word without its first letters. The first pattern is such an ending alone, the second
+    has a character before it that continues no word.
     """
     endings = {word[start:] for word in words for start in range(1, len(word) + 1)}
     open_ends = sorted(end for end in endings if not end.endswith(tuple(words)))
@@ -73,7 +73,7 @@ def _ends_otherwise(words: list[str]) -> tuple[str, str]:
 
 
 def _letters_without(some: set[str]) -> str:
-    """Returns all other small letters as ranges of a character class."""
+    """Returns all other lowercase letters as ranges of a character class."""
     runs = re.split(f"[{''.join(some)}]", string.ascii_lowercase) if some else [string.ascii_lowercase]
     return "".join(f"{run[0]}-{run[-1]}" if run else "" for run in runs)
 
@@ -95,14 +95,14 @@ KEY: Final = (
     )
     + "$"
 )
-"""A sensitive name up to its end."""
+"""Matches a sensitive name up to its end."""
 
 NAME_IN_TEXT: Final = _name(
     r"[A-Z\d_.\-][\w.\-]*",
     rf"(?i:{_any(_ANYWHERE)})",
     r"|(?:client|source|network\.peer)\.address|url\.query",
 )
-"""The same in the Collector's texts, without what would double its cost there.
+"""The same for the Collector's texts, without the parts that would double its cost.
 
 A harmless end does not count, and `userPin` and `passwordhash` are not recognised.
 """
@@ -112,8 +112,8 @@ _LONGEST: Final = 256
 
 
 def is_sensitive_key(key: str) -> bool:
-    """Tells whether a field of this name holds a secret or a person's datum, whatever its value looks like.
+    """Returns whether a field of this name holds a secret or personal data, whatever its value looks like.
 
-    No field has a name of more than 256 characters: the value of a longer one is masked.
+    A name of more than 256 characters always counts as sensitive.
     """
     return len(key) > _LONGEST or _SENSITIVE.search(key) is not None

@@ -1,14 +1,14 @@
-r"""What a secret or a person's datum looks like: the one list for the library and the Collector.
+r"""Patterns of secrets and personal data: one list for the library and the Collector.
 
 `otel.redaction.scan` applies it, `stack.redaction_rules` writes it into collector-config/base.yaml, and one
 corpus (tests/redaction/) tests both. Patterns use what Python's `re` and RE2 have in common, and three
 constructs that `re2` translates:
 
 - Possessive quantifiers (`++`), which keep Python's time linear in the length of the text.
-- `(?<![x])` at the start. RE2 cannot look back, so the Collector masks the character before as well.
-- `_NO_AT`, which spares Python a choice.
+- `(?<![x])` at the start. RE2 cannot look back, so the Collector masks the preceding character as well.
+- `_NO_AT`, which saves Python an alternative.
 
-A check (`accepts`) spares what has the form by chance. RE2 has no checks: the Collector masks that, too.
+A check (`accepts`) spares text that has the form by chance. RE2 has no checks: the Collector masks that too.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Rule:
     """One form of secret.
 
     A match has at least `shortest` characters and one of the `hints`; without hints, it has four digits or 14
-    characters of a token in a row. `kept` is a template of what stays of a match. `after` is a look-behind
-    that saves Python time and excludes nothing. `folds` ignores case in the library, where a check decides.
-    `collector` is False for what RE2 cannot express, `library` for what `otel.redaction.scan` does better.
+    token characters in a row. `kept` is the template of the part that is kept. `after` is a look-behind that
+    saves Python time and excludes nothing. `folds` ignores case in the library, where a check decides.
+    `collector` is False for rules RE2 cannot express, `library` for those `otel.redaction.scan` does better.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Rule:
 
 
 def re2(pattern: str) -> str:
-    """Translates a pattern of this module into RE2's syntax; what Python finds, RE2 finds as well."""
+    """Translates a pattern of this module to RE2 syntax; RE2 finds everything Python finds."""
     plain = re.sub(r"(?<=[+*?}])\+", "", pattern.replace(_NO_AT, ""))
     return re.sub(r"\(\?<!\[(.+?)\]\)", r"(?:^|[^\1])", plain)
 
@@ -66,14 +66,14 @@ _PERCENT: Final = r"%(?:25)?(?:25)?(?:25)?"
 _BLANK: Final = rf"{_PERCENT}20"
 _JOINT: Final = rf"(?: |\+|{_BLANK})?"
 _GAP: Final = rf"(?:[ ()/.\-]|{_BLANK})"
-# A mail address ends before what separates it from others in URLs, JSON and prose.
+# A mail address ends at whatever separates it from others in URLs, JSON and prose.
 _NO_AT: Final = r"(?!(?:25){0,3}40)"
 _OUTSIDE: Final = r"\s@\"<>()\[\]{},;:=&?/\\|"
 _LABEL: Final = r"[^\x00-,./:-@\[-^`{-\x7f]"  # letters of any alphabet, digits, hyphen, underscore
 _LETTER: Final = r"[^\x00-@\[-`{-\x7f]"
-# A quoted text. Where its quotes are escaped, as in JSON in JSON, n backslashes precede each, and 2n + 1 a
-# quote inside; a repr doubles both. A final backslash is taken for such a quote. A text that is cut off ends
-# with its line.
+# A quoted string. Where its quotes are escaped, as in JSON in JSON, n backslashes precede each, and 2n + 1
+# an inner quote; a repr doubles both. A trailing backslash counts as such a quote. A string that is cut off
+# ends with its line.
 _STRING: Final = (
     r"\"(?:[^\"\\\n]|\\++[^\n])*+\"?"
     r"|'(?:[^'\\\n]|\\++[^\n])*+'?"
@@ -84,16 +84,16 @@ _STRING: Final = (
 )
 _LIST: Final = r"[\[({][^\])}]*+[\])}]?"
 VALUE: Final = rf"(?:{_STRING}|{_LIST}|[^\s,;&\"'(){{}}\[\]<>]++)"
-"""A value behind `key=` or `key:`."""
+"""A value after `key=` or `key:`."""
 COLON: Final = rf"(?:\\*[\"']|%22)?+(?:\]|%5[dD])?+\s{{0,3}}+(?:[=:]>?|{_PERCENT}3[aAdD])\s{{0,3}}"
-"""What is between a key, which may be in quotes or brackets, and its value."""
+"""The text between a key, which may be in quotes or brackets, and its value."""
 PARTNER: Final = r"[\"'],\s?b?(?:\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+')[)\]]"
-"""What follows a name that is the first of two in brackets, as in the repr of a list of headers."""
+"""The rest of a bracketed pair after its name, as in the repr of a list of headers."""
 
 _HEADER: Final = r"\b(?i:authorization|cookie|x-forwarded-for)"
 _TO_THE_END: Final = r"(?:[^\r\n\"'=]|=\\*+\"[^\"\r\n]*+\"|=)++"
 _SCHEME: Final = r"(?i:bearer|basic|negotiate|apikey|token|dpop)"
-# Base64 of printable ASCII has few letters at three of four places: words and ids do not look so for long.
+# Base64 of printable ASCII uses few letters in three of four positions: words and ids do not match for long.
 _BASE64: Final = r"[I-Za-f][C-HS-Xi-ny-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/]"
 
 _PREFIXED: Final = (
@@ -105,10 +105,10 @@ NAMES: Final = (
     rf"eyJ[\w\-]{{4,}}+\.[\w\-]{{2}}|{_PREFIXED}|[A-Z]{{2}}\d{{2}}[A-Z0-9]{{11}}"
     r"|\d{13}|\d{4}[.\-]\d{4,6}[.\-]\d{4}"
 )
-"""The forms of JWTs, keys, IBANs and cards in the letters of a name: the Collector drops what is named so."""
+"""JWTs, keys, IBANs and cards as they appear in a metric name: the Collector drops what has such a name."""
 
 RULES: Final = (
-    # RFC 7468, and what came before it: any block, also percent-encoded, in JSON, or without its end.
+    # RFC 7468 and its predecessors: any block, also percent-encoded, in JSON, or without its end.
     Rule(
         "PEM",
         r"-{4,5} ?BEGIN[A-Z0-9 %+]{1,60}-{4,5}(?:[^-]|-[^-])*+(?:-{4,5} ?END[A-Z0-9 %+]{1,60}-{4,5})?",
@@ -122,9 +122,9 @@ RULES: Final = (
     ),
     # RFC 3986 section 3.2.1.
     Rule("user information", r"(://)[^/\s@\"'<>]++@", hints=("://",), kept=r"\1"),
-    # The library keeps the names and the values' number.
+    # The library keeps the names and the number of values.
     Rule("query of a URL", r"\?[\w.~%+\[\]\-]++=[^\s#\"'<>]*+", library=False),
-    # RFC 5321's usual form, with any alphabet; RFC 3986's encoding once or several times, JSON's and HTML's.
+    # RFC 5321's usual form in any alphabet; percent-encoded (RFC 3986) once or more, or escaped (JSON, HTML).
     Rule(
         "mail address",
         rf"(?:[^{_OUTSIDE}'%]|%{_NO_AT})(?:[^{_OUTSIDE}%]|%{_NO_AT})*+(?:@|{_PERCENT}40|\\+u0040|&#64;)"
@@ -139,7 +139,7 @@ RULES: Final = (
         hints=("eyJ",),
         after=r"(?<![\w\-])",
     ),
-    # RFC 9110 section 11.6.2: scheme and credentials wherever they were copied to. Not `Basic training`.
+    # RFC 9110 section 11.6.2: scheme and credentials, wherever they were copied. Not `Basic training`.
     Rule(
         "credentials",
         rf"\b({_SCHEME})\s{{1,3}}[A-Za-z0-9]"
@@ -160,13 +160,13 @@ RULES: Final = (
         ),
         kept=r"\1 ",
     ),
-    # Keys that their makers give a recognisable start (GitHub, Slack, Stripe, AWS, Google, GitLab, Sentry).
+    # Keys with their vendor's recognisable prefix (GitHub, Slack, Stripe, AWS, Google, GitLab, Sentry).
     Rule(
         "prefixed key",
         _PREFIXED,
         shortest=14,
     ),
-    # Before cards, which parts of it look like.
+    # Before cards, because parts of an IBAN look like one.
     Rule(
         "IBAN",
         rf"(?:\b|_)[A-Z]{{2}}\d{{2}}(?:{_JOINT}[A-Z0-9]{{4}}){{2}}{_JOINT}[A-Z0-9]{{3}}"
@@ -175,7 +175,7 @@ RULES: Final = (
         accepts=is_account,
         folds=True,
     ),
-    # As in a slug. Without the checksum it is the middle of many a UUID.
+    # As in a slug. Without the checksum, the middle of many UUIDs would match.
     Rule(
         "IBAN with hyphens",
         r"(?:\b|_)[A-Z]{2}\d{2}(?:-[A-Z0-9]{4}){2,7}(?:-[A-Z0-9]{1,3})?(?:\b|_)",
@@ -184,7 +184,7 @@ RULES: Final = (
         folds=True,
         collector=False,
     ),
-    # 13 to 19 digits, alone or in groups, that start like a payment card (ISO/IEC 7812).
+    # 13 to 19 digits, in one run or in groups, that start like a payment card (ISO/IEC 7812).
     Rule(
         "card",
         r"(?<![A-Za-z\d.])(?:4\d|5[0-8]|2[2-7]|3[04-8]|6[0245])\d{2}"
@@ -192,20 +192,20 @@ RULES: Final = (
         shortest=13,
         accepts=passes_luhn,
     ),
-    # ITU-T E.164: country code, 15 digits at most. Not the offset of a time, nor a version's build.
+    # ITU-T E.164: country code, at most 15 digits. Not a UTC offset, nor a version's build number.
     Rule(
         "phone number with +",
         rf"(?:(?<![\w.])\+|{_PERCENT}2[bB])[1-9](?:{_GAP}*+\d){{6,14}}+\b",
         hints=("+", "%2"),
     ),
-    # Not a number with leading zeros: a gap comes after the country code.
+    # Requires a gap after the country code, which a number with leading zeros lacks.
     Rule(
         "phone number with 00", rf"(?<![\w.])00[1-9]\d?+\d?+{_GAP}\d(?:{_GAP}*+\d){{6,14}}+\b", hints=("00",)
     ),
     Rule("telephone URI", r"tel:[\d+(][\d ()+./\-]{5,}+", hints=("tel:",)),
-    # What bytes become in JSON; secrets are often passed so.
+    # How bytes appear in JSON; secrets are often passed this way.
     Rule("base64 of a text", rf"\b(?:{_BASE64}){{5,}}+[A-Za-z0-9+/_\-]*+={{0,2}}", shortest=20),
-    # A line of a PEM block that was taken apart: RFC 7468 section 2. A path starts with its slash.
+    # A single line of a split PEM block: RFC 7468 section 2. A path starts with its slash.
     Rule(
         "PEM line",
         r"(?m:^|[\t\"'=]|: |\\n)(?:[0-9A-Fa-f][0-9A-Fa-f/]{0,10})?[G-Zg-z+][A-Za-z0-9+/]{38,75}+={0,2}"
@@ -213,7 +213,7 @@ RULES: Final = (
         shortest=39,
         accepts=is_opaque,
     ),
-    # A run of base64url characters long enough to be generated. RE2 cannot count kinds of characters.
+    # A run of base64url characters long enough to be generated. RE2 cannot count character classes.
     Rule("generated", r"[A-Za-z0-9_\-+]{24,}+", shortest=24, accepts=is_opaque, collector=False),
 )
 

@@ -1,4 +1,4 @@
-"""Applies the rules to one text, in time that grows with its length and not with the square of it."""
+"""Applies the rules to one text in time linear in its length."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ _ALL: Final[tuple[_Search, ...]] = tuple(
 )
 _HINTED: Final = tuple(search for search in _ALL if search[1])
 _WITHOUT_HINT: Final = tuple(search for search in _ALL if not search[1])
-# A text without any of these has no hint and no pair: one look instead of thirty.
+# A text without any of these has no hint and no pair: one search instead of thirty.
 _MARK: Final = re.compile(r"[@%+:=?#\\'\" \-]|00|eyJ")
-# What every match of a rule without hints has in it.
+# Every match of a rule without hints contains one of these.
 _DENSE: Final = re.compile(r"\d{4}|[A-Za-z0-9_+\-]{14}|[A-Za-z0-9_+/\-]{20}")
 
 _PAIR_KEY: Final = re.compile(rf"(?<![\w.\-])([\w.\-]++){rules.COLON}", re.ASCII)
 _PAIR_VALUE: Final = re.compile(rules.VALUE, re.ASCII)
 _PARTNER_KEY: Final = re.compile(rf"(?<![\w.\-])([\w.\-]++)(?={rules.PARTNER})", re.ASCII)
 _PARTNER_VALUE: Final = re.compile(rules.PARTNER, re.ASCII)
-# A query that is part of a text ends where a text would end a URL.
+# A query inside a text ends where a URL would.
 _QUERY: Final = re.compile(r"\?([^\s?#\"'<>]++)")
 _QUERY_VALUE: Final = re.compile(r"=[^&;]*+")
-# A parameter without a value is a flag, or if it is long a value itself (`?<token of a link in a mail>`).
+# A parameter without a value is a flag, or, if long, itself a value (`?<token of a link in a mail>`).
 _QUERY_BARE: Final = re.compile(r"(?<![^&;])[^&;=]{13,}+(?![^&;])")
 
 
 def scan(text: str, is_sensitive: KeyTest) -> str:
-    """Returns the text with every secret masked; half a surrogate pair becomes `?`."""
+    """Returns the text with every secret masked; a lone surrogate becomes `?`."""
     if not text.isascii():
-        # UTF-8 has no form for it (a JSON body may hold "\ud800"), and one would cost a whole batch.
+        # UTF-8 cannot encode one (a JSON body may hold "\ud800"), and a single one would cost a whole batch.
         text = text.encode("utf-8", "replace").decode("utf-8")
     dense = _DENSE.search(text) is not None
     if _MARK.search(text) is None:
         return _apply(_WITHOUT_HINT, text) if dense else text
-    # Before the queries: a block may begin in one, and what is left of it could not be recognised.
+    # Before the queries: a block may begin in one, and the remainder would not be recognised.
     if "BEGIN" in text:
         text = _PEM.sub(MASK, text)
     if "?" in text and "=" in text:
@@ -82,7 +82,7 @@ def _apply(searches: tuple[_Search, ...], text: str) -> str:
 
 
 def _mask_pairs(text: str, is_sensitive: KeyTest, keys: re.Pattern[str], values: re.Pattern[str]) -> str:
-    # The value of a harmless key is not skipped: in `ValueError: password=...` it holds the next pair.
+    # The value of a harmless key is scanned too: in `ValueError: password=...` it holds the next pair.
     parts: list[str] = []
     done = 0
     for key in keys.finditer(text):
@@ -96,11 +96,11 @@ def _mask_pairs(text: str, is_sensitive: KeyTest, keys: re.Pattern[str], values:
 
 
 def strip_url(url: str) -> str:
-    """Returns the URL with its query's values masked; everything behind the first `?` is the query."""
+    """Returns the URL with its query values masked; everything after the first `?` is the query."""
     path, mark, query = url.partition("?")
     return f"{path}?{strip_values(query)}" if mark else url
 
 
 def strip_values(query: str) -> str:
-    """Returns a query string whose values are masked, and its names are as they were."""
+    """Returns a query string with its values masked and its names unchanged."""
     return _QUERY_VALUE.sub(f"={MASK}", _QUERY_BARE.sub(MASK, query))

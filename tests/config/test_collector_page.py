@@ -15,7 +15,7 @@ GOOD = """\
 # Needs: Acme, and
 #   a friend of it.
 # Promises: nothing.
-# Lift: at will.
+# Use: at will.
 # ACME_URL: its address.
 # ACME_QUEUE: bytes.
 exporters:
@@ -39,7 +39,7 @@ def test_a_section_is_the_comment_and_the_variables_of_the_file(tmp_path: Path) 
         ("# Promises: nothing.\n", "", "acme.yaml: the header comment lacks Promises"),
         ("# ACME_URL: its address.\n", "", "lacks ACME_URL"),
         ("ACME_QUEUE:-5", "ACME_SIZE:-5", "lacks ACME_SIZE"),
-        ("# Lift: at will.\n", "# Lift: at will.\n# ACME_KEY: a key.\n", "the file does not use ACME_KEY"),
+        ("# Use: at will.\n", "# Use: at will.\n# ACME_KEY: a key.\n", "the file does not use ACME_KEY"),
     ],
 )
 def test_a_comment_that_says_too_little_or_too_much_is_named(

@@ -126,7 +126,7 @@ def test_limits_of_spans_and_records_win_over_the_general_ones() -> None:
         ),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "http/protobuf"),
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd", "gzip, none"),
-        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem", "a file that exists"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem", "an existing file"),
         ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta", "cumulative"),
         ("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "http/json", "http/protobuf"),
         ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "-1", "a whole number from 1"),

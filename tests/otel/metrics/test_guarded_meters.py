@@ -23,6 +23,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from otel.metrics.data import DeclaredMetrics
+from otel.metrics.finite_sums import FiniteSums
 from otel.metrics.self import SELF_METRICS
 from otel.metrics.sendable import sendable, sendable_number
 from otel.telemetry import Telemetry
@@ -95,17 +96,53 @@ def test_a_sum_that_outgrows_64_bits_leaves_as_a_float(configure: Configure) -> 
     assert unencodable(telemetry)["integer_over_64_bits"] >= 1
 
 
-def test_a_sum_that_is_infinite_is_left_out_and_the_others_leave(configure: Configure) -> None:
+SUMMED = {"counter": "add", "up_down_counter": "add", "histogram": "record"}
+
+
+def sum_of(point: Any) -> float:  # noqa: ANN401 - a point of any kind
+    return float(getattr(point, "sum", 0) or getattr(point, "as_double", 0))
+
+
+@pytest.mark.parametrize("kind", SUMMED)
+def test_an_amount_that_would_make_a_sum_infinite_is_refused_alone(configure: Configure, kind: str) -> None:
     with receiver() as collector:
         telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
-        counter = metrics.get_meter("somelib").create_counter("somelib.bytes")
+        instrument = getattr(metrics.get_meter("somelib"), f"create_{kind}")("somelib.bytes")
+        record = getattr(instrument, SUMMED[kind])
+        for side in ("left", "right", "left", "left"):
+            record(1.7e308, {"side": side})
+        record(2**62, {"side": "left"})
         for _ in range(2):
-            counter.add(1.7e308, {"side": "left"})
-        counter.add(1, {"side": "right"})
-        assert telemetry.flush(10)
-        assert [point.as_int for point in sent(collector, "somelib.bytes")] == [1]
-        assert len(families(telemetry)["somelib_bytes"]) == 1
-    assert unencodable(telemetry)["not_finite"] >= 1
+            assert telemetry.flush(10)
+            points = sent(collector, "somelib.bytes")
+            assert [sum_of(point) for point in points] == [1.7e308, 1.7e308]
+            assert 1.7e308 in families(telemetry)["somelib_bytes"].values()
+    assert refused(telemetry)["somelib.bytes"] == {"not_finite": 2}
+    assert "not_finite" not in unencodable(telemetry)
+
+
+def test_a_sum_that_has_shrunk_takes_a_large_amount_again(configure: Configure) -> None:
+    telemetry = configure(OTEL_METRICS_EXPORTER="none")
+    counter = metrics.get_meter("somelib").create_up_down_counter("somelib.level")
+    for amount in (1.7e308, 1.7e308, -1.7e308, 1e308, -1.7e308, -1.7e308):
+        counter.add(amount)
+    assert list(families(telemetry)["somelib_level"].values()) == [1e308 - 1.7e308]
+    assert refused(telemetry)["somelib.level"] == {"not_finite": 2}
+
+
+def test_sums_of_large_amounts_are_kept_for_a_bounded_number_of_series() -> None:
+    sums = FiniteSums()
+    taken = [sums.record(1, 1e308, {"n": number}, lambda: None) for number in range(2005)]
+    assert taken.count(True) == 2001, "those beyond the limit share one sum"
+    assert sums.record(1, 0.5e308, {"n": 3}, lambda: None)
+
+
+def test_a_gauge_may_be_as_large_as_it_likes_each_time(configure: Configure) -> None:
+    telemetry = configure(OTEL_METRICS_EXPORTER="none")
+    gauge = metrics.get_meter("somelib").create_gauge("somelib.level")
+    for _ in range(3):
+        gauge.set(1.7e308)
+    assert list(families(telemetry)["somelib_level"].values()) == [1.7e308]
 
 
 def test_texts_of_every_place_are_encodable(configure: Configure) -> None:

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from typing import Final
 
-# What telemetry and the API's description call it; `pyproject.toml` says the same.
+# Reported by telemetry and the API's description; the same as in `pyproject.toml`.
 VERSION: Final = "0.1.0"

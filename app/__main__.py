@@ -25,7 +25,7 @@ ENV_FILE = Path(".env")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serves until it is stopped; returns the exit code, as `--help` lists them."""
+    """Serves until stopped; returns one of the exit codes that `--help` lists."""
     _parser().parse_args(arguments)
     _read_env_file(ENV_FILE)
     try:
@@ -46,7 +46,9 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(EXIT_INTERRUPTED, "Interrupted while waiting for the database.")
     except DatabaseRefused as error:
         where = address(settings.mongodb_url)
-        return _fail(EXIT_DATABASE, f"The database at {where} refuses us ({error}); see MONGODB_URL.")
+        return _fail(
+            EXIT_DATABASE, f"The database at {where} rejected the connection ({error}); see MONGODB_URL."
+        )
     _serve(settings)
     return 0
 
@@ -62,14 +64,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _read_env_file(path: Path) -> None:
-    """Takes over what the file says and the environment does not; the workers inherit it."""
+    """Sets the file's variables that the environment lacks; the workers inherit them."""
     for key, value in dotenv_values(path).items():
         if value is not None:
             os.environ.setdefault(key, value)
 
 
 async def _wait_for_database(settings: Settings) -> None:
-    """Waits before the workers start, so that what is missing is one sentence, not a traceback per worker."""
+    """Waits before the workers start, so that a missing database is one message, not one traceback each."""
     database = Database(settings.mongodb_url, seconds=settings.database_seconds)
     started = time.monotonic()
 

@@ -1,4 +1,4 @@
-"""The composition root: settings, telemetry and connections become an application. Nothing runs at import."""
+"""The composition root: builds the application from settings and telemetry. Nothing runs on import."""
 
 from __future__ import annotations
 
@@ -33,27 +33,27 @@ from app.lms.users import router as users
 from app.monitoring.health import HealthChecks
 from app.monitoring.router import monitoring_router, probes
 
-DESCRIPTION = """A small learning platform. Errors are problem bodies (RFC 9457): `code` is stable, and
-`trace_id` and `request_id` find the request in traces, logs and the error tracker."""
+DESCRIPTION = """A small learning platform. Errors are problem bodies (RFC 9457): `code` is stable; use
+`trace_id` and `request_id` to find the request in traces, logs and the error tracker."""
 TAGS = [
     {"name": "users", "description": "Accounts and sessions."},
-    {"name": "courses", "description": "The catalogue, and what authors write."},
+    {"name": "courses", "description": "The catalogue, and course authoring."},
     {"name": "enrollments", "description": "Seats, lessons and progress."},
     {"name": "submissions", "description": "Answers to quizzes."},
-    {"name": "certificates", "description": "Proofs of completion that anyone can check."},
-    {"name": "problems", "description": "Every kind of refusal, by its code."},
-    {"name": "demo", "description": "Fails now and then, in demo mode only."},
+    {"name": "certificates", "description": "Proofs of completion that anyone can verify."},
+    {"name": "problems", "description": "Every kind of error, by code."},
+    {"name": "demo", "description": "Fails occasionally; in demo mode only."},
     {"name": "monitoring", "description": "The platform's own state."},
-    {"name": "health", "description": "Probes of an orchestrator."},
+    {"name": "health", "description": "Probes for an orchestrator."},
 ]
 
 
 def build() -> FastAPI:
-    """Returns the application of this process, with its telemetry running: uvicorn's factory.
+    """Returns this process's application with its telemetry running; uvicorn's factory.
 
     Raises:
-        SettingsError: A setting of the platform is wrong.
-        otel.ConfigError: A setting of the telemetry is wrong.
+        SettingsError: A platform setting is invalid.
+        otel.ConfigError: A telemetry setting is invalid.
     """
     settings = load_settings()
     given = otel.TelemetryConfig.from_env(telemetry_environ(os.environ))
@@ -65,7 +65,7 @@ def build() -> FastAPI:
 def create_app(
     settings: Settings, telemetry: otel.Telemetry | None = None, clock: Clock | None = None
 ) -> FastAPI:
-    """Returns the application. It connects when it starts to serve, and closes what it opened at the end."""
+    """Returns the application. It opens its connections on start-up and closes them on shutdown."""
     app = ProblemApi(
         title="Stegmaier LMS",
         version=VERSION,
@@ -75,7 +75,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
         middleware=[Middleware(BodyLimit, max_bytes=settings.body_limit_bytes)],
         dependencies=[Depends(require_storable)],
-        redirect_slashes=False,  # the router's redirects name the host that the client claims; ours no host
+        redirect_slashes=False,  # the router's redirects repeat the client's Host header; ours are relative
     )
     install_handlers(app)
     app.include_router(_api(settings, telemetry))
@@ -109,7 +109,7 @@ def _api(settings: Settings, telemetry: otel.Telemetry | None) -> APIRouter:
     for slice_ in (users, courses, enrollments, submissions, certificates):
         api.include_router(slice_.router)
     if settings.demo_failure_ratio > 0:
-        # The demonstration's dice are no secret.
+        # Which demo request fails is not a secret.
         api.include_router(demo_router(settings.demo_failure_ratio, random.Random()))  # noqa: S311 - see above
     api.include_router(monitoring_router(telemetry))
     api.add_api_route(CATALOGUE_PATH.removeprefix(api.prefix), _problems, tags=["problems"])
@@ -117,5 +117,5 @@ def _api(settings: Settings, telemetry: otel.Telemetry | None) -> APIRouter:
 
 
 async def _problems() -> list[ProblemKind]:
-    """Lists every kind of problem that this API answers with: what `type` in a problem body points to."""
+    """Lists every kind of problem that this API returns; `type` in a problem body points here."""
     return catalogue()

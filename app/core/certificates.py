@@ -1,4 +1,4 @@
-"""The signature on a certificate: made with our Ed25519 key, checked by anyone with its public half."""
+"""Certificate signatures: made with our Ed25519 key, verifiable by anyone with the public key."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _TYPE: Final = "lms-certificate+jwt"
 
 
 class CertificateInvalid(Exception):  # noqa: N818 - a verdict, not a failure
-    """A token is not one of our certificates: altered, signed with another key, or no certificate."""
+    """The token is not one of our certificates: altered, signed with another key, or something else."""
 
 
 class CertificateClaims(BaseModel):
-    """What a certificate states: the holder's name, and nothing that our records know the holder by."""
+    """A certificate's claims: the holder's name, but nothing that identifies the account."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -37,7 +37,7 @@ class CertificateClaims(BaseModel):
 
 
 class CertificateSigner:
-    """Signs certificates as JWS with EdDSA (RFC 8037) and publishes the key to check them with.
+    """Signs certificates as JWS with EdDSA (RFC 8037) and publishes the key that verifies them.
 
     ``seed`` is the Ed25519 seed in base64url, 32 bytes (RFC 8032).
     """
@@ -48,14 +48,14 @@ class CertificateSigner:
         self._public = self._private.public_key()
         raw = self._public.public_bytes(Encoding.Raw, PublicFormat.Raw)
         self._jwk = {"crv": "Ed25519", "kty": "OKP", "x": _base64url(raw)}
-        # The thumbprint is the hash of the required members in this very form (RFC 7638, RFC 8037 A.3).
+        # The thumbprint is the hash of the required members in exactly this form (RFC 7638, RFC 8037 A.3).
         thumbprint = hashlib.sha256(json.dumps(self._jwk, separators=(",", ":"), sort_keys=True).encode())
         self.key_id: Final = _base64url(thumbprint.digest())
 
     def certificate_id(self, user_id: str, course_id: str) -> str:
         """Returns the identifier of this user's certificate for this course.
 
-        It is always the same, so issuing twice changes nothing; and it cannot be guessed without the key.
+        It is deterministic, so issuing twice changes nothing, and it cannot be guessed without the key.
         """
         digest = hmac.digest(self._seed, f"{user_id}:{course_id}".encode(), "sha256")
         return f"crt_{digest.hex()[:32]}"
@@ -74,10 +74,10 @@ class CertificateSigner:
         return jwt.encode(payload, self._private, algorithm=_ALGORITHM, headers=headers)
 
     def verify(self, token: str) -> CertificateClaims:
-        """Returns what a certificate states.
+        """Returns a certificate's claims.
 
         Raises:
-            CertificateInvalid: It was not signed with our key, was altered, or is no certificate.
+            CertificateInvalid: It was not signed with our key, was altered, or is not a certificate.
         """
         options: Any = {"require": ["iss", "jti", "iat"], "verify_iat": False}
         try:

@@ -10,7 +10,7 @@ class Clock(Protocol):
     """Tells the time."""
 
     def now(self) -> datetime:
-        """Returns the time in UTC, in whole milliseconds: what the database keeps of it."""
+        """Returns the time in UTC, in whole milliseconds: the database's resolution."""
 
 
 class SystemClock:

@@ -1,5 +1,5 @@
 # ruff: noqa: N818 - a refusal is named for what it says; "CourseFullError" says nothing more
-"""Every refusal of the platform, as a class: its code, its status, its sentence.
+"""Every refusal of the platform, one class each: its code, status and sentence.
 
 The root and one parent per status come first. ``app.http.problems`` is the only place that renders them
 (RFC 9457); a code is part of the API and never changes its meaning.
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 MAX_FIELD_ERRORS: Final = 20
-"""Refused fields that one answer names; a client can send many more."""
+"""Most invalid fields that one response names; a client can send many more."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One field of a request that was refused; ``field`` is its dotted path, such as ``body.email``."""
+    """An invalid field of a request; ``field`` is its dotted path, such as ``body.email``."""
 
     field: str
     message: str
@@ -25,10 +25,10 @@ class FieldError:
 
 
 class LmsError(Exception):
-    """A request that the platform refuses, with the facts that ``sentence`` names.
+    """A refused request, with the facts that ``sentence`` names.
 
-    ``sentence`` is a format string over the facts; ``example`` are facts for the API's documentation. Of
-    ``errors`` the first 20 are kept.
+    ``sentence`` is a format string over the facts; ``example`` has facts for the API's documentation.
+    Only the first 20 ``errors`` are kept.
     """
 
     status: ClassVar[int] = 500
@@ -60,7 +60,7 @@ class BadRequest(LmsError):
 
 
 class Unauthenticated(LmsError):
-    """The caller is not authenticated. Answers carry ``WWW-Authenticate`` (RFC 6750, 3)."""
+    """The caller is not authenticated. Responses carry ``WWW-Authenticate`` (RFC 6750, 3)."""
 
     status = 401
     code = "not_authenticated"
@@ -70,7 +70,7 @@ class Unauthenticated(LmsError):
 
 
 class Forbidden(LmsError):
-    """The one who asks is known and may not do this."""
+    """The caller is authenticated but may not do this."""
 
     status = 403
     code = "forbidden"
@@ -79,7 +79,7 @@ class Forbidden(LmsError):
 
 
 class NotFound(LmsError):
-    """There is no such thing, or none that the one who asks may see."""
+    """There is no such resource, or the caller may not see it."""
 
     status = 404
     code = "not_found"
@@ -89,17 +89,17 @@ class NotFound(LmsError):
 
 
 class MethodNotAllowed(LmsError):
-    """The path exists, the method does not."""
+    """The path exists but does not support this method."""
 
     status = 405
     code = "method_not_allowed"
     title = "Method not allowed"
-    sentence = "{path} does not answer {method}."
+    sentence = "{path} does not support {method}."
     example: ClassVar[Mapping[str, Any]] = {"path": "/api/v1/courses", "method": "PUT"}
 
 
 class RequestTimeout(LmsError):
-    """The request did not arrive completely within its time; the connection is closed."""
+    """The request did not arrive in full in time; the connection is closed."""
 
     status = 408
     code = "request_timeout"
@@ -109,12 +109,12 @@ class RequestTimeout(LmsError):
 
 
 class Conflict(LmsError):
-    """The request is sound, but what it finds is in the way."""
+    """The request is valid but conflicts with the current state."""
 
     status = 409
     code = "conflict"
     title = "Conflict"
-    sentence = "The request conflicts with the present state."
+    sentence = "The request conflicts with the current state."
 
 
 class BodyTooLarge(LmsError):
@@ -128,12 +128,12 @@ class BodyTooLarge(LmsError):
 
 
 class HeadersTooLarge(LmsError):
-    """Request line and headers are larger than the limit; the connection is closed."""
+    """The request line and headers are larger than the limit; the connection is closed."""
 
     status = 431
     code = "headers_too_large"
     title = "Request headers too large"
-    sentence = "The request line and the headers are larger than {limit} bytes."
+    sentence = "The request line and headers are larger than {limit} bytes."
     example: ClassVar[Mapping[str, Any]] = {"limit": 32_768}
 
 
@@ -148,7 +148,7 @@ class TooManyHeaders(LmsError):
 
 
 class Invalid(LmsError):
-    """The request was read, and a field of it is wrong."""
+    """The request was read, but one of its fields is invalid."""
 
     status = 422
     code = "validation_failed"
@@ -158,15 +158,15 @@ class Invalid(LmsError):
 
 
 class CursorInvalid(Invalid):
-    """The cursor was not made by this server."""
+    """The cursor was not issued by this server."""
 
     code = "cursor_invalid"
     title = "Cursor not valid"
-    sentence = "The cursor is not one of this list; start without one."
+    sentence = "The cursor does not belong to this list; start without one."
 
 
 class Unavailable(LmsError):
-    """Something that the request needs does not answer; the same request may succeed in a moment."""
+    """A dependency of the request does not answer; the same request may succeed in a moment."""
 
     status = 503
     code = "unavailable"
@@ -176,7 +176,7 @@ class Unavailable(LmsError):
 
 
 class TooManyConnections(Unavailable):
-    """This process has as many connections as it may have."""
+    """This process has reached its connection limit."""
 
     code = "too_many_connections"
     title = "Too many connections"
@@ -184,9 +184,9 @@ class TooManyConnections(Unavailable):
 
 
 class ClientGone(LmsError):
-    """The client disconnected before its turn came: no work was started, and the answer is not read."""
+    """The client disconnected before its turn came: no work was started, and nobody reads the response."""
 
-    status = 499  # what nginx logs; RFC 9110 has no status for an answer that is not read
+    status = 499  # what nginx logs; RFC 9110 has no status for a response that nobody reads
     code = "client_gone"
     title = "Client closed the connection"
     sentence = "The connection was closed before the request's turn came."
@@ -204,7 +204,7 @@ class TokenInvalid(Unauthenticated):
 
 
 class TokenExpired(Unauthenticated):
-    """The token's time is over."""
+    """The token has expired."""
 
     code = "token_expired"
     title = "Token expired"
@@ -220,31 +220,31 @@ class TokenRevoked(Unauthenticated):
 
 
 class CredentialsInvalid(Unauthenticated):
-    """Mail address or password is wrong; the answer does not say which."""
+    """The email address or the password is wrong; the response does not say which."""
 
     code = "credentials_invalid"
-    title = "Wrong mail address or password"
-    sentence = "No account has this mail address and password."
+    title = "Wrong email address or password"
+    sentence = "No account has this email address and password."
 
 
 class PasswordsBusy(Unavailable):
-    """As many passwords wait to be hashed as may wait."""
+    """The queue for password hashing is full."""
 
     code = "passwords_busy"
     title = "Too many sign-ins at once"
-    sentence = "Too many people sign in at this moment; try again in a moment."
+    sentence = "Too many people are signing in; try again in a moment."
 
 
 class RefreshReused(Unauthenticated):
-    """A refresh token was presented a second time: stolen, or its answer was lost. The session ends."""
+    """A refresh token was used twice: it was stolen, or a response was lost. The session ends."""
 
     code = "refresh_reused"
     title = "Refresh token already used"
-    sentence = "This refresh token was used before, so its whole session was ended; sign in again."
+    sentence = "This refresh token was already used, so its session was ended; sign in again."
 
 
 class RoleRequired(Forbidden):
-    """The caller's role does not suffice."""
+    """The caller lacks the required role."""
 
     code = "role_required"
     title = "Another role is required"
@@ -253,7 +253,7 @@ class RoleRequired(Forbidden):
 
 
 class SessionsUnavailable(Unavailable):
-    """The session store (Redis) does not answer: what must not fail open fails closed."""
+    """The session store (Redis) does not answer; operations that must not fail open fail closed."""
 
     code = "sessions_unavailable"
     title = "Session store unavailable"

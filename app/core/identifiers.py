@@ -1,4 +1,4 @@
-"""Natural string identifiers: readable in a URL, a log line and a database."""
+"""String identifiers that are readable in a URL, a log line and the database."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def new_id(prefix: str) -> str:
 
 
 def slug(title: str) -> str:
-    """Returns ``title`` in lower-case ASCII words joined by hyphens; ``untitled`` if nothing is left.
+    """Returns ``title`` as lower-case ASCII words joined by hyphens; ``untitled`` if nothing is left.
 
-    A mail address or an account number in it becomes ``redacted``: identifiers are in URLs, logs and traces.
+    An email address or account number in it becomes ``redacted``: identifiers appear in URLs and telemetry.
     """
     plain = unicodedata.normalize("NFKD", redact(title)).encode("ascii", "ignore").decode().lower()
     words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:MAX_SLUG_LENGTH].strip("-")
@@ -29,7 +29,7 @@ def slug(title: str) -> str:
 
 
 def unused_slug(title: str, taken: Container[str]) -> str:
-    """Returns the slug of ``title``, numbered from 2 if ``taken`` has it."""
+    """Returns the slug of ``title``, numbered from 2 if it is in ``taken``."""
     wanted = slug(title)
     candidate, number = wanted, 1
     while candidate in taken:

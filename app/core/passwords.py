@@ -1,4 +1,4 @@
-"""Passwords: hashed and verified a few at a time, in a line of bounded length. Pure: no network."""
+"""Hashes and verifies passwords a few at a time, with a bounded queue. Pure: no network."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from app.core.telemetry import PASSWORD_QUEUE, PASSWORD_TURNS
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A request in line; ``turn`` returns when it may proceed, or raises `ClientGone`."""
+    """A queued request; ``turn`` completes when it may proceed, or raises `ClientGone`."""
 
     turn: asyncio.Future[None]
     gone: asyncio.Event
 
 
 class Passwords:
-    """Hashes and verifies passwords with argon2id in threads, ``parallel`` at once: each takes its memory.
+    """Hashes and verifies passwords with argon2id in threads, ``parallel`` at once to bound the memory.
 
-    Further requests wait in line, at most ``most_waiting``. One whose client is gone when its turn comes is
-    passed over, and makes room when the line is full. ``memory_kib`` and ``time_cost`` are parameters of
-    argon2 (RFC 9106); OWASP's least are 7168 KiB with 5 passes or 19456 KiB with 2.
+    Further requests queue, at most ``most_waiting``. One whose client is gone when its turn comes is skipped,
+    and makes room when the queue is full. ``memory_kib`` and ``time_cost`` are argon2's parameters
+    (RFC 9106); OWASP's minimum is 7168 KiB with 5 passes or 19456 KiB with 2.
     """
 
     def __init__(self, *, memory_kib: int, time_cost: int, parallel: int, most_waiting: int) -> None:
@@ -44,8 +44,8 @@ class Passwords:
         """Waits for this request's turn, unless its client is ``gone``, and keeps it while the block runs.
 
         Raises:
-            PasswordsBusy: As many wait already as may wait.
-            ClientGone: ``gone`` was set before the turn came; nothing was begun.
+            PasswordsBusy: The queue is full.
+            ClientGone: ``gone`` was set before the turn came; no work was started.
         """
         try:
             await self._enter(gone)
@@ -98,7 +98,7 @@ class Passwords:
 
     @staticmethod
     def _still_waits(waiting: _Waiting) -> bool:
-        """Tells whether a request in line can use a turn; ends its waiting if its client is gone."""
+        """Tells whether a queued request can use a turn; fails its wait if its client is gone."""
         if waiting.turn.done():
             return False
         if waiting.gone.is_set():
@@ -108,7 +108,7 @@ class Passwords:
 
 
 class Turn:
-    """What a request may do while it is its turn."""
+    """The operations of a request whose turn it is."""
 
     def __init__(self, hasher: PasswordHash) -> None:
         self._hasher = hasher
@@ -119,9 +119,9 @@ class Turn:
         return await asyncio.to_thread(self._hasher.hash, password)
 
     async def verify(self, password: str, hashed: str | None) -> tuple[bool, str | None]:
-        """Tells whether ``password`` has the hash, and the hash to store instead if the parameters changed.
+        """Returns whether ``password`` matches, and the hash to store instead if the parameters changed.
 
-        Without a hash (an unknown user) it takes as long as with one, and says no.
+        Without a hash (an unknown user) it takes as long as with one and returns False.
         """
         if hashed is None:
             await self._verify(password, await self._decoy_hash())

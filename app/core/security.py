@@ -1,4 +1,4 @@
-"""The tokens that name a signed-in user. Pure: no network, no clock of its own."""
+"""Tokens that identify a signed-in user. Pure: no network, no clock of its own."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The signed-in user who asks; ``family`` is the session, ``role_version`` counts changes of the role."""
+    """The signed-in caller; ``family`` is the session, ``role_version`` counts role changes."""
 
     id: str
     role: Role
@@ -43,7 +43,7 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class RefreshClaims:
-    """What a refresh token says: whose session (``family``) it prolongs, and which of its tokens it is."""
+    """A refresh token's claims: the session (``family``) that it extends, and its own identifier."""
 
     user_id: str
     family: str
@@ -59,20 +59,20 @@ class Tokens:
         self.refresh_ttl = refresh_ttl
 
     def access(self, principal: Principal, now: datetime) -> str:
-        """Returns an access token for ``principal``, good for ``access_ttl`` from ``now``."""
+        """Returns an access token for ``principal``, valid for ``access_ttl`` from ``now``."""
         claims = self._claims("access", principal.id, principal.family, new_id("jti"), now, self.access_ttl)
         return self._sign({**claims, "role": principal.role.value, "role_version": principal.role_version})
 
     def refresh(self, user_id: str, family: str, token_id: str, now: datetime) -> str:
-        """Returns the refresh token ``token_id`` of the session ``family``, good for ``refresh_ttl``."""
+        """Returns the refresh token ``token_id`` of the session ``family``, valid for ``refresh_ttl``."""
         return self._sign(self._claims("refresh", user_id, family, token_id, now, self.refresh_ttl))
 
     def read_access(self, token: str, now: datetime) -> Principal:
         """Returns the user whom an access token names.
 
         Raises:
-            TokenExpired: Its time is over at ``now``.
-            TokenInvalid: It was not signed here, was altered, or is no access token.
+            TokenExpired: It has expired by ``now``.
+            TokenInvalid: It was not signed here, was altered, or is not an access token.
         """
         claims = self._read(token, "access", now)
         try:
@@ -82,11 +82,11 @@ class Tokens:
         return Principal(id=claims["sub"], role=role, role_version=version, family=claims["fam"])
 
     def read_refresh(self, token: str, now: datetime) -> RefreshClaims:
-        """Returns what a refresh token says.
+        """Returns a refresh token's claims.
 
         Raises:
-            TokenExpired: Its time is over at ``now``.
-            TokenInvalid: It was not signed here, was altered, or is no refresh token.
+            TokenExpired: It has expired by ``now``.
+            TokenInvalid: It was not signed here, was altered, or is not a refresh token.
         """
         claims = self._read(token, "refresh", now)
         return RefreshClaims(user_id=claims["sub"], family=claims["fam"], token_id=claims["jti"])
@@ -115,7 +115,7 @@ class Tokens:
         return jwt.encode(claims, self._secret, algorithm=_ALGORITHM)
 
     def _read(self, token: str, kind: str, now: datetime) -> dict[str, Any]:
-        # PyJWT would compare with the machine's clock: time is compared with `now` below.
+        # PyJWT would check against the system clock; expiry is checked against `now` below.
         options: Any = {"require": _REQUIRED, "verify_exp": False, "verify_iat": False}
         try:
             claims: dict[str, Any] = jwt.decode(

@@ -59,7 +59,7 @@ def _ed25519_seed(value: SecretStr) -> SecretStr:
     except (binascii.Error, ValueError):
         seed = b""
     if len(seed) != 32:  # noqa: PLR2004 - RFC 8032: an Ed25519 seed is 32 bytes
-        raise ValueError("must be 32 bytes in base64url, as an Ed25519 seed is")
+        raise ValueError("must be 32 bytes in base64url (an Ed25519 seed)")
     return value
 
 
@@ -77,10 +77,10 @@ Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_posi
 
 
 class Settings(BaseSettings):
-    """Everything that an operator decides. Durations are ``90s``, ``10m``, ``12h`` or ``14d``.
+    """Everything that an operator configures. Durations are ``90s``, ``10m``, ``12h`` or ``14d``.
 
     Raises:
-        pydantic.ValidationError: A value is missing or wrong; use `load_settings` for readable sentences.
+        pydantic.ValidationError: A value is missing or invalid; use `load_settings` for readable sentences.
     """
 
     model_config = SettingsConfigDict(
@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     )
 
     environment: str = Field(
-        default="development", description="Name of the deployment, as telemetry has it."
+        default="development", description="Name of the deployment, as reported in telemetry."
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=1, le=65535, description="Port to listen on.")
@@ -101,13 +101,15 @@ class Settings(BaseSettings):
     )
     redis_seconds: float = Field(default=0.25, gt=0, le=10, description="How long Redis may take to answer.")
     startup_seconds: float = Field(default=15, gt=0, description="How long start-up waits for the database.")
-    shutdown_seconds: int = Field(default=10, ge=1, description="How long running requests may take to end.")
+    shutdown_seconds: int = Field(
+        default=10, ge=1, description="How long running requests may take to finish."
+    )
 
     mongodb_url: Annotated[str, _url("mongodb", "mongodb+srv")] = Field(
         default="mongodb://127.0.0.1:27017/lms",
         validation_alias="MONGODB_URL",
         repr=False,
-        description="The database, with its name as path.",
+        description="URL of the database; the path is its name.",
     )
     redis_url: Annotated[str, _url("redis", "rediss")] = Field(
         default="redis://127.0.0.1:6379/0",
@@ -116,44 +118,50 @@ class Settings(BaseSettings):
         description="Cache and session store.",
     )
 
-    jwt_secret: SecretStr = Field(min_length=32, description="Key of access and refresh tokens (HS256).")
-    jwt_access_ttl: Duration = Field(default=timedelta(minutes=10), description="Life of an access token.")
+    jwt_secret: SecretStr = Field(
+        min_length=32, description="Key that signs access and refresh tokens (HS256)."
+    )
+    jwt_access_ttl: Duration = Field(
+        default=timedelta(minutes=10), description="Lifetime of an access token."
+    )
     jwt_refresh_ttl: Duration = Field(
-        default=timedelta(days=14), description="Life of an unused refresh token."
+        default=timedelta(days=14), description="Lifetime of an unused refresh token."
     )
     certificate_key: Annotated[SecretStr, AfterValidator(_ed25519_seed)] = Field(
         description="Ed25519 seed that signs certificates: 32 bytes in base64url."
     )
-    admin_email: EmailStr = Field(default="admin@example.org", description="Mail address of the first admin.")
-    admin_password: SecretStr = Field(
-        min_length=MIN_LENGTH, description="Password of the first admin, used once."
+    admin_email: EmailStr = Field(
+        default="admin@example.org", description="Email address of the first admin."
     )
-    metrics_token: SecretStr = Field(min_length=16, description="Bearer token of the metrics endpoint.")
-    argon2_memory_kib: int = Field(default=65536, ge=7168, description="Memory of one password hash.")
-    argon2_time_cost: int = Field(default=3, ge=2, description="Passes of one password hash.")
+    admin_password: SecretStr = Field(
+        min_length=MIN_LENGTH, description="Password of the first admin; creates the account."
+    )
+    metrics_token: SecretStr = Field(min_length=16, description="Bearer token for the metrics endpoint.")
+    argon2_memory_kib: int = Field(default=65536, ge=7168, description="Memory per password hash.")
+    argon2_time_cost: int = Field(default=3, ge=2, description="Passes per password hash.")
     password_hashes: int = Field(
-        default=4, ge=1, le=64, description="Password hashes that a process computes at the same time."
+        default=4, ge=1, le=64, description="Password hashes that a process computes at once."
     )
     password_queue: int = Field(
-        default=64, ge=0, description="Most requests that wait for theirs; further ones get 503."
+        default=64, ge=0, description="Requests that may wait for a password hash; further ones get 503."
     )
 
-    body_limit_bytes: int = Field(default=1_000_000, ge=1024, description="Largest request body.")
+    body_limit_bytes: int = Field(default=1_000_000, ge=1024, description="Maximum size of a request body.")
     body_seconds: float = Field(default=30, gt=0, description="How long a request's body may take to arrive.")
     header_limit_bytes: int = Field(
-        default=32_768, ge=1024, le=1_048_576, description="Largest request line with its headers."
+        default=32_768, ge=1024, le=1_048_576, description="Maximum size of the request line and headers."
     )
     header_limit_fields: int = Field(
-        default=100, ge=10, le=10_000, description="Most header fields of a request."
+        default=100, ge=10, le=10_000, description="Maximum number of header fields in a request."
     )
     header_seconds: float = Field(
         default=10, gt=0, description="How long a request's line and headers may take to arrive."
     )
     connection_limit: int = Field(
-        default=800, ge=1, description="Most open connections of a process; further ones get 503."
+        default=800, ge=1, description="Maximum open connections per process; further ones get 503."
     )
     catalogue_ttl: Duration = Field(
-        default=timedelta(seconds=60), description="Life of a cached catalogue page."
+        default=timedelta(seconds=60), description="Lifetime of a cached catalogue entry."
     )
     demo_failure_ratio: float = Field(
         default=0, ge=0, le=1, description="Share of demo requests that fail; 0 removes the demo endpoint."
@@ -166,7 +174,7 @@ class Settings(BaseSettings):
     @classmethod
     def _not_guessed_first(cls, password: SecretStr, others: ValidationInfo) -> SecretStr:
         if reason := weakness(password.get_secret_value(), others.data.get("admin_email", "")):
-            raise ValueError(f"choose another, {reason}")
+            raise ValueError(f"choose another; {reason}")
         return password
 
 
@@ -177,10 +185,10 @@ def variable(field: str) -> str:
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Returns the settings of the process environment and of the files in ``LMS_SECRETS_DIR``.
+    """Returns the settings from the environment and from the files in ``LMS_SECRETS_DIR``.
 
     Raises:
-        SettingsError: A key is unknown, a value missing or wrong, or the folder of secrets is not there.
+        SettingsError: A key is unknown, a value is missing or invalid, or the secrets folder does not exist.
     """
     sentences = _unknown_keys(environ)
     secrets_dir = environ.get(SECRETS_DIR)

@@ -1,7 +1,7 @@
-"""The platform's own metrics: every name is written here, once, and nowhere else.
+"""The platform's own metrics: every name is declared here, once, and nowhere else.
 
-Attributes are bounded lists; who did it, and in which course, is in the trace and the log. Also here: where
-the platform's telemetry has another default than the library's.
+Attribute values are bounded lists; the user and the course are in the trace and the log. Also here: the
+platform's telemetry defaults that differ from the library's.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Final
 from otel import Catalogue, Counter, Gauge, Histogram, UpDownCounter
 
 TELEMETRY_DEFAULTS: Final[Mapping[str, str]] = {
-    # The platform faces the public: a stranger neither switches his traces off nor writes into another's.
+    # The platform is public: strangers must not turn off their own traces or write into other people's.
     "TELEMETRY_TRUST_REMOTE_CONTEXT": "never",
 }
 
 REQUESTS_REFUSED: Final = Counter(
     "lms.requests.refused",
     unit="{request}",
-    description="Requests that ended before the application saw them, by the problem's code.",
+    description="Requests refused before they reached the application, by problem code.",
     attributes={
         "code": (
             "malformed_request",
@@ -33,30 +33,30 @@ REQUESTS_REFUSED: Final = Counter(
 REGISTRATIONS: Final = Counter(
     "lms.registrations",
     unit="{registration}",
-    description="Attempts to open an account.",
+    description="Attempts to create an account.",
     attributes={"outcome": ("created", "email_taken")},
 )
 LOGINS: Final = Counter(
     "lms.logins",
     unit="{login}",
-    description="Attempts to sign in with mail address and password.",
+    description="Attempts to sign in with email address and password.",
     attributes={"outcome": ("success", "unknown_user", "wrong_password")},
 )
 PASSWORD_TURNS: Final = Counter(
     "lms.password.turns",
     unit="{turn}",
-    description="Turns to hash a password; abandoned: the client had left, refused: too many waited.",
+    description="Turns to hash a password; abandoned: the client had left, refused: the queue was full.",
     attributes={"outcome": ("begun", "abandoned", "refused")},
 )
 PASSWORD_QUEUE: Final = UpDownCounter(
     "lms.password.pending_requests",
     unit="{request}",
-    description="Requests that wait for their turn to hash a password.",
+    description="Requests waiting for their turn to hash a password.",
 )
 TOKEN_REFRESHES: Final = Counter(
     "lms.token.refreshes",
     unit="{refresh}",
-    description="Uses of a refresh token; reused means that its session was ended.",
+    description="Uses of refresh tokens; reused means that the session was ended.",
     attributes={"outcome": ("rotated", "reused", "ended", "unavailable")},
 )
 REVOCATION_CHECKS: Final = Counter(
@@ -89,7 +89,7 @@ CATALOGUE_READS: Final = Counter(
 CATALOGUE_INVALIDATIONS: Final = Counter(
     "lms.catalogue.invalidations",
     unit="{invalidation}",
-    description="Changes that made cached pages old; after a failed one they stay until their time is over.",
+    description="Invalidations of cached pages; after a failed one, they are served until they expire.",
     attributes={"outcome": ("done", "failed")},
 )
 ENROLLMENTS: Final = Counter(
@@ -99,7 +99,7 @@ ENROLLMENTS: Final = Counter(
     attributes={"outcome": ("created", "repeated", "full", "closed")},
 )
 WITHDRAWALS: Final = Counter(
-    "lms.withdrawals", unit="{withdrawal}", description="Learners who left a course before its end."
+    "lms.withdrawals", unit="{withdrawal}", description="Learners who left a course before completing it."
 )
 SEATS_RECLAIMED: Final = Counter(
     "lms.seats.reclaimed",
@@ -127,13 +127,13 @@ CERTIFICATE_VERIFICATIONS: Final = Counter(
 QUIZ_ATTEMPTS: Final = Counter(
     "lms.quiz.attempts",
     unit="{attempt}",
-    description="Answers handed in to a quiz; repeated is the same answer sent again, exhausted was refused.",
+    description="Answers submitted to a quiz; repeated: the same answer sent again, exhausted: refused.",
     attributes={"outcome": ("passed", "failed", "repeated", "exhausted")},
 )
 QUIZ_SCORE: Final = Histogram(
     "lms.quiz.score",
     unit="1",
-    description="Share of right answers of graded attempts.",
+    description="Share of correct answers in graded attempts.",
     attributes={"outcome": ("passed", "failed")},
     buckets=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
 )
@@ -165,6 +165,6 @@ LMS_METRICS: Final = Catalogue(
 
 
 def telemetry_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    """Returns the variables of the telemetry's settings, with the platform's defaults for those not set."""
+    """Returns ``environ`` with the platform's telemetry defaults for variables that are unset or blank."""
     own = {key: default for key, default in TELEMETRY_DEFAULTS.items() if not environ.get(key, "").strip()}
     return {**environ, **own}

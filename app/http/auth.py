@@ -1,4 +1,4 @@
-"""Who asks: an access token becomes a `Principal`, known to the handlers and to telemetry."""
+"""Authentication: turns an access token into a `Principal` for handlers and telemetry."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from app.infra.sessions import Sessions
 from otel import set_user
 
 TOKEN_REFUSALS: Final = (Unauthenticated, TokenInvalid, TokenExpired, TokenRevoked)
-"""What every operation may refuse that needs a signed-in user."""
+"""Refusals of every operation that needs a signed-in user."""
 
 
 class Authenticator:
-    """Tells who sent a request; part of the application's state."""
+    """Identifies the sender of a request; part of the application's state."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Authenticator:
         """Returns the user whom an access token names.
 
         Raises:
-            Unauthenticated: The token is not ours, too old or revoked.
+            Unauthenticated: The token was not issued here, has expired or was revoked.
         """
         principal = self._tokens.read_access(token, self._clock.now())
         await self._sessions.check(principal)
@@ -70,7 +70,7 @@ Authentication = Annotated[Authenticator, Depends(authenticator)]
 
 
 async def maybe_principal(credentials: Credentials, authentication: Authentication) -> Principal | None:
-    """Returns the caller, None without a token; a token that is sent must be valid."""
+    """Returns the caller, or None without a token. A token that is sent must be valid."""
     return None if credentials is None else await authentication.principal(credentials.credentials)
 
 
@@ -78,10 +78,10 @@ MaybeSignedIn = Annotated[Principal | None, Depends(maybe_principal)]
 
 
 async def signed_in(principal: MaybeSignedIn) -> Principal:
-    """Returns who asks.
+    """Returns the caller.
 
     Raises:
-        Unauthenticated: Nobody says.
+        Unauthenticated: The request has no token.
     """
     if principal is None:
         raise Unauthenticated
@@ -110,4 +110,4 @@ async def _no_store(response: Response) -> None:
 
 
 NO_STORE = Depends(_no_store)
-"""For answers with tokens: no cache keeps them (RFC 6749, 5.1)."""
+"""For responses with tokens: no cache may store them (RFC 6749, 5.1)."""

@@ -1,4 +1,4 @@
-"""No request body is larger than the limit: announced or not, it is refused before it is held in memory."""
+"""Refuses request bodies over the limit, announced or not, before they are held in memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.http.problems import problem
 class BodyLimit:
     """Pure ASGI middleware that answers 413 to bodies of more than ``max_bytes``.
 
-    A body without ``Content-Length`` is counted while it is read: the reader gets `BodyTooLarge` raised.
+    A body without ``Content-Length`` is counted as it is read; reading past the limit raises `BodyTooLarge`.
     """
 
     def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
@@ -20,7 +20,7 @@ class BodyLimit:
         self._max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuses the request if its body is too large, else passes it on."""
+        """Refuses the request if its body is too large, otherwise passes it on."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         announced = Headers(scope=scope).get("content-length", "")

@@ -1,4 +1,4 @@
-"""What else the router knows of a path that it does not answer: other methods, and the other slash."""
+"""Alternatives to a request that no route answers: other methods, and the other trailing slash."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
 def methods_at_path(request: Request) -> str:
-    """Returns the methods that the request's path answers, as ``Allow`` lists them (RFC 9110, 10.2.1)."""
+    """Returns the methods that the request's path supports, as ``Allow`` lists them (RFC 9110, 10.2.1)."""
     return ", ".join(method for method in _METHODS if _match(request, method=method) is Match.FULL)
 
 
 def other_slash(request: Request) -> str | None:
-    """Returns where the request's path leads with its last slash added or removed; None if nowhere.
+    """Returns the request's target with its trailing slash added or removed; None if no route matches.
 
-    The reference is relative to the server (RFC 9110, 10.2.2): a forged ``Host`` redirects nobody.
+    The reference is relative to the server (RFC 9110, 10.2.2), so a forged ``Host`` redirects nobody.
     """
     path: str = request.scope["path"]
     other = path.rstrip("/") if path.endswith("/") else f"{path}/"
-    # Two slashes in front would name a server.
+    # Two leading slashes would name a server.
     if not other or other.startswith("//") or _match(request, path=other) is Match.NONE:
         return None
     query = request.scope["query_string"].decode("latin-1")

@@ -44,15 +44,15 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 async def _framework(request: Request, error: Exception) -> Response:
-    """Answers what Starlette and FastAPI raise themselves."""
+    """Answers exceptions that Starlette and FastAPI raise themselves."""
     if not isinstance(error, HTTPException):
         raise error
     if error.status_code == HTTPStatus.NOT_FOUND and (other := other_slash(request)):
         return RedirectResponse(other)
-    # FastAPI wraps whatever reading the body raises, our body limit's refusal too.
+    # FastAPI wraps whatever reading the body raises, including our body limit's refusal.
     refusal = error.__cause__ if isinstance(error.__cause__, LmsError) else _translate(request, error)
     headers = dict(error.headers or {})
-    if "Allow" in headers:  # the router's has the methods of one route of several
+    if "Allow" in headers:  # the router lists the methods of only one of several routes
         headers["Allow"] = methods_at_path(request)
     return problem(refusal, instance=request.url.path, headers=headers)
 
@@ -70,7 +70,7 @@ def _translate(request: Request, error: HTTPException) -> LmsError:
 
 
 def field_errors(mistakes: Iterable[Any]) -> tuple[FieldError, ...]:
-    """Returns pydantic's mistakes by field. What was sent is not repeated: it may be a password."""
+    """Returns pydantic's errors by field, without the values that were sent: one may be a password."""
     return tuple(
         FieldError(
             field=".".join(str(part) for part in mistake["loc"]),

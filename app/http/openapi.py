@@ -1,4 +1,4 @@
-"""The API's description: what every operation can answer, said once."""
+"""The API's description, with the errors that operations share added in one place."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _METHODS: Final = frozenset({"get", "put", "post", "patch", "delete"})
 
 
 class ProblemApi(FastAPI):
-    """FastAPI, describing its errors as the problem bodies that they are."""
+    """A FastAPI application that describes its errors as problem bodies."""
 
     def openapi(self) -> dict[str, Any]:
         """Returns the API's description (OpenAPI 3.1)."""
@@ -61,12 +61,12 @@ def _operations(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _describe_errors(operation: dict[str, Any]) -> None:
-    """Adds what any operation may answer; what the operation says itself stays, other examples join it."""
+    """Adds the errors that any operation may return; keeps those that the operation describes itself."""
     responses = operation["responses"]
     kinds: list[type[LmsError]] = [DatabaseUnavailable, LmsError]
     if "requestBody" in operation:
         kinds += (BadRequest, BodyTooLarge)
-    if "security" in operation:  # a token that is sent must be good, also where none is needed
+    if "security" in operation:  # a token that is sent must be valid, even where none is needed
         kinds += (TokenInvalid, TokenExpired, TokenRevoked)
     if "422" in responses:
         kinds.append(Invalid)
@@ -74,7 +74,7 @@ def _describe_errors(operation: dict[str, Any]) -> None:
         known = responses.get(str(status), {}).get("content", {})
         for media_type, content in response["content"].items():
             content["examples"].update(known.get(media_type, {}).get("examples", {}))
-        # What is there as plain JSON is the framework's own error body.
+        # Plain JSON here is the framework's own error body.
         ours = {media_type: content for media_type, content in known.items() if media_type != _FRAMEWORK_TYPE}
         response["content"] = {**ours, **response["content"]}
         responses[str(status)] = response

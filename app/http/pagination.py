@@ -1,4 +1,4 @@
-"""Cursor pagination: a page says where the next one starts, in an opaque word."""
+"""Cursor pagination: each page carries an opaque cursor to the next one."""
 
 from __future__ import annotations
 
@@ -37,14 +37,16 @@ def decode_cursor(cursor: str) -> str:
 
 
 def _refusal() -> CursorInvalid:
-    return CursorInvalid(errors=(FieldError("query.cursor", "Not a cursor of this list", "cursor"),))
+    return CursorInvalid(errors=(FieldError("query.cursor", "Not a cursor for this list", "cursor"),))
 
 
 def _after(
     cursor: Annotated[
         str | None,
         Query(
-            max_length=200, description="`next_cursor` of the page before.", examples=["dHJhY2luZy1iYXNpY3M"]
+            max_length=200,
+            description="`next_cursor` of the previous page.",
+            examples=["dHJhY2luZy1iYXNpY3M"],
         ),
     ] = None,
 ) -> str | None:

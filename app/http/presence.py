@@ -1,4 +1,4 @@
-"""Whether the client still waits for its answer, for work that should not begin for a client that is gone."""
+"""Tells whether the client is still connected, so that no work starts for one that is gone."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from fastapi import Depends, Request
 async def client_gone(request: Request) -> AsyncIterator[asyncio.Event]:
     """Yields an event that is set as soon as the client closes the connection.
 
-    Only for operations whose body is read before: this reads what the client sends after it.
+    Only for operations whose body has already been read: this consumes what the client sends after it.
     """
     gone = asyncio.Event()
     watch = asyncio.create_task(_watch(request, gone))
-    await asyncio.sleep(0)  # a client that has gone already is known from the start
+    await asyncio.sleep(0)  # lets the watch notice a client that is already gone
     try:
         yield gone
     finally:

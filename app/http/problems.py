@@ -1,4 +1,4 @@
-"""Error bodies in the one form of RFC 9457; this is the only place that renders them."""
+"""Error bodies in the form of RFC 9457; this is the only place that renders them."""
 
 from __future__ import annotations
 
@@ -20,27 +20,28 @@ SCHEMA_REF: Final = {"$ref": "#/components/schemas/Problem"}
 
 
 class ProblemField(BaseModel):
-    """One refused field."""
+    """An invalid field."""
 
     field: str = Field(
-        description="Dotted path of the field, from where it was sent.", examples=["body.email"]
+        description="Dotted path of the field; it starts with where the field was sent.",
+        examples=["body.email"],
     )
     message: str = Field(description="What is wrong with it.", examples=["Field required"])
-    code: str = Field(description="Kind of mistake, stable.", examples=["missing"])
+    code: str = Field(description="Stable name of the kind of mistake.", examples=["missing"])
 
 
 class Problem(BaseModel):
-    """Why a request was refused (RFC 9457). `trace_id` and `request_id` find it in telemetry."""
+    """Why a request was refused (RFC 9457). Use `trace_id` and `request_id` to find it in telemetry."""
 
     type: str = Field(description="Where this kind of problem is described.")
-    title: str = Field(description="What kind of problem it is; the same each time.")
+    title: str = Field(description="What kind of problem it is; always the same for a code.")
     status: int = Field(description="The HTTP status.")
     detail: str = Field(description="What happened this time, and what to do.")
-    instance: str = Field(description="The path that was asked for.")
+    instance: str = Field(description="The path that was requested.")
     code: str = Field(description="Stable name of the kind of problem.")
     trace_id: str | None = Field(description="Identifier of the request's trace.")
     request_id: str | None = Field(description="Identifier of the request, as in X-Request-ID.")
-    errors: list[ProblemField] = Field(description="The refused fields, if it is about fields.")
+    errors: list[ProblemField] = Field(description="The invalid fields, if any.")
 
 
 class ProblemResponse(JSONResponse):
@@ -50,7 +51,7 @@ class ProblemResponse(JSONResponse):
 
 
 def problem(error: LmsError, *, instance: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Returns ``error`` as the response to the path ``instance``; names it on the current span."""
+    """Returns ``error`` as the response to the path ``instance``; records its code on the current span."""
     trace.get_current_span().set_attribute("lms.problem.code", error.code)
     return ProblemResponse(
         body(error, instance=instance).model_dump(),
@@ -60,7 +61,7 @@ def problem(error: LmsError, *, instance: str, headers: Mapping[str, str] | None
 
 
 def body(error: LmsError, *, instance: str) -> Problem:
-    """Returns the body for ``error``, with the identifiers of the request that is being served."""
+    """Returns the body for ``error``, with the identifiers of the current request."""
     request = current_request()
     return Problem(
         type=f"{CATALOGUE_PATH}#{error.code}",
@@ -76,12 +77,12 @@ def body(error: LmsError, *, instance: str) -> Problem:
 
 
 def render_unhandled(scope: Scope, error: Exception) -> Response:
-    """Returns the answer to a request that failed unexpectedly; it reveals nothing about the error."""
+    """Returns the response to a request that failed unexpectedly; it reveals nothing about the error."""
     return problem(error if isinstance(error, LmsError) else LmsError(), instance=scope["path"])
 
 
 def refusals(*kinds: type[LmsError]) -> dict[int | str, dict[str, Any]]:
-    """Returns FastAPI's ``responses`` for an operation that may refuse so, with an example of each."""
+    """Returns FastAPI's ``responses`` for an operation with these refusals, with an example of each."""
     documented: dict[int | str, dict[str, Any]] = {}
     for kind in kinds:
         response = documented.setdefault(kind.status, _empty_response(kind.status))
@@ -107,7 +108,7 @@ def example(kind: type[LmsError]) -> dict[str, Any]:
 
 
 class ProblemKind(BaseModel):
-    """One kind of problem that this API answers with."""
+    """One kind of problem that this API returns."""
 
     code: str = Field(examples=["course_full"])
     status: int = Field(examples=[409])
@@ -116,7 +117,7 @@ class ProblemKind(BaseModel):
 
 
 def catalogue() -> list[ProblemKind]:
-    """Returns every kind of problem, by code: what ``type`` points to."""
+    """Returns every kind of problem, by code; ``type`` points here."""
     kinds = {LmsError.code: LmsError}
     pending = [LmsError]
     while pending:

@@ -1,4 +1,4 @@
-"""The HTTP/1.1 server's bounds: uvicorn's protocol with limits on what a connection may hold, and how long.
+"""Limits of the HTTP/1.1 server: uvicorn's protocol with bounds on a request's size and duration.
 
 uvicorn with httptools limits neither the size nor the number of headers, nor the time that a request takes to
 arrive (`h11_max_incomplete_event_size` is for h11 only). What is refused here never reaches the application.
@@ -29,13 +29,13 @@ from app.http.problems import problem
 from otel import get_logger
 
 LINGER_SECONDS: Final = 2.0
-"""How long a refused connection is still read, so that its answer is not lost to a reset."""
+"""How long a refused connection is still read, so that a reset does not lose the response."""
 
 MOST_DISCARDED: Final = 1_048_576
-"""Bytes that are read of it meanwhile."""
+"""Most bytes that are read from it meanwhile."""
 
 MOST_PIPELINED: Final = 16
-"""Requests that may wait on one connection for the answer to an earlier one."""
+"""Most requests that may wait on one connection for the response to an earlier one."""
 
 _FIELD_FRAME: Final = len(": \r\n")
 _HEAD_FRAME: Final = len("  HTTP/1.1\r\n\r\n")
@@ -44,7 +44,7 @@ _log = get_logger(service="http")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a connection may ask for; ``connections`` is of a process, everything else of a request."""
+    """The limits of a request; ``connections`` is the limit of a process."""
 
     header_bytes: int
     header_fields: int
@@ -54,7 +54,7 @@ class Limits:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Returns the limits that an operator set."""
+        """Returns the configured limits."""
         return cls(
             header_bytes=settings.header_limit_bytes,
             header_fields=settings.header_limit_fields,
@@ -65,7 +65,7 @@ class Limits:
 
 
 class _Part(Enum):
-    """What is being received of a request."""
+    """The part of a request that is being received."""
 
     NOTHING = "nothing"
     HEAD = "head"
@@ -73,17 +73,17 @@ class _Part(Enum):
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """One connection. A request over a limit is answered 431, 408, 400 or 503, and the connection closed.
+    """One connection. Answers a request over a limit with 431, 408, 400 or 503, and closes.
 
-    A request that arrives at once costs two comparisons; a timer runs only while half a request is there.
+    A request that arrives in one piece costs two comparisons; a timer runs only while one is incomplete.
     """
 
     def __init__(self, *args: Any, limits: Limits, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's own
         super().__init__(*args, **kwargs)
         self._limits = limits
         self._part = _Part.NOTHING
-        self._arriving = 0  # bytes that the parser gets now
-        self._waiting = 0  # bytes that came before and that end nothing yet: no head, no piece of a body
+        self._arriving = 0  # bytes that the parser is being fed
+        self._waiting = 0  # earlier bytes that completed nothing yet: no head, no piece of a body
         self._progressed = False
         self._refusal: LmsError | None = None
         self._refused = False
@@ -94,11 +94,11 @@ class BoundedHttp(HttpToolsProtocol):
     # --- the connection ---
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
-        """Takes the connection, unless there are too many."""
+        """Accepts the connection, unless there are too many."""
         super().connection_made(transport)
         if len(self.connections) > self._limits.connections:
             self._refuse(TooManyConnections())
-            transport.close()  # at once: waiting for its end would be a connection more
+            transport.close()  # at once: lingering would keep one more connection open
             return
         self._await(_Part.HEAD)
 
@@ -108,7 +108,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parses what has arrived; refuses what is malformed, or more than may wait for its end."""
+        """Parses what has arrived; refuses malformed input, and too much input that completes nothing."""
         if self._refused:
             self._discard(data)
             return
@@ -120,7 +120,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._refuse(self._refusal or BadRequest(reason="It is not valid HTTP/1.1."))
             return
         except httptools.HttpParserUpgrade:
-            pass  # the request is answered as it is: a server may ignore Upgrade (RFC 9110, 7.8)
+            pass  # the request is answered as usual: a server may ignore Upgrade (RFC 9110, 7.8)
         self._waiting = 0 if self._progressed else self._waiting + len(data)
         if self._waiting > self._limits.header_bytes:
             self._refuse(HeadersTooLarge(limit=self._limits.header_bytes))
@@ -135,26 +135,28 @@ class BoundedHttp(HttpToolsProtocol):
     # --- what the parser finds ---
 
     def on_message_begin(self) -> None:
-        """Begins a request."""
+        """Starts a request."""
         self._part = _Part.HEAD
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Hands the request to the application, if its head is within the limits."""
+        """Passes the request to the application if its head is within the limits."""
         limits = self._limits
         if len(self.headers) > limits.header_fields:
             self._stop(TooManyHeaders(limit=limits.header_fields))
         if self._waiting + self._arriving > limits.header_bytes and self._head_bytes() > limits.header_bytes:
             self._stop(HeadersTooLarge(limit=limits.header_bytes))
         if len(self.pipeline) >= MOST_PIPELINED:
-            self._stop(BadRequest(reason=f"More than {MOST_PIPELINED} requests wait on one connection."))
+            self._stop(
+                BadRequest(reason=f"More than {MOST_PIPELINED} requests are waiting on one connection.")
+            )
         super().on_headers_complete()
-        # Fields after a chunked body are no headers (RFC 9110, 6.5.1): the application does not see them.
+        # Fields after a chunked body are trailers (RFC 9110, 6.5.1), which the application does not see.
         self.headers = []
         self._part, self._progressed = _Part.BODY, True
 
     def on_body(self, body: bytes) -> None:
-        """Hands a piece of the body on."""
+        """Passes on a piece of the body."""
         self._progressed = True
         super().on_body(body)
 
@@ -168,24 +170,24 @@ class BoundedHttp(HttpToolsProtocol):
         return len(self.parser.get_method()) + len(self.url) + _HEAD_FRAME + fields
 
     def _stop(self, refusal: LmsError) -> None:
-        """Ends the parsing from within one of its callbacks."""
+        """Aborts parsing from within a parser callback."""
         self._refusal = refusal
         raise httptools.HttpParserError(refusal.detail)
 
     # --- time ---
 
     def _serving(self) -> bool:
-        # uvicorn declares that there is always a cycle; before the first request there is none
+        # uvicorn's types say that there is always a cycle; before the first request there is none
         return self.cycle is not None and not self.cycle.response_complete  # type: ignore[redundant-expr]
 
     def _owed(self) -> _Part:
-        """Returns what the client has to send now: after blank lines a head, as uvicorn's timer has ended."""
+        """Returns what the client must send now; after blank lines a head, as they end uvicorn's timer."""
         if self._part is _Part.NOTHING and not self._serving():
             return _Part.HEAD
         return self._part
 
     def _await(self, part: _Part) -> None:
-        """Starts the timer of this part, unless it runs: more bytes of the same part do not prolong it."""
+        """Starts this part's timer unless it is running: more bytes of the same part do not extend it."""
         if part is self._awaited:
             return
         self._cancel()
@@ -206,18 +208,18 @@ class BoundedHttp(HttpToolsProtocol):
         part = self._awaited
         self._cancel()
         if self.flow.read_paused or (part is _Part.HEAD and self._serving()):
-            self._await(part)  # the client waits for us
+            self._await(part)  # the client is waiting for us
         elif self._part is _Part.NOTHING:
-            self.transport.close()  # it has asked for nothing: browsers connect ahead of need
+            self.transport.close()  # it has requested nothing: browsers open connections in advance
         else:
             self._refuse(RequestTimeout(part=part.value, seconds=self._seconds(part)))
 
     # --- refusals ---
 
     def _refuse(self, refusal: LmsError) -> None:
-        """Reads nothing more, answers if the refused request is the one to answer, and closes.
+        """Stops reading, answers if the refused request is the next to be answered, and closes.
 
-        Answers to earlier requests are completed first; a response that has begun is cut off.
+        Responses to earlier requests are completed first; a refused request's own is cut off if it has begun.
         """
         self._refused = True
         self._cancel()
@@ -247,7 +249,7 @@ class BoundedHttp(HttpToolsProtocol):
 
 
 def bounded(limits: Limits) -> type[asyncio.Protocol]:
-    """Returns uvicorn's ``http``: makes the protocol of each connection, and can be sent to its workers."""
+    """Returns uvicorn's ``http``, a factory of connections' protocols that can be pickled for its workers."""
     return cast("type[asyncio.Protocol]", partial(BoundedHttp, limits=limits))
 
 

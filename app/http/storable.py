@@ -1,4 +1,4 @@
-"""Text that no database keeps is refused before anything is done with it, in whatever an operation reads."""
+"""Refuses text that no database can store, anywhere in a request, before anything is done with it."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from fastapi import Request
 from app.core.errors import MAX_FIELD_ERRORS, FieldError, Invalid
 
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
-# What a body must have for its JSON to hold such text: an escape, a surrogate in UTF-8, or UTF-16 and -32.
+# A body can hold such text only with an escape, with a surrogate in UTF-8, or in UTF-16 and UTF-32.
 _SUSPECT: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|\xed[\xa0-\xbf]|\x00")
 _MESSAGE: Final = "Contains NUL or half of a surrogate pair, which cannot be stored"
 
 _Path = tuple[Any, object]
-"""A place in a body: the place around it and the name or index there; linked, for most are never written."""
+"""A place in a body: the enclosing place, and the name or index in it; linked, as few are ever rendered."""
 
 
 async def require_storable(request: Request) -> None:
-    """Refuses NUL and lone surrogates in the path, the query and a JSON body, values and names.
+    """Refuses NUL and lone surrogates in values and names of the path, the query and a JSON body.
 
-    PostgreSQL's jsonb stores neither, BSON no surrogates, and UTF-8 has no form for them.
+    PostgreSQL's jsonb stores neither, BSON stores no surrogates, and UTF-8 cannot encode them.
 
     Raises:
-        Invalid: There is such text; the first of the fields that hold it are named.
+        Invalid: There is such text; the error names the first fields that contain it.
     """
     query = ({name: value} for name, value in request.query_params.multi_items())
     found = chain(
@@ -40,13 +40,13 @@ async def require_storable(request: Request) -> None:
 
 
 async def _suspect_body(request: Request) -> object:
-    # The framework has read and parsed the body of an operation that has one, and keeps it here.
+    # If the operation has a body, the framework has read and parsed it by now, and keeps it here.
     parsed = getattr(request, "_json", None)
     return parsed if parsed is not None and _SUSPECT.search(await request.body()) else None
 
 
 def _errors(where: str, value: object) -> Iterator[FieldError]:
-    """Yields a mistake for each such text in ``value``, which is JSON; a wrong name is one of what has it."""
+    """Yields an error for each such text in the JSON ``value``; a bad name is its object's error."""
     pending: list[tuple[_Path | None, object]] = [(None, value)]
     while pending:
         path, part = pending.pop()

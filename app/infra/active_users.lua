@@ -1,5 +1,5 @@
--- Notes who was here, forgets who was not here for long, and counts the rest by window, in one step.
--- KEYS[1] users by the second of their last request
+-- Records active users, removes those who have left the longest window, and counts the rest by window, atomically.
+-- KEYS[1] users, scored by the second of their last request
 -- ARGV[1] now in seconds, ARGV[2] the number of windows, then the windows in seconds, the longest last,
 -- then the users
 -- Returns the number of users within each window.

@@ -1,4 +1,4 @@
-"""How many people use the platform: noted as requests come, counted in Redis for all processes."""
+"""The number of active users: noted on each request, counted in Redis across all processes."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _MOST_AT_ONCE: Final = 1_000
 
 
 class ActiveUsers:
-    """Counts different users within the last 5 minutes, hour and day.
+    """Counts distinct users within the last 5 minutes, hour and day.
 
-    A request costs one entry in a set; `report`, called every few seconds, brings the set to Redis. While
-    Redis is down, up to 10,000 users are remembered and no number is reported: an old one would be wrong.
+    A request costs one entry in a set; `report`, called every few seconds, sends the set to Redis. While
+    Redis is down, up to 10,000 users are remembered and no count is reported: a stale one would be wrong.
     """
 
     def __init__(self, redis: RedisClient, clock: Clock) -> None:
@@ -38,7 +38,7 @@ class ActiveUsers:
             self._waiting.add(user_id)
 
     async def report(self) -> None:
-        """Hands over who was seen and learns the numbers of the whole platform."""
+        """Sends the users seen to Redis and fetches the whole platform's counts."""
         users = list(islice(self._waiting, _MOST_AT_ONCE))
         now = int(self._clock.now().timestamp())
         try:
@@ -49,6 +49,6 @@ class ActiveUsers:
         self._waiting.difference_update(users)
 
     def observe(self) -> Iterable[Observation]:
-        """Yields the numbers, for the metric; none while they are unknown."""
+        """Yields the counts for the metric; nothing while they are unknown."""
         for window, count in zip(WINDOWS, self._counts or (), strict=False):
             yield Observation(count, {"window": window})

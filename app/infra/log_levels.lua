@@ -1,7 +1,7 @@
--- Keeps the log levels that an admin has changed, for all processes of the platform, in one step.
+-- Stores the log levels that an admin has changed, for all processes of the platform, atomically.
 -- KEYS[1] the changed levels: by logger, "<level> <end in ms>"
--- ARGV[1] now in ms; then, to change one: ARGV[2] its logger, ARGV[3] its value, empty to take it back
--- Returns the levels that hold: logger, value, logger, value ...
+-- ARGV[1] now in ms; then, to change one: ARGV[2] its logger, ARGV[3] its value, empty to revert it
+-- Returns the levels in force: logger, value, logger, value ...
 if ARGV[2] then
   if ARGV[3] == '' then
     redis.call('HDEL', KEYS[1], ARGV[2])

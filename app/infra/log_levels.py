@@ -1,4 +1,4 @@
-"""Log levels that an admin changes for a while, in every process of the platform, through Redis."""
+"""Temporary log levels, set by an admin and shared with every process of the platform through Redis."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class _Shared:
 
 
 class LogLevels:
-    """The changed levels: this process follows at once, the others within the interval of `follow`.
+    """The changed levels: applied in this process at once, in the others at their next `follow`.
 
-    Without Redis a change holds in this process alone: it is needed most during an outage.
+    Without Redis a change applies to this process alone: it is needed most during an outage.
     """
 
     def __init__(self, redis: RedisClient, clock: Clock) -> None:
@@ -39,15 +39,15 @@ class LogLevels:
         self._followed: dict[str, _Shared] = {}
 
     async def set(self, logger: str, level: str, seconds: int) -> bool:
-        """Changes a level for a while; returns whether every process will apply it.
+        """Changes a level temporarily; returns whether every process will apply it.
 
         Raises:
-            ValueError: Too many levels are changed already.
+            ValueError: Too many levels are already changed.
         """
         otel.set_level(logger, level, seconds)
         shared = _Shared(level, self._now() + seconds * 1000)
-        if not await self._tell(logger, str(shared)):
-            self._followed.pop(logger, None)  # or the next look into Redis would take it back
+        if not await self._publish(logger, str(shared)):
+            self._followed.pop(logger, None)  # or the next `follow` would revert it
             return False
         self._followed[logger] = shared
         return True
@@ -57,11 +57,11 @@ class LogLevels:
         was_known = logger in await self._held()
         is_changed = otel.reset_level(logger)
         self._followed.pop(logger, None)
-        await self._tell(logger, "")
+        await self._publish(logger, "")
         return was_known or is_changed
 
     async def follow(self) -> None:
-        """Applies and reverts here what was changed and reverted in another process."""
+        """Applies and reverts here what other processes have changed and reverted."""
         try:
             held = await self._read()
         except RedisUnavailable:
@@ -75,7 +75,7 @@ class LogLevels:
 
     def _apply(self, logger: str, shared: _Shared) -> None:
         seconds = (shared.ends_ms - self._now()) / 1000
-        with suppress(ValueError):  # it ends within a second, or too many are changed here
+        with suppress(ValueError):  # it expires within a second, or too many are changed here
             otel.set_level(logger, shared.level, seconds)
 
     async def _held(self) -> dict[str, _Shared]:
@@ -88,7 +88,7 @@ class LogLevels:
         found = await self._share(_KEY, args=(self._now(),))
         return {logger: _Shared.read(value) for logger, value in zip(found[::2], found[1::2], strict=True)}
 
-    async def _tell(self, logger: str, value: str) -> bool:
+    async def _publish(self, logger: str, value: str) -> bool:
         try:
             await self._share(_KEY, args=(self._now(), logger, value))
         except RedisUnavailable:

@@ -2,8 +2,8 @@
 
 Motor is past its end of life; replacing it means replacing this file. The port stays inside the subset
 that MongoDB and FerretDB 1.24 share: equality filters, atomic conditional updates of one document, no
-transactions, no joins. A server must keep MongoDB's promise that an update of one document is atomic, its
-condition included; FerretDB alone does not, the one of our stack does
+transactions, no joins. The server must keep MongoDB's promise that an update of one document is atomic,
+including its condition; stock FerretDB does not, our stack's build does
 (`stack/native/tools/ferretdb/atomic.go`).
 """
 
@@ -40,18 +40,18 @@ _UNAVAILABLE: Final = (ConnectionFailure, WaitQueueTimeoutError, ExecutionTimeou
 
 
 class DuplicateId(Exception):  # noqa: N818 - a fact about the data, which callers expect
-    """Another document has this ``_id`` or this unique field already."""
+    """Another document already has this ``_id`` or this unique field."""
 
 
 class DatabaseRefused(Exception):  # noqa: N818 - as above
-    """The database answers, and refuses us: a wrong user or password, most often."""
+    """The database answered but rejected us, usually for a wrong user or password."""
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An index over fields in ascending order: it serves queries for the first of them, sorted by the rest.
+    """An ascending index over ``fields``: serves queries on the first of them, sorted by the rest.
 
-    ``unique`` means that no two documents share their values.
+    ``unique`` means that no two documents have the same values.
     """
 
     fields: tuple[str, ...]
@@ -80,7 +80,7 @@ class Collection(Protocol):
         """Stores new documents in one command; if it fails, some of them may be stored."""
 
     async def update(self, where: Filter, changes: Mapping[str, Any]) -> bool:
-        """Changes one document that ``where`` matches, in one atomic step; returns whether there was one."""
+        """Changes one document that ``where`` matches, atomically; returns whether there was one."""
 
     async def delete(self, where: Filter) -> bool:
         """Removes one document that ``where`` matches; returns whether there was one."""
@@ -89,9 +89,9 @@ class Collection(Protocol):
 class Database:
     """A client of one database. Writes are acknowledged by a majority's journal.
 
-    ``url`` names the database as its path. ``seconds`` bounds the choice of a server, a connection and the
-    wait for a free one; an operation may take twice that. The telemetry listens to clients that are made
-    after it started.
+    ``url`` names the database as its path. ``seconds`` bounds server selection, connecting and the wait for a
+    free connection; an operation may take twice that. Telemetry covers only clients created after it
+    started.
     """
 
     def __init__(self, url: str, *, seconds: float) -> None:
@@ -113,19 +113,19 @@ class Database:
         self._indexes: list[tuple[str, Index]] = []
 
     def collection(self, name: str, *indexes: Index) -> Collection:
-        """Returns the collection ``name``; it comes into being with its first document, or with `prepare`.
+        """Returns the collection ``name``; it is created by its first document or by `prepare`.
 
-        ``indexes`` are those that its queries need, beside the one of ``_id``.
+        ``indexes`` are those that its queries need, besides the one on ``_id``.
         """
         self._indexes.extend((name, index) for index in indexes)
         return _MotorCollection(self._database[name])
 
     async def prepare(self) -> None:
-        """Makes the indexes of all collections, where they are missing.
+        """Creates the missing indexes of all collections.
 
         Raises:
-            DatabaseUnavailable: It does not answer, or builds the index of a large collection for longer than
-                an operation may take; the server continues, and the next start finds the result.
+            DatabaseUnavailable: It does not answer, or building a large collection's index takes longer than
+                an operation may; the server continues, and the next start finds the result.
         """
         for name, index in self._indexes:
             fields = [(field, 1) for field in index.fields]
@@ -144,7 +144,7 @@ class Database:
             raise DatabaseRefused(_refusal(error)) from error
 
     async def wait(self, seconds: float, progress: Callable[[], object] = lambda: None) -> None:
-        """Returns as soon as the database answers; calls ``progress`` after each vain try, about every 2 s.
+        """Returns as soon as the database answers; calls ``progress`` after each failed try, about every 2 s.
 
         Raises:
             DatabaseUnavailable: It did not answer within ``seconds``.
@@ -158,7 +158,7 @@ class Database:
             raise DatabaseUnavailable from error
 
     async def _answers(self) -> bool:
-        # No pause is needed between tries: the driver waits for a server itself.
+        # No pause is needed between tries: the driver itself waits for a server.
         try:
             await self.ping()
         except DatabaseUnavailable:
@@ -189,7 +189,7 @@ class _MotorCollection:
         await _answer(self._collection.insert_one(document))
 
     async def insert_all(self, documents: Sequence[Document]) -> None:
-        if documents:  # the driver refuses none
+        if documents:  # the driver rejects an empty list
             await _answer(self._collection.insert_many(documents))
 
     async def update(self, where: Filter, changes: Mapping[str, Any]) -> bool:
@@ -202,7 +202,7 @@ class _MotorCollection:
 
 
 async def _answer(operation: Awaitable[_T]) -> _T:
-    """Returns the operation's result; the driver's errors become ours, in this one place."""
+    """Returns the operation's result; the only place that translates the driver's errors into ours."""
     try:
         return await operation
     except DuplicateKeyError as error:
@@ -212,8 +212,8 @@ async def _answer(operation: Awaitable[_T]) -> _T:
 
 
 def _refusal(error: OperationFailure) -> str:
-    """Returns why the database refuses us, without its own words: they may repeat the user's name."""
-    # FerretDB passes PostgreSQL's refusal on under its code for anything internal.
+    """Returns why the database rejected us, without its own message, which may contain the user's name."""
+    # FerretDB reports PostgreSQL's rejection with its code for internal errors.
     is_login = error.code == _AUTHENTICATION_FAILED or "SASL auth" in str(error)
     return "authentication failed" if is_login else f"error {error.code}"
 

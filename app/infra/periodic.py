@@ -1,4 +1,4 @@
-"""What the process does every few seconds besides answering requests."""
+"""Periodic work of the process, besides answering requests."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Step = Callable[[], Awaitable[None]]
 
 @asynccontextmanager
 async def repeating(seconds: float, *steps: Step) -> AsyncIterator[None]:
-    """Does the steps now and every ``seconds``, until the block ends; one that fails is logged and repeated.
+    """Runs the steps now and every ``seconds`` until the block exits; a failed step is logged and retried.
 
-    They create no spans: no request asked for them.
+    They create no spans, because no request caused them.
     """
     task = asyncio.create_task(_repeat(seconds, steps))
     try:
@@ -39,5 +39,5 @@ async def _attempt(step: Step) -> None:
     try:
         with suppress_instrumentation():
             await step()
-    except Exception:  # noqa: BLE001 - the next step and the next time must come
+    except Exception:  # noqa: BLE001 - a failure must not stop the next steps
         _log.exception("periodic_step_failed", step=step.__qualname__)

@@ -18,15 +18,15 @@ KEY_PREFIX: Final = "lms:"
 
 
 class RedisUnavailable(Exception):  # noqa: N818 - a state that every caller handles
-    """Redis did not answer within its time limit, or refused."""
+    """Redis did not answer within its time limit, or rejected the command."""
 
 
 class RedisClient:
     """The commands that the platform uses; all raise `RedisUnavailable`.
 
-    ``seconds`` bounds the wait for a connection and for an answer: it is short, because what needs Redis can
-    do without. A connection that the server closed is replaced once, at once; the client's own default would
-    retry for seconds, with the request waiting.
+    ``seconds`` bounds the wait for a connection and for an answer: it is short, because every caller can do
+    without Redis. A connection that the server closed is replaced once, immediately; the client's own default
+    would retry for seconds while the request waits.
     """
 
     def __init__(self, url: str, *, seconds: float) -> None:
@@ -53,11 +53,11 @@ class RedisClient:
         return cast("list[str | None]", await _answer(self._redis.mget([KEY_PREFIX + key for key in keys])))
 
     async def set(self, key: str, value: str, *, seconds: float) -> None:
-        """Sets ``key``, which vanishes after ``seconds``."""
+        """Sets ``key``, which expires after ``seconds``."""
         await _answer(self._redis.set(KEY_PREFIX + key, value, px=int(seconds * 1000)))
 
     async def set_many(self, values: Mapping[str, str], *, seconds: float) -> None:
-        """Sets keys, which vanish after ``seconds``, in one round trip."""
+        """Sets keys, which expire after ``seconds``, in one round trip."""
         pipeline = self._redis.pipeline(transaction=False)
         for key, value in values.items():
             pipeline.set(KEY_PREFIX + key, value, px=int(seconds * 1000))
@@ -75,7 +75,7 @@ class RedisClient:
         return RedisScript(script)
 
     async def load_scripts(self) -> None:
-        """Gives Redis the scripts that were asked for, so that the first call of each finds it there."""
+        """Loads the requested scripts into Redis, so that the first call of each finds it there."""
         for script in self._scripts:
             await _answer(self._redis.script_load(script.script))
 
@@ -85,7 +85,7 @@ class RedisClient:
 
 
 class RedisScript:
-    """A Lua script, which Redis runs as one atomic step."""
+    """A Lua script, which Redis runs atomically."""
 
     def __init__(self, script: AsyncScript) -> None:
         self._script = script
@@ -96,7 +96,7 @@ class RedisScript:
 
 
 async def _answer(operation: Awaitable[_T]) -> _T:
-    """Returns the operation's result; the client's errors become ours, in this one place."""
+    """Returns the operation's result; the only place that translates the client's errors into ours."""
     try:
         return await operation
     except (RedisError, OSError) as error:

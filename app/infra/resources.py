@@ -1,4 +1,4 @@
-"""What the process holds open while it serves: one stack, opened in order, closed in reverse."""
+"""The connections of a serving process: one stack, opened in order, closed in reverse."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Resources:
 
 @asynccontextmanager
 async def open_resources(settings: Settings, clock: Clock) -> AsyncIterator[Resources]:
-    """Opens the connections, and closes them at the end. Waits for the database; Redis may be away.
+    """Opens the connections and closes them on exit. Waits for the database; Redis may be down.
 
     Raises:
         DatabaseUnavailable: The database does not answer within ``settings.startup_seconds``.
@@ -47,7 +47,7 @@ async def open_resources(settings: Settings, clock: Clock) -> AsyncIterator[Reso
         ttls = {"access_ttl": settings.jwt_access_ttl, "refresh_ttl": settings.jwt_refresh_ttl}
         sessions = Sessions(redis, **ttls)
         active_users, log_levels = ActiveUsers(redis, clock), LogLevels(redis, clock)
-        with suppress(RedisUnavailable):  # then the first call of each script brings it along
+        with suppress(RedisUnavailable):  # the first call of each script then loads it
             await redis.load_scripts()
         stack.callback(ACTIVE_USERS.observe(active_users.observe))
         await stack.enter_async_context(repeating(REPORT_SECONDS, active_users.report, log_levels.follow))

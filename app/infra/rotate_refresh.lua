@@ -1,6 +1,6 @@
--- Exchanges the current refresh token of a session for the next one, in one step.
+-- Exchanges the current refresh token of a session for the next one, atomically.
 -- KEYS[1] the session, KEYS[2] its revocation mark
--- ARGV[1] presented token id, ARGV[2] next token id, ARGV[3] session's life in ms, ARGV[4] mark's life in ms
+-- ARGV[1] presented token id, ARGV[2] next token id, ARGV[3] session's lifetime in ms, ARGV[4] mark's lifetime in ms
 -- Returns 'rotated'; 'ended' if there is no such session; 'reused' if the token is not the current one:
 -- then somebody else holds a copy, and the session ends for both.
 local current = redis.call('GET', KEYS[1])

@@ -1,7 +1,7 @@
-"""Who is signed in, in Redis: one key per session, and marks on what was revoked.
+"""Sessions in Redis: one key per session, and marks for what was revoked.
 
-What happens without Redis: access tokens stay good until they expire (fail open, bounded by their short life,
-counted); nothing that prolongs, starts or ends a session is acknowledged (fail closed).
+Without Redis, access tokens stay valid until they expire (fail open, bounded by their short lifetime,
+counted); starting, extending or ending a session is not acknowledged (fail closed).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from app.infra.redis import RedisClient, RedisUnavailable
 
 
 class Sessions:
-    """Starts, prolongs and ends sessions ("families" of refresh tokens, of which one is current).
+    """Starts, extends and ends sessions ("families" of refresh tokens, one of which is current).
 
     ``access_ttl`` is how long a revocation must be remembered, ``refresh_ttl`` how long an unused
     session lives.
@@ -46,7 +46,7 @@ class Sessions:
         Raises:
             RefreshReused: It was exchanged before; the session has been ended.
             TokenRevoked: The session has ended.
-            SessionsUnavailable: Redis does not answer; the presented token stays good.
+            SessionsUnavailable: Redis does not answer; the presented token stays valid.
         """
         try:
             outcome = await self._exchange(presented, next_token_id)
@@ -68,10 +68,10 @@ class Sessions:
         return cast('Literal["rotated", "reused", "ended"]', outcome)
 
     async def end(self, family: str) -> None:
-        """Ends a session: its refresh token and its access tokens are good no more.
+        """Ends a session: its refresh token and its access tokens become invalid.
 
         Raises:
-            SessionsUnavailable: Redis does not answer; the session may still run.
+            SessionsUnavailable: Redis does not answer; the session may still be active.
         """
         try:
             await self._redis.set(_revoked_session(family), "1", seconds=self._access_ttl.total_seconds())
@@ -80,7 +80,7 @@ class Sessions:
             raise SessionsUnavailable from error
 
     async def revoke_roles(self, user_id: str, *, below: int) -> None:
-        """Makes access tokens of ``user_id`` with a lower ``role_version`` useless, whenever they are signed.
+        """Revokes the user's access tokens with a lower ``role_version``, even those signed later.
 
         Raises:
             SessionsUnavailable: Redis does not answer.
@@ -91,7 +91,7 @@ class Sessions:
             raise SessionsUnavailable from error
 
     async def check(self, principal: Principal) -> None:
-        """Returns if the principal's token was not revoked, or if Redis cannot answer.
+        """Returns if the principal's token was not revoked, or if Redis is down.
 
         Raises:
             TokenRevoked: It was.

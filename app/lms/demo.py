@@ -1,4 +1,4 @@
-"""One endpoint that fails now and then, so that demonstrations have something to find."""
+"""One endpoint that fails occasionally, so that demonstrations have something to find."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def demo_router(failure_ratio: float, chance: random.Random) -> APIRouter:
 
     @router.post("/transcripts", responses=refusals(*TOKEN_REFUSALS))
     async def transcript(learner: SignedIn, lms: Lms) -> list[EnrollmentOut]:
-        """Returns the enrolments of the one who asks; fails now and then, on purpose."""
+        """Returns the caller's enrolments; fails occasionally, on purpose."""
         enrollments = await lms.enrollments.mine(learner)
         if chance.random() < failure_ratio:
             raise TranscriptFailed(f"the transcript of {len(enrollments)} enrolments was lost")

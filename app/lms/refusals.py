@@ -1,4 +1,4 @@
-"""What the learning platform refuses, slice by slice; a code is part of the API and keeps its meaning."""
+"""The learning platform's refusals, slice by slice; a code is part of the API and keeps its meaning."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 
 
 class EmailTaken(Conflict):
-    """An account has this mail address already."""
+    """An account already has this email address."""
 
     code = "email_taken"
-    title = "Mail address already registered"
-    sentence = "An account with this mail address exists; sign in instead."
+    title = "Email address already registered"
+    sentence = "An account with this email address exists; sign in instead."
 
 
 class UserNotFound(NotFound):
@@ -40,7 +40,7 @@ class LastAdmin(Conflict):
 
 
 class CourseNotFound(NotFound):
-    """No such course, or a draft of somebody else."""
+    """No such course, or somebody else's draft."""
 
     code = "course_not_found"
     title = "Course not found"
@@ -71,16 +71,16 @@ class CourseExists(Conflict):
 
     code = "course_exists"
     title = "Course already exists"
-    sentence = "There is a course {course_id} already; choose another title or give a slug."
+    sentence = "Course {course_id} already exists; choose another title or give a slug."
     example: ClassVar[Mapping[str, Any]] = {"course_id": "tracing-basics"}
 
 
 class CourseChanged(Conflict):
-    """Others edited the course at the same time, again and again."""
+    """Concurrent edits of the course kept colliding."""
 
     code = "course_changed"
-    title = "Course changed meanwhile"
-    sentence = "Course {course_id} was changed by somebody else at the same moment; read it again and retry."
+    title = "Course changed concurrently"
+    sentence = "Course {course_id} was changed by somebody else at the same time; read it again and retry."
     example: ClassVar[Mapping[str, Any]] = {"course_id": "tracing-basics"}
 
 
@@ -94,29 +94,29 @@ class CourseIncomplete(Conflict):
 
 
 class TooManyLessons(Conflict):
-    """The course has as many lessons as a course may have."""
+    """The course has the maximum number of lessons."""
 
     code = "too_many_lessons"
     title = "Too many lessons"
-    sentence = "Course {course_id} has {limit} lessons; that is the most."
+    sentence = "Course {course_id} already has {limit} lessons, the maximum."
     example: ClassVar[Mapping[str, Any]] = {"course_id": "tracing-basics", "limit": 100}
 
 
 class TooManyQuizzes(Conflict):
-    """The course has as many quizzes as a course may have."""
+    """The course has the maximum number of quizzes."""
 
     code = "too_many_quizzes"
     title = "Too many quizzes"
-    sentence = "Course {course_id} has {limit} quizzes; that is the most."
+    sentence = "Course {course_id} already has {limit} quizzes, the maximum."
     example: ClassVar[Mapping[str, Any]] = {"course_id": "tracing-basics", "limit": 20}
 
 
 class CatalogueFull(Conflict):
-    """The catalogue lists as many courses as it may."""
+    """The catalogue has the maximum number of courses."""
 
     code = "catalogue_full"
     title = "Catalogue is full"
-    sentence = "The catalogue lists {limit} courses; that is the most."
+    sentence = "The catalogue already lists {limit} courses, the maximum."
     example: ClassVar[Mapping[str, Any]] = {"limit": 10_000}
 
 
@@ -155,25 +155,25 @@ class CourseNotPublished(Conflict):
 
     code = "course_not_published"
     title = "Course is not published"
-    sentence = "Course {course_id} is a draft; publish it before anybody enrols."
+    sentence = "Course {course_id} is a draft; it must be published before anybody can enrol."
     example: ClassVar[Mapping[str, Any]] = {"course_id": "tracing-basics"}
 
 
 class EnrollmentBusy(Conflict):
-    """The same learner's requests for one course crossed each other again and again."""
+    """Concurrent requests of one learner for one course kept colliding."""
 
     code = "enrollment_busy"
     title = "Enrollment is changing"
-    sentence = "Several requests change your enrolment in {course_id} at once; try again."
+    sentence = "Several requests are changing your enrolment in {course_id} at once; try again."
     example: ClassVar[Mapping[str, Any]] = {"course_id": "tracing-basics"}
 
 
 class EnrollmentCompleted(Conflict):
-    """Who completed a course cannot withdraw from it."""
+    """A learner who has completed a course cannot withdraw from it."""
 
     code = "enrollment_completed"
     title = "Course already completed"
-    sentence = "You have completed {course_id}; a completed course cannot be left."
+    sentence = "You have completed {course_id}; you cannot withdraw from a completed course."
     example: ClassVar[Mapping[str, Any]] = {"course_id": "tracing-basics"}
 
 
@@ -199,11 +199,11 @@ class CertificateNotFound(NotFound):
 
 
 class AttemptsExhausted(Conflict):
-    """No attempt is left."""
+    """No attempts are left."""
 
     code = "attempts_exhausted"
-    title = "No attempt left"
-    sentence = "All {limit} attempts at quiz {quiz_id} are used."
+    title = "No attempts left"
+    sentence = "All {limit} attempts at quiz {quiz_id} have been used."
     example: ClassVar[Mapping[str, Any]] = {"quiz_id": "final", "limit": 3}
 
 

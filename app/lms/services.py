@@ -32,7 +32,7 @@ from app.lms.users.service import UserService
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the platform can do."""
+    """The services of the platform."""
 
     users: UserService
     courses: CourseService

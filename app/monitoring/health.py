@@ -1,4 +1,4 @@
-"""Whether the platform can serve: each thing that it needs is asked, within a second, all at once."""
+"""Whether the platform can serve: probes all dependencies at once, each within a second."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ CHECK_SECONDS: Final = 1.0
 
 
 class Status(StrEnum):
-    """The status (draft-inadarei-api-health-check): ``warn`` serves with something missing."""
+    """The status (draft-inadarei-api-health-check): ``warn`` means degraded but serving."""
 
-    PASS = "pass"  # noqa: S105 - a verdict, no password
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
     WARN = "warn"
     FAIL = "fail"
 
@@ -31,15 +31,15 @@ class CheckResult(BaseModel):
     critical: bool = Field(description="Whether the platform cannot serve without it.")
     observed_value: float = Field(description="How long the answer took.", examples=[1.2])
     observed_unit: str = "ms"
-    output: str | None = Field(default=None, description="What went wrong, by type.", examples=[None])
+    output: str | None = Field(default=None, description="Type of the error.", examples=[None])
 
 
 class Health(BaseModel):
-    """The platform's health; the checks are for those who may see them."""
+    """The platform's health; only operators see the checks."""
 
     status: Status
     checks: dict[str, CheckResult] | None = Field(
-        default=None, description="By the name of what is needed; for admins and the metrics token."
+        default=None, description="By dependency; for admins and the metrics token."
     )
 
     def without_details(self) -> Health:
@@ -49,20 +49,20 @@ class Health(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that the platform needs; ``probe`` returns if it answers and raises if not."""
+    """The check of one dependency; ``probe`` returns if it answers and raises if not."""
 
     name: str
     critical: bool
     probe: Callable[[], Awaitable[None]]
 
     async def run(self) -> CheckResult:
-        """Asks once, and waits for a second at most."""
+        """Probes once, for a second at most."""
         started = time.perf_counter()
         output: str | None = None
         try:
             async with asyncio.timeout(CHECK_SECONDS):
                 await self.probe()
-        except Exception as error:  # noqa: BLE001 - whatever a probe raises is its answer
+        except Exception as error:  # noqa: BLE001 - whatever a probe raises is its result
             output = type(error).__name__
         passed = Status.PASS if output is None else Status.FAIL if self.critical else Status.WARN
         elapsed = round((time.perf_counter() - started) * 1000, 1)
@@ -70,7 +70,7 @@ class Check:
 
 
 class HealthChecks:
-    """The checks of the platform: without the database it fails, without Redis it serves with less."""
+    """The platform's checks: it fails without the database, and is degraded without Redis."""
 
     def __init__(self, resources: Resources) -> None:
         self._checks = (
@@ -79,7 +79,7 @@ class HealthChecks:
         )
 
     async def run(self) -> Health:
-        """Asks everything at once; the worst answer is the platform's."""
+        """Runs all checks at once; the worst result is the platform's."""
         results = await asyncio.gather(*(check.run() for check in self._checks))
         checks = {check.name: result for check, result in zip(self._checks, results, strict=True)}
         found = {result.status for result in results}

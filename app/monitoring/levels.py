@@ -1,4 +1,4 @@
-"""Log levels that an admin changes while the platform runs, for a while; each change is in the audit log."""
+"""Lets an admin change log levels temporarily at runtime; each change is in the audit log."""
 
 from __future__ import annotations
 
@@ -30,39 +30,39 @@ class Level(StrEnum):
 
 
 class LevelNotChanged(NotFound):
-    """Nobody has changed this logger's level, or its time is over."""
+    """This logger's level was not changed, or the change has expired."""
 
     code = "level_not_changed"
     title = "Level not changed"
-    sentence = "The level of logger {logger} is not changed now."
+    sentence = "The level of logger {logger} is not changed."
     example: ClassVar[Mapping[str, Any]] = {"logger": "enrollments"}
 
 
 class TooManyLevels(Conflict):
-    """A hundred levels are changed already."""
+    """A hundred levels are already changed."""
 
     code = "too_many_levels"
     title = "Too many changed levels"
-    sentence = "Too many log levels are changed already; reset one first."
+    sentence = "Too many log levels are already changed; reset one first."
 
 
 class LevelChange(BaseModel):
-    """Changes a level for a while."""
+    """Changes a level temporarily."""
 
     level: Level = Field(examples=["debug"])
-    seconds: int = Field(default=900, ge=1, le=86_400, description="Then it is as before.", examples=[900])
+    seconds: int = Field(default=900, ge=1, le=86_400, description="When the change expires.", examples=[900])
 
 
 class LevelOut(BaseModel):
-    """A changed level, which holds for the loggers below, too."""
+    """A changed level; it also applies to child loggers."""
 
-    logger: str = Field(description="The logger's name; root is all of them.", examples=["enrollments"])
+    logger: str = Field(description="The logger's name; root means all loggers.", examples=["enrollments"])
     level: Level
-    seconds_left: float = Field(description="Seconds until it is as before.", examples=[899.5])
+    seconds_left: float = Field(description="Seconds until it expires.", examples=[899.5])
 
     @classmethod
     def of(cls, override: LevelOverride) -> Self:
-        """Returns what is shown of ``override``."""
+        """Returns ``override`` as it is shown."""
         level = Level(override.level)
         return cls(logger=override.logger or ROOT, level=level, seconds_left=override.seconds_left)
 
@@ -72,7 +72,7 @@ class LevelSet(BaseModel):
 
     changed: LevelOut
     everywhere: bool = Field(
-        description="Whether every process follows, within seconds; false if the session store is away."
+        description="Whether every process follows within seconds; false if the session store is down."
     )
 
 
@@ -103,13 +103,13 @@ async def changed() -> list[LevelOut]:
 
 @router.put("/{logger}", responses=refusals(*TOKEN_REFUSALS, RoleRequired, TooManyLevels))
 async def change(logger: Logger, wanted: LevelChange, levels: Levels) -> LevelSet:
-    """Changes the level of a logger and those below it; after its time it is as before."""
+    """Changes the level of a logger and its children until the change expires."""
     try:
         everywhere = await levels.set(logger, wanted.level, wanted.seconds)
     except ValueError:
         raise TooManyLevels from None
-    told = {"changed_to": wanted.level.value, "seconds": wanted.seconds, "everywhere": everywhere}
-    _audit.warning("log_level_changed", target=logger or ROOT, **told)
+    facts = {"changed_to": wanted.level.value, "seconds": wanted.seconds, "everywhere": everywhere}
+    _audit.warning("log_level_changed", target=logger or ROOT, **facts)
     override = LevelOverride(logger, wanted.level, wanted.seconds)
     return LevelSet(changed=LevelOut.of(override), everywhere=everywhere)
 
@@ -120,7 +120,7 @@ async def change(logger: Logger, wanted: LevelChange, levels: Levels) -> LevelSe
     responses=refusals(*TOKEN_REFUSALS, RoleRequired, LevelNotChanged),
 )
 async def reset(logger: Logger, levels: Levels) -> None:
-    """Takes a change back."""
+    """Reverts a change."""
     if not await levels.reset(logger):
         raise LevelNotChanged(logger=logger or ROOT)
     _audit.warning("log_level_reset", target=logger or ROOT)

@@ -1,4 +1,4 @@
-"""What became of this process's telemetry, reported by the process, even while the Collector is down."""
+"""What happened to this process's telemetry; the process reports it even while the Collector is down."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class SignalOut(BaseModel):
         description="Lost, by reason: queue_full, export_failed, unencodable, shutdown, already_shutdown.",
         examples=[{"queue_full": 12}],
     )
-    pending: int = Field(description="Queued or on their way.", examples=[8])
+    pending: int = Field(description="Queued or in flight.", examples=[8])
 
 
 class ErrorReportsOut(BaseModel):

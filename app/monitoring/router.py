@@ -17,12 +17,12 @@ from app.monitoring.pipeline import TelemetryOut
 HEALTH_TYPE: Final = "application/health+json"
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 NOT_READY: Final[dict[int | str, dict[str, Any]]] = {
-    503: {"model": Health, "description": "Not ready: something critical does not answer"}
+    503: {"model": Health, "description": "Not ready: a critical dependency does not answer"}
 }
 
 
 class HealthResponse(JSONResponse):
-    """A response whose body is the health of the platform."""
+    """A response whose body is the platform's health."""
 
     media_type = HEALTH_TYPE
 
@@ -40,20 +40,20 @@ probes = APIRouter(tags=["health"], default_response_class=HealthResponse)
 
 @probes.get("/livez")
 async def live() -> Health:
-    """Answers as long as the process runs; needs nothing else, so an outage elsewhere causes no restart."""
+    """Answers while the process runs; depends on nothing else, so an outage elsewhere causes no restart."""
     return Health(status=Status.PASS)
 
 
 @probes.get("/readyz", responses=NOT_READY)
 async def ready(checks: Checks, response: Response) -> Health:
-    """Tells whether requests should be sent here: 503 while the database does not answer."""
+    """Tells whether to send requests here: 503 while the database does not answer."""
     health = await checks.run()
     response.status_code = 503 if health.status is Status.FAIL else 200
     return health.without_details()
 
 
 async def operator(credentials: Credentials, authentication: Authentication) -> bool:
-    """Tells whether an operator asks: the metrics token, or an admin's."""
+    """Tells whether the caller is an operator: has the metrics token, or is an admin."""
     if credentials is None:
         return False
     if authentication.is_metrics_token(credentials.credentials):
@@ -65,11 +65,11 @@ Operator = Annotated[bool, Depends(operator)]
 
 
 async def require_operator(credentials: Credentials, *, is_operator: Operator) -> None:
-    """Lets operators pass.
+    """Requires an operator.
 
     Raises:
-        Unauthenticated: Nobody says who asks.
-        RoleRequired: Somebody else asks.
+        Unauthenticated: The request has no token.
+        RoleRequired: The caller is not an operator.
     """
     if credentials is None:
         raise Unauthenticated
@@ -84,7 +84,7 @@ OPERATORS: Final[dict[str, Any]] = {
 
 
 def monitoring_router(telemetry: otel.Telemetry | None) -> APIRouter:
-    """Returns the router of the monitoring API; without ``telemetry`` its endpoint is left out."""
+    """Returns the router of the monitoring API; without ``telemetry`` its endpoints are left out."""
     router = APIRouter(prefix="/monitoring", tags=["monitoring"])
     router.include_router(levels.router)
 
@@ -110,5 +110,5 @@ def _add_telemetry(router: APIRouter, telemetry: otel.Telemetry) -> None:
 
     @router.get("/telemetry", **OPERATORS)
     async def accounts() -> TelemetryOut:
-        """Tells what became of this process's spans, data points, log records and error reports."""
+        """Reports what happened to this process's spans, data points, log records and error reports."""
         return TelemetryOut.of(telemetry)

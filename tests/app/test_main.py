@@ -122,7 +122,7 @@ def test_a_refused_login_is_told(environment: dict[str, str], tmp_path: Path, mo
     ended = run(environment, tmp_path)
     assert ended.returncode == 1
     last = ended.stderr.splitlines()[-1]
-    assert last.endswith("refuses us (authentication failed); see MONGODB_URL.")
+    assert last.endswith("rejected the connection (authentication failed); see MONGODB_URL.")
 
 
 @pytest.fixture(scope="module")

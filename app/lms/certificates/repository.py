@@ -5,7 +5,7 @@ from app.lms.certificates.schemas import Certificate
 
 
 class CertificateRepository:
-    """Issued certificates, one document each; none is ever changed."""
+    """Issued certificates, one document each, never changed."""
 
     def __init__(self, database: Database) -> None:
         self._certificates = database.collection("certificates")

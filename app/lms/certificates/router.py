@@ -44,5 +44,5 @@ async def verify(request: VerificationRequest, lms: Lms) -> Verification:
 
 @well_known.get("/jwks.json", responses={200: {"content": {"application/json": {"example": JWKS_EXAMPLE}}}})
 async def public_keys(lms: Lms) -> dict[str, Any]:
-    """Returns the public keys that check certificates without us (RFC 7517)."""
+    """Returns the public keys that verify certificates without us (RFC 7517)."""
     return lms.certificates.public_keys()

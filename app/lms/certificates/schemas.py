@@ -17,7 +17,7 @@ TOKEN: Final = "eyJhbGciOiJFZERTQSJ9.eyJqdGkiOiJjcnRfOWIxZiJ9.kPrK_qmx"  # noqa:
 
 
 class Certificate(Record):
-    """An issued certificate; ``token`` is the signed statement, the rest is what it says."""
+    """An issued certificate; ``token`` is the signed statement, the rest is its content."""
 
     user_id: str
     course_id: str
@@ -27,7 +27,7 @@ class Certificate(Record):
     token: str
 
     def claims(self) -> CertificateClaims:
-        """Returns what the certificate states."""
+        """Returns the certificate's claims."""
         return CertificateClaims(
             certificate_id=self.id,
             holder=self.holder,
@@ -38,22 +38,22 @@ class Certificate(Record):
 
 
 class CertificateOut(BaseModel):
-    """A certificate, as anyone may check it."""
+    """A certificate, as anyone may see it."""
 
     id: str = Field(examples=["crt_9b1f6c0d2e3a4b5c6d7e8f9012345678"])
     holder: str = Field(examples=["Ada Lovelace"])
     course_id: str = Field(examples=["tracing-basics"])
     course_title: str = Field(examples=["Tracing basics"])
     issued_at: datetime
-    valid: bool = Field(description="Whether the signature holds.")
+    valid: bool = Field(description="Whether the signature is valid and matches our record.")
     token: str = Field(
-        description="The signed statement (JWS, EdDSA); check it with /.well-known/jwks.json.",
+        description="The signed statement (JWS, EdDSA); verify it with /.well-known/jwks.json.",
         examples=[TOKEN],
     )
 
     @classmethod
     def of(cls, certificate: Certificate, *, valid: bool) -> Self:
-        """Returns what may be shown of ``certificate``: all but who it is in our records."""
+        """Returns the public fields of ``certificate``: all but the account."""
         return cls(valid=valid, **certificate.model_dump(exclude={"user_id"}))
 
 

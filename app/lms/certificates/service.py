@@ -17,7 +17,7 @@ _log = get_logger(service="certificates")
 
 
 class CertificateService:
-    """Certificates: signed once, checked by anyone, here or without us."""
+    """Certificates: signed once, verifiable by anyone, here or without us."""
 
     def __init__(
         self, repository: CertificateRepository, users: UserService, signer: CertificateSigner, clock: Clock
@@ -29,9 +29,9 @@ class CertificateService:
 
     @traced("certificates.issue", arguments=("user_id",))
     async def issue(self, user_id: str, course: Course) -> str:
-        """Issues a learner's certificate for a course, if it was not issued before; returns its identifier.
+        """Issues a learner's certificate for a course unless there is one; returns its identifier.
 
-        The identifier follows from learner and course: a repetition, after a crash say, finds the first.
+        The identifier is derived from learner and course, so a repetition (after a crash) finds the first.
 
         Raises:
             UserNotFound: There is no such learner.
@@ -56,7 +56,7 @@ class CertificateService:
         return certificate.id
 
     async def look_up(self, certificate_id: str) -> tuple[Certificate, bool]:
-        """Returns an issued certificate, and whether its signature holds and states what is on record.
+        """Returns an issued certificate, and whether its signature is valid and matches the record.
 
         Raises:
             CertificateNotFound: None was issued under this identifier.
@@ -70,13 +70,13 @@ class CertificateService:
         except CertificateInvalid:
             return certificate, False
         recorded = certificate.claims()
-        # A token counts whole seconds (RFC 7519), a record milliseconds.
+        # A token has whole seconds (RFC 7519), a record milliseconds.
         valid = signed == recorded.model_copy(update={"issued_at": recorded.issued_at.replace(microsecond=0)})
-        # Signed again, a token is the same, but for what earlier ones said of the holder's account.
+        # Signing again gives the same token, without the account that earlier tokens named.
         return certificate.model_copy(update={"token": self._signer.sign(signed)}), valid
 
     def verify(self, token: str) -> CertificateClaims:
-        """Returns what a certificate states.
+        """Returns a certificate's claims.
 
         Raises:
             CertificateInvalid: It is not ours, or was altered.
@@ -90,5 +90,5 @@ class CertificateService:
         return claims
 
     def public_keys(self) -> dict[str, Any]:
-        """Returns the keys that check certificates, as a JSON Web Key Set (RFC 7517)."""
+        """Returns the keys that verify certificates, as a JSON Web Key Set (RFC 7517)."""
         return self._signer.jwks()

@@ -18,7 +18,7 @@ from app.lms.courses.schemas import CatalogueItem, CataloguePage
 from otel import get_logger, traced
 
 MOST_CACHED: Final = 1_000
-"""Courses that the cache holds, the first by identifier; a description is up to 20,000 characters long."""
+"""Most courses that the cache holds, the first by identifier; a description has up to 20,000 characters."""
 
 _GENERATION: Final = "catalogue:generation"
 _GENERATION_LIFE: Final = timedelta(days=1)
@@ -29,9 +29,9 @@ _ReadItems = Callable[[Sequence[str]], Awaitable[list[CatalogueItem | None]]]
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """The identifiers of the catalogue in order, as this process read them in one of its generations.
+    """The sorted identifiers of the catalogue, as this process read them in one of its generations.
 
-    ``last_cached`` is the last whose course the cache holds.
+    ``last_cached`` is the last one whose course may be cached.
     """
 
     ids: Sequence[str]
@@ -41,11 +41,11 @@ class _Listed:
 
 
 class Catalogue:
-    """Serves catalogue pages from Redis, and from the database while Redis is away (it fails open).
+    """Serves catalogue pages from Redis, or from the database while Redis is down (fails open).
 
-    Redis holds each listed course once, whatever cursors and limits are asked for, under a generation, which
-    every change of the catalogue replaces: what was read before a change is not served after it. If replacing
-    fails because Redis is away, old entries live until ``ttl`` is over.
+    Redis holds each listed course once, whatever cursors and limits are requested, tagged with a generation
+    that every change of the catalogue replaces: what was read before a change is not served after it. If
+    replacing fails because Redis is down, old entries are served until ``ttl`` has passed.
     """
 
     def __init__(
@@ -94,8 +94,8 @@ class Catalogue:
         return [CatalogueItem.of(each) if each and each.is_published else None for each in courses]
 
     async def invalidate(self) -> None:
-        """Makes everything cached old; never fails, the change itself has been stored."""
-        life = max(_GENERATION_LIFE, 2 * self._ttl)  # longer than that of what is cached under none
+        """Invalidates everything cached; never fails, because the change itself is already stored."""
+        life = max(_GENERATION_LIFE, 2 * self._ttl)  # longer than that of entries cached without a generation
         try:
             await self._redis.set(_GENERATION, new_id("gen"), seconds=life.total_seconds())
         except RedisUnavailable:
@@ -106,9 +106,9 @@ class Catalogue:
 
 
 class _CachedItems:
-    """What Redis has of the listed courses; what it lacks is read with ``read_stored`` and kept there.
+    """The listed courses in Redis; missing ones are read with ``read_stored`` and stored there.
 
-    A course has one key, so entries of earlier generations are replaced, not added to.
+    A course has one key, so new entries replace those of earlier generations.
     """
 
     def __init__(self, redis: RedisClient, read_stored: _ReadItems, listed: _Listed, ttl: timedelta) -> None:
@@ -119,7 +119,7 @@ class _CachedItems:
         self.all_found = True
 
     async def read(self, ids: Sequence[str]) -> list[CatalogueItem | None]:
-        """Returns the items of listed courses; None for one that nobody may see yet."""
+        """Returns the items of listed courses; None for one that is not published."""
         values = await self._redis.get_many(*map(_key, ids))
         prefix = f"{self._listed.generation} "
         known = {
@@ -127,11 +127,11 @@ class _CachedItems:
             for each, value in zip(ids, values, strict=True)
             if value is not None and value.startswith(prefix)
         }
-        lacking = [each for each in ids if each not in known]
-        if lacking:
+        missing = [each for each in ids if each not in known]
+        if missing:
             self.all_found = False
-            known |= zip(lacking, await self._read_stored(lacking), strict=True)
-            await self._keep({each: known[each] for each in lacking})
+            known |= zip(missing, await self._read_stored(missing), strict=True)
+            await self._keep({each: known[each] for each in missing})
         return [known[each] for each in ids]
 
     async def _keep(self, items: Mapping[str, CatalogueItem | None]) -> None:

@@ -1,4 +1,4 @@
-"""What lessons say and quizzes ask, in documents of their own."""
+"""The contents of lessons and quizzes, in documents of their own."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ _log = get_logger(service="courses")
 
 
 class Contents:
-    """Stores contents before the course names them.
+    """Stores contents before the course refers to them.
 
-    The one write of the course's document makes all of a change seen, or none of it: contents that no course
-    names are not visible to anyone and block nothing.
+    The single write of the course's document makes a change visible as a whole or not at all: contents that
+    no course refers to are invisible and block nothing.
     """
 
     def __init__(self, repository: CourseRepository) -> None:
         self._repository = repository
 
     async def lessons(self, course_id: str, new: Sequence[LessonIn]) -> tuple[StoredLesson, ...]:
-        """Stores what new lessons say; returns their outlines, numbered for a course that has no others."""
+        """Stores the contents of new lessons; returns their outlines, numbered as the course's only ones."""
         contents = [
             LessonContent(id=new_id("lsn"), course_id=course_id, content=each.content) for each in new
         ]
@@ -45,13 +45,13 @@ class Contents:
         return numbered(_lesson(each, content.id) for each, content in zip(new, contents, strict=True))
 
     async def quizzes(self, course_id: str, new: Sequence[QuizIn]) -> tuple[StoredQuiz, ...]:
-        """Stores what new quizzes ask; returns their outlines, numbered for a course that has no others."""
+        """Stores the questions of new quizzes; returns their outlines, numbered as the course's only ones."""
         contents = [_questions(course_id, each) for each in new]
         await self._repository.insert_quizzes(contents)
         return numbered(_quiz(each, content.id) for each, content in zip(new, contents, strict=True))
 
     async def discard(self, lessons: Iterable[StoredLesson] = (), quizzes: Iterable[StoredQuiz] = ()) -> None:
-        """Removes what no course names; never fails, for it is only tidier."""
+        """Removes contents that no course refers to; never fails, because it only tidies up."""
         try:
             for lesson in lessons:
                 await self._repository.delete_lesson(lesson.document)
@@ -62,7 +62,7 @@ class Contents:
 
 
 def numbered(new: Iterable[_Stored], taken: Collection[str] = ()) -> tuple[_Stored, ...]:
-    """Returns ``new``, each under the first slug of its title that is not taken, by an earlier one either."""
+    """Returns ``new``, each with the first free slug: neither in ``taken`` nor an earlier one's."""
     known = set(taken)
     found = []
     for each in new:
@@ -96,7 +96,7 @@ def with_lesson(course: Course, stored: Sequence[StoredLesson], position: int | 
     """Returns the course with a stored lesson at its position from 1, or at the end.
 
     Raises:
-        TooManyLessons: There is no room for it.
+        TooManyLessons: The course has the maximum number.
     """
     require_room_for_lesson(course)
     lesson = numbered(stored, [known.id for known in course.lessons])
@@ -109,7 +109,7 @@ def with_quiz(course: Course, stored: Sequence[StoredQuiz]) -> Course:
     """Returns the course with a stored quiz at the end.
 
     Raises:
-        TooManyQuizzes: There is no room for it.
+        TooManyQuizzes: The course has the maximum number.
     """
     require_room_for_quiz(course)
     quiz = numbered(stored, [known.id for known in course.quizzes])

@@ -1,4 +1,4 @@
-"""What is stored of courses."""
+"""The stored form of courses."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ class QuizOutline(BaseModel):
 
 
 class StoredLesson(LessonOutline):
-    """A lesson as its course names it; ``document`` is where its content is stored."""
+    """A lesson as its course refers to it; ``document`` identifies its stored content."""
 
     document: str
 
 
 class StoredQuiz(QuizOutline):
-    """A quiz as its course names it; ``document`` is where its questions are stored."""
+    """A quiz as its course refers to it; ``document`` identifies its stored questions."""
 
     document: str
 
@@ -58,8 +58,8 @@ class StoredQuiz(QuizOutline):
 class Course(Record):
     """A stored course: the outline that the catalogue, enrolment and progress read.
 
-    ``version`` grows with each change. What lessons say and quizzes ask is stored apart, before it is named
-    here.
+    ``version`` grows with each change. The contents of lessons and quizzes are stored separately, before
+    they are referred to here.
     """
 
     title: str
@@ -76,7 +76,7 @@ class Course(Record):
     @field_validator("lessons", "quizzes", mode="before")
     @classmethod
     def _earlier_names(cls, stored: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - what the database has
-        """Names the documents of contents from before they had names of their own."""
+        """Fills in ``document`` for contents stored before their documents had identifiers of their own."""
         return [
             {"document": f"{info.data['id']}:{each['id']}", **each} if isinstance(each, dict) else each
             for each in stored
@@ -93,14 +93,14 @@ class Course(Record):
 
 
 class LessonContent(Record):
-    """What a lesson says, stored once and never changed."""
+    """The content of a lesson, stored once and never changed."""
 
     course_id: str
     content: str
 
 
 class Question(BaseModel):
-    """A question with one right choice; ``correct`` is its index from 0."""
+    """A question with one correct choice; ``correct`` is its index from 0."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -111,7 +111,7 @@ class Question(BaseModel):
 
 
 class QuizContent(Record):
-    """What a quiz asks, stored once and never changed."""
+    """The questions of a quiz, stored once and never changed."""
 
     course_id: str
     questions: tuple[Question, ...]
@@ -132,7 +132,7 @@ class Quiz(BaseModel):
 
     @classmethod
     def of(cls, course_id: str, outline: QuizOutline, content: QuizContent) -> Self:
-        """Returns the quiz of a course that ``outline`` names and ``content`` fills."""
+        """Returns a course's quiz, assembled from its outline and its content."""
         return cls(
             id=f"{course_id}:{outline.id}",
             course_id=course_id,

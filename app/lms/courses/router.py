@@ -45,7 +45,7 @@ router = APIRouter(prefix="/courses", tags=["courses"])
 
 @router.get("", responses=refusals(CursorInvalid))
 async def catalogue(after: After, lms: Lms, limit: Limit = DEFAULT_LIMIT) -> CatalogueOut:
-    """Lists published courses by identifier, a page at a time; anyone may look."""
+    """Lists published courses by identifier, a page at a time; open to anyone."""
     page = await lms.courses.catalogue(after, limit)
     return CatalogueOut(items=page.items, next_cursor=page.last_id and encode_cursor(page.last_id))
 
@@ -54,25 +54,25 @@ async def catalogue(after: After, lms: Lms, limit: Limit = DEFAULT_LIMIT) -> Cat
     "", status_code=status.HTTP_201_CREATED, responses=refusals(*TOKEN_REFUSALS, RoleRequired, CourseExists)
 )
 async def create(course: CourseIn, author: Author, lms: Lms) -> CourseOut:
-    """Creates a course as a draft of the instructor who asks, with the lessons and quizzes that are given."""
+    """Creates a course as the caller's draft, with the given lessons and quizzes."""
     return CourseOut.of(await lms.courses.create(author, course))
 
 
 @router.get("/{course_id}", responses=refusals(CourseNotFound))
 async def read(course_id: CourseId, viewer: MaybeSignedIn, lms: Lms) -> CourseOut:
-    """Returns a published course, or one's own draft."""
+    """Returns a published course, or the caller's own draft."""
     return CourseOut.of(await lms.courses.visible(course_id, viewer))
 
 
 @router.patch("/{course_id}", responses=refusals(*EDIT_REFUSALS))
 async def update(course_id: CourseId, change: CourseChange, author: Author, lms: Lms) -> CourseOut:
-    """Changes what is given."""
+    """Changes the given fields."""
     return CourseOut.of(await lms.courses.update(course_id, author, change))
 
 
 @router.post("/{course_id}/publish", responses=refusals(*EDIT_REFUSALS, CourseIncomplete, CatalogueFull))
 async def publish(course_id: CourseId, author: Author, lms: Lms) -> CourseOut:
-    """Puts the course into the catalogue; again changes nothing."""
+    """Publishes the course in the catalogue; repeating it changes nothing."""
     return CourseOut.of(await lms.courses.publish(course_id, author))
 
 

@@ -25,7 +25,7 @@ Slug = Annotated[str, StringConstraints(pattern=SLUG_PATTERN, max_length=MAX_SLU
 def _impersonal(slug: str) -> str:
     if redact(slug) != slug:
         raise ValueError(
-            "must not be a card, account or telephone number, or a secret: it is part of URLs and logs"
+            "must not be a card, account or telephone number, or a secret: it appears in URLs and logs"
         )
     return slug
 
@@ -34,7 +34,7 @@ NewSlug = Annotated[Slug, AfterValidator(_impersonal)]
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 Text = Annotated[str, StringConstraints(max_length=20_000)]
 Minutes = Annotated[int, Field(ge=1, le=600)]
-Capacity = Annotated[int, Field(ge=1, le=5000, description="Learners at the same time.")]
+Capacity = Annotated[int, Field(ge=1, le=5000, description="Most learners at the same time.")]
 
 
 class LessonIn(BaseModel):
@@ -49,16 +49,18 @@ class NewLesson(LessonIn):
     """Adds a lesson, at the end unless a position is given."""
 
     position: int | None = Field(
-        default=None, ge=1, le=MAX_LESSONS, description="Place in the course, from 1.", examples=[2]
+        default=None, ge=1, le=MAX_LESSONS, description="Position in the course, from 1.", examples=[2]
     )
 
 
 class QuestionIn(BaseModel):
-    """A question with one right choice."""
+    """A question with one correct choice."""
 
     text: Title = Field(examples=["What has a parent?"])
     choices: list[Title] = Field(min_length=2, max_length=MAX_CHOICES, examples=[["A span", "A metric"]])
-    correct: int = Field(ge=0, lt=MAX_CHOICES, description="Index of the right choice, from 0.", examples=[0])
+    correct: int = Field(
+        ge=0, lt=MAX_CHOICES, description="Index of the correct choice, from 0.", examples=[0]
+    )
 
     @model_validator(mode="after")
     def _correct_is_a_choice(self) -> Self:
@@ -72,12 +74,12 @@ class QuizIn(BaseModel):
 
     title: Title = Field(examples=["Final"])
     questions: list[QuestionIn] = Field(min_length=1, max_length=100)
-    pass_score: float = Field(default=0.7, ge=0, le=1, description="Share of right answers that passes.")
+    pass_score: float = Field(default=0.7, ge=0, le=1, description="Share of correct answers needed to pass.")
     max_attempts: int = Field(default=3, ge=1, le=20)
 
 
 class CourseIn(BaseModel):
-    """Creates a course as a draft. Its identifier is the slug, or made from the title."""
+    """Creates a course as a draft. Its identifier is the slug, or derived from the title."""
 
     title: Title = Field(examples=["Tracing basics"])
     description: Text = Field(examples=["From the first span to the whole picture."])
@@ -117,7 +119,7 @@ class CourseOut(BaseModel):
 
     @classmethod
     def of(cls, course: Course) -> Self:
-        """Returns what may be shown of ``course``."""
+        """Returns the public fields of ``course``."""
         return cls.model_validate(course.model_dump(exclude={"version"}))
 
 
@@ -145,7 +147,7 @@ class QuizOut(BaseModel):
     id: str = Field(examples=["final"])
     course_id: str = Field(examples=["tracing-basics"])
     title: str = Field(examples=["Final"])
-    pass_score: float = Field(description="Share of right answers that passes.", examples=[0.7])
+    pass_score: float = Field(description="Share of correct answers needed to pass.", examples=[0.7])
     max_attempts: int = Field(examples=[3])
     questions: list[QuestionOut]
 
@@ -164,8 +166,8 @@ class CatalogueItem(BaseModel):
     title: str = Field(examples=["Tracing basics"])
     description: str = Field(examples=["From the first span to the whole picture."])
     capacity: int = Field(examples=[30])
-    lessons: int = Field(description="How many there are.", examples=[8])
-    quizzes: int = Field(description="How many there are.", examples=[1])
+    lessons: int = Field(description="Number of lessons.", examples=[8])
+    quizzes: int = Field(description="Number of quizzes.", examples=[1])
 
     @classmethod
     def of(cls, course: Course) -> Self:

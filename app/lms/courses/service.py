@@ -42,17 +42,17 @@ from app.lms.refusals import (
 from otel import breadcrumb, get_logger, traced
 
 MAX_LISTED: Final = 10_000
-"""Courses in the catalogue, which is one document."""
+"""Most courses in the catalogue, which is one document."""
 
 _EDIT_TRIES: Final = 5
 _log = get_logger(service="courses")
 
 
 class CourseService:
-    """Courses: what authors write and what learners find.
+    """Courses, as authors edit them and learners find them.
 
-    A draft exists for its authors only. Edits are stored as a new version of the version that was read; when
-    two cross, the later one is applied again to what the first one left.
+    A draft is visible to its authors only. An edit is stored as the next version of the one that was read;
+    when two collide, the later one is applied again to the result of the first.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class CourseService:
 
     @traced("courses.update", arguments=("course_id",))
     async def update(self, course_id: str, author: Principal, change: CourseChange) -> Course:
-        """Changes what is given and returns the course.
+        """Changes the given fields and returns the course.
 
         Raises:
             CourseNotFound, NotCourseOwner, CourseChanged: See `_edit`.
@@ -121,11 +121,11 @@ class CourseService:
 
     @traced("courses.publish", arguments=("course_id",))
     async def publish(self, course_id: str, author: Principal) -> Course:
-        """Puts a course into the catalogue and returns it; again changes nothing.
+        """Adds a course to the catalogue and returns it; repeating it changes nothing.
 
         Raises:
             CourseIncomplete: It has no lesson.
-            CatalogueFull: There is no room for it.
+            CatalogueFull: The catalogue has the maximum number of courses.
             CourseNotFound, NotCourseOwner, CourseChanged: See `_edit`.
         """
         now = self._clock.now()
@@ -155,7 +155,7 @@ class CourseService:
         """Adds a lesson, at its position from 1 or at the end, and returns the course.
 
         Raises:
-            TooManyLessons: It has as many as a course may have.
+            TooManyLessons: It has the maximum number of lessons.
             CourseNotFound, NotCourseOwner, CourseChanged: See `_edit`.
         """
         require_room_for_lesson(await self._owned(course_id, author))
@@ -210,7 +210,7 @@ class CourseService:
         """Adds a quiz and returns the course.
 
         Raises:
-            TooManyQuizzes: It has as many as a course may have.
+            TooManyQuizzes: It has the maximum number of quizzes.
             CourseNotFound, NotCourseOwner, CourseChanged: See `_edit`.
         """
         require_room_for_quiz(await self._owned(course_id, author))
@@ -259,19 +259,19 @@ class CourseService:
         lessons: Sequence[StoredLesson] = (),
         quizzes: Sequence[StoredQuiz] = (),
     ) -> Course:
-        """Stores ``change`` of the latest version and returns it.
+        """Applies ``change`` to the latest version, stores the result and returns it.
 
-        ``lessons`` and ``quizzes`` are the contents that the change names; they go if it is refused.
+        ``lessons`` and ``quizzes`` are the contents that the change refers to; a refusal removes them.
 
         Raises:
             CourseNotFound: There is no such course, or it is somebody else's draft.
             NotCourseOwner: It belongs to somebody else.
-            CourseChanged: Others were faster, five times.
+            CourseChanged: Other edits were faster, five times.
         """
         try:
             return await self._changed(course_id, author, change)
         except DatabaseUnavailable:
-            # Nobody knows whether the change is stored: what it names stays, what was cached goes.
+            # The change may or may not be stored: keep its contents, and drop what is cached.
             await self._catalogue.invalidate()
             raise
         except LmsError:

@@ -12,16 +12,16 @@ COMPLETED = EnrollmentState.COMPLETED.value
 
 
 class SeatRepository:
-    """The seats of courses: one document per course says how many are free and who holds the others.
+    """The seats of courses: one document per course, with the number of free seats and the holders.
 
-    Every change is one atomic conditional update that moves both, so that they cannot disagree.
+    Every change is one atomic conditional update of both, so they cannot disagree.
     """
 
     def __init__(self, database: Database) -> None:
         self._seats = database.collection("seats")
 
     async def open(self, course_id: str, capacity: int, now: datetime) -> None:
-        """Makes ``capacity`` free seats for a course that has none yet; else changes nothing."""
+        """Creates ``capacity`` free seats for a course that has no seats yet; otherwise changes nothing."""
         seats = Seats(id=course_id, capacity=capacity, free=capacity, checked_at=now)
         with suppress(DuplicateId):
             await self._seats.insert(seats.document())
@@ -40,7 +40,7 @@ class SeatRepository:
         )
 
     async def take_over(self, course_id: str, user_id: str, old_claim: str, claim: Claim) -> bool:
-        """Gives the seat under ``old_claim`` a new claim, so that releasing the old one fails."""
+        """Replaces the seat's ``old_claim``, so that releasing the seat under that one fails."""
         holder = f"holders.{user_id}"
         return await self._seats.update(
             {"_id": course_id, f"{holder}.claim": old_claim}, {"$set": {holder: claim.model_dump()}}
@@ -54,13 +54,13 @@ class SeatRepository:
         )
 
     async def resize(self, course_id: str, old: int, new: int) -> None:
-        """Changes the capacity from ``old`` to ``new``; while fewer than zero are free, nobody can enrol."""
+        """Changes the capacity from ``old`` to ``new``; while ``free`` is negative, nobody can enrol."""
         await self._seats.update(
             {"_id": course_id, "capacity": old}, {"$inc": {"free": new - old}, "$set": {"capacity": new}}
         )
 
     async def mark_checked(self, course_id: str, *, before: datetime, now: datetime) -> bool:
-        """Notes that the holders are compared now, if that was last done before ``before``; else False."""
+        """Records that the holders are checked now; False if they were already checked since ``before``."""
         return await self._seats.update(
             {"_id": course_id, "checked_at": {"$lt": before}}, {"$set": {"checked_at": now}}
         )
@@ -92,30 +92,30 @@ class EnrollmentRepository:
         return [Enrollment.read(document) for document in documents]
 
     async def seated(self, course_id: str) -> set[str]:
-        """Returns the learners who hold a seat of a course; those who have left it are not read."""
+        """Returns the learners who hold a seat in a course; withdrawn enrolments are not read."""
         states = (ACTIVE, COMPLETED)
         found = [await self._enrollments.find({"course_id": course_id, "state": state}) for state in states]
         return {document["user_id"] for documents in found for document in documents}
 
     async def reactivate(self, enrollment: Enrollment, claim: str, now: datetime) -> bool:
-        """Brings a learner back who has left, on the seat ``claim``; what was done before stays done."""
+        """Reactivates a withdrawn enrolment on the seat ``claim``; earlier progress is kept."""
         return await self._enrollments.update(
             {"_id": enrollment.id, "state": WITHDRAWN, "claim": enrollment.claim},
             {"$set": {"state": ACTIVE, "claim": claim, "enrolled_at": now}},
         )
 
     async def withdraw(self, enrollment: Enrollment) -> bool:
-        """Marks an active enrolment as left; False if it is not active on this seat any more."""
+        """Marks an active enrolment as withdrawn; False if it is no longer active on this seat."""
         return await self._enrollments.update(
             {"_id": enrollment.id, "state": ACTIVE, "claim": enrollment.claim}, {"$set": {"state": WITHDRAWN}}
         )
 
     async def mark_lesson(self, enrollment_id: str, lesson_id: str, now: datetime) -> bool:
-        """Notes a lesson as done; False if it was, or if the enrolment is not active."""
+        """Marks a lesson as done; False if it already was, or if the enrolment is not active."""
         return await self._mark(enrollment_id, f"lessons_done.{lesson_id}", now)
 
     async def mark_quiz(self, enrollment_id: str, quiz_id: str, now: datetime) -> bool:
-        """Notes a quiz as passed; False if it was, or if the enrolment is not active."""
+        """Marks a quiz as passed; False if it already was, or if the enrolment is not active."""
         return await self._mark(enrollment_id, f"quizzes_passed.{quiz_id}", now)
 
     async def _mark(self, enrollment_id: str, field: str, now: datetime) -> bool:

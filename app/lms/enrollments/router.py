@@ -27,12 +27,12 @@ router = APIRouter(tags=["enrollments"])
     "/courses/{course_id}/enrollments",
     status_code=status.HTTP_201_CREATED,
     responses={
-        200: {"model": EnrollmentOut, "description": "Enrolled already"},
+        200: {"model": EnrollmentOut, "description": "Already enrolled"},
         **refusals(*TOKEN_REFUSALS, CourseNotFound, CourseFull, CourseNotPublished, EnrollmentBusy),
     },
 )
 async def enroll(course_id: CourseId, learner: SignedIn, response: Response, lms: Lms) -> EnrollmentOut:
-    """Enrols the one who asks; again changes nothing and answers 200."""
+    """Enrols the caller; repeating it changes nothing and returns 200."""
     enrollment, is_new = await lms.enrollments.enroll(learner, course_id)
     response.status_code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
     return EnrollmentOut.of(enrollment)
@@ -44,19 +44,19 @@ async def enroll(course_id: CourseId, learner: SignedIn, response: Response, lms
     responses=refusals(*TOKEN_REFUSALS, NotEnrolled, EnrollmentCompleted),
 )
 async def withdraw(course_id: CourseId, learner: SignedIn, lms: Lms) -> None:
-    """Leaves the course and frees the seat; again changes nothing."""
+    """Withdraws the caller from the course and frees the seat; repeating it changes nothing."""
     await lms.enrollments.withdraw(learner, course_id)
 
 
 @router.get("/enrollments", responses=refusals(*TOKEN_REFUSALS))
 async def mine(learner: SignedIn, lms: Lms) -> list[EnrollmentOut]:
-    """Lists the enrolments of the one who asks, by course."""
+    """Lists the caller's enrolments, by course."""
     return [EnrollmentOut.of(enrollment) for enrollment in await lms.enrollments.mine(learner)]
 
 
 @router.get("/courses/{course_id}/lessons/{lesson_id}", responses=refusals(*SEAT_REFUSALS, LessonNotFound))
 async def read_lesson(course_id: CourseId, lesson_id: LessonId, reader: SignedIn, lms: Lms) -> LessonOut:
-    """Returns a lesson to learners who are enrolled and to its author."""
+    """Returns a lesson to enrolled learners and to its author."""
     return await lms.enrollments.read_lesson(reader, course_id, lesson_id)
 
 
@@ -64,11 +64,11 @@ async def read_lesson(course_id: CourseId, lesson_id: LessonId, reader: SignedIn
     "/courses/{course_id}/lessons/{lesson_id}/completion", responses=refusals(*SEAT_REFUSALS, LessonNotFound)
 )
 async def complete_lesson(course_id: CourseId, lesson_id: LessonId, learner: SignedIn, lms: Lms) -> Progress:
-    """Notes the lesson as done; the last step completes the course and issues the certificate."""
+    """Marks the lesson as done; the last step completes the course and issues the certificate."""
     return await lms.enrollments.complete_lesson(learner, course_id, lesson_id)
 
 
 @router.get("/courses/{course_id}/progress", responses=refusals(*SEAT_REFUSALS))
 async def progress(course_id: CourseId, learner: SignedIn, lms: Lms) -> Progress:
-    """Returns how far the one who asks is."""
+    """Returns the caller's progress."""
     return await lms.enrollments.progress(learner, course_id)

@@ -10,7 +10,7 @@ from app.core.records import Record
 
 
 class EnrollmentState(StrEnum):
-    """Whether the learner learns, has left, or is done."""
+    """Whether the learner is active, has withdrawn, or has completed the course."""
 
     ACTIVE = "active"
     WITHDRAWN = "withdrawn"
@@ -20,8 +20,8 @@ class EnrollmentState(StrEnum):
 class Enrollment(Record):
     """A stored enrolment; ``id`` is ``user:course``, so a learner has one per course.
 
-    ``claim`` names the seat that it holds. The maps say when a lesson was done or a quiz passed, by
-    its identifier.
+    ``claim`` identifies its seat. The maps hold when each lesson was done and each quiz passed, by
+    identifier.
     """
 
     user_id: str
@@ -36,12 +36,12 @@ class Enrollment(Record):
 
     @property
     def holds_seat(self) -> bool:
-        """Tells whether a seat of the course is taken by this enrolment."""
+        """Tells whether this enrolment takes up a seat in the course."""
         return self.state is not EnrollmentState.WITHDRAWN
 
 
 class Claim(BaseModel):
-    """A taken seat; ``claim`` distinguishes two takings by the same learner."""
+    """A taken seat; ``claim`` distinguishes successive claims by the same learner."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,7 +50,7 @@ class Claim(BaseModel):
 
 
 class Seats(Record):
-    """The seats of a course; ``id`` is the course's. ``checked_at`` is when the holders were last compared.
+    """The seats of a course; ``id`` is the course's. ``checked_at`` is when the holders were last checked.
 
     ``free + len(holders) == capacity`` holds in every version of the document.
     """
@@ -74,12 +74,12 @@ class EnrollmentOut(BaseModel):
 
     @classmethod
     def of(cls, enrollment: Enrollment) -> Self:
-        """Returns what may be shown of ``enrollment``."""
+        """Returns the public fields of ``enrollment``."""
         return cls.model_validate(enrollment.model_dump(include=set(cls.model_fields)))
 
 
 class Progress(BaseModel):
-    """How far a learner is in a course."""
+    """A learner's progress in a course."""
 
     course_id: str = Field(examples=["tracing-basics"])
     state: EnrollmentState
@@ -87,5 +87,5 @@ class Progress(BaseModel):
     lessons_total: int = Field(examples=[8])
     quizzes_passed: list[str] = Field(examples=[[]])
     quizzes_total: int = Field(examples=[1])
-    percent: int = Field(description="Share of lessons and quizzes that are done.", examples=[11])
+    percent: int = Field(description="Percentage of lessons and quizzes that are done.", examples=[11])
     certificate_id: str | None = Field(examples=["crt_9b1f6c0d2e3a4b5c6d7e8f9012345678"])

@@ -1,4 +1,4 @@
-"""The seats of a course: never more taken than there are, and none lost."""
+"""The seats of a course: never overbooked, and none lost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.lms.refusals import CourseFull
 from otel import get_logger
 
 ABANDONED_AFTER: Final = timedelta(seconds=60)
-"""A seat that is held so long without an enrolment is free again. No request lives half as long."""
+"""A seat held for this long without an enrolment is freed. No request lives half as long."""
 
 _log = get_logger(service="enrollments")
 
@@ -23,10 +23,10 @@ _log = get_logger(service="enrollments")
 class SeatKeeper:
     """Takes and frees seats for learners.
 
-    The seats of a course are one document that counts the free ones and names every holder, changed by one
-    atomic conditional update: a course is never overbooked. A seat is taken before the enrolment on it is
-    written; if the process dies in between, the learner's next try continues with the seat, and when the
-    course looks full, seats without an enrolment are freed after a minute.
+    The seats of a course are one document with the number of free ones and every holder, changed only by
+    atomic conditional updates, so a course is never overbooked. A seat is taken before its enrolment is
+    stored. If the process dies in between, the learner's next try reuses the seat; when the course looks
+    full, seats without an enrolment are freed after a minute.
     """
 
     def __init__(self, seats: SeatRepository, enrollments: EnrollmentRepository, clock: Clock) -> None:
@@ -35,9 +35,9 @@ class SeatKeeper:
         self._clock = clock
 
     async def claim(self, course: Course, user_id: str, known: Enrollment | None) -> str | None:
-        """Takes a seat, or finds the one that the learner holds already, and returns its claim.
+        """Takes a seat, or finds the one that the learner already holds, and returns its claim.
 
-        ``known`` is the enrolment that the learner has left. None means: try again, something changed.
+        ``known`` is the learner's withdrawn enrolment. None means that something changed: try again.
 
         Raises:
             CourseFull: Every seat is taken.
@@ -61,10 +61,10 @@ class SeatKeeper:
     async def _keep(
         self, course_id: str, user_id: str, held: Claim, claim: Claim, known: Enrollment | None
     ) -> str | None:
-        """Goes on with a seat that an earlier request took; returns its claim, None to try again.
+        """Reuses a seat that an earlier request took; returns its claim, or None to try again.
 
-        A seat that another request may be about to free, because it is old or its enrolment was left, is
-        renamed first: freeing the old claim then fails.
+        A seat that another request may be about to free, because it is old or its enrolment was withdrawn,
+        gets a new claim first, so that freeing the old one fails.
         """
         is_left = known is not None and known.claim == held.claim
         is_old = held.at < claim.at - ABANDONED_AFTER / 2
@@ -73,7 +73,7 @@ class SeatKeeper:
         return claim.claim if await self._seats.take_over(course_id, user_id, held.claim, claim) else None
 
     async def release(self, enrollment: Enrollment) -> None:
-        """Frees the seat of an enrolment that was left, unless the learner is back on it."""
+        """Frees the seat of a withdrawn enrolment, unless the learner has claimed it again."""
         await self._seats.release(enrollment.course_id, enrollment.user_id, enrollment.claim)
 
     async def _reclaim(self, seats: Seats) -> int:

@@ -30,7 +30,7 @@ _log = get_logger(service="enrollments")
 
 
 class EnrollmentService:
-    """Enrolment, progress and completion. Every step can be repeated without harm."""
+    """Enrolment, progress and completion. Every step is idempotent."""
 
     def __init__(
         self,
@@ -50,13 +50,13 @@ class EnrollmentService:
 
     @traced("enrollments.enroll", arguments=("course_id",))
     async def enroll(self, learner: Principal, course_id: str) -> tuple[Enrollment, bool]:
-        """Enrols a learner and returns the enrolment, and whether it is new; again changes nothing.
+        """Enrols a learner; returns the enrolment and whether it is new. Repeating it changes nothing.
 
         Raises:
             CourseNotFound: There is no such course, or the learner cannot see it.
             CourseNotPublished: It is the learner's own draft.
             CourseFull: Every seat is taken.
-            EnrollmentBusy: The learner's own requests crossed each other, eight times.
+            EnrollmentBusy: The learner's concurrent requests collided eight times.
         """
         for _ in range(_TRIES):
             course = await self._courses.visible(course_id, learner)
@@ -87,7 +87,7 @@ class EnrollmentService:
     async def _take_seat(
         self, course_id: str, user_id: str, known: Enrollment | None, claim: str
     ) -> Enrollment | None:
-        """Writes the enrolment on the seat ``claim``; None if another request of the learner was faster."""
+        """Stores the enrolment for the seat ``claim``; None if another request of the learner was faster."""
         now = self._clock.now()
         if known is not None:
             changed = {"state": EnrollmentState.ACTIVE, "claim": claim, "enrolled_at": now}
@@ -109,10 +109,10 @@ class EnrollmentService:
 
     @traced("enrollments.withdraw", arguments=("course_id",))
     async def withdraw(self, learner: Principal, course_id: str) -> None:
-        """Ends a learner's enrolment and frees the seat; again changes nothing. What was done is kept.
+        """Ends a learner's enrolment and frees the seat; keeps the progress. Repeating it changes nothing.
 
         Raises:
-            NotEnrolled: The learner never was.
+            NotEnrolled: The learner never enrolled.
             EnrollmentCompleted: The course is completed.
         """
         enrollment = await self._repository.find(learner.id, course_id)
@@ -126,11 +126,11 @@ class EnrollmentService:
         await self._seats.release(enrollment)
 
     async def mine(self, learner: Principal) -> list[Enrollment]:
-        """Returns all enrolments of a learner, those that were left too, by course."""
+        """Returns all enrolments of a learner, including withdrawn ones, by course."""
         return await self._repository.of_user(learner.id)
 
     async def enrolled(self, learner: Principal, course_id: str) -> tuple[Course, Enrollment]:
-        """Returns a course and the learner's enrolment, active or completed, in it.
+        """Returns a course and the learner's enrolment in it, active or completed.
 
         Raises:
             CourseNotFound: There is no such course, or the learner cannot see it.
@@ -144,7 +144,7 @@ class EnrollmentService:
 
     @traced("enrollments.read_lesson", arguments=("course_id", "lesson_id"))
     async def read_lesson(self, reader: Principal, course_id: str, lesson_id: str) -> LessonOut:
-        """Returns a lesson to an author of its course or to a learner in it.
+        """Returns a lesson to an author of its course or to an enrolled learner.
 
         Raises:
             CourseNotFound, LessonNotFound: There is no such course or lesson.
@@ -157,7 +157,7 @@ class EnrollmentService:
 
     @traced("enrollments.complete_lesson", arguments=("course_id", "lesson_id"))
     async def complete_lesson(self, learner: Principal, course_id: str, lesson_id: str) -> Progress:
-        """Notes a lesson as done and returns the progress; the last one completes the course.
+        """Marks a lesson as done and returns the progress; the last step completes the course.
 
         Raises:
             CourseNotFound, LessonNotFound: There is no such course or lesson.
@@ -173,13 +173,13 @@ class EnrollmentService:
         return await self._complete_if_done(course, learner)
 
     async def record_pass(self, learner: Principal, course: Course, quiz_id: str) -> None:
-        """Notes a quiz as passed; the last step completes the course."""
+        """Marks a quiz as passed; the last step completes the course."""
         enrollment_id = f"{learner.id}:{course.id}"
         await self._repository.mark_quiz(enrollment_id, quiz_id, self._clock.now())
         await self._complete_if_done(course, learner)
 
     async def progress(self, learner: Principal, course_id: str) -> Progress:
-        """Returns how far a learner is.
+        """Returns a learner's progress.
 
         Raises:
             CourseNotFound: There is no such course.
@@ -189,7 +189,7 @@ class EnrollmentService:
         return _progress(course, enrollment)
 
     async def _complete_if_done(self, course: Course, learner: Principal) -> Progress:
-        """Completes the enrolment if nothing is left to do; the certificate first, so none is missing."""
+        """Completes the enrolment if nothing is left to do; certificate first, so none is missing."""
         _, enrollment = await self.enrolled(learner, course.id)
         progress = _progress(course, enrollment)
         is_done = progress.percent == 100  # noqa: PLR2004 - per cent
@@ -206,7 +206,7 @@ class EnrollmentService:
 
 
 def _progress(course: Course, enrollment: Enrollment) -> Progress:
-    """Counts what the course has today: a lesson added later is to do, unless the course is completed."""
+    """Counts against the course as it is now: a lesson added later is still to do, unless it is completed."""
     lessons = [lesson.id for lesson in course.lessons if lesson.id in enrollment.lessons_done]
     quizzes = [quiz.id for quiz in course.quizzes if quiz.id in enrollment.quizzes_passed]
     steps = len(course.lessons) + len(course.quizzes)

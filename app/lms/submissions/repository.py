@@ -5,7 +5,7 @@ from app.lms.submissions.schemas import Submission
 
 
 class SubmissionRepository:
-    """Graded answers, one document each; an attempt's number is part of its identifier."""
+    """Graded answers, one document each; the attempt's number is part of the identifier."""
 
     def __init__(self, database: Database) -> None:
         self._submissions = database.collection("submissions", Index(("series", "attempt")))
@@ -24,6 +24,6 @@ class SubmissionRepository:
         return None if document is None else Submission.read(document)
 
     async def attempts(self, series: str) -> list[Submission]:
-        """Returns all answers of one learner to one quiz (``user:course:quiz``), the first attempt first."""
+        """Returns all answers of one learner to one quiz (``user:course:quiz``), the oldest first."""
         documents = await self._submissions.find({"series": series}, sort=[("attempt", 1)])
         return [Submission.read(document) for document in documents]

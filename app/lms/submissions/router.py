@@ -22,7 +22,8 @@ QUIZ_REFUSALS = (*TOKEN_REFUSALS, CourseNotFound, QuizNotFound, NotEnrolled)
 Key = Annotated[
     IdempotencyKey | None,
     Header(
-        alias="Idempotency-Key", description="Your name for this answer: sent again, it costs no attempt."
+        alias="Idempotency-Key",
+        description="Your key for this answer: sent again under it, the answer costs no attempt.",
     ),
 ]
 
@@ -33,7 +34,7 @@ router = APIRouter(tags=["submissions"])
     "/courses/{course_id}/quizzes/{quiz_id}/submissions",
     status_code=status.HTTP_201_CREATED,
     responses={
-        200: {"model": SubmissionOut, "description": "Stored before, under the same key"},
+        200: {"model": SubmissionOut, "description": "Already stored under the same key"},
         **refusals(*QUIZ_REFUSALS, AnswersInvalid, AttemptsExhausted),
     },
 )
@@ -46,7 +47,7 @@ async def submit(
     lms: Lms,
     key: Key = None,
 ) -> SubmissionOut:
-    """Grades an answer; once this is acknowledged, the answer is on disk."""
+    """Grades an answer; the response means that the answer is on disk."""
     submission, is_new = await lms.submissions.submit(learner, course_id, quiz_id, answers.answers, key)
     response.status_code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
     return SubmissionOut.of(submission)
@@ -54,7 +55,7 @@ async def submit(
 
 @router.get("/courses/{course_id}/quizzes/{quiz_id}/submissions", responses=refusals(*QUIZ_REFUSALS))
 async def mine(course_id: CourseId, quiz_id: QuizId, learner: SignedIn, lms: Lms) -> list[SubmissionOut]:
-    """Lists one's own answers to a quiz, the first attempt first."""
+    """Lists the caller's answers to a quiz, the oldest first."""
     return [SubmissionOut.of(each) for each in await lms.submissions.mine(learner, course_id, quiz_id)]
 
 

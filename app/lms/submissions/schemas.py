@@ -25,7 +25,7 @@ IdempotencyKey = Annotated[
 class Submission(Record):
     """A stored and graded answer, never changed; ``id`` is ``user:course:quiz:attempt``, from 1.
 
-    ``series`` is ``user:course:quiz``; ``key`` is the client's name for the answer, to send it again.
+    ``series`` is ``user:course:quiz``; ``key`` is the client's idempotency key.
     """
 
     series: str
@@ -55,13 +55,13 @@ class SubmissionOut(BaseModel):
     user_id: str = Field(examples=["usr_3f9ad2c4b1e05d6f7a88"])
     course_id: str = Field(examples=["tracing-basics"])
     quiz_id: str = Field(examples=["final"])
-    attempt: int = Field(description="From 1.", examples=[1])
+    attempt: int = Field(description="Number of the attempt, from 1.", examples=[1])
     answers: dict[str, int] = Field(examples=[{"q1": 0, "q2": 3}])
-    score: float = Field(description="Share of right answers.", examples=[0.5])
+    score: float = Field(description="Share of correct answers.", examples=[0.5])
     passed: bool
     submitted_at: datetime
 
     @classmethod
     def of(cls, submission: Submission) -> Self:
-        """Returns what may be shown of ``submission``."""
+        """Returns the public fields of ``submission``."""
         return cls.model_validate(submission.model_dump(include=set(cls.model_fields)))

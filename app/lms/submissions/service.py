@@ -17,10 +17,10 @@ _log = get_logger(service="submissions")
 
 
 class SubmissionService:
-    """Quizzes answered and graded. An answer is stored before it is acknowledged, and never changed after.
+    """Grades answers to quizzes. An answer is stored before it is acknowledged, and never changes afterwards.
 
-    The number of an attempt is part of the stored answer's identifier, which the database keeps unique: of
-    answers that arrive together each gets a number of its own, and none above the limit.
+    The attempt's number is part of the stored answer's identifier, which the database keeps unique:
+    concurrent answers get different numbers, and none above the limit.
     """
 
     def __init__(
@@ -44,19 +44,19 @@ class SubmissionService:
         answers: dict[str, int],
         key: str | None = None,
     ) -> tuple[Submission, bool]:
-        """Grades and stores an answer, and returns it and whether it is new; the same ``key`` finds it again.
+        """Grades and stores an answer; returns it and whether it is new. The same ``key`` finds it again.
 
         Raises:
             CourseNotFound, QuizNotFound: There is no such course or quiz.
             NotEnrolled: The learner has no seat.
-            AnswersInvalid: An answer names no question or no choice of the quiz.
+            AnswersInvalid: An answer names an unknown question or choice.
             AttemptsExhausted: No attempt is left.
         """
         course, _ = await self._enrollments.enrolled(learner, course_id)
         quiz = await self._courses.quiz(course, quiz_id)
         _check(quiz, answers)
         submission, is_new = await self._store(learner, quiz, answers, key)
-        self._tell(submission, is_new=is_new)
+        self._record(submission, is_new=is_new)
         if submission.passed:
             await self._enrollments.record_pass(learner, course, quiz_id)
         return submission, is_new
@@ -64,7 +64,7 @@ class SubmissionService:
     async def _store(
         self, learner: Principal, quiz: Quiz, answers: dict[str, int], key: str | None
     ) -> tuple[Submission, bool]:
-        """Stores the answer as the next attempt; finds the one that was sent with the same ``key`` before."""
+        """Stores the answer as the next attempt, or finds the one that was stored with the same ``key``."""
         series = f"{learner.id}:{quiz.id}"
         while True:
             earlier = await self._repository.attempts(series)
@@ -83,7 +83,7 @@ class SubmissionService:
     async def _refuse(self, learner: Principal, quiz: Quiz, earlier: list[Submission]) -> None:
         """Refuses a further attempt.
 
-        If one of the earlier ones passed and the process died before the enrolment knew, it learns it now.
+        If an earlier one passed but the process died before the enrolment recorded it, records it now.
 
         Raises:
             AttemptsExhausted: Always.
@@ -114,7 +114,7 @@ class SubmissionService:
         )
 
     @staticmethod
-    def _tell(submission: Submission, *, is_new: bool) -> None:
+    def _record(submission: Submission, *, is_new: bool) -> None:
         if not is_new:
             QUIZ_ATTEMPTS.add(1, {"outcome": "repeated"})
             return
@@ -126,7 +126,7 @@ class SubmissionService:
         _log.info("submitted", outcome=outcome, **facts)
 
     async def mine(self, learner: Principal, course_id: str, quiz_id: str) -> list[Submission]:
-        """Returns a learner's answers to a quiz, the first attempt first.
+        """Returns a learner's answers to a quiz, the oldest first.
 
         Raises:
             CourseNotFound, QuizNotFound: There is no such course or quiz.
@@ -159,10 +159,10 @@ class SubmissionService:
 
 
 def _check(quiz: Quiz, answers: dict[str, int]) -> None:
-    """Compares the answers with the questions.
+    """Checks the answers against the questions.
 
     Raises:
-        AnswersInvalid: One names no question or no choice.
+        AnswersInvalid: One names an unknown question or choice.
     """
     choices = {question.id: len(question.choices) for question in quiz.questions}
     errors = tuple(

@@ -1,4 +1,4 @@
-"""Who is an admin: at least one account, and only a current admin may change it."""
+"""The list of admins: never empty, and changed only by current admins."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ from app.lms.users.schemas import User
 class Admins:
     """Appoints and dismisses admins.
 
-    One document lists them all, changed by one atomic conditional update: of two admins who dismiss each
-    other one remains, and what an admin began before being dismissed is refused after it.
+    One document lists them all, changed only by atomic conditional updates: if two admins dismiss each other,
+    one remains, and what a dismissed admin had begun is refused.
     """
 
     def __init__(self, repository: AdminRepository) -> None:
         self._repository = repository
 
     async def prepare(self, user_ids: Callable[[], Awaitable[list[str]]]) -> None:
-        """Begins the list, if there is none, with the accounts that ``user_ids`` finds."""
+        """Creates the list, if there is none, with the accounts that ``user_ids`` finds."""
         if not await self._repository.exists():
             await self._repository.open(await user_ids())
 
     async def with_role(self, user: User) -> User:
-        """Returns ``user`` with the role that holds.
+        """Returns ``user`` with the role in force.
 
-        ``user`` must have been read before: then a role that is taken away meanwhile is an older version's.
+        ``user`` must be read first: a role that is revoked in between then has an outdated version.
         """
         if await self._repository.lists(user.id):
             return user.model_copy(update={"role": Role.ADMIN})
-        # Not listed any more, while the account still says so: the rest of a dismissal is under way.
+        # No longer listed, while the account still has the role: a dismissal is in progress.
         return user.model_copy(update={"role": Role.STUDENT}) if user.role is Role.ADMIN else user
 
     async def appoint(self, user_id: str, *, by: str | None) -> None:
-        """Makes a user an admin, asked by an admin or (None) by the machine; again changes nothing.
+        """Makes a user an admin, on behalf of an admin or (None) of the platform; repeating changes nothing.
 
         Raises:
-            RoleRequired: ``by`` is no admin any more.
+            RoleRequired: ``by`` is no longer an admin.
         """
         if not await self._repository.add(user_id, by=by) and by is not None:
             await self._require(by)
 
     async def dismiss(self, user_id: str, *, by: str) -> None:
-        """Makes a user an admin no more; changes nothing for those who are none.
+        """Removes a user from the admins; changes nothing if the user is not one.
 
         Raises:
-            RoleRequired: ``by`` is no admin any more.
+            RoleRequired: ``by`` is no longer an admin.
             LastAdmin: There is no other.
         """
         if await self._repository.remove(user_id, by=by):

@@ -12,7 +12,7 @@ _ADMINS: Final = {"_id": "admins"}
 
 
 class UserRepository:
-    """Accounts, one document each; no two share a mail address."""
+    """Accounts, one document each; no two share an email address."""
 
     def __init__(self, database: Database) -> None:
         self._users = database.collection("users", Index(("email",), unique=True))
@@ -21,7 +21,7 @@ class UserRepository:
         """Stores a new account.
 
         Raises:
-            DuplicateId: The mail address is taken.
+            DuplicateId: The email address is taken.
         """
         await self._users.insert(user.document())
 
@@ -31,21 +31,21 @@ class UserRepository:
         return None if document is None else User.read(document)
 
     async def find_by_email(self, email: str) -> User | None:
-        """Returns the account with the mail address ``email``, in lower case."""
+        """Returns the account with the email address ``email``, in lower case."""
         document = await self._users.find_one({"email": email})
         return None if document is None else User.read(document)
 
     async def with_stored_role(self, role: Role) -> list[str]:
-        """Returns the identifiers of the accounts that say that they have a role."""
+        """Returns the identifiers of the accounts that have a role stored."""
         return [document["_id"] for document in await self._users.find({"role": role.value})]
 
     async def set_role(self, user_id: str, role: Role) -> bool:
-        """Gives the account the next version of its role; returns whether the account exists."""
+        """Sets the account's role and increments its version; returns whether the account exists."""
         changes = {"$set": {"role": role.value}, "$inc": {"role_version": 1}}
         return await self._users.update({"_id": user_id}, changes)
 
     async def mark_step(self, user_id: str, step: Step, now: datetime) -> bool:
-        """Notes when the account first took a step; False if it had, or if there is none."""
+        """Records when the account first took a step; False if it already had, or if there is no account."""
         field = f"steps.{step.value}"
         return await self._users.update({"_id": user_id, field: {"$exists": False}}, {"$set": {field: now}})
 
@@ -57,17 +57,17 @@ class UserRepository:
 
 
 class AdminRepository:
-    """Who is an admin, as one document ``{count, members{user: true}}``."""
+    """The admins, in one document ``{count, members{user: true}}``."""
 
     def __init__(self, database: Database) -> None:
         self._admins = database.collection("admins")
 
     async def exists(self) -> bool:
-        """Tells whether the list has been opened."""
+        """Tells whether the list has been created."""
         return await self._admins.find_one(_ADMINS) is not None
 
     async def open(self, user_ids: list[str]) -> None:
-        """Begins the list with ``user_ids``, unless there is one."""
+        """Creates the list with ``user_ids``, unless there is one."""
         members = dict.fromkeys(user_ids, True)
         with suppress(DuplicateId):
             await self._admins.insert({**_ADMINS, "count": len(members), "members": members})
@@ -77,8 +77,8 @@ class AdminRepository:
         return await self._admins.find_one({**_ADMINS, **_listed(user_id)}) is not None
 
     async def add(self, user_id: str, *, by: str | None) -> bool:
-        """Adds the user, if ``by`` is an admin (None: the machine asks) and the user is none."""
-        # Two conditions, for both may be about one user.
+        """Adds the user if ``by`` is an admin (None: the platform itself) and the user is not."""
+        # A list of conditions, because both may be about the same user.
         conditions = [{f"members.{user_id}": {"$exists": False}}, *([] if by is None else [_listed(by)])]
         return await self._admins.update(
             {**_ADMINS, "$and": conditions},

@@ -26,7 +26,7 @@ router = APIRouter(tags=["users"])
 
 @router.post("/users", status_code=status.HTTP_201_CREATED, responses=refusals(EmailTaken, PasswordsBusy))
 async def register(registration: Registration, gone: ClientPresence, lms: Lms) -> UserOut:
-    """Opens an account; its role is student."""
+    """Creates an account with the role student."""
     return UserOut.of(await lms.users.register(registration, gone))
 
 
@@ -52,13 +52,13 @@ async def refresh(request: Refresh, lms: Lms) -> TokenPair:
     responses=refusals(*TOKEN_REFUSALS, SessionsUnavailable),
 )
 async def logout(principal: SignedIn, lms: Lms) -> None:
-    """Ends the session of the access token that is sent."""
+    """Ends the session that the access token belongs to."""
     await lms.users.logout(principal)
 
 
 @router.get("/users/me", responses=refusals(*TOKEN_REFUSALS, UserNotFound))
 async def me(principal: SignedIn, lms: Lms) -> UserOut:
-    """Returns the account of the one who asks."""
+    """Returns the caller's account."""
     return UserOut.of(await lms.users.get(principal.id))
 
 
@@ -69,5 +69,5 @@ async def me(principal: SignedIn, lms: Lms) -> UserOut:
 async def change_role(
     user_id: Annotated[UserId, Path()], change: RoleChange, admin: Admin, lms: Lms
 ) -> UserOut:
-    """Gives a user another role; the user's access tokens end at once. The last admin stays one."""
+    """Gives a user another role and revokes the user's access tokens. The last admin keeps the role."""
     return UserOut.of(await lms.users.change_role(admin, user_id, change.role))

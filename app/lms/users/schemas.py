@@ -31,16 +31,16 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 
 
 class Step(StrEnum):
-    """What learners do once in their life here: the steps after the registration."""
+    """The steps after registration, each counted once per learner."""
 
     ENROLLED = "enrolled"
     COMPLETED = "completed"
 
 
 class User(Record):
-    """A stored account; ``email`` is unique and in lower case, ``role_version`` counts changes of the role.
+    """A stored account; ``email`` is unique and in lower case, ``role_version`` counts role changes.
 
-    Whether the role `Role.ADMIN` holds is for `Admins` to say.
+    `Admins` decides whether the role `Role.ADMIN` is in force.
     """
 
     email: str
@@ -52,7 +52,7 @@ class User(Record):
 
 
 class Registration(BaseModel):
-    """Opens an account."""
+    """Creates an account."""
 
     email: Email = Field(examples=["ada@example.org"])
     name: Name = Field(examples=["Ada Lovelace"])
@@ -79,10 +79,10 @@ class Credentials(BaseModel):
 
 
 class Refresh(BaseModel):
-    """Prolongs a session."""
+    """Extends a session."""
 
     refresh_token: str = Field(
-        min_length=1, max_length=2000, description="The newest one; each works once.", examples=[TOKEN]
+        min_length=1, max_length=2000, description="The latest one; each works once.", examples=[TOKEN]
     )
 
 
@@ -103,7 +103,7 @@ class UserOut(BaseModel):
 
     @classmethod
     def of(cls, user: User) -> Self:
-        """Returns what may be shown of ``user``."""
+        """Returns the public fields of ``user``."""
         return cls(id=user.id, email=user.email, name=user.name, role=user.role, created_at=user.created_at)
 
 
@@ -111,9 +111,9 @@ class TokenPair(BaseModel):
     """The tokens of a session (RFC 6749, 5.1)."""
 
     access_token: str = Field(description="For the header `Authorization: Bearer`.", examples=[TOKEN])
-    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a scheme, no secret
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a scheme, not a secret
     expires_in: int = Field(description="Seconds until the access token expires.", examples=[600])
     refresh_token: str | None = Field(
-        description="Good for one refresh; null while the session store is away: sign in again later.",
+        description="Valid for one refresh; null while the session store is down: sign in again later.",
         examples=[TOKEN],
     )

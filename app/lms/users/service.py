@@ -21,7 +21,7 @@ _log = get_logger(service="users")
 
 
 class UserService:
-    """Accounts and sessions: who may sign in, and for how long that holds."""
+    """Accounts and sessions: who may sign in, and for how long."""
 
     def __init__(
         self,
@@ -43,10 +43,10 @@ class UserService:
     async def register(
         self, registration: Registration, gone: asyncio.Event, role: Role = Role.STUDENT
     ) -> User:
-        """Opens an account and returns it; nothing is begun once the client is ``gone``.
+        """Creates an account and returns it; starts no work once the client is ``gone``.
 
         Raises:
-            EmailTaken: An account has the mail address.
+            EmailTaken: Another account has the email address.
             PasswordsBusy, ClientGone: See `Passwords.turn`.
         """
         password = registration.password.get_secret_value()
@@ -72,9 +72,9 @@ class UserService:
         return user
 
     async def prepare(self, admin: Registration) -> None:
-        """Makes sure that there is an admin; no account changes.
+        """Makes sure that there is an admin; changes no existing account.
 
-        If ``admin`` has no account yet, it becomes one, beside the admins that there are: the way back in.
+        If ``admin`` has no account yet, creates it and adds it to the admins: the way to regain access.
         """
         await self._admins.prepare(lambda: self._repository.with_stored_role(Role.ADMIN))
         account = await self._repository.find_by_email(admin.email)
@@ -85,24 +85,24 @@ class UserService:
         if account.role is not Role.ADMIN:
             _log.warning("admin_setting_unused", reason="the account of LMS_ADMIN_EMAIL is no admin")
             return
-        # Not only for a new account: a process that died here left one without what it was made for.
+        # Not only for a new account: a process that died here left an account without the role.
         await self._admins.appoint(account.id, by=None)
 
     async def _first_of(self, admin: Registration) -> User | None:
         try:
             return await self.register(admin, asyncio.Event(), Role.ADMIN)
         except EmailTaken:
-            _log.info("admin_exists", reason="another process was faster")
+            _log.info("admin_exists", reason="another process created it first")
             return None
 
     @traced("users.login")
     async def login(self, credentials: Credentials, gone: asyncio.Event) -> TokenPair:
         """Starts a session and returns its tokens; without a session store, an access token alone.
 
-        Nothing is begun once the client is ``gone``.
+        Starts no work once the client is ``gone``.
 
         Raises:
-            CredentialsInvalid: No account has this mail address and password; both take the same time.
+            CredentialsInvalid: No account has this email address and password; both take the same time.
             PasswordsBusy, ClientGone: See `Passwords.turn`.
         """
         began = self._clock.now()
@@ -139,8 +139,8 @@ class UserService:
             TokenExpired: It was not used in time.
             TokenInvalid: It is not ours.
             RefreshReused: It was exchanged before; the session has been ended.
-            TokenRevoked: The session has ended, or its user is gone.
-            SessionsUnavailable: The session store does not answer; the token stays good.
+            TokenRevoked: The session has ended, or its user no longer exists.
+            SessionsUnavailable: The session store does not answer; the token stays valid.
         """
         began = self._clock.now()
         claims = self._tokens.read_refresh(refresh_token, began)
@@ -156,7 +156,7 @@ class UserService:
         """Ends the session that ``principal`` uses.
 
         Raises:
-            SessionsUnavailable: The session store does not answer; the session may still run.
+            SessionsUnavailable: The session store does not answer; the session may still be active.
         """
         await self._sessions.end(principal.family)
         _log.info("logout", user_id=principal.id)
@@ -173,7 +173,7 @@ class UserService:
         return await self._admins.with_role(user)
 
     async def reached(self, user_id: str, step: Step) -> None:
-        """Counts a learner's first time of a step; what the learner just did never fails for it."""
+        """Counts the first time that a learner takes a step; never fails the learner's request."""
         try:
             is_first = await self._repository.mark_step(user_id, step, self._clock.now())
         except DatabaseUnavailable:
@@ -186,13 +186,13 @@ class UserService:
     async def change_role(self, admin: Principal, user_id: str, role: Role) -> User:
         """Gives a user another role and returns the account; access tokens with the old role end at once.
 
-        Every step can be repeated: what a failure leaves undone, the next request does.
+        Every step is idempotent: what a failure leaves undone, the next request completes.
 
         Raises:
             UserNotFound: There is none.
-            RoleRequired: ``admin`` is none any more.
+            RoleRequired: ``admin`` is no longer an admin.
             LastAdmin: The user is the only admin.
-            SessionsUnavailable: The role is changed, but old access tokens may live until they expire.
+            SessionsUnavailable: The role is changed, but old access tokens may stay valid until they expire.
         """
         if await self._repository.find(user_id) is None:
             raise UserNotFound(user_id=user_id)
@@ -207,7 +207,7 @@ class UserService:
         return changed
 
     def _pair(self, user: User, family: str, token_id: str | None, began: datetime) -> TokenPair:
-        """Returns tokens whose life counts from before the role was read: what revokes it outlives them."""
+        """Returns tokens whose lifetime starts before the role was read, so its revocation outlives them."""
         principal = Principal(id=user.id, role=user.role, role_version=user.role_version, family=family)
         left = began + self._tokens.access_ttl - self._clock.now()
         return TokenPair(

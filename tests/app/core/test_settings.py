@@ -124,4 +124,4 @@ def test_settings_hide_their_secrets() -> None:
 def test_a_password_that_is_guessed_first_is_refused(password: str, environment: pytest.MonkeyPatch) -> None:
     environment.setenv("LMS_ADMIN_PASSWORD", password)
     (sentence,) = sentences()
-    assert sentence.startswith("LMS_ADMIN_PASSWORD is not valid: choose another, it ")
+    assert sentence.startswith("LMS_ADMIN_PASSWORD is not valid: choose another; it ")

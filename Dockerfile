@@ -1,10 +1,10 @@
 # syntax=docker/dockerfile:1
-# The platform's image: built with tools that the running one does not have, run as nobody in particular.
+# The platform's image: build tools stay in the build stage, and it runs as an unprivileged user.
 
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /srv/lms
 RUN python -m venv --without-pip /opt/venv
-# Dependencies first: they change less often than the code. A package whose hash differs is refused.
+# Dependencies first: they change less often than the code. pip rejects a package whose hash differs.
 COPY requirements.lock .
 RUN pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes -r requirements.lock
 COPY app app

@@ -1,7 +1,7 @@
-# Every command of the project. `make` alone explains them.
+# Every command of the project; `make` without a target lists them.
 PYTHON ?= python3
 RUN := .venv/bin/python
-# Passed on from make's command line to the commands, which read them.
+# Passed from make's command line to the commands through the environment.
 export DEMO FORCE STACK
 
 .DEFAULT_GOAL := help

@@ -1,1 +1,1 @@
-"""Export by OTLP: queues, encoding, redaction and the count of what was lost."""
+"""OTLP export: queues, encoding, redaction and loss accounting."""

@@ -1,4 +1,4 @@
-"""What became of each signal's items: produced = exported + dropped (by reason) + pending, always."""
+"""Accounts for each signal's items: produced = exported + dropped (by reason) + pending, always."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypedDict
 
 
 class SignalView(TypedDict):
-    """One signal's account at one moment; `pending` items are queued or on their way."""
+    """Snapshot of one signal's account; `pending` items are queued or in flight."""
 
     produced: int
     exported: int
@@ -17,11 +17,11 @@ class SignalView(TypedDict):
 
 
 class SignalAccount:
-    """Counts the items of one signal; the equation holds at every moment, also while the collector is away.
+    """Counts the items of one signal; the equation always holds, even while the collector is unreachable.
 
-    Reasons of dropping: `queue_full`, `export_failed` (refused or not reachable until the exporter's
-    timeout), `unencodable` (no form in OTLP), `shutdown` (the process ended first), `already_shutdown` (made
-    after the end).
+    Drop reasons: `queue_full`, `export_failed` (rejected, or unreachable until the exporter's timeout),
+    `unencodable` (OTLP cannot represent it), `shutdown` (the process exited first), `already_shutdown`
+    (produced after shutdown).
     """
 
     def __init__(self) -> None:
@@ -43,9 +43,9 @@ class SignalAccount:
             }
 
     def produce(self, count: int = 1) -> None:
-        """Counts new items as pending; after the end they are dropped at once.
+        """Counts new items as pending; after `close` they are dropped at once.
 
-        A queue that holds `lock` anyway adds to `produced` itself.
+        A queue that already holds `lock` adds to `produced` itself.
         """
         with self.lock:
             self.produced += count
@@ -61,7 +61,7 @@ class SignalAccount:
                 self._lost += lost
 
     def settle(self, count: int, *, exported: bool) -> None:
-        """Counts the outcome of an export of pending items; after `close` it comes too late."""
+        """Counts the outcome of exporting pending items; ignored after `close`."""
         with self.lock:
             if self._closed:
                 return
@@ -71,13 +71,13 @@ class SignalAccount:
                 self.drop("export_failed", count)
 
     def close(self) -> None:
-        """Ends the account: what is pending now is lost to the shutdown."""
+        """Closes the account: what is still pending counts as dropped by the shutdown."""
         with self.lock:
             self.drop("shutdown", self._pending())
             self._closed = True
 
     def forget(self) -> None:
-        """Starts again from nothing, as a forked child must."""
+        """Resets the account, as a forked child must."""
         self.__init__()  # type: ignore[misc]  # the same state as a new one, in place
 
     def _pending(self) -> int:

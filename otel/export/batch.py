@@ -1,8 +1,8 @@
 """A bounded queue with one exporting thread: whatever the collector does, memory and shutdown stay bounded.
 
 The SDK's batch processors (1.45.2) ignore the timeouts of flush and shutdown (opentelemetry-python#4568),
-count items as processed when they are handed to the exporter, and take the silent loss of the oldest item
-for granted; here every item is accounted for.
+count items as processed once they are handed to the exporter, and drop the oldest item silently; here
+every item is accounted for.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _log = logging.getLogger(__name__)
 
 
 class Outcome(NamedTuple):
-    """What became of a batch: whether it arrived, without the items that could not be encoded."""
+    """Result of a batch: whether it arrived, apart from the items that could not be encoded."""
 
     arrived: bool
     unencodable: int = 0
 
 
 class BatchQueue(Generic[T]):
-    """Collects items and hands them in batches to `export`, which says what became of them.
+    """Collects items and passes them in batches to `export`, which returns the outcome.
 
     A full queue drops its oldest item. `capacity` and `batch_size` count items, `delay` is in seconds.
     `put` never blocks on the network; it may be called in any thread, in a signal handler and from inside
@@ -58,22 +58,22 @@ class BatchQueue(Generic[T]):
         self._fill: Callable[[], None] = lambda: None
         self._batch_size = min(batch_size, capacity)
         self._delay = delay
-        # the first item starts the clock, a full batch ends the wait
+        # the first item starts the timer, a full batch ends the wait
         self._wakes = frozenset({1, self._batch_size})
         self._start()
 
     def filled_by(self, fill: Callable[[], None]) -> None:
-        """Lets `flush` and `close` call `fill` first, which puts in what has not come so far."""
+        """Makes `flush` and `close` call `fill` first, which queues items that are still held elsewhere."""
         self._fill = fill
 
     def waiting(self) -> int:
-        """Counts the items that wait for their export."""
+        """Returns the number of items waiting for export."""
         return len(self._items)
 
     def put(self, item: T) -> None:
         """Queues one item."""
         items = self._items
-        with self._lock:  # the condition's own, entered without its detour through Python
+        with self._lock:  # the condition's lock, taken directly: its own `__enter__` is Python
             self.account.produced += 1
             if self._closed:
                 self.account.drop("already_shutdown")
@@ -101,7 +101,7 @@ class BatchQueue(Generic[T]):
             return done and self.account.view()["dropped"] == lost
 
     def close(self, seconds: float) -> bool:
-        """Exports what is queued, for `seconds` at most, and ends; True if nothing was left behind."""
+        """Exports what is queued within `seconds` and stops the thread; True if nothing was left behind."""
         self._fill()
         with self._ready:
             self._closed = True
@@ -143,7 +143,7 @@ class BatchQueue(Generic[T]):
                 self._ready.notify_all()
 
     def _next_batch(self) -> list[T]:
-        """Waits until a batch is full, due or urgent; an empty one means the end."""
+        """Waits until a batch is full, due or urgent; an empty batch means the queue is closed."""
         with self._ready:
             while not self._is_due():
                 self._ready.wait(max(self._due_at - time.monotonic(), 0) if self._items else None)

@@ -1,4 +1,4 @@
-"""Spans and log records as OTLP requests. An item that has no form in OTLP is left out, no other is."""
+"""Encodes spans and log records as OTLP requests; drops only the items that OTLP cannot represent."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _log = logging.getLogger(__name__)
 
 
 class Encoded(NamedTuple):
-    """A request's bytes, and how many items it had to leave out."""
+    """A request's bytes and the number of items left out."""
 
     body: bytes
     left_out: int
@@ -64,12 +64,12 @@ def _each(items: Sequence[_T], encode: Callable[[_T, Envelope], None]) -> Encode
             encode(item, envelope)
         except Exception as error:  # noqa: BLE001 - the others must arrive; the queue counts this one
             left_out += 1
-            _log.warning("an item has no form in OTLP and is dropped: %s", full_type_name(type(error)))
+            _log.warning("dropped an item that cannot be encoded as OTLP: %s", full_type_name(type(error)))
     return Encoded(envelope.to_bytes(), left_out)
 
 
 class SpanEncoder:
-    """Makes an ExportTraceServiceRequest of redacted spans. Source: trace.proto for the field numbers."""
+    """Encodes spans, redacted, as an ExportTraceServiceRequest. Source: trace.proto for the field numbers."""
 
     def __init__(self, redactor: Redactor) -> None:
         def clean(key: str, value: Any) -> Any:  # noqa: ANN401 - an attribute's value
@@ -147,14 +147,14 @@ def _identity(context: SpanContext, parent: SpanContext | None) -> bytes:
     return ids if parent is None else ids + _PARENT.pack(b"\x22\x08", parent.span_id)
 
 
-def _times(start: Any, end: Any) -> bytes:  # noqa: ANN401 - what a caller gave for them
+def _times(start: Any, end: Any) -> bytes:  # noqa: ANN401 - whatever the caller passed
     start = moment(start)
-    # No span ends before it starts, whatever the clocks of those who gave the times.
+    # No span may end before it starts, whatever clocks its times came from.
     return _TIMES.pack(b"\x39", start, b"\x41", max(moment(end), start))
 
 
 class LogEncoder:
-    """Makes an ExportLogsServiceRequest of log records. Source: logs.proto for the field numbers."""
+    """Encodes log records as an ExportLogsServiceRequest. Source: logs.proto for the field numbers."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor

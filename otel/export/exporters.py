@@ -1,4 +1,4 @@
-"""The exporters of each signal: OTLP over HTTP or the console, behind the redaction."""
+"""The exporters of each signal: OTLP over HTTP or the console, after redaction."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _T = TypeVar("_T")
 class Sessions:
     """The HTTP connections of the exporters, one pool per signal.
 
-    A forked child must not write to its parent's sockets: `close` lets it open its own.
+    A forked child must not write to its parent's sockets: after `close` it opens its own.
     """
 
     def __init__(self) -> None:
         self._open: list[requests.Session] = []
 
     def new(self) -> requests.Session:
-        """Makes a session for one exporter."""
+        """Creates a session for one exporter."""
         session = requests.Session()
         self._open.append(session)
         return session
@@ -53,7 +53,7 @@ class Sessions:
 def span_exporter(
     config: TelemetryConfig, redactor: Redactor, meters: MeterProvider, sessions: Sessions
 ) -> SpanExporter | None:
-    """Makes the span exporter that the configuration names; None for `none`."""
+    """Creates the configured span exporter; None for `none`."""
     kind = config.traces_exporter
     if kind == "none":
         return None
@@ -65,7 +65,7 @@ def span_exporter(
 def log_exporter(
     config: TelemetryConfig, redactor: Redactor, meters: MeterProvider, sessions: Sessions
 ) -> LogRecordExporter | None:
-    """Makes the log exporter that the configuration names; None for `none`."""
+    """Creates the configured log exporter; None for `none`."""
     kind = config.logs_exporter
     if kind == "none":
         return None
@@ -77,7 +77,7 @@ def log_exporter(
 def metric_exporter(
     config: TelemetryConfig, meters: MeterProvider, sessions: Sessions
 ) -> MetricExporter | None:
-    """Makes the metric exporter that the configuration names; None for `none`."""
+    """Creates the configured metric exporter; None for `none`."""
     kind = config.metrics_exporter
     if kind == "none":
         return None
@@ -89,21 +89,21 @@ def metric_exporter(
 
 
 def send_spans(exporter: SpanExporter, batch: Sequence[ReadableSpan]) -> Outcome:
-    """Exports spans and tells what became of them."""
+    """Exports spans and returns the outcome."""
     if isinstance(exporter, WireSpanExporter):
         return exporter.send(batch)
     return _one_by_one(batch, lambda span: exporter.export([span]) is SpanExportResult.SUCCESS)
 
 
 def send_logs(exporter: LogRecordExporter, batch: Sequence[Any]) -> Outcome:
-    """Exports log records and tells what became of them."""
+    """Exports log records and returns the outcome."""
     if isinstance(exporter, WireLogExporter):
         return exporter.send(batch)
     return _one_by_one(batch, lambda record: exporter.export([record]) is LogRecordExportResult.SUCCESS)
 
 
 def _one_by_one(batch: Sequence[_T], arrives: Callable[[_T], bool]) -> Outcome:
-    # The console's exporters stop at the first item that they cannot write.
+    # The console exporters stop at the first item they cannot write.
     unencodable = 0
     for item in batch:
         try:
@@ -115,7 +115,7 @@ def _one_by_one(batch: Sequence[_T], arrives: Callable[[_T], bool]) -> Outcome:
 
 
 class AccountingMetricExporter(MetricExporter):
-    """Counts the data points that `inner` is given, and what became of them."""
+    """Counts the data points passed to `inner` and their outcome."""
 
     def __init__(self, inner: MetricExporter, account: SignalAccount) -> None:
         super().__init__(
@@ -143,12 +143,12 @@ class AccountingMetricExporter(MetricExporter):
         return self._inner.force_flush(timeout_millis)
 
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: object) -> None:
-        """Ends the inner exporter, which breaks off its waits between retries."""
+        """Shuts down the inner exporter, which aborts its waits between retries."""
         self._inner.shutdown(timeout_millis, **kwargs)
 
 
 def count_points(data: MetricsData) -> int:
-    """Counts the data points of a collection."""
+    """Counts the data points in a collection."""
     return sum(
         len(metric.data.data_points)
         for resource in data.resource_metrics

@@ -1,4 +1,4 @@
-"""Puts each signal's way out together: from settings to queues, exporters and providers that run."""
+"""Assembles each signal's export path: from settings to running queues, exporters and providers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Queue = BatchQueue[ReadableSpan] | BatchQueue[LogItem]
 
 @dataclass(slots=True)
 class Pipelines:
-    """The parts that are put together; a signal that is switched off has no queue."""
+    """The assembled parts; a signal that is switched off has no queue."""
 
     meters: MeterProvider
     tracers: TracerProvider
@@ -66,7 +66,7 @@ def assemble(
     declared: DeclaredMetrics,
     memory: MemorySinks | None = None,
 ) -> Pipelines:
-    """Makes providers, queues and exporters; `memory` takes the place of the configured exporters."""
+    """Creates providers, queues and exporters; `memory` replaces the configured exporters."""
     sdk_meters = DeclaredMeterProvider(METERS, find_sdk_instrument)
     account, sessions = SignalAccount(), exporters.Sessions()
     readers = _readers(config, declared, sdk_meters, account, sessions, memory)
@@ -108,7 +108,7 @@ def _readers(
     if exporter is None:
         return readers
     counted = exporters.AccountingMetricExporter(exporter, account)
-    # the text reader ends at once, so it comes before the one that may use up the time
+    # the text reader shuts down at once, so it comes before the one that may use up the time
     return [*readers, ExportReader(declared, counted, config.metric_export_interval)]
 
 

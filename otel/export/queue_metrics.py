@@ -1,4 +1,4 @@
-"""What the queues report of themselves: the names and attributes of the SDK's own processors."""
+"""Metrics of the queues, with the names and attributes of the SDK's own processors."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The last gate: exporters that redact what others put on spans and log records, in the export thread.
+"""The last gate: exporters that redact what foreign code put on spans and log records, in the export thread.
 
-A request never waits here: the SDK's batch processors call exporters from threads of their own. Should
-redaction itself fail, the batch fails with it and is counted as lost: nothing leaves unredacted.
+No request waits for this: the SDK's batch processors call exporters from their own threads. If redaction
+itself fails, so does the batch, which is counted as lost: nothing is exported unredacted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from otel.redaction.engine import Redactor
 
 
 class _RedactedSpan(ReadableSpan):
-    """A copy of a span that still tells what the limits took from it."""
+    """A copy of a span that keeps the original's dropped counts."""
 
     def __init__(self, original: ReadableSpan, **parts: Any) -> None:  # noqa: ANN401 - those of the base class
         super().__init__(**parts)
@@ -31,17 +31,17 @@ class _RedactedSpan(ReadableSpan):
 
     @property
     def dropped_attributes(self) -> int:
-        """Attributes that the limits of the original dropped."""
+        """Attributes dropped by the original's limits."""
         return self._original.dropped_attributes
 
     @property
     def dropped_events(self) -> int:
-        """Events that the limits of the original dropped."""
+        """Events dropped by the original's limits."""
         return self._original.dropped_events
 
     @property
     def dropped_links(self) -> int:
-        """Links that the limits of the original dropped."""
+        """Links dropped by the original's limits."""
         return self._original.dropped_links
 
 
@@ -53,7 +53,7 @@ class RedactingSpanExporter(SpanExporter):
         self._redactor = redactor
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Exports redacted copies of the spans; a span that is clean already is passed on as it is."""
+        """Exports redacted copies of the spans; a clean span is passed on unchanged."""
         return self._inner.export([clean_span(self._redactor, span) for span in spans])
 
     def shutdown(self) -> None:
@@ -66,7 +66,7 @@ class RedactingSpanExporter(SpanExporter):
 
 
 class RedactingLogExporter(LogRecordExporter):
-    """Passes log records on to `inner`, redacted; those of our own pipe are already."""
+    """Passes log records on to `inner`, redacted; those of our own pipeline already are."""
 
     def __init__(self, inner: LogRecordExporter, redactor: Redactor) -> None:
         self._inner = inner
@@ -113,7 +113,7 @@ def clean_span(redactor: Redactor, span: ReadableSpan) -> ReadableSpan:
 
 
 def clean_record(redactor: Redactor, record: ReadableLogRecord) -> ReadableLogRecord:
-    """Returns a redacted copy of the record; one of our own pipe is clean already and comes back itself."""
+    """Returns a redacted copy of the record; one of our own pipeline is already clean and returned as is."""
     scope = record.instrumentation_scope
     if scope is not None and scope.name == SCOPE_NAME:
         return record
@@ -147,7 +147,7 @@ def _link(redactor: Redactor, link: Link) -> Link:
 
 
 def _context(redactor: Redactor, context: SpanContext | None) -> SpanContext | None:
-    """Returns the context without the members of its `tracestate` that hold a secret, or itself."""
+    """Returns the context without `tracestate` members that hold a secret; itself if there are none."""
     if context is None or not context.trace_state:
         return context
     state = context.trace_state
@@ -168,7 +168,7 @@ def _attributes(
     """Return redacted attributes, or None if nothing had to change."""
     redacted: dict[str, AttributeValue] = {}
     changed = False
-    # One pass: each look at the SDK's attributes is three Python calls.
+    # One pass: each access to the SDK's attributes is three Python calls.
     for name, value in attributes.items():
         key = redactor.text(name)
         clean = redacted[key] = redacted_value(redactor, name, value)

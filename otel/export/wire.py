@@ -1,8 +1,8 @@
 """The hot part of OTLP's protobuf encoding: attributes and record heads, written as bytes.
 
-The exporters' own encoder (1.45.2) makes a protobuf object for every attribute and hashes the resource as
+The exporters' own encoder (1.45.2) creates a protobuf object for every attribute and hashes the resource as
 JSON for every span: nine times the work. In protobuf's wire format a message is the concatenation of its
-fields, so what repeats - most attributes do - is encoded once and remembered, and what is rare is left to
+fields, so repeated attributes, which most are, are encoded once and cached; rare values are left to
 protobuf's own classes. Source: protobuf.dev, "Encoding"; opentelemetry-proto 1.x for the field numbers.
 """
 
@@ -23,13 +23,13 @@ from otel.foreign.values import error_text, text_of
 from otel.metrics.self import count_unencodable
 
 Clean = Callable[[str, Any], Any]
-"""Takes a key and its value and returns the value that may leave."""
+"""Takes a key and its value and returns the value that may be exported."""
 
 _REMEMBERED: Final = 8192
 _LONGEST_REMEMBERED: Final = 256
 _SHORTEST_ID: Final = 24
 _DOUBLE: Final = struct.Struct("<cd")
-# Values of these types are equal only if their encodings are, given the type.
+# Equal values of one of these types have equal encodings.
 _REMEMBERABLE: Final = frozenset({str, int, bool})
 _TIME_END: Final = 2**64
 ENCODABLE: Final = Encodable(count_unencodable)
@@ -49,17 +49,17 @@ def varint(number: int) -> bytes:
 
 
 def delimited(tag: bytes, content: bytes) -> bytes:
-    """Encodes a field that has a length: text, bytes or a message."""
+    """Encodes a length-delimited field: text, bytes or a message."""
     return tag + varint(len(content)) + content
 
 
 def text(tag: bytes, content: str) -> bytes:
-    """Encodes a text, half a surrogate pair as a question mark."""
+    """Encodes a text; a lone surrogate becomes a question mark."""
     return delimited(tag, ENCODABLE.text(content).encode())
 
 
-def moment(nanoseconds: Any) -> int:  # noqa: ANN401 - what a caller gave for a time
-    """Returns a time in nanoseconds since the epoch as OTLP has it: 0, which is unknown, for what is none."""
+def moment(nanoseconds: Any) -> int:  # noqa: ANN401 - whatever the caller passed
+    """Returns a time in nanoseconds since the epoch as OTLP has it; 0, meaning unknown, if it is no time."""
     if type(nanoseconds) is float and math.isfinite(nanoseconds):
         nanoseconds = int(nanoseconds)
     return nanoseconds if type(nanoseconds) is int and 0 <= nanoseconds < _TIME_END else 0
@@ -74,11 +74,11 @@ def any_value(value: Any) -> bytes:  # noqa: ANN401 - as the next line says
 
 
 class AttributeEncoder:
-    """Encodes attributes as the repeated field `tag` of some message, each made clean before.
+    """Encodes attributes as the repeated field `tag` of a message, after redacting each.
 
-    Short texts, whole numbers and truth values are remembered with their keys, but no ids, which come once,
-    and nothing that had to be changed, which is counted each time.
-    Thread-safe: two threads at worst encode the same attribute twice.
+    Short texts, integers and booleans are cached with their keys, except ids, which occur once, and values
+    that had to be changed, which are counted each time.
+    Thread-safe: at worst two threads encode the same attribute twice.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class AttributeEncoder:
         self._tag = tag
         self._clean = clean
         self._clean_name = clean_name
-        # By type, because 1 and True are equal; not in one key, which the garbage collector would then watch.
+        # By type, because 1 and True are equal; a key with the type in it would be tracked by the GC.
         self._known: dict[type, dict[tuple[str, Any], bytes]] = {kind: {} for kind in _REMEMBERABLE}
 
     def encode(
@@ -100,7 +100,7 @@ class AttributeEncoder:
                 continue
             try:
                 into.append(known[value.__class__][key, value])
-            except Exception:  # noqa: BLE001 - KeyError for a new one, anything for a key of a foreign type
+            except Exception:  # noqa: BLE001 - KeyError for a new attribute, anything for a key of a foreign type
                 into.append(self._encode(key, value))
 
     def _encode(self, key: str, value: object) -> bytes:
@@ -110,7 +110,7 @@ class AttributeEncoder:
             sendable = value if type(value) is float else ENCODABLE.value(value)
             clean = sendable if self._clean is None else self._clean(key, sendable)
             content = _content(clean if clean is sendable else ENCODABLE.value(clean))
-        except Exception as error:  # noqa: BLE001 - redaction failed, say; the other attributes must arrive
+        except Exception as error:  # noqa: BLE001 - such as failed redaction; the other attributes must arrive
             count_unencodable("failed")
             _log.warning("attribute %s cannot be encoded: %s", text_of(key), error_text(error))
             return b""
@@ -136,17 +136,17 @@ def _is_worth_remembering(value: object, field: bytes) -> bool:
 
 
 class Envelope:
-    """Puts encoded records into an export request: by resource, then by instrumentation scope.
+    """Groups encoded records into an export request: by resource, then by instrumentation scope.
 
-    Traces and logs have the same field numbers there.
+    Traces and logs share these field numbers.
     """
 
     def __init__(self) -> None:
         self._groups: dict[tuple[int, int], tuple[Resource, InstrumentationScope | None, list[bytes]]] = {}
 
     def records_of(self, resource: Resource, scope: InstrumentationScope | None) -> list[bytes]:
-        """Returns the list that takes the encoded fields of this scope's records."""
-        # By identity: the SDK's own hash of a resource costs more than a whole span.
+        """Returns the list to which this scope's encoded records are appended."""
+        # By identity: the SDK's own hash of a resource costs more than encoding a whole span.
         key = id(resource), id(scope)
         group = self._groups.get(key)
         if group is None:
@@ -186,6 +186,6 @@ _ATTRIBUTES_OF_SCOPE: Final = AttributeEncoder(b"\x1a")
 
 
 def plain_items(attributes: Mapping[str, Any] | None) -> Iterable[tuple[str, Any]]:
-    """Returns the items of the SDK's attributes by one call: its own iteration makes three per item."""
+    """Returns the items of the SDK's attributes in one call: their own iteration makes three per item."""
     copied: Any = getattr(attributes, "copy", None)
     return (copied() if copied is not None else attributes or {}).items()

@@ -1,4 +1,4 @@
-"""OTLP exporters that redact and encode in one step, once per value; one bad item costs that one alone."""
+"""OTLP exporters that redact and encode in one step, once per value; a bad item costs only itself."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _log = logging.getLogger(__name__)
 
 
 def _send(exporter: Any, count: int, encoded: Encoded) -> Outcome:  # noqa: ANN401 - both share no base
-    """Sends one request with the client of an exporter of the SDK's, and counts it as that exporter does."""
-    if exporter._shutdown:  # noqa: SLF001 - the parts of the exporter that its own `export` consists of
+    """Sends one request through the client of an SDK exporter, and counts it as that exporter does."""
+    if exporter._shutdown:  # noqa: SLF001 - what the exporter's own `export` uses
         return Outcome(arrived=False)
     if count == encoded.left_out:
         return Outcome(arrived=True, unencodable=count)
@@ -36,8 +36,8 @@ def _send(exporter: Any, count: int, encoded: Encoded) -> Outcome:  # noqa: ANN4
 def _arrives(exporter: Any, body: bytes, result: Any) -> bool:  # noqa: ANN401 - as above
     limit = exporter._max_request_size  # noqa: SLF001 - as above
     if 0 < limit < len(body):
-        result.error = RequestPayloadTooLargeError(f"{len(body)} bytes are more than {limit}")
-        _log.warning("a request is too large and dropped: %s", result.error)
+        result.error = RequestPayloadTooLargeError(f"{len(body)} bytes exceed the limit of {limit}")
+        _log.warning("dropped an oversized request: %s", result.error)
         return False
     sent = exporter._client.export(body)  # noqa: SLF001 - as above
     if not sent.success:
@@ -48,14 +48,14 @@ def _arrives(exporter: Any, body: bytes, result: Any) -> bool:  # noqa: ANN401 -
 
 
 class WireSpanExporter(OTLPSpanExporter):
-    """Sends spans by OTLP over HTTP with all their texts redacted."""
+    """Sends spans over OTLP/HTTP with all their texts redacted."""
 
     def __init__(self, redactor: Redactor, **options: Any) -> None:  # noqa: ANN401 - the SDK's own options
         super().__init__(**options)
         self._encode = SpanEncoder(redactor)
 
     def send(self, spans: Sequence[ReadableSpan]) -> Outcome:
-        """Exports the spans, and tells what became of them."""
+        """Exports the spans and returns the outcome."""
         return _send(self, len(spans), self._encode(spans))
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
@@ -64,14 +64,14 @@ class WireSpanExporter(OTLPSpanExporter):
 
 
 class WireLogExporter(OTLPLogExporter):
-    """Sends log records by OTLP over HTTP; those of other scopes than ours are redacted first."""
+    """Sends log records over OTLP/HTTP; those of foreign scopes are redacted first."""
 
     def __init__(self, redactor: Redactor, **options: Any) -> None:  # noqa: ANN401 - the SDK's own options
         super().__init__(**options)
         self._encode = LogEncoder(redactor)
 
     def send(self, batch: Sequence[LogItem]) -> Outcome:
-        """Exports the records, and tells what became of them."""
+        """Exports the records and returns the outcome."""
         return _send(self, len(batch), self._encode(batch))
 
     def export(self, batch: Sequence[LogItem]) -> LogRecordExportResult:

@@ -1,4 +1,4 @@
-"""httpx instrumentation: contrib's package, with stable names and without what a URL may give away."""
+"""httpx instrumentation: contrib's package, with stable names and without secrets from URLs."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ HTTP_CLIENT_METRICS: Final = Catalogue(
 
 
 def instrument() -> Callable[[], None]:
-    """Gives every httpx request a CLIENT span with W3C propagation; returns the undo.
+    """Gives every httpx request a CLIENT span with W3C propagation; returns a function that undoes it.
 
-    `url.full` has neither user information nor query: both carry secrets.
+    `url.full` has neither user information nor a query: both may carry secrets.
     """
     opt_in_to_stable()
     from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor  # noqa: PLC0415 - after the opt-in
@@ -52,7 +52,7 @@ def instrument() -> Callable[[], None]:
     return undo
 
 
-def _strip(span: Span, request: Any) -> None:  # noqa: ANN401 - contrib's RequestInfo, typed only where httpx is
+def _strip(span: Span, request: Any) -> None:  # noqa: ANN401 - contrib's RequestInfo, typed only if httpx is installed
     url = request.url
     address = f"{url.scheme}://{url.netloc.decode('ascii')}{url.path}"
     note("httpx", f"{request.method.decode('ascii')} {address}")

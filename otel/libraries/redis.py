@@ -1,4 +1,4 @@
-"""Redis instrumentation: spans and metrics around the two calls that every asyncio command passes.
+"""Redis instrumentation: spans and metrics around the two calls that every asyncio command goes through.
 
 Chosen over contrib's package (old names, no metrics, an ERROR span for the first EVALSHA of a server) and
 over redis-py's own metrics (no spans; about 20 µs per command through the SDK's instruments).
@@ -40,9 +40,11 @@ from otel.libraries.slow_query import log_slow
 
 _SCRIPT_CALLS: Final = frozenset({"EVALSHA", "EVALSHA_RO"})
 _MOST_MARKS: Final = 10
-_LONGEST_WORD: Final = 100
+_LONGEST_PART: Final = 100
 _Call = Callable[[], Awaitable[Any]]
-_pools: WeakSet[ConnectionPool] = WeakSet()  # those that gave a connection since telemetry was configured
+_pools: WeakSet[ConnectionPool] = (
+    WeakSet()
+)  # those that handed out a connection since telemetry was configured
 
 
 class _Telemetry:
@@ -52,7 +54,7 @@ class _Telemetry:
 
     async def measure(
         self, client: Redis, operation: str, text: str, details: dict[str, Any], call: _Call
-    ) -> Any:  # noqa: ANN401 - whatever Redis answers
+    ) -> Any:  # noqa: ANN401 - whatever Redis returns
         """Runs `call()` in a CLIENT span and measures it."""
         span = self._tracer.start_span(operation, kind=SpanKind.CLIENT)
         if span.is_recording():
@@ -63,7 +65,7 @@ class _Telemetry:
             with trace.use_span(span, record_exception=False, set_status_on_exception=False):
                 return await call()
         except Exception as error:
-            error_type = _tell_error(span, error)
+            error_type = _record_error(span, error)
             raise
         finally:
             self._finish(span, operation, text, time.perf_counter() - started, error_type)
@@ -82,9 +84,9 @@ class _Telemetry:
 
 
 def instrument(config: TelemetryConfig) -> Callable[[], None]:
-    """Measures every command of every `redis.asyncio` client; returns the undo.
+    """Measures every command of every `redis.asyncio` client; returns a function that undoes it.
 
-    Keys and arguments never leave, they may hold tokens: a command shows as `GET ?`.
+    Keys and arguments are never exported, they may hold tokens: a command shows as `GET ?`.
     """
     telemetry = _Telemetry(config.slow_query_ms / 1000)
     undos = [
@@ -114,8 +116,8 @@ def _command(telemetry: _Telemetry, original: Any) -> Any:  # noqa: ANN401 - the
     async def execute_command(client: Redis, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - the client's method
         if not is_instrumentation_enabled():
             return await original(client, *args, **options)
-        operation = _word(args, 0).upper()
-        details = {"db.stored_procedure.name": _word(args, 1)} if operation in _SCRIPT_CALLS else {}
+        operation = _part(args, 0).upper()
+        details = {"db.stored_procedure.name": _part(args, 1)} if operation in _SCRIPT_CALLS else {}
         text = _shape(operation, len(args) - 1)
         return await telemetry.measure(
             client, operation, text, details, lambda: original(client, *args, **options)
@@ -168,7 +170,7 @@ def _connections() -> Sequence[Observation]:
 
 
 def _maxima() -> Sequence[Observation]:
-    # Two pools of one server may open as many as both allow.
+    # Two pools of one server share a name: together they may open the sum of their limits.
     sums: Counter[str] = Counter()
     for pool in list(_pools):
         sums[_name(pool)] += pool.max_connections
@@ -180,15 +182,15 @@ def _name(pool: ConnectionPool) -> str:
     return f"{':'.join(str(part) for part in _server(where).values())}/{where.get('db', 0)}"
 
 
-def _word(args: Sequence[Any], place: int) -> str:
-    """Returns a part of a command as text; the client takes bytes as well."""
+def _part(args: Sequence[Any], place: int) -> str:
+    """Returns a part of a command as text; the client also accepts bytes."""
     part = args[place] if place < len(args) else ""
-    return text_of(part.decode("latin-1") if type(part) is bytes else part, _LONGEST_WORD)
+    return text_of(part.decode("latin-1") if type(part) is bytes else part, _LONGEST_PART)
 
 
 @harmless
 def _known(pool: ConnectionPool) -> dict[str, str]:
-    """Notes that the pool is in use; returns the labels of its measurements."""
+    """Registers the pool as in use; returns the labels of its measurements."""
     _pools.add(pool)
     return {"db.client.connection.pool.name": _name(pool)}
 
@@ -224,9 +226,9 @@ def _shape(operation: str, arguments: int) -> str:
     return f"{operation}{marks}{' ...' if arguments > _MOST_MARKS else ''}"
 
 
-def _tell_error(span: Span, error: Exception) -> str | None:
+def _record_error(span: Span, error: Exception) -> str | None:
     if isinstance(error, NoScriptError):
-        # The client loads the script and asks again: a new server's first call is no error.
+        # The client loads the script and retries: the first call on a new server is no error.
         span.set_attribute("db.response.status_code", "NOSCRIPT")
         return None
     error_type = type_name(type(error))

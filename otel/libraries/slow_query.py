@@ -1,4 +1,4 @@
-"""The slow-query log: one line per slow call, with what groups it and nothing that identifies anyone."""
+"""The slow-query log: one line per slow call, with a hash to group by and nothing that identifies anyone."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Structured logs: from a call to a line on stdout and a record by OTLP."""
+"""Structured logs: from the call to a line on stdout and an OTLP record."""

@@ -1,4 +1,4 @@
-"""`EventLogger`: the API of structlog's stdlib `BoundLogger`, with a short way from the call to the pipe."""
+"""`EventLogger`: the API of structlog's stdlib `BoundLogger`, with a short path from call to pipeline."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from otel.logs.record import ExcInfo, event_record
 
 _LEVEL_OF: Final = {**LEVELS, "warn": logging.WARNING, "exception": logging.ERROR, "fatal": logging.CRITICAL}
 _NAMES: Final = {number: name for name, number in LEVELS.items()}
-# These are how to log, not what; stdlib's loggers and structlog's take them as well.
+# Options of the call, not fields; stdlib's and structlog's loggers accept them too.
 _OPTIONS: Final = frozenset({"exc_info", "stack_info", "stacklevel"})
 _INSIDE: Final = ("structlog", "logging", __name__)
 _MOST_FRAMES: Final = 50
@@ -29,7 +29,7 @@ _HIGHEST: Final = 1000  # a level beyond any use, whose number is still short
 
 
 def _unless_captured(logger: logging.Logger, method: str, event: EventDict) -> EventDict:
-    """Gives the event to `structlog.testing.capture_logs` while structlog has no configuration of ours."""
+    """Passes the event to `structlog.testing.capture_logs` while structlog is not configured by us."""
     chain = list(structlog.get_config()["processors"])
     if not isinstance(chain[-1] if chain else None, LogCapture):
         return event
@@ -39,11 +39,11 @@ def _unless_captured(logger: logging.Logger, method: str, event: EventDict) -> E
 
 
 CHAIN: Final[list[Processor]] = [_unless_captured]
-"""The processors of all our loggers. Telemetry empties it; `capture_logs` puts its own in for a while."""
+"""The processors of all our loggers. Telemetry empties it; `capture_logs` temporarily adds its own."""
 
 
 def configure_structlog() -> Callable[[], None]:
-    """Gives an `EventLogger` to everyone who asks structlog for a logger; returns the undo."""
+    """Makes structlog return an `EventLogger` for every logger; returns a function that undoes it."""
     before = structlog.get_config() if structlog.is_configured() else None
     CHAIN.clear()
     structlog.configure(processors=CHAIN, wrapper_class=EventLogger, logger_factory=_stdlib_logger)
@@ -58,10 +58,10 @@ def configure_structlog() -> Callable[[], None]:
 
 
 def _awaited(method: Callable[..., None]) -> Callable[..., Coroutine[Any, Any, None]]:
-    """Returns the form of a method for code that awaits its logger; it logs at once.
+    """Returns the awaitable form of a method; it logs at once.
 
-    structlog does it in a thread, for its renderers may take long; there `exc_info=True` finds no error, and
-    lines that nobody waits for lose their order.
+    structlog logs in a thread, because its renderers may be slow; there `exc_info=True` finds no error, and
+    lines that are not awaited lose their order.
     """
 
     async def log(self: EventLogger, /, *args: object, **fields: object) -> None:
@@ -71,11 +71,11 @@ def _awaited(method: Callable[..., None]) -> Callable[..., Coroutine[Any, Any, N
 
 
 class EventLogger(structlog.stdlib.BoundLogger):
-    """A structlog bound logger: an event's name first, its facts as keywords; `bind` adds facts to all.
+    """A structlog bound logger: event name first, fields as keywords; `bind` adds fields to every event.
 
-    It has every method of `structlog.stdlib.BoundLogger` with the same meaning, of which `%` arguments,
-    `exc_info` (True, an error or a tuple) and `stack_info`; `msg`, `amsg` and `awarn` besides. Any keyword is
-    a field. Works before and without `configure_logging`: stdlib's defaults then decide what is shown.
+    Has every method of `structlog.stdlib.BoundLogger` with the same meaning, including `%` arguments,
+    `exc_info` (True, an error or a tuple) and `stack_info`, plus `msg`, `amsg` and `awarn`. Any keyword is a
+    field. Works before and without `configure_logging`: stdlib's defaults then decide what is shown.
     """
 
     def debug(self, event: object = None, /, *args: object, **fields: object) -> None:
@@ -83,19 +83,19 @@ class EventLogger(structlog.stdlib.BoundLogger):
         self._emit(logging.DEBUG, "debug", event, args, fields)
 
     def info(self, event: object = None, /, *args: object, **fields: object) -> None:
-        """Logs what happened as intended."""
+        """Logs normal operation."""
         self._emit(logging.INFO, "info", event, args, fields)
 
     def warning(self, event: object = None, /, *args: object, **fields: object) -> None:
-        """Logs what was handled but is not as it should be."""
+        """Logs a problem that was handled."""
         self._emit(logging.WARNING, "warning", event, args, fields)
 
     def error(self, event: object = None, /, *args: object, **fields: object) -> None:
-        """Logs what failed; `exc_info` adds the error's type, message and stack trace."""
+        """Logs a failure; `exc_info` adds the error's type, message and stack trace."""
         self._emit(logging.ERROR, "error", event, args, fields)
 
     def exception(self, event: object = None, /, *args: object, **fields: object) -> None:
-        """Logs what failed, with the error that is being handled."""
+        """Logs a failure with the error being handled."""
         fields.setdefault("exc_info", True)
         self._emit(logging.ERROR, "exception", event, args, fields)
 
@@ -104,7 +104,7 @@ class EventLogger(structlog.stdlib.BoundLogger):
         self._emit(logging.CRITICAL, "critical", event, args, fields)
 
     def log(self, level: object = None, event: object = None, /, *args: object, **fields: object) -> None:
-        """Logs at a level that is given by its number or its name; at `info` if it is neither."""
+        """Logs at a level given by number or name; at `info` if it is neither."""
         if level is None:
             level = fields.pop("level", None)
         number = _level_number(level)
@@ -139,7 +139,7 @@ class EventLogger(structlog.stdlib.BoundLogger):
         args: tuple[object, ...],
         fields: dict[str, object],
     ) -> None:
-        """Passes the event through structlog's processors; what they rendered goes to the wrapped logger."""
+        """Runs the event through structlog's processors; passes their output to the wrapped logger."""
         if args:
             fields["positional_args"] = args
         try:
@@ -164,11 +164,11 @@ class EventLogger(structlog.stdlib.BoundLogger):
                 )
                 fields.pop("stacklevel", None)
             self._logger.handle(event_record(self._logger, level, event, args, fields, exc_info, stack))
-        except Exception:  # noqa: BLE001 - a filter, a handler or a factory of records may be anyone's
+        except Exception:  # noqa: BLE001 - filters, handlers and record factories may be foreign code
             note_failure("a log call")
 
 
-# By type, not `isinstance`: that asks a foreign object for its `__class__`.
+# By type, not `isinstance`, which reads a foreign object's `__class__`.
 def _level_number(level: object) -> int:
     if issubclass(type(level), int):
         return max(1, min(int.__index__(level), _HIGHEST))  # type: ignore[arg-type]  # it is one
@@ -178,7 +178,7 @@ def _level_number(level: object) -> int:
 
 
 def _exc_info(given: object) -> ExcInfo | None:
-    """Reads `exc_info` as stdlib's loggers do: an error, a tuple of three, or the one that is handled now."""
+    """Reads `exc_info` as stdlib's loggers do: an error, a triple, or the error being handled."""
     if given is None or given is False:
         return None
     error: object = given if issubclass(type(given), BaseException) else sys.exc_info()[1]
@@ -191,7 +191,7 @@ def _exc_info(given: object) -> ExcInfo | None:
 
 
 def _stack(given: object) -> str | None:
-    """Returns the calls that led here, the innermost 50 of them, if they are asked for."""
+    """Returns the innermost 50 calls that led here, if requested."""
     if given is None or given is False:
         return None
     frames = traceback.format_stack(_caller(), _MOST_FRAMES)
@@ -201,7 +201,7 @@ def _stack(given: object) -> str | None:
 def _stdlib_logger(*names: str | None) -> logging.Logger:
     """Returns the logger of that name, else the calling module's, as structlog's own factory does.
 
-    That one (26.1.0) also changes the class of every stdlib logger made from then on.
+    structlog's factory (26.1.0) also changes the class of every stdlib logger created afterwards.
     """
     if names:
         return logging.getLogger(names[0])

@@ -1,4 +1,4 @@
-"""The fields of a log entry: what a call says and what failed, redacted and bounded."""
+"""The fields of a log entry: the call's keywords and its error, redacted and bounded."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from otel.logs.render import STACKTRACE, Entry
 if TYPE_CHECKING:
     from otel.redaction.engine import Redactor
 
-# By `id`: a foreign class may raise when it is hashed.
+# By `id`: hashing a foreign class may raise.
 _UNCHANGING: Final = frozenset(map(id, (str, int, float, bool, type(None))))
-_FEW, _SHORT = 16, 512  # fields and characters of each: less than a budget together
+_FEW, _SHORT = 16, 512  # fields, and characters of each: together below a budget
 _LARGE: Final = 2**63
 _LONGEST_KEY: Final = 256
 _LONGEST_MESSAGE: Final = 2048
 
 
 def is_unchanging(value: object) -> bool:
-    """Tells whether a value is of a type that nobody can change later."""
+    """Returns whether a value's type is immutable."""
     return id(type(value)) in _UNCHANGING
 
 
 def add_fields(entry: Entry, fields: Mapping[str, object], redactor: Redactor) -> None:
-    """Adds the fields of a record: redacted, and as much of them as one record may hold."""
+    """Adds a record's fields, redacted, up to the limits of one record."""
     few = len(fields) <= _FEW
     odd: dict[str, object] = {}
     for name, value in fields.items():
         if type(name) is not str or not _is_small(value, few=few):
             odd[name] = value
             continue
-        # A field must have a name, and must not pass for one of the pipe's own.
+        # A field needs a name, and must not pass for one of the pipeline's own.
         key = name if name and name not in entry else f"{name}_"
         entry[redactor.text(key)] = redactor.value(name, value)
     if odd:
@@ -42,7 +42,7 @@ def add_fields(entry: Entry, fields: Mapping[str, object], redactor: Redactor) -
 
 
 def _add_odd(entry: Entry, fields: Mapping[str, object], redactor: Redactor) -> None:
-    """Add what is long or of any type: as much of it as one record may hold."""
+    """Add long values and values of any type, up to the limits of one record."""
     budget = Budget()
     for name, value in fields.items():
         if budget.nodes <= 0:
@@ -60,12 +60,12 @@ def add_exception(entry: Entry, error: BaseException, redactor: Redactor) -> Non
     # https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-logs/
     entry["exception.type"] = full_type_name(type(error))
     entry["exception.message"] = redactor.text(error_text(error, _LONGEST_MESSAGE))
-    # Piece by piece, for a clean frame is known from its last time; no secret spans two of them.
+    # Piece by piece, because clean frames are cached; no secret spans two of them.
     entry[STACKTRACE] = "".join(map(redactor.text, stack_pieces(error)))
 
 
 def _is_small(value: object, *, few: bool) -> bool:
-    """Tells whether a value needs no budget: a short text among few fields, a number of usual size."""
+    """Returns whether a value needs no budget: a short text among few fields, or a number of usual size."""
     kind = type(value)
     if kind is str:
         return few and len(value) <= _SHORT  # type: ignore[arg-type]  # it is a text

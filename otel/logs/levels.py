@@ -1,4 +1,4 @@
-"""Log levels that someone changes while the process runs, and that change back by themselves."""
+"""Log levels that can be changed at run time and that revert by themselves."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST_OVERRIDES: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class LevelOverride:
-    """One changed level: the logger's name ("" is the root), the level's name, seconds until it ends."""
+    """One changed level: the logger's name ("" is the root), the level's name, seconds until it reverts."""
 
     logger: str
     level: str
@@ -40,11 +40,11 @@ class _Active:
 
 
 class LevelOverrides:
-    """Levels per logger, and for the loggers below it, each with an end.
+    """Temporary levels of loggers and their descendants.
 
-    A lower level is set on the stdlib logger; a higher one is applied by `refuses`, which the pipeline asks
-    for every record. So no timer is needed: an override that has ended is undone by the next record that it
-    let through, and one that holds records back just ends.
+    A lower level is set on the stdlib logger; a higher one is applied by `refuses`, which the pipeline calls
+    for every record. So no timer is needed: an expired override is undone by the next record that it lets
+    through, and one that suppresses records simply stops applying.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -59,8 +59,8 @@ class LevelOverrides:
             ValueError: The level is unknown, the time is not within 1 s and 1 day, or too many are active.
         """
         if not issubclass(type(logger), str):
-            raise ValueError(f"logger: {text_of(logger, 80)} is no name, give a text")  # noqa: TRY004 - as documented
-        # By str itself: a StrEnum's member is one, and a subclass may do anything in its own methods.
+            raise ValueError(f"logger: {text_of(logger, 80)} is not a name, pass a string")  # noqa: TRY004 - as documented
+        # Through `str`'s own methods: a StrEnum member is a str, and a subclass may override anything.
         logger, name = str.__str__(logger), str.lower(level) if issubclass(type(level), str) else ""
         if name not in LEVELS:
             raise ValueError(f"level: {text_of(level, 80)!r} is unknown, use one of {', '.join(LEVELS)}")
@@ -70,12 +70,12 @@ class LevelOverrides:
             self._end_due()
             self._end(logger)
             if len(self._active) >= _MOST_OVERRIDES:
-                raise ValueError(f"logger: {_MOST_OVERRIDES} levels are changed already, reset one first")
+                raise ValueError(f"logger: {_MOST_OVERRIDES} levels are already overridden, reset one first")
             self._begin(logger, name, self._clock() + seconds)
         return LevelOverride(logger, name, seconds)
 
     def reset(self, logger: str) -> bool:
-        """Ends the override of `logger` now; tells whether there was one."""
+        """Ends the override of `logger` now; returns whether there was one."""
         with self._lock:
             return issubclass(type(logger), str) and self._end(str.__str__(logger))
 
@@ -86,7 +86,7 @@ class LevelOverrides:
                 self._end(logger)
 
     def current(self) -> list[LevelOverride]:
-        """Return the overrides that hold now."""
+        """Return the active overrides."""
         with self._lock:
             self._end_due()
             now = self._clock()
@@ -95,7 +95,7 @@ class LevelOverrides:
             ]
 
     def refuses(self, logger: str, level: int) -> bool:
-        """Tell whether the nearest override at or above `logger` holds back a record of this level."""
+        """Return whether the nearest override at or above `logger` suppresses a record of this level."""
         if not self._active:
             return False
         with self._lock:
@@ -104,7 +104,7 @@ class LevelOverrides:
         return entry is not None and level < entry.level
 
     def renew_after_fork(self) -> None:
-        """Frees a lock that another thread of the parent may have held at the fork."""
+        """Replaces the lock, which another thread of the parent may have held at the fork."""
         self._lock = threading.Lock()
 
     def _nearest(self, logger: str) -> _Active | None:

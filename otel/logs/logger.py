@@ -1,4 +1,4 @@
-"""Structured logs: structlog in front, stdlib logging as the bus, one pipe behind.
+"""Structured logs: structlog in front, stdlib logging as the bus, one pipeline behind.
 
 log = get_logger(service="enrollments")
 log.info("enrolled", course_id=course.id, outcome="created")
@@ -31,24 +31,24 @@ if TYPE_CHECKING:
 
 OVERRIDES: Final = LevelOverrides()
 
-# Servers set these up with handlers of their own; our access log replaces uvicorn's.
+# Servers give these their own handlers; our access log replaces uvicorn's.
 _ADOPTED: Final = ("uvicorn", "uvicorn.error", "uvicorn.access", "gunicorn", "gunicorn.error")
 _SDK: Final = "opentelemetry"
 AUDIT: Final = "audit"
-"""The logger of what someone changed at run time: no level, override or burst limit holds it back."""
+"""The logger for changes made at run time: no level, override or burst limit suppresses it."""
 
 _SILENCED: Final = ("uvicorn.access",)
 
-# At debug these write whole documents and headers: only who names them gets that.
+# At debug level these write whole documents and headers, so their level must be lowered by name.
 _KEPT_QUIET: Final = (
     *("pymongo", "motor", "redis", "push_response", "httpcore", "hpack", "multipart", "python_multipart"),
 )
 
 
 def get_logger(name: str | None = None, *, service: str | None = None, **fields: object) -> EventLogger:
-    """Return a logger; `service` names the adapter in every record, `fields` are bound to all of them.
+    """Return a logger; `service` and `fields` are bound to every record.
 
-    The stdlib logger's name, on which levels hang, is `name`, or else `service`, or else "app".
+    The stdlib logger, which levels apply to, is named `name`, else `service`, else "app".
     """
     bound = dict(fields) if service is None else {"service": service, **fields}
     given = (
@@ -60,7 +60,7 @@ def get_logger(name: str | None = None, *, service: str | None = None, **fields:
 
 
 def set_level(logger: str, level: str, seconds: float) -> LevelOverride:
-    """Changes the level of `logger` ("" is the root) and those below it; after `seconds` it is as before.
+    """Changes the level of `logger` ("" is the root) and its descendants; it reverts after `seconds`.
 
     Raises:
         ValueError: The level is unknown, or `seconds` is not between 1 and 86,400.
@@ -69,12 +69,12 @@ def set_level(logger: str, level: str, seconds: float) -> LevelOverride:
 
 
 def reset_level(logger: str) -> bool:
-    """Ends the changed level of `logger` now; tells whether there was one."""
+    """Reverts the changed level of `logger` now; returns whether there was one."""
     return OVERRIDES.reset(logger)
 
 
 def level_overrides() -> list[LevelOverride]:
-    """Return the changed levels that hold now."""
+    """Return the active level overrides."""
     return OVERRIDES.current()
 
 
@@ -87,11 +87,11 @@ def configure_logging(
     stream: TextIO | None = None,
     queue: BatchQueue[LogItem] | None = None,
 ) -> Callable[[], None]:
-    """Puts our pipe behind every logger of the process and returns the undo.
+    """Attaches our pipeline to every logger of the process; returns a function that undoes it.
 
-    Plain stream handlers of the root and of the servers' loggers are taken off, other handlers stay.
-    `logger_provider` None sends nothing by OTLP; `queue` takes our records past it. Of `resource` each line
-    shows the service's name, version and environment; `stream` defaults to stdout.
+    Plain stream handlers of the root and the servers' loggers are removed, other handlers stay. Without
+    `logger_provider` nothing is sent over OTLP; with `queue` our records bypass the provider. Each line shows
+    the service's name, version and environment from `resource`; `stream` defaults to stdout.
     """
     from otel.logs.otlp import OtlpLogger  # noqa: PLC0415 - a logger alone does not need the SDK
 

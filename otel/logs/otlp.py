@@ -1,4 +1,4 @@
-"""A log entry's way into the SDK: the same fields as on the stream, trace context and severity native."""
+"""Passes log entries to the SDK: the same fields as on the stream, with native trace context and severity."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from otel.export.batch import BatchQueue
 
 SCOPE_NAME: Final = "otel.logs"
-"""Instrumentation scope of the records that our pipe emits; they are redacted already."""
+"""Instrumentation scope of the records that our pipeline emits, already redacted."""
 
 _SEVERITIES: Final = {
     logging.DEBUG: (SeverityNumber.DEBUG, "DEBUG"),
@@ -30,7 +30,7 @@ _SEVERITIES: Final = {
     logging.ERROR: (SeverityNumber.ERROR, "ERROR"),
     logging.CRITICAL: (SeverityNumber.FATAL, "FATAL"),
 }
-# Not an empty context: the API takes the current one instead.
+# Not an empty context: the API would use the current one instead.
 _NO_SPAN: Final = set_span_in_context(INVALID_SPAN, Context())
 _CREATED: Final = CREATED_LOGS.with_attributes({})
 
@@ -38,9 +38,9 @@ _CREATED: Final = CREATED_LOGS.with_attributes({})
 class OtlpLogger:
     """Emits entries under the scope `otel.logs`.
 
-    With a `queue` they go straight into it. The SDK (1.45.2) copies, checks and locks every attribute of a
-    record, and an entry is made of checked JSON types already; only where a limit says how long a value may
-    be, or an entry has more attributes than allowed, the SDK's logger of `provider` applies its limits.
+    With a `queue` they go straight into it: the SDK (1.45.2) copies, checks and locks every attribute of a
+    record, while an entry already consists of checked JSON types. Only if a value length limit is set, or
+    an entry has too many attributes, does it go through `provider`'s SDK logger, which applies the limits.
     """
 
     def __init__(
@@ -53,11 +53,11 @@ class OtlpLogger:
         self._queue = queue
 
     def is_direct(self, fields: int) -> bool:
-        """Tells whether an entry of so many fields goes past the SDK and its locks."""
+        """Returns whether an entry with this many fields bypasses the SDK and its locks."""
         return self._queue is not None and self._direct is not None and fields <= self._most
 
     def emit(self, record: logging.LogRecord, entry: Entry, span: SpanContext) -> None:
-        """Queues the entry, or hands it to the SDK's processors, as part of `span`."""
+        """Queues the entry, or passes it to the SDK's processors, as part of `span`."""
         severity, text = _severity(record.levelno)
         created = int(record.created * 1e9)
         if self._queue is not None and self._direct is not None and self._fits(entry):

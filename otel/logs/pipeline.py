@@ -1,4 +1,4 @@
-"""The one pipe of all log records: enriched, limited, redacted once, written to a stream and sent by OTLP."""
+"""The pipeline of all log records: enriches, limits and redacts them, writes them and sends them by OTLP."""
 
 from __future__ import annotations
 
@@ -36,24 +36,24 @@ if TYPE_CHECKING:
     from otel.logs.otlp import OtlpLogger
     from otel.redaction.engine import Redactor
 
-# Loggers of the export path: what they say about a failed export must not be exported (endless loop).
+# Loggers of the export path: exporting their records about a failed export would loop forever.
 _LOCAL_ONLY: Final = ("opentelemetry", "sentry_sdk", "urllib3", "requests")
 _AUDIT: Final = "audit"
-# It logs an error that the application raises, after we have logged and reported it with its request.
+# It logs errors that the application raises after we have logged and reported them with their request.
 _SERVER: Final = "uvicorn.error"
 _UNLIMITED: Final = frozenset({"access", _AUDIT})
-# The request's own line ends it; a slow query and a call of httpx are steps already.
+# The access line closes the request; slow queries and httpx calls are already steps.
 _NO_STEP: Final = frozenset({"access", "slow_query", "httpx"})
 _BURST, _LEVEL, _FAILED, _LOCAL, _REPEATED = (
     RECORDS_HELD_BACK.with_attributes({"reason": reason})
     for reason in ("burst", "level", "failed", "local", "repeated")
 )
 _NO_FIELDS: Final[Mapping[str, object]] = {}
-_OWN_FIELDS: Final = 16  # more than the pipe adds to a record's own
+_OWN_FIELDS: Final = 16  # more than the pipeline adds to a record's own
 
 
 class _Moment(NamedTuple):
-    """What is true of a record only while it is logged; without a `span` it is not sent by OTLP."""
+    """A record's content and context, which must be read while it is logged; no `span` means no OTLP."""
 
     event: str
     fields: Mapping[str, object]
@@ -65,10 +65,10 @@ class _Moment(NamedTuple):
 class Pipeline(logging.Handler):
     """The root logger's only handler.
 
-    `stream` gets one rendered line per record, from WARNING on without delay; `logger`, if any, the same
-    fields by OTLP with the trace context as native fields. Records of the export path itself go to the stream
-    only. A message that comes in bursts is limited by `bursts`; a record of no request then says in its field
-    `suppressed` how many were held back. All that is held back or lost is counted.
+    `stream` gets one rendered line per record, at WARNING and above without delay; `logger`, if given, sends
+    the same fields over OTLP with native trace context. Records of the export path itself only go to the
+    stream. `bursts` limits repeated messages; a separate record, tied to no request, then gives the number
+    suppressed in its field `suppressed`. Everything suppressed or lost is counted.
     """
 
     def __init__(
@@ -94,17 +94,17 @@ class Pipeline(logging.Handler):
         self._clock = Clock()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Writes and exports the record, unless a level or the burst limit holds it back."""
+        """Writes and exports the record, unless a level or the burst limit suppresses it."""
         try:
             self._process(record)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException:  # noqa: BLE001 - logging must never fail its caller
-            with suppress(Exception):  # at the end of the stack not even that may be possible
+            with suppress(Exception):  # near the recursion limit even this may fail
                 self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - stdlib's name
-        """Says on stderr that a record is lost and why, but nothing of what it says: that is not redacted."""
+        """Reports on stderr that a record is lost and why, without its content, which is not redacted."""
         _FAILED.add(1)
         self._complain(record)
 
@@ -117,27 +117,27 @@ class Pipeline(logging.Handler):
     def handle(self, record: logging.LogRecord) -> bool:
         """Handles the record without stdlib's lock around it.
 
-        The SDK logs while it holds locks of its own: holding ours while we call it could end in a deadlock.
+        The SDK logs while it holds its own locks: holding ours while calling it could deadlock.
         """
         self.emit(record)
         return True
 
     def close(self) -> None:
-        """Writes what waits and goes on; its end is `end`.
+        """Writes waiting lines and stays open; `end` closes the handler.
 
-        Who configures logging again, as uvicorn does, closes all handlers and leaves this one in its place.
+        Reconfiguring logging, as uvicorn does, closes all handlers but leaves this one attached.
         """
         self.flush()
 
     def end(self) -> None:
-        """Writes what waits, and closes the handler; later lines are written at once."""
+        """Writes waiting lines and closes the handler; later lines are written at once."""
         self.flush()
         with suppress(OSError, ValueError):
             self._stream.close()
         super().close()
 
     def flush(self) -> None:
-        """Reports the bursts that are still open, and writes the lines that wait for others."""
+        """Reports open bursts and writes waiting lines."""
         with self._exclusively():
             open_bursts = list(self._bursts.drain())
         for message, held_back in open_bursts:
@@ -146,14 +146,14 @@ class Pipeline(logging.Handler):
             self._stream.flush()
 
     def restart(self) -> None:
-        """Forgets what waits, as a forked child must: its parent writes and reports it."""
+        """Discards pending lines and bursts, as a forked child must: the parent writes and reports them."""
         self._bursts.forget()
         self._levels.renew_after_fork()
         self._stream.restart()
 
     @contextmanager
     def _exclusively(self) -> Iterator[None]:
-        # The handler's own lock: stdlib makes it anew in a forked child.
+        # The handler's own lock: stdlib recreates it in a forked child.
         self.acquire()
         try:
             yield
@@ -184,7 +184,7 @@ class Pipeline(logging.Handler):
         self._pass_on(record)
 
     def _report(self, message: Message, held_back: int) -> None:
-        """Writes how many records were held back, in a record of its own: they belong to other requests."""
+        """Writes the number of suppressed records as a separate record: they belong to other requests."""
         record = logging.LogRecord(message.logger, message.level, "", 0, message.text, None, None)
         facts = {} if message.failure is None else message.failure.facts()
         span = None if is_within(message.logger, _LOCAL_ONLY) else INVALID_SPAN_CONTEXT
@@ -207,7 +207,7 @@ class Pipeline(logging.Handler):
             note(record.name, event, record.levelname.lower(), _NO_FIELDS if own is None else fields)
 
     def _span(self, record: logging.LogRecord) -> SpanContext | None:
-        """Returns the span that the record leaves with by OTLP, None if it is for the stream alone."""
+        """Returns the span to export the record with, None if it goes only to the stream."""
         if not is_within(record.name, _LOCAL_ONLY) and is_instrumentation_enabled():
             return trace.get_current_span().get_span_context()
         if self._logger is not None:
@@ -215,10 +215,10 @@ class Pipeline(logging.Handler):
         return None
 
     def _can_wait(self, record: logging.LogRecord, fields: Mapping[str, object]) -> bool:
-        """Tell whether the line may be made later: it is not urgent, and nothing in it can change until then.
+        """Return whether the line may be rendered later: it is not urgent, and nothing in it can change.
 
-        Many lines one after the other cost half of what each costs in the midst of a request, when all that
-        it needs has left the processor's caches.
+        Rendering many lines in a row costs half as much per line as in the middle of a request, where the
+        code and data have left the processor's caches.
         """
         if not self._stream.waits or record.levelno >= logging.WARNING or record.exc_info is not None:
             return False
@@ -231,12 +231,12 @@ class Pipeline(logging.Handler):
             return self._line(record, moment)
         except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException:  # noqa: BLE001 - as in `emit`; the lines behind it must still be written
+        except BaseException:  # noqa: BLE001 - as in `emit`; the lines after it must still be written
             self.handleError(record)
             return ""
 
     def _line(self, record: logging.LogRecord, moment: _Moment) -> str:
-        """Returns the record's line, and sends the same by OTLP."""
+        """Returns the record's line and sends the same entry over OTLP."""
         entry = self._entry(record, moment)
         line = self._render(entry) + "\n"
         if self._logger is not None and moment.span is not None:
@@ -247,7 +247,7 @@ class Pipeline(logging.Handler):
         try:
             self._stream.write(line, urgent=record.levelno >= logging.WARNING)
         except (OSError, ValueError):
-            # A closed pipe stays closed: say it once, keep exporting.
+            # A closed pipe stays closed: report it once, keep exporting.
             if not self._stream_failed:
                 self._stream_failed = True
                 self._complain(record)

@@ -1,4 +1,4 @@
-"""The log records' way out by OTLP: provider and queue; `otel.logs` makes the records."""
+"""OTLP export of log records: provider and queue; `otel.logs` makes the records."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _NO_CONTEXT: Final = Context()
 
 
 class OwnRecord(NamedTuple):
-    """A record of our own pipe, redacted, on its way to the OTLP exporter; times are nanoseconds.
+    """A redacted record of our own pipeline, queued for the OTLP exporter; times are nanoseconds.
 
-    `logger` knows the resource and the scope, `severity` is the OTLP number. Of `entry` the exporter leaves
-    out `ENTRY_FACTS`, which it has from the other fields or the resource.
+    `logger` holds the resource and the scope, `severity` is the OTLP number. The exporter skips
+    `ENTRY_FACTS` in `entry`, which it takes from the other fields or the resource.
     """
 
     logger: Logger
@@ -44,10 +44,10 @@ class OwnRecord(NamedTuple):
 
 
 LogItem = ReadableLogRecord | OwnRecord
-"""What waits in the queue of log records."""
+"""An item in the queue of log records."""
 
 ENTRY_FACTS: Final = frozenset({"timestamp", "level", "event", "trace_id", "span_id", *SHOWN})
-"""Fields of a log entry that are no attributes of the record by OTLP."""
+"""Fields of a log entry that are not attributes of the OTLP record."""
 
 
 class QueueLogProcessor(LogRecordProcessor):
@@ -60,8 +60,8 @@ class QueueLogProcessor(LogRecordProcessor):
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         """Queues the record without its context, which would keep a whole request alive.
 
-        The trace and span ids stand in the record already. It is not copied first, as the SDK does for
-        the sake of processors behind it: ours is the last.
+        The record already has the trace and span ids. Unlike in the SDK it is not copied for later
+        processors: ours is the last.
         """
         record = log_record.log_record
         record.context = _NO_CONTEXT
@@ -80,7 +80,7 @@ class QueueLogProcessor(LogRecordProcessor):
 
 
 def record_limits(limits: Limits) -> LogRecordLimits:
-    """Makes the SDK's limits of log records."""
+    """Creates the SDK's limits for log records."""
     length, general = limits.measured(limits.log_value_length), limits.value_length
     return LogRecordLimits(
         max_attributes=limits.counted(None),
@@ -96,7 +96,7 @@ def logger_provider(
     processors: tuple[LogRecordProcessor, ...],
     limits: Limits,
 ) -> LoggerProvider:
-    """Makes the provider; it does not end itself at exit, `Telemetry.shutdown` does."""
+    """Creates the provider; it does not shut down at exit, `Telemetry.shutdown` does that."""
     provider = LoggerProvider(
         resource,
         shutdown_on_exit=False,

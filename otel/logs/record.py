@@ -1,4 +1,4 @@
-"""What one record costs before it says anything: its stdlib form, and the moment as text."""
+"""The fixed cost of a record, kept low: its stdlib form, and its timestamp as text."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from typing import Final
 from otel.logs.render import FIELDS
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
-"""An error as stdlib's records have it."""
+"""An error as stdlib records hold it."""
 
 _Args = tuple[object, ...]
 
-# What never differs between the events of this process.
+# Attributes that are the same for every event of this process.
 _SAME: Final = vars(logging.LogRecord("", 0, "", 0, "", (), None)) | {"filename": "", "module": ""}
 _STARTED: Final = time.time()
 
 
 class EventRecord(logging.LogRecord):
-    """A stdlib record of an event: every attribute that formatters know, made without looking for a caller.
+    """A stdlib record of an event: every attribute that formatters use, without a search for the caller.
 
-    An event has no file and line; stdlib would take the empty path apart and ask three modules for names.
+    An event has no file and line; stdlib would split the empty path and look up names in three modules.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class EventRecord(logging.LogRecord):
 
 
 def _named(args: _Args) -> object:
-    """Returns a mapping that is the only argument by itself, for `%(name)s`, as stdlib does."""
+    """Unwraps a mapping that is the only argument, for `%(name)s`, as stdlib does."""
     with suppress(Exception):  # whatever a foreign mapping's own code does, the caller goes on
         if issubclass(type(args[0]), Mapping) and args[0]:
             return args[0]
@@ -76,7 +76,7 @@ def event_record(
     exc_info: ExcInfo | None,
     stack: str | None,
 ) -> logging.LogRecord:
-    """Makes the record of an event, by the record factory if a library has set one of its own."""
+    """Creates an event's record, through the record factory if a library has set one."""
     if logging.getLogRecordFactory() is logging.LogRecord:
         return EventRecord(logger.name, level, event, args, fields, exc_info, stack)
     record = logger.makeRecord(logger.name, level, "", 0, event, args, exc_info, None, None, stack)
@@ -85,13 +85,13 @@ def event_record(
 
 
 class Clock:
-    """Writes moments in ISO 8601, UTC, with microseconds; all of one second share its text."""
+    """Formats times as ISO 8601, UTC, with microseconds; the text of each second is cached."""
 
     def __init__(self) -> None:
         self._second = (-1, "")
 
     def text(self, seconds: float) -> str:
-        """Returns the text of a moment that is given in seconds since the epoch."""
+        """Formats a time given in seconds since the epoch."""
         micros = round(seconds * 1e6)
         second, rest = divmod(micros, 1_000_000)
         known, prefix = self._second

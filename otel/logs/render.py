@@ -1,4 +1,4 @@
-"""How a log entry looks on a stream: one JSON line for machines, colours for a person."""
+"""Renders log entries for a stream: one JSON line for machines, colours for people."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Entry = dict[str, object]
 Render = Callable[[Entry], str]
 
 FIELDS: Final = "_otel_event_fields"
-"""The attribute of a stdlib record under which an `EventLogger` hands its fields to the pipe."""
+"""The attribute of a stdlib record in which an `EventLogger` passes its fields to the pipeline."""
 
 SHOWN: Final = ("service.name", "service.version", "deployment.environment.name")
-"""What a line on the stream says of the resource; OTLP sends all of it once per batch."""
+"""The resource attributes shown on each stream line; OTLP sends all of them once per batch."""
 
 STACKTRACE: Final = "exception.stacktrace"
 CALL_STACK: Final = "code.stacktrace"
-"""Where a record was logged, if it was asked for by `stack_info` (semantic conventions, "Code")."""
+"""Where a record was logged, if `stack_info` requests it (semantic conventions, "Code")."""
 
 # C0, DEL and C1 controls, line and paragraph separators, and the marks that reorder text (Unicode TR 36).
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -33,7 +33,7 @@ _encode: Final = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), defa
 
 
 def render_json(entry: Entry) -> str:
-    """Return the entry as one line of ASCII JSON: no text in it can begin a second line or move a cursor."""
+    """Return the entry as one line of ASCII JSON: no text in it can start a second line or move a cursor."""
     line = _fast(entry)
     if line is None or not line.isascii():
         line = _encode(entry)
@@ -42,7 +42,7 @@ def render_json(entry: Entry) -> str:
 
 
 def _fast(entry: Entry) -> str | None:
-    """Encode by orjson, a twentieth of the work; None if it cannot, as with half a character."""
+    """Encode with orjson at a twentieth of the cost; None if it cannot, as for a lone surrogate."""
     try:
         return orjson.dumps(entry, default=str).decode()
     except TypeError:
@@ -62,9 +62,9 @@ def pretty_renderer(*, colors: bool) -> Render:
 
 
 def failure_line(logger: str, error: BaseException | None) -> str:
-    """Return what stderr says of a record that is lost: its logger, the error's type and where it was raised.
+    """Return the stderr line about a lost record: its logger, the error's type and where it was raised.
 
-    Not the error's text, for it may quote what the record was to say.
+    The error's text is left out, because it may quote the record.
     """
     raised = traceback.extract_tb(error.__traceback__, -_FRAMES) if error is not None else []
     where = ", ".join(f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in reversed(raised))

@@ -1,7 +1,7 @@
-"""The log's stream: whole lines, many of them by one call to the operating system.
+"""The log stream: whole lines, many of them in one system call.
 
-A call per line costs a busy service more than making the line: it gives up the interpreter's lock and waits
-behind other threads for it. So a line may wait a moment for others, unless it is urgent.
+In a busy service a call per line costs more than rendering the line: it releases the interpreter lock and
+waits behind other threads to get it back. So a line may wait briefly for others, unless it is urgent.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ _UNWRITTEN: Final = RECORDS_HELD_BACK.with_attributes({"reason": "stream"})
 _LONGEST_HOLD: Final = 1.0  # seconds, for a stream that is not read
 
 Line = str | Callable[[], str]
-"""A line with its end, or what makes it when it is written, in whatever thread."""
+"""A line with its newline, or a function that renders it when it is written, in whatever thread."""
 
 
 class LineWriter:
-    """Writes lines to `stream` in the order of the calls, each whole.
+    """Writes whole lines to `stream` in the order of the calls.
 
-    A line that is not urgent waits `delay` seconds at most, with all that came after it; an urgent one is
-    written at once with all that waits, and so are more than 256 KiB. Without a delay, and where the stream
-    is a terminal or no file at all, nothing waits. Thread-safe. A kill of the process loses what waits.
+    A non-urgent line waits at most `delay` seconds, along with those after it; an urgent line, or more than
+    256 KiB, is written at once with everything waiting. Without a delay, or if the stream is a terminal or
+    not a file, nothing waits. Thread-safe. Killing the process loses the waiting lines.
     """
 
     def __init__(self, stream: TextIO, delay: float = 0.0) -> None:
@@ -36,34 +36,34 @@ class LineWriter:
         self.restart()
 
     def restart(self) -> None:
-        """Starts again with nothing, as a forked child must: its parent writes what waited."""
+        """Resets the writer, as a forked child must: the parent writes the waiting lines."""
         self._waiting: list[Line] = []
         self._size = 0
-        # Reentrant, because a signal handler may log while the same thread does.
+        # Reentrant, because a signal handler may log while its thread does.
         self._lock, self._order = threading.RLock(), threading.RLock()
         self._ready = threading.Condition(self._lock)
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
     def hold(self) -> None:
-        """Lets no thread write until `release`: a fork amid a write would leave its half to the child."""
+        """Blocks writes until `release`: a fork in mid-write would leave half a line to the child."""
         self._order.acquire(timeout=_LONGEST_HOLD)
 
     def release(self) -> None:
         """Ends `hold`."""
-        with suppress(RuntimeError):  # it was not ours: somebody wrote for longer than `hold` waits
+        with suppress(RuntimeError):  # not held: another write took longer than `hold` waits
             self._order.release()
 
     @property
     def waits(self) -> bool:
-        """Whether a line that is not urgent may wait for others."""
+        """Whether a non-urgent line may wait for others."""
         return self._delay > 0 and not self._closed.is_set()
 
     def write(self, line: Line, *, urgent: bool) -> None:
         """Takes one line.
 
         Raises:
-            OSError: The stream is broken; what waited with the line is lost.
+            OSError: The stream is broken; the line and all waiting ones are lost.
             ValueError: The stream is closed.
         """
         with self._lock:
@@ -76,10 +76,10 @@ class LineWriter:
             self.flush()
 
     def flush(self) -> None:
-        """Writes what waits.
+        """Writes the waiting lines.
 
         Raises:
-            OSError: The stream is broken; what waited is lost.
+            OSError: The stream is broken; the waiting lines are lost.
             ValueError: The stream is closed.
         """
         with self._order:
@@ -98,7 +98,7 @@ class LineWriter:
             raise
 
     def close(self) -> None:
-        """Writes what waits and ends the thread; later lines are written at once."""
+        """Writes the waiting lines and stops the thread; later lines are written at once."""
         self._closed.set()
         with self._ready:
             self._ready.notify()
@@ -119,7 +119,7 @@ class LineWriter:
             try:
                 self.flush()
             except (OSError, ValueError):
-                # A broken stream stays broken: the next line is written by its caller, who reports it.
+                # A broken stream stays broken: the next caller writes its own line and reports the failure.
                 self._delay = 0.0
                 return
 

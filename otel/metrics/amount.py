@@ -1,4 +1,4 @@
-"""What can be measured: a finite number in a form that OTLP and the Prometheus text can carry."""
+"""Measurable amounts: finite numbers that OTLP and the Prometheus text format can carry."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any, Final
 from otel.encodable import INTEGER_END
 
 UNUSUAL: Final = INTEGER_END
-"""An instrument takes a second look at this amount and at all larger ones."""
+"""Amounts from here up take the slow, checked path of an instrument."""
 
 
-def number_of(amount: Any) -> int | float | None:  # noqa: ANN401 - whatever a caller gives
-    """Returns any amount as a plain number: an integer of at most 64 bits, else a float; None if it is none.
+def number_of(amount: Any) -> int | float | None:  # noqa: ANN401 - whatever a caller passes
+    """Converts any amount to a plain number: an int of at most 64 bits, else a float; None if not a number.
 
-    Decimals, fractions and the numbers of numpy are numbers, texts are not. The float may be infinite or NaN.
+    Decimals, fractions and numpy numbers count as numbers, texts do not. The float may be infinite or NaN.
     """
     kind = type(amount)
     try:
@@ -23,7 +23,7 @@ def number_of(amount: Any) -> int | float | None:  # noqa: ANN401 - whatever a c
             whole = operator.index(amount)
             return whole if -UNUSUAL <= whole < UNUSUAL else _as_float(whole)
         return float(amount) if hasattr(kind, "__float__") else None
-    except Exception:  # noqa: BLE001 - the conversion of a foreign type may raise what it likes
+    except Exception:  # noqa: BLE001 - converting a foreign type may raise anything
         return None
 
 

@@ -1,4 +1,4 @@
-"""What a metric's attributes may be: declared once, checked on every new combination."""
+"""Rules for a metric's attributes: declared once, checked on every new combination."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ AttributeValue = str | bool | int | float
 AttributeKey = tuple[tuple[str, AttributeValue], ...]
 
 OTHER: Final = "_OTHER"
-"""The value that stands for every value that was not declared (semantic conventions, `_OTHER`)."""
+"""The value that replaces every undeclared value (semantic conventions, `_OTHER`)."""
 
 OVERFLOW_KEY: Final[AttributeKey] = (("otel.metric.overflow", True),)
-"""The one series that takes what exceeds a cardinality limit (OpenTelemetry metrics SDK specification)."""
+"""The series for everything beyond a cardinality limit (OpenTelemetry metrics SDK specification)."""
 
 _LONGEST_TEXT: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
 class AnyText:
-    """Allows any text of at most 256 characters, and at most `limit` different ones per instrument.
+    """Allows any text of at most 256 characters, and at most `limit` distinct ones per instrument.
 
-    For values that code bounds but a declaration cannot list, such as `http.route`. The value after
-    the limit becomes `_OTHER`.
+    For values that the code bounds but a declaration cannot list, such as `http.route`. Values beyond the
+    limit become `_OTHER`.
     """
 
     limit: int = 200
@@ -40,7 +40,7 @@ class AnyText:
 
 @dataclass(frozen=True, slots=True)
 class IntegerRange:
-    """Allows whole numbers from `minimum` to `maximum`, both included; others drop the attribute."""
+    """Allows whole numbers from `minimum` to `maximum`, inclusive; others drop the attribute."""
 
     minimum: int
     maximum: int
@@ -51,13 +51,13 @@ class IntegerRange:
 
 
 Allowed = tuple[AttributeValue, ...] | AnyText | IntegerRange
-"""A tuple lists every allowed value; a marker says which values a list cannot name."""
+"""A tuple lists every allowed value; the other types describe values that cannot be listed."""
 
 _Check = Callable[[object], AttributeValue | None]
 
 
 def is_encodable(text: str) -> bool:
-    """Tells whether the text has a form in UTF-8: half a surrogate pair has none."""
+    """Returns whether UTF-8 can encode the text: it cannot encode a lone surrogate."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -66,14 +66,14 @@ def is_encodable(text: str) -> bool:
 
 
 class AttributeRules:
-    """Turns the attributes of a call into the declared ones, in their order, and counts what it takes away.
+    """Maps a call's attributes to the declared ones, in declared order, and counts what it removes.
 
-    Values that are equal for Python are one value: True and 1, 200 and 200.0, a text and an enumeration of
-    texts. So a caller may look for the attributes of an earlier call by `==` and find what the rules would.
+    Values that Python considers equal are one value: True and 1, 200 and 200.0, a text and a StrEnum member.
+    So a caller may look up an earlier call's attributes by `==` and get the same result as the rules.
 
     Raises:
         ValueError: A tuple of allowed values is empty or has equal ones, a limit is not positive, a range has
-            no integer, or OTLP has no form for a name or value.
+            no integer, or OTLP cannot represent a name or value.
     """
 
     def __init__(self, declared: Mapping[str, Allowed], losses: Losses) -> None:
@@ -83,11 +83,11 @@ class AttributeRules:
         }
 
     def canonical(self, attributes: object) -> AttributeKey:
-        """Returns the declared attributes with allowed values, whatever type of mapping it is given."""
+        """Returns the declared attributes with allowed values; accepts any type of mapping."""
         try:
             given: dict[str, object] = dict(attributes if type(attributes) is dict else items_of(attributes))
             known = [name for name in self._checks if name in given]
-        except Exception:  # noqa: BLE001 - a mapping of a foreign type raises what it likes
+        except Exception:  # noqa: BLE001 - a foreign mapping may raise anything
             self._losses.dropped += 1
             return ()
         self._losses.dropped += len(given) - len(known)
@@ -102,7 +102,7 @@ class AttributeRules:
 
     def _check_for(self, name: str, rule: Allowed) -> _Check:
         if not name or not is_encodable(name):
-            raise ValueError(f"attribute {name!r}: a name is text that UTF-8 has a form for")
+            raise ValueError(f"attribute {name!r}: a name must be non-empty and encodable as UTF-8")
         if isinstance(rule, AnyText):
             return self._text(name, rule.limit)
         if isinstance(rule, IntegerRange):
@@ -115,8 +115,8 @@ class AttributeRules:
         known: dict[object, AttributeValue] = {value: value for value in values}
         if len(known) < len(values):
             raise ValueError(f"attribute {name!r}: some of {values} are equal")
-        if not all(map(_has_a_form, values)):
-            raise ValueError(f"attribute {name!r}: OTLP has no form for some of {values}")
+        if not all(map(_is_representable, values)):
+            raise ValueError(f"attribute {name!r}: OTLP cannot represent some of {values}")
 
         def check(value: object) -> AttributeValue:
             try:
@@ -144,10 +144,10 @@ class AttributeRules:
 
     def _integer(self, name: str, rule: IntegerRange) -> _Check:
         if not -INTEGER_END <= rule.minimum <= rule.maximum < INTEGER_END:
-            raise ValueError(f"attribute {name!r}: {rule} is no range of 64-bit integers")
+            raise ValueError(f"attribute {name!r}: {rule} is not a range of 64-bit integers")
 
         def check(value: object) -> AttributeValue | None:
-            whole = _whole_of(value)
+            whole = _integer_of(value)
             if whole is not None and rule.minimum <= whole <= rule.maximum:
                 return whole
             self._losses.dropped += 1
@@ -160,26 +160,26 @@ class AttributeRules:
         return OTHER
 
 
-def _has_a_form(value: object) -> bool:
+def _is_representable(value: object) -> bool:
     if isinstance(value, str):
         return is_encodable(value)
     return isinstance(value, (int, float)) and -INTEGER_END <= value < INTEGER_END
 
 
 def _text_of(value: object) -> str | None:
-    # Not `str(value)`: an enumeration of texts has a text of its own for that, but is equal to its value.
+    # Not `str(value)`: an enum of strings overrides it, but is equal to its value.
     if issubclass(type(value), str):
         return str.__str__(value)
     return str.__str__(value.data) if isinstance(value, UserString) else None
 
 
-def _whole_of(value: Any) -> int | None:  # noqa: ANN401 - what is no number raises
+def _integer_of(value: Any) -> int | None:  # noqa: ANN401 - anything that is not a number raises
     if type(value) is int:
         return value
     try:
         whole: int | None = int(value)
         if whole != value:
             whole = None
-    except Exception:  # noqa: BLE001 - so may a foreign type
+    except Exception:  # noqa: BLE001 - a foreign type may raise anything
         return None
     return whole

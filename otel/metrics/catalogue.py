@@ -1,7 +1,7 @@
 """The catalogue of declared metrics: the one place where a metric's name is written.
 
-From it come the series that leave the process, their cardinality limits, the instruments that libraries
-record into, and `docs/telemetry.md`.
+It determines the exported series, their cardinality limits, the instruments that libraries record into, and
+`docs/telemetry.md`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from otel.metrics.declaration import BYTES, DEFAULT_LIMIT, SECONDS, Declaration,
 from otel.metrics.histogram import Histogram
 
 ANY_BOUNDED: Final = AnyText
-"""The attribute rule for values that a list cannot name: `ANY_BOUNDED(limit=200)`."""
+"""The attribute rule for values that cannot be listed: `ANY_BOUNDED(limit=200)`."""
 
 Declared = Counter | UpDownCounter | Gauge | Histogram
 
@@ -25,10 +25,10 @@ _KINDS: Final[dict[Kind, type[Declared]]] = {
 
 
 class External:
-    """Declares a metric that a library records through the OpenTelemetry API itself.
+    """Declares a metric that a library records itself through the OpenTelemetry API.
 
-    The library gets an instrument of ours, so the same rules hold; one that it makes with another kind or
-    unit than declared stays the SDK's, and a View limits it to the listed attributes, limit and buckets.
+    The library gets one of our instruments, so the same rules apply; if it asks for a different kind or unit
+    than declared, it gets the SDK's, which a View restricts to the listed attributes, limit and buckets.
 
     Raises:
         ValueError: The declaration is incomplete or malformed.
@@ -56,15 +56,15 @@ class External:
         return self.declaration.name
 
     def instrument(self) -> Declared:
-        """Makes the instrument that the library records into."""
+        """Creates the instrument that the library records into."""
         return _KINDS[self.declaration.kind].of(self.declaration)
 
 
 class Catalogue:
-    """A named set of declared metrics; `scope` is the instrumentation scope that they leave under.
+    """A named set of declared metrics; `scope` is the instrumentation scope they are exported under.
 
     Raises:
-        ValueError: Two metrics have one name.
+        ValueError: Two metrics have the same name.
     """
 
     def __init__(self, scope: str, *metrics: Declared | External) -> None:

@@ -1,4 +1,4 @@
-"""The declared instruments whose series are one number each: counters and the gauge."""
+"""Declared instruments whose series are single numbers: counters and the gauge."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class NumberSeries(OneSeries[NumberPoint]):
         self._least = instrument.least
 
     def add(self, amount: float) -> None:
-        """Adds `amount` as its instrument does."""
+        """Adds `amount` as the instrument does."""
         instrument = self._instrument
         if (type(amount) is not int and type(amount) is not float) or not self._least <= amount < UNUSUAL:
             instrument.add(amount, self._attributes)
@@ -45,7 +45,7 @@ class NumberSeries(OneSeries[NumberPoint]):
 
 
 class _Number(Instrument[NumberPoint]):
-    """An instrument whose series are one number each; callbacks can give the numbers instead of calls.
+    """An instrument whose series are single numbers, set by calls or by callbacks.
 
     Raises:
         ValueError: The declaration is incomplete or malformed.
@@ -63,21 +63,21 @@ class _Number(Instrument[NumberPoint]):
         self.set_up(Declaration(name, self.kind, unit, description, attributes or {}, limit=limit))
 
     def set_up(self, declaration: Declaration) -> None:
-        """Makes it the instrument of `declaration`; its constructors do."""
+        """Initialises the instrument from `declaration`; called by its constructors."""
         self._callbacks: list[Observe] = []
         super().set_up(declaration)
 
     def observe(self, callback: Observe) -> Callable[[], None]:
-        """Reads the numbers from `callback` at every collection; returns the undo.
+        """Reads the numbers from `callback` at every collection; returns a function that undoes it.
 
-        A monotonic counter's callback gives the running total. A callback that raises is logged and
-        skipped, the others still report.
+        A monotonic counter's callback returns the running total. A callback that raises is logged and
+        skipped; the others still report.
         """
         self._callbacks.append(callback)
         return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
 
     def snapshots(self, *, take_exemplars: bool = True) -> list[Snapshot]:
-        """Returns every series as it stands now, after asking the callbacks."""
+        """Returns a snapshot of every series, after calling the callbacks."""
         observed = {key: value for callback in list(self._callbacks) for key, value in self._ask(callback)}
         for key, value in observed.items():
             with self.lock:
@@ -112,9 +112,9 @@ class _Sum(_Number):
         self,
         amount: float = 1,
         attributes: Attributes | None = None,
-        context: Context | None = None,  # noqa: ARG002 - the API's callers give it; only histograms need it
+        context: Context | None = None,  # noqa: ARG002 - the API's callers pass it; only histograms need it
     ) -> None:
-        """Adds `amount`; one that is negative where the sum only grows, or not finite, is refused."""
+        """Adds `amount`; rejects one that is not finite, or negative in a monotonic sum."""
         if (type(amount) is not int and type(amount) is not float) or not self.least <= amount < UNUSUAL:
             self._add_unusual(amount, attributes)
             return
@@ -140,12 +140,12 @@ class _Sum(_Number):
                 self.losses.refuse("not_finite")
 
     def with_attributes(self, attributes: Attributes) -> NumberSeries:
-        """Returns the series of these attributes, for a caller that adds to it again and again."""
+        """Returns the series of these attributes, for a caller that adds to it repeatedly."""
         return NumberSeries(self, attributes)
 
 
 class Counter(_Sum):
-    """Counts what only grows. With listed attribute values only, every series starts at zero.
+    """A monotonic counter. If all attribute values are listed, every series starts at zero.
 
     The zero lets Prometheus see the first increment. `unit` is UCUM, such as `{enrollment}`.
 
@@ -166,7 +166,7 @@ class Counter(_Sum):
 
 
 class UpDownCounter(_Sum):
-    """Counts what grows and shrinks, such as requests in flight.
+    """A counter that can also decrease, such as requests in flight.
 
     Raises:
         ValueError: The declaration is incomplete or malformed.
@@ -177,7 +177,7 @@ class UpDownCounter(_Sum):
 
 
 class Gauge(_Number):
-    """Keeps the last value, such as a temperature; sums of it make no sense.
+    """Keeps the last value, such as a temperature, where sums make no sense.
 
     Raises:
         ValueError: The declaration is incomplete or malformed.
@@ -190,9 +190,9 @@ class Gauge(_Number):
         self,
         value: float,
         attributes: Attributes | None = None,
-        context: Context | None = None,  # noqa: ARG002 - the API's callers give it; only histograms need it
+        context: Context | None = None,  # noqa: ARG002 - the API's callers pass it; only histograms need it
     ) -> None:
-        """Replaces the value; one that is not finite is refused and counted."""
+        """Replaces the value; one that is not finite is rejected and counted."""
         if (type(value) is not int and type(value) is not float) or not self.least <= value < UNUSUAL:
             checked = self.checked(value)
             if checked is None:

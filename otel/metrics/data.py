@@ -1,4 +1,4 @@
-"""From declared series to the SDK's metric data, the form that every exporter takes."""
+"""Converts declared series to the SDK's metric data, which every exporter accepts."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ class DeclaredMetrics:
 
     @property
     def instruments(self) -> list[Declared]:
-        """Every instrument that we record ourselves, and every one that a library has asked for."""
+        """Every instrument we record ourselves, and every one a library has requested."""
         return [instrument for catalogue in self.catalogues for instrument in self._of(catalogue)]
 
     def lend(self, name: str, kind: Kind, unit: str) -> Declared | None:
-        """Returns the instrument for a library that records this metric, the same at every asking.
+        """Returns the instrument for a library that records this metric, the same one on every call.
 
-        None if no catalogue declares the metric as a library's, or with another kind or unit.
+        None if no catalogue declares it as a library's metric, or the kind or unit differs.
         """
         if type(name) is not str:
             return None
@@ -75,28 +75,28 @@ class DeclaredMetrics:
         return self._lent.get(name) or self._lent.setdefault(name, external.instrument())
 
     def losses_of(self, name: str) -> Losses:
-        """Returns the losses of a metric that the SDK keeps; those beyond the first 500 share one."""
+        """Returns the losses of a metric kept by the SDK; metrics beyond the first 500 share one object."""
         known = self._undeclared
         key = name if name in known or len(known) < _MOST_UNDECLARED else OTHER
         return known.get(key) or known.setdefault(key, Losses())
 
     def losses(self) -> dict[str, Losses]:
-        """Returns by metric what was taken away from its measurements."""
+        """Returns the losses of every metric, by name."""
         return self._undeclared | {each.name: each.losses for each in self.instruments}
 
     def series(self) -> int:
-        """Counts the series that are held in memory."""
+        """Counts the series held in memory."""
         return sum(instrument.series() for instrument in self.instruments)
 
     def forget(self) -> None:
-        """Starts every instrument again from nothing, as a forked child must."""
+        """Resets every instrument, as a forked child must."""
         for instrument in self.instruments:
             instrument.forget()
         for losses in self._undeclared.values():
             losses.forget()
 
     def added_to(self, data: MetricsData, *, take_exemplars: bool) -> MetricsData:
-        """Returns the SDK's data, as far as it can be sent, with ours in it.
+        """Returns the sendable part of the SDK's data, with ours added.
 
         `take_exemplars` starts a new period for exemplars.
         """
@@ -149,7 +149,7 @@ class DeclaredMetrics:
 
 
 def _merged(scopes: list[ScopeMetrics]) -> list[ScopeMetrics]:
-    # The OTLP exporter lets the second of two equal scopes replace the first.
+    # In the OTLP exporter the second of two equal scopes replaces the first.
     merged: dict[InstrumentationScope, ScopeMetrics] = {}
     for each in scopes:
         before = merged.get(each.scope)

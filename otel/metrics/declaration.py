@@ -1,4 +1,4 @@
-"""The declaration of one metric: what the reference, the Views and the limits are made from."""
+"""The declaration of one metric, from which the reference, the Views and the limits are made."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _DEFAULT_BUCKETS: Final = MappingProxyType({"s": SECONDS, "By": BYTES})
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """One metric: `name` in lower-case dots, `unit` in UCUM, its attributes and their allowed values.
+    """One metric: `name` in lower-case words joined by dots, `unit` in UCUM, attributes with allowed values.
 
-    `limit` is the number of series after which all others fold into `otel.metric.overflow=true`.
-    `buckets` are a histogram's upper bounds, increasing; for the units `s` and `By` there is a default.
-    `recorded_by` names the library that records it; empty for an instrument of ours.
+    `limit` is the number of series beyond which all others fold into `otel.metric.overflow=true`.
+    `buckets` are a histogram's increasing upper bounds; the units `s` and `By` have defaults.
+    `recorded_by` names the library that records it; empty for our own instruments.
 
     Raises:
         ValueError: A part is missing or malformed; the message names the metric and the part.
@@ -54,7 +54,7 @@ class Declaration:
         if not self.unit or not self.description:
             raise ValueError(f"metric {self.name}: a unit (UCUM) and a description are required")
         if not is_encodable(self.unit + self.description):
-            raise ValueError(f"metric {self.name}: UTF-8 has no form for its unit or description")
+            raise ValueError(f"metric {self.name}: its unit or description cannot be encoded as UTF-8")
         if self.limit < 1:
             raise ValueError(f"metric {self.name}: the limit must be at least 1, got {self.limit}")
         object.__setattr__(self, "attributes", MappingProxyType(dict(self.attributes)))

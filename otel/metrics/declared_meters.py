@@ -1,7 +1,7 @@
-"""Hands our declared instruments to whoever records through the OpenTelemetry API: the SDK and libraries.
+"""Provides our declared instruments to code that records through the OpenTelemetry API: the SDK, libraries.
 
-So the declaration's rules hold for their metrics too, what the rules take away is counted in the same
-place, and a measurement costs a third of what it costs in the SDK's own instruments.
+So the declared rules apply to their metrics too, losses are counted in the same place, and a measurement
+costs a third of what it does in the SDK's own instruments.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Find = Callable[[str, Kind, str], Declared | None]
 
 
 class DeclaredMeterProvider(api.MeterProvider):
-    """Gives out the instruments that `find` knows, and those of `fallback` for all others."""
+    """Provides the instruments that `find` knows, and `fallback`'s for all others."""
 
     def __init__(self, fallback: api.MeterProvider, find: Find) -> None:
         self._fallback = fallback
@@ -33,7 +33,7 @@ class DeclaredMeterProvider(api.MeterProvider):
         schema_url: str | None = None,
         attributes: Any = None,  # noqa: ANN401 - the API's own type
     ) -> api.Meter:
-        """Returns a meter that gives out the declared instruments by name."""
+        """Returns a meter that provides the declared instruments by name."""
         return _DeclaredMeter(
             name, self._find, self._fallback.get_meter(name, version, schema_url, attributes)
         )
@@ -109,7 +109,7 @@ class _DeclaredMeter(api.Meter):
 
 
 def _observing(found: Declared | None, callbacks: Sequence[api.CallbackT] | None) -> Any:  # noqa: ANN401 - stands for each of the API's types
-    """Lets a declared instrument ask a library's callbacks; returns it."""
+    """Attaches a library's callbacks to a declared instrument and returns it."""
     if found is None or isinstance(found, Histogram):
         return None
     for callback in callbacks or ():
@@ -119,6 +119,6 @@ def _observing(found: Declared | None, callbacks: Sequence[api.CallbackT] | None
 
 def _asking(callback: api.CallbackT) -> Callable[[], Iterable[Observation]]:
     if isinstance(callback, Generator):
-        next(callback)  # to its first `yield`, which takes the options (API specification)
+        next(callback)  # advances to its first `yield`, which receives the options (API specification)
         return lambda: callback.send(CallbackOptions())
     return lambda: callback(CallbackOptions())

@@ -1,4 +1,4 @@
-"""How late the event loop is: what blocks it makes every request wait."""
+"""Lag of the event loop: whatever blocks it makes every request wait."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from otel.metrics.catalogue import Catalogue, Histogram
 LAG: Final = Histogram(
     "asyncio.event_loop.lag",
     unit="s",
-    description="How much later than asked a timer of the event loop fired.",
+    description="Delay between the scheduled and the actual time of an event loop timer.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0),
 )
 LOOP_METRICS: Final = Catalogue("otel.event_loop", LAG)
@@ -31,7 +31,7 @@ class LoopWatch:
         self._timer = self._arm()
 
     def stop(self) -> None:
-        """Ends the measurement."""
+        """Stops measuring."""
         self._timer.cancel()
 
     def _arm(self) -> asyncio.TimerHandle:

@@ -1,8 +1,8 @@
-"""Guards the SDK's own instruments, which libraries record into: a bad measurement costs that one alone.
+"""Guards the SDK's own instruments, which libraries record into: a bad measurement costs only itself.
 
-The SDK (1.45.2) raises into its caller for an amount that is no number, a name that is not allowed or an
-attribute whose text cannot be made; it adds NaN and infinity to a sum, which never recovers; and it keeps
-integers and texts that no exporter can encode, so that the metrics of the whole process stay behind.
+The SDK (1.45.2) raises into its caller for an amount that is not a number, an invalid name or an attribute
+that cannot be converted to text; it adds NaN and infinity to a sum, which never recovers; and it keeps
+integers and texts that no exporter can encode, so that no metric of the process is exported.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ _log = logging.getLogger(__name__)
 
 
 class Redaction(Protocol):
-    """Takes secrets out of the texts of a metric."""
+    """Removes secrets from the texts of a metric."""
 
     def text(self, text: str) -> str:
-        """Returns a text without secrets."""
+        """Returns the text without secrets."""
         ...
 
     def labels(self, labels: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Returns the attributes of a measurement without secrets."""
+        """Returns a measurement's attributes without secrets."""
         ...
 
 
 class GuardedMeterProvider(api.MeterProvider):
-    """Gives out meters of `inner` whose instruments record what can be sent, without secrets.
+    """Provides meters of `inner` whose instruments record only what can be sent, without secrets.
 
-    What cannot is counted in `losses_of(name)`, by the name of the metric. Attributes are redacted before the
-    SDK adds up: afterwards two series could be the same. A metric with a secret in its name is not recorded.
+    The rest is counted in `losses_of(name)`, by metric name. Attributes are redacted before the SDK
+    aggregates: afterwards two series could be the same. A metric with a secret in its name is not recorded.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class _GuardedMeter(api.Meter):
         self._losses_of = losses_of
         self._redaction = redaction
 
-    def create_counter(self, name: str, unit: str = "", description: str = "") -> Any:  # noqa: ANN401 - a guard, which is no class of the API
+    def create_counter(self, name: str, unit: str = "", description: str = "") -> Any:  # noqa: ANN401 - a guard, which is not a class of the API
         return self._guarded("counter", "add", name, unit, description)
 
     def create_up_down_counter(self, name: str, unit: str = "", description: str = "") -> Any:  # noqa: ANN401 - as above
@@ -162,19 +162,19 @@ class _GuardedMeter(api.Meter):
             told = clean(_encodable.text(description or ""))
             unit = unit if clean(unit) == unit else ""
             return make(_allowed(name, clean), unit=unit, description=told, **options)
-        except Exception as error:  # noqa: BLE001 - the SDK raises for names and units that are not allowed
+        except Exception as error:  # noqa: BLE001 - the SDK raises for invalid names and units
             _log.warning("a library's %s is not recorded: %s", kind, _encodable.text(str(error)))
             return getattr(api.NoOpMeter("refused"), f"create_{kind}")("refused")
 
 
 def _allowed(name: str, clean: Callable[[str], str]) -> str:
     if clean(name) != name:
-        raise ValueError("its name holds what must not leave")
+        raise ValueError("its name contains a secret or personal data")
     return name
 
 
 class _Guarded:
-    """One synchronous instrument; it has the method that its kind has, whatever the others are called."""
+    """One synchronous instrument; it has the method of every kind, so also that of its own."""
 
     __slots__ = ("_losses", "_may_be_negative", "_measure", "_redaction", "_summed")
 
@@ -204,7 +204,7 @@ class _Guarded:
                 self._add_large(self._summed, number, clean, context)
             else:
                 self._measure(number, clean, context)
-        except Exception:  # noqa: BLE001 - what a context or an attribute of a foreign type makes the SDK raise
+        except Exception:  # noqa: BLE001 - a foreign context or attribute may make the SDK raise anything
             self._losses.refuse("failed")
 
     set = record = add

@@ -1,4 +1,4 @@
-"""The declared histogram: buckets, and for each the trace that stands for it."""
+"""The declared histogram: buckets, with an exemplar trace for each."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SAMPLED: Final = int(TraceFlags.SAMPLED)
 class Histogram(Instrument[HistogramPoint]):
     """Counts measurements in buckets, with an exemplar (trace and span id) per bucket.
 
-    `buckets` are upper bounds; the units `s` and `By` have a default.
+    `buckets` are upper bounds; the units `s` and `By` have defaults.
 
     Raises:
         ValueError: The declaration is incomplete or malformed.
@@ -51,14 +51,14 @@ class Histogram(Instrument[HistogramPoint]):
         self.set_up(Declaration(name, self.kind, unit, description, attributes or {}, buckets, limit))
 
     def set_up(self, declaration: Declaration) -> None:
-        """Makes it the instrument of `declaration`; its constructors do."""
+        """Initialises the instrument from `declaration`; called by its constructors."""
         self.bounds = declaration.buckets
         super().set_up(declaration)
 
     def record(
         self, amount: float, attributes: Attributes | None = None, context: Context | None = None
     ) -> None:
-        """Counts `amount`, zero or more; a negative or non-finite one is refused and counted.
+        """Counts `amount`, zero or more; a negative or non-finite one is rejected and counted.
 
         The exemplar is the span of `context`, or the current one, if it is sampled.
         """
@@ -73,7 +73,7 @@ class Histogram(Instrument[HistogramPoint]):
         except Exception:  # noqa: BLE001 - KeyError for new attributes, anything for those of foreign types
             point, _ = self.find(attributes)
         bucket = bisect_left(self.bounds, amount)
-        # The span's own tuple: each of its properties is a call.
+        # Indexes the span context's tuple: each of its properties is a call.
         exemplar = (amount, time.time_ns(), span[0], span[1]) if span[3] & _SAMPLED and span[5] else None
         with self.lock:
             point.count(bucket, amount, exemplar)
@@ -91,7 +91,7 @@ class Histogram(Instrument[HistogramPoint]):
             point.count(bisect_left(self.bounds, number), number, exemplar)
 
     def with_attributes(self, attributes: Attributes) -> HistogramSeries:
-        """Returns the series of these attributes, for a caller that records into it again and again."""
+        """Returns the series of these attributes, for a caller that records into it repeatedly."""
         return HistogramSeries(self, attributes)
 
     def _new_point(self, key: AttributeKey) -> HistogramPoint:
@@ -109,7 +109,7 @@ class HistogramSeries(OneSeries[HistogramPoint]):
         self._bounds = instrument.bounds
 
     def record(self, amount: float, span: SpanContext) -> None:
-        """Counts `amount` as its instrument does, and keeps `span` as its exemplar if that is sampled."""
+        """Counts `amount` as the instrument does, with `span` as exemplar if it is sampled."""
         instrument = self._instrument
         if (type(amount) is not int and type(amount) is not float) or not 0 <= amount < UNUSUAL:
             instrument.record(amount, self._attributes, set_span_in_context(NonRecordingSpan(span)))
@@ -118,7 +118,7 @@ class HistogramSeries(OneSeries[HistogramPoint]):
         bucket = bisect_left(self._bounds, amount)
         try:
             exemplar = (amount, time.time_ns(), span[0], span[1]) if span[3] & _SAMPLED and span[5] else None
-        except Exception:  # noqa: BLE001 - what is no span costs the exemplar alone
+        except Exception:  # noqa: BLE001 - an object that is not a span costs only the exemplar
             exemplar = None
         with instrument.lock:
             point.count(bucket, amount, exemplar)
@@ -127,6 +127,6 @@ class HistogramSeries(OneSeries[HistogramPoint]):
 def _span_of(context: Context | None) -> SpanContext:
     try:
         found = get_current_span(context).get_span_context()
-    except Exception:  # noqa: BLE001 - a span or a context of a foreign type; it costs the exemplar
+    except Exception:  # noqa: BLE001 - a foreign span or context costs only the exemplar
         return INVALID_SPAN_CONTEXT
     return found if type(found) is SpanContext else INVALID_SPAN_CONTEXT

@@ -1,8 +1,8 @@
-"""What declared instruments share: cheap to call anywhere, bounded in memory, read by `otel.metrics.data`.
+"""Base of the declared instruments: cheap to call anywhere, bounded in memory, read by `otel.metrics.data`.
 
 They keep their own sums and buckets instead of calling the SDK's instruments: the SDK (1.45.2) cleans,
-copies and hashes the attributes on every call, about 20 µs of CPU for five of them, once more for every
-reader, and never forgets what it counted before a fork.
+copies and hashes the attributes on every call and again for every reader, about 20 µs of CPU for five of
+them, and never resets its counts after a fork.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ _ALIASES_PER_SERIES: Final = 4
 
 
 def alias_of(attributes: Attributes | None) -> tuple[tuple[str, object], ...]:
-    """Returns what a call is remembered by: its attributes, in the order in which it gives them."""
+    """Returns the cache key of a call: its attributes in the order given."""
     return tuple(items_of(attributes))
 
 
 class Instrument(Generic[_P]):
-    """What all kinds share: the declaration, the series and their limit, and the count of what was lost.
+    """Common base of all kinds: the declaration, the series and their limit, and the losses.
 
-    `lock` protects the series; it can be taken twice, because a signal handler may record while its thread
-    does. `era` is another object after every `forget`; `least` is the least amount that needs no second look.
+    `lock` protects the series; it is reentrant, because a signal handler may record while its thread does.
+    `era` is a new object after every `forget`; `least` is the smallest amount that needs no further check.
 
     Recording never raises: an undeclared attribute is dropped and counted, a value that is not allowed
     becomes `_OTHER`, a series beyond the limit folds into `otel.metric.overflow=true`, and an amount that is
-    no finite number is refused and counted. Thread-safe.
+    not a finite number is rejected and counted. Thread-safe.
     """
 
     kind: ClassVar[Kind]
@@ -45,13 +45,13 @@ class Instrument(Generic[_P]):
 
     @classmethod
     def of(cls, declaration: Declaration) -> Self:
-        """Makes the instrument of a declaration."""
+        """Creates the instrument of a declaration."""
         made = cls.__new__(cls)
         made.set_up(declaration)
         return made
 
     def set_up(self, declaration: Declaration) -> None:
-        """Makes it the instrument of `declaration`; its constructors do."""
+        """Initialises the instrument from `declaration`; called by its constructors."""
         self.declaration = declaration
         self.forget()
 
@@ -61,33 +61,33 @@ class Instrument(Generic[_P]):
         return self.declaration.name
 
     def series(self) -> int:
-        """Counts the series that are held."""
+        """Counts the series in memory."""
         return len(self._points)
 
     def snapshots(self, *, take_exemplars: bool = True) -> list[Snapshot]:
-        """Returns every series as it stands now."""
+        """Returns a snapshot of every series."""
         with self.lock:
             return [point.snapshot(take_exemplars=take_exemplars) for point in self._points.values()]
 
     def forget(self) -> None:
-        """Starts again from nothing, as a forked child and a test must."""
+        """Resets the instrument, as a forked child and a test must."""
         self.lock = threading.RLock()
         self.era = object()
         self.losses = Losses()
         self._rules = AttributeRules(self.declaration.attributes, self.losses)
         self._points: dict[AttributeKey, _P] = {}
-        # A remembered call has the attributes of its series, by Python's `==`, as the rules compare them.
+        # A cached call's attributes equal those of its series by Python's `==`, as the rules compare them.
         self._aliases: dict[tuple[tuple[str, object], ...], _P] = {}
         self._start()
 
     def _start(self) -> None:
-        """Makes the series that exist before the first measurement: none, unless a kind says so."""
+        """Creates the series that exist before the first measurement: none by default."""
 
     @abstractmethod
     def _new_point(self, key: AttributeKey) -> _P: ...
 
     def find(self, attributes: Attributes | None) -> tuple[_P, bool]:
-        """Returns the series of attributes by the rules, and whether the next call may skip them."""
+        """Applies the rules; returns the series, and whether the next call may skip them."""
         with self.lock:
             key = self._rules.canonical(attributes) if attributes is not None else ()
             point = self._points.get(key) or self._admit(key)
@@ -100,7 +100,7 @@ class Instrument(Generic[_P]):
         return self._points.setdefault(OVERFLOW_KEY, self._new_point(OVERFLOW_KEY))
 
     def _remember(self, attributes: Attributes | None, point: _P) -> bool:
-        """Lets the next call with the same attributes skip the rules, unless the rules must count it."""
+        """Lets the next call with the same attributes skip the rules, unless they must count its losses."""
         if point.attributes == OVERFLOW_KEY:
             return False
         try:
@@ -115,15 +115,15 @@ class Instrument(Generic[_P]):
         return True
 
     def checked(self, amount: object) -> int | float | None:
-        """Returns any amount as a plain number; None counts it as refused."""
+        """Converts any amount to a plain number; None if it was rejected, which is counted."""
         return self.losses.admitted(amount, may_be_negative=self.least < 0)
 
 
 class OneSeries(Generic[_P]):
-    """A series that its caller has found once: recording into it skips the look at the attributes.
+    """A series looked up once by its caller: recording into it skips the attributes.
 
-    For attributes that repeat with every request or span. It stays valid when the instrument starts again
-    from nothing, as after a fork. Thread-safe.
+    For attributes that repeat with every request or span. It stays valid when the instrument is reset, as
+    after a fork. Thread-safe.
     """
 
     __slots__ = ("_attributes", "_era", "_instrument", "_point")
@@ -137,7 +137,7 @@ class OneSeries(Generic[_P]):
         self._era: object = None
 
     def _find(self) -> _P:
-        """Finds the series by the rules; it is kept unless they must count every measurement's losses."""
+        """Finds the series by the rules; caches it unless they must count every measurement's losses."""
         era = self._instrument.era
         point: _P
         point, kept = self._instrument.find(self._attributes)

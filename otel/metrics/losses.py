@@ -1,4 +1,4 @@
-"""What was taken away from the measurements of one metric."""
+"""Losses in the measurements of one metric."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from otel.metrics.finite_sums import FiniteSums
 
 
 class Losses:
-    """Counts what was taken away from the measurements of one metric. `refused` goes by reason.
+    """Counts the losses in the measurements of one metric.
 
-    `dropped` are attributes, `replaced` values, `folded` measurements beyond the limit of series, `refused`
-    those that are no finite number, would make a sum infinite, or are negative where only what grows is
-    counted. `sums` finds those that would make a sum of the SDK infinite.
+    `dropped` counts attributes, `replaced` values, `folded` measurements beyond the series limit, and
+    `refused`, by reason, those that are not a finite number, would make a sum infinite, or are negative in
+    a monotonic instrument. `sums` finds those that would make an SDK sum infinite.
     """
 
     __slots__ = ("_lock", "dropped", "folded", "refused", "replaced", "sums")
@@ -27,7 +27,7 @@ class Losses:
         self._lock = threading.RLock()  # taken twice when a signal handler records
 
     def admitted(self, amount: object, *, may_be_negative: bool) -> int | float | None:
-        """Returns any amount as a plain number; None counts it as refused."""
+        """Converts any amount to a plain number; None if it was rejected, which is counted."""
         number = number_of(amount)
         if number is None:
             self.refuse("not_a_number")
@@ -45,5 +45,5 @@ class Losses:
             self.refused[reason] += 1
 
     def forget(self) -> None:
-        """Starts again from nothing, as a forked child must."""
+        """Resets the counts, as a forked child must."""
         self.__init__()  # type: ignore[misc]  # the same state as a new one, in place

@@ -1,8 +1,8 @@
 """Metrics of the process and the machine, read through psutil at every collection.
 
-Names: semantic conventions "process", "system" and "CPython". Every worker reports its own process; the
-machine is reported by the worker with the number 0 alone, or its CPUs would be counted once per worker. Where
-workers have no numbers, because no file can be locked, each reports the machine: better often than never.
+Names: semantic conventions "process", "system" and "CPython". Every worker reports its own process; only
+worker number 0 reports the machine, or its CPUs would be counted once per worker. If workers have no numbers,
+because no file can be locked, each reports the machine: better repeatedly than never.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _GENERATION: Final = {"cpython.gc.generation": (0, 1, 2)}
 CPU_TIME: Final = Counter(
     "process.cpu.time",
     unit="s",
-    description="CPU time that the process has used.",
+    description="CPU time used by the process.",
     attributes={"cpu.mode": _MODES},
 )
 CPU_UTILIZATION: Final = Gauge(
@@ -33,10 +33,10 @@ CPU_UTILIZATION: Final = Gauge(
     description="CPU time per second since the last collection; 1 is one whole CPU.",
 )
 MEMORY: Final = UpDownCounter(
-    "process.memory.usage", unit="By", description="Physical memory that the process holds."
+    "process.memory.usage", unit="By", description="Physical memory used by the process."
 )
 VIRTUAL: Final = UpDownCounter(
-    "process.memory.virtual", unit="By", description="Address space that the process has reserved."
+    "process.memory.virtual", unit="By", description="Address space reserved by the process."
 )
 THREADS: Final = UpDownCounter("process.thread.count", unit="{thread}", description="Threads of the process.")
 FILES: Final = UpDownCounter(
@@ -47,12 +47,12 @@ FILES: Final = UpDownCounter(
 FILES_LIMIT: Final = UpDownCounter(
     "process.unix.file_descriptor.limit",
     unit="{file_descriptor}",
-    description="Open files that the process may have (soft limit).",
+    description="Limit on the process's open files (soft limit).",
 )
 SWITCHES: Final = Counter(
     "process.context_switches",
     unit="{context_switch}",
-    description="Times that the process gave the CPU away or lost it.",
+    description="Times the process yielded or lost the CPU.",
     attributes={"process.context_switch_type": ("voluntary", "involuntary")},
 )
 UPTIME: Final = Gauge("process.uptime", unit="s", description="Time since the process was started.")
@@ -71,16 +71,16 @@ COLLECTED: Final = Counter(
 UNCOLLECTABLE: Final = Counter(
     "cpython.gc.uncollectable_objects",
     unit="{object}",
-    description="Objects that the garbage collector found and could not free.",
+    description="Objects that the garbage collector found but could not free.",
     attributes=_GENERATION,
 )
 SYSTEM_CPU: Final = Gauge(
     "system.cpu.utilization",
     unit="1",
-    description="Share of all CPUs that was busy since the last collection.",
+    description="Share of all CPUs that has been busy since the last collection.",
 )
 SYSTEM_LOAD: Final = Gauge(
-    "system.cpu.load_average.1m", unit="{thread}", description="Runnable threads, mean of one minute."
+    "system.cpu.load_average.1m", unit="{thread}", description="Runnable threads, averaged over one minute."
 )
 SYSTEM_MEMORY: Final = UpDownCounter(
     "system.memory.usage",
@@ -91,13 +91,13 @@ SYSTEM_MEMORY: Final = UpDownCounter(
 DISK_IO: Final = Counter(
     "system.disk.io",
     unit="By",
-    description="Bytes that all disks have read and written.",
+    description="Bytes read from and written to all disks.",
     attributes={"disk.io.direction": ("read", "write")},
 )
 DISK_SPACE: Final = UpDownCounter(
     "system.filesystem.usage",
     unit="By",
-    description="Space of the file system that holds the working folder, by state.",
+    description="Space in the working directory's file system, by state.",
     attributes={"system.filesystem.state": ("used", "free")},
 )
 
@@ -123,10 +123,10 @@ Undo = Callable[[], None]
 
 
 def observe_process() -> list[Undo]:
-    """Reports this process from now on; returns the undos. A forked child must call it again."""
+    """Starts reporting this process; returns functions that undo it. A forked child must call it again."""
     process = psutil.Process()
-    process.cpu_percent()  # the first call only sets the mark
-    # The age by the wall clock is taken once: that clock may be set back later.
+    process.cpu_percent()  # the first call only sets the baseline
+    # The age is taken from the wall clock only once: that clock may be set back later.
     born = time.monotonic() - max(time.time() - process.create_time(), 0)
     return [
         CPU_TIME.observe(lambda: _modes(process.cpu_times())),
@@ -145,8 +145,8 @@ def observe_process() -> list[Undo]:
 
 
 def observe_system() -> list[Undo]:
-    """Reports the machine from now on; returns the undos."""
-    psutil.cpu_percent()  # the first call only sets the mark
+    """Starts reporting the machine; returns functions that undo it."""
+    psutil.cpu_percent()  # the first call only sets the baseline
     return [
         SYSTEM_CPU.observe(lambda: [Observation(psutil.cpu_percent() / 100)]),
         SYSTEM_LOAD.observe(lambda: [Observation(os.getloadavg()[0])]),

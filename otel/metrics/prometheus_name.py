@@ -1,4 +1,4 @@
-"""The name that a metric has in Prometheus, by the rules of its OTLP receiver and of our text output.
+"""A metric's name in Prometheus, by the rules of its OTLP receiver and of our text output.
 
 Source: OpenTelemetry specification, "Prometheus and OpenMetrics Compatibility".
 """

@@ -1,4 +1,4 @@
-"""The metrics' way out: our declared series and the libraries' own, by OTLP and as Prometheus text."""
+"""Metric readers: export our declared series and the libraries' own over OTLP and as Prometheus text."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from otel.metrics.self import SERIES
 
 
 class _DeclaredReader(MetricReader):
-    """Reads the declared series along with the SDK's own; comes before the SDK's reader among the bases."""
+    """Reads the declared series along with the SDK's own; must precede the SDK's reader in the bases."""
 
     _declared: DeclaredMetrics
     _takes_exemplars = True
 
     def _set_meter_provider(self, meter_provider: ApiMeterProvider) -> None:
-        # The readers measure themselves with one instrument of ours. The SDK would make one for each reader,
-        # and two metrics of one name would leave.
+        # The readers measure themselves with one instrument of ours. The SDK would create one per reader,
+        # and export two metrics of the same name.
         super()._set_meter_provider(DeclaredMeterProvider(meter_provider, self._declared.lend))
 
     def _receive_metrics(
@@ -53,12 +53,12 @@ class ExportReader(_DeclaredReader, PeriodicExportingMetricReader):
         super().__init__(exporter, export_interval_millis=interval * 1000)
 
     def restart_after_fork(self) -> None:
-        """Frees a lock that the parent may have held; the SDK has started the child's thread itself."""
+        """Replaces a lock that the parent may have held; the SDK itself has started the child's thread."""
         self._export_lock = threading.Lock()
 
 
 class TextReader(_DeclaredReader, PrometheusMetricReader):
-    """Shows the SDK's metrics and ours as Prometheus text, on request."""
+    """Renders the SDK's metrics and ours as Prometheus text, on request."""
 
     _takes_exemplars = False
 
@@ -72,7 +72,7 @@ class TextReader(_DeclaredReader, PrometheusMetricReader):
         return generate_latest(self._own_registry)
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:  # noqa: ARG002 - the reader's signature
-        """Does nothing: what a flush collected would stand in the next text besides that text's own."""
+        """Does nothing: metrics collected by a flush would appear a second time in the next text."""
         return True
 
 
@@ -85,9 +85,9 @@ class MemoryReader(_DeclaredReader, InMemoryMetricReader):
 
 
 def views(catalogues: Iterable[Catalogue]) -> list[View]:
-    """Makes a View for every metric that a library records: its attributes, limit and buckets.
+    """Creates a View for every metric that a library records: its attributes, limit and buckets.
 
-    It holds for what the SDK keeps itself: a library's metric of another kind or unit than declared.
+    It applies to what the SDK keeps itself: a library's metric whose kind or unit differs from the declared.
     """
     return [_view(metric) for catalogue in catalogues for metric in catalogue.external]
 
@@ -95,7 +95,7 @@ def views(catalogues: Iterable[Catalogue]) -> list[View]:
 def meter_provider(
     config: TelemetryConfig, resource: Resource, declared: DeclaredMetrics, readers: Sequence[MetricReader]
 ) -> MeterProvider:
-    """Makes the provider of what libraries record; it does not end itself at exit."""
+    """Creates the provider for metrics that libraries record; it does not shut down at exit."""
     exemplars = (
         TraceBasedExemplarFilter() if config.exemplar_filter == "trace_based" else AlwaysOffExemplarFilter()
     )
@@ -106,7 +106,7 @@ def meter_provider(
         shutdown_on_exit=False,
         views=views(declared.catalogues),
     )
-    # a collection without any SDK metric would be skipped, and ours with it: this one is always there
+    # the SDK would skip a collection without any metric of its own, and ours with it: this one always exists
     provider.get_meter("otel").create_observable_gauge(
         SERIES.name,
         callbacks=[lambda _: [Observation(declared.series())]],

@@ -1,7 +1,7 @@
 """The SDK's metrics about itself.
 
 The SDK records two or three of them for every span and one for every log record. Through its own
-instruments that is about 40 µs of CPU per span; `otel.metrics.declared_meters` hands it ours instead.
+instruments that costs about 40 µs of CPU per span; `otel.metrics.declared_meters` gives it ours instead.
 Source: semantic conventions, "OpenTelemetry SDK metrics".
 """
 
@@ -41,7 +41,7 @@ SPAN_SAMPLING_RESULT: Final = names.OTEL_SPAN_SAMPLING_RESULT
 STARTED_SPANS: Final = Counter(
     semconv.OTEL_SDK_SPAN_STARTED,
     unit="{span}",
-    description="Spans that were started.",
+    description="Spans started.",
     attributes={SPAN_PARENT_ORIGIN: _PARENTS, SPAN_SAMPLING_RESULT: (*_SAMPLED, "DROP")},
 )
 LIVE_SPANS: Final = UpDownCounter(
@@ -51,19 +51,19 @@ LIVE_SPANS: Final = UpDownCounter(
     attributes={SPAN_SAMPLING_RESULT: _SAMPLED},
 )
 CREATED_LOGS: Final = Counter(
-    semconv.OTEL_SDK_LOG_CREATED, unit="{log_record}", description="Log records that were made."
+    semconv.OTEL_SDK_LOG_CREATED, unit="{log_record}", description="Log records created."
 )
 QUEUE_SIZE: Final = {
     "traces": UpDownCounter(
         semconv.OTEL_SDK_PROCESSOR_SPAN_QUEUE_SIZE,
         unit="{span}",
-        description="Spans that wait for their export.",
+        description="Spans waiting for export.",
         attributes=_COMPONENT,
     ),
     "logs": UpDownCounter(
         semconv.OTEL_SDK_PROCESSOR_LOG_QUEUE_SIZE,
         unit="{log_record}",
-        description="Log records that wait for their export.",
+        description="Log records waiting for export.",
         attributes=_COMPONENT,
     ),
 }
@@ -71,13 +71,13 @@ QUEUE_CAPACITY: Final = {
     "traces": UpDownCounter(
         semconv.OTEL_SDK_PROCESSOR_SPAN_QUEUE_CAPACITY,
         unit="{span}",
-        description="Spans that may wait at most; the oldest is dropped for the next.",
+        description="Maximum spans in the queue; when it is full, the oldest is dropped.",
         attributes=_COMPONENT,
     ),
     "logs": UpDownCounter(
         semconv.OTEL_SDK_PROCESSOR_LOG_QUEUE_CAPACITY,
         unit="{log_record}",
-        description="Log records that may wait at most; the oldest is dropped for the next.",
+        description="Maximum log records in the queue; when it is full, the oldest is dropped.",
         attributes=_COMPONENT,
     ),
 }
@@ -98,12 +98,12 @@ PROCESSED: Final = {
 
 
 def _exported(name: str, item: str, what: str) -> Counter:
-    sentence = f"{what} that an export was tried for; with an error.type they were lost."
+    sentence = f"{what} whose export was attempted; those with an error.type were lost."
     return Counter(name, unit=item, description=sentence, attributes=_FAILING)
 
 
 def _inflight(name: str, item: str, what: str) -> UpDownCounter:
-    return UpDownCounter(name, unit=item, description=f"{what} on their way now.", attributes=_EXPORTER)
+    return UpDownCounter(name, unit=item, description=f"{what} being exported.", attributes=_EXPORTER)
 
 
 SDK_METRICS: Final = Catalogue(
@@ -123,7 +123,7 @@ SDK_METRICS: Final = Catalogue(
     Histogram(
         semconv.OTEL_SDK_EXPORTER_OPERATION_DURATION,
         unit="s",
-        description="Duration of one export with its retries.",
+        description="Duration of one export, retries included.",
         attributes={**_FAILING, HTTP_RESPONSE_STATUS_CODE: IntegerRange(100, 599)},
     ),
     External(
@@ -140,5 +140,5 @@ _INSTRUMENTS: Final = {each.name: each for each in SDK_METRICS.instruments}
 
 
 def find_sdk_instrument(name: str, kind: Kind, unit: str) -> Declared | None:  # noqa: ARG001 - same call as for a library's
-    """Returns our instrument for a component of the SDK that measures itself; None for another name."""
+    """Returns our instrument for an SDK component that measures itself; None for any other name."""
     return _INSTRUMENTS.get(name)

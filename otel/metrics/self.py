@@ -1,4 +1,4 @@
-"""What the library says about its own metrics: how many series, and what the rules took away."""
+"""Metrics about the library's own metrics: number of series, and losses to the rules."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ SERIES: Final = External(
     "telemetry.series",
     kind="gauge",
     unit="{series}",
-    description="Series of declared metrics that are held in memory.",
+    description="Series of declared metrics held in memory.",
     recorded_by="otel",
 )
 DROPPED: Final = Counter(
     "telemetry.attributes.dropped",
     unit="{attribute}",
-    description="Attributes that were not declared, or out of their range, and therefore left out.",
+    description="Attributes dropped because they were undeclared or out of range.",
     attributes=_METRIC,
 )
 REPLACED: Final = Counter(
     "telemetry.values.replaced",
     unit="{value}",
-    description="Attribute values that were not declared and became _OTHER.",
+    description="Undeclared attribute values replaced by _OTHER.",
     attributes=_METRIC,
 )
 FOLDED: Final = Counter(
@@ -41,13 +41,13 @@ FOLDED: Final = Counter(
 REFUSED: Final = Counter(
     "telemetry.measurements.refused",
     unit="{measurement}",
-    description="Measurements that were not recorded, because the amount was negative or no finite number.",
+    description="Measurements rejected because the amount was negative or not a finite number.",
     attributes={**_METRIC, "reason": ("negative", "not_finite", "not_a_number", "failed")},
 )
 UNENCODABLE: Final = Counter(
     "telemetry.values.unencodable",
     unit="{value}",
-    description="Values that OTLP or the Prometheus text cannot carry, changed or (`failed`) left out.",
+    description="Values that OTLP or the Prometheus text cannot carry, changed or (`failed`) dropped.",
     attributes={"reason": ("integer_over_64_bits", "lone_surrogate", "not_finite", "too_large", "failed")},
 )
 EVENTS_DROPPED: Final = Counter(
@@ -60,9 +60,9 @@ RECORDS_HELD_BACK: Final = Counter(
     "telemetry.log_records.held_back",
     unit="{log_record}",
     description=(
-        "Log records that were not written (beyond the burst limit, below a level that was changed at run "
-        "time, failed to be made, stream broken, repeated by the server after our record of the same error) "
-        "or not exported (local: of the export path itself)."
+        "Log records not written (beyond the burst limit, below a level changed at run time, failed to "
+        "render, stream broken, repeated by the server after our record of the same error) "
+        "or not exported (local: from the export path itself)."
     ),
     attributes={"reason": ("burst", "level", "failed", "stream", "repeated", "local")},
 )
@@ -81,7 +81,7 @@ SELF_METRICS: Final = Catalogue(
 
 
 def observe_losses(losses: Callable[[], Mapping[str, Losses]]) -> list[Callable[[], None]]:
-    """Reports what was taken away from the measurements of each metric; returns the undos."""
+    """Starts reporting the losses of each metric; returns functions that undo it."""
 
     def reading(amount: Callable[[Losses], int]) -> Callable[[], Iterable[Observation]]:
         return lambda: [
@@ -102,5 +102,5 @@ def observe_losses(losses: Callable[[], Mapping[str, Losses]]) -> list[Callable[
 
 
 def count_unencodable(reason: str) -> None:
-    """Counts a value that was changed or left out."""
+    """Counts a value that was changed or dropped."""
     UNENCODABLE.add(1, {"reason": reason})

@@ -1,7 +1,7 @@
-"""The SDK's metric data as far as OTLP and the Prometheus text can carry it, point by point.
+"""Filters the SDK's metric data, point by point, to what OTLP and the Prometheus text can carry.
 
-Names, texts and attributes are clean before they reach the SDK (`otel.metrics.guarded_meters`); what the SDK
-makes of the numbers is not: a sum of 64-bit integers may need more bits, a sum of floats may be infinite.
+Names, texts and attributes are cleaned before they reach the SDK (`otel.metrics.guarded_meters`), but its
+results may not fit: a sum of 64-bit integers may need more bits, a sum of floats may be infinite.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from otel.metrics.self import count_unencodable
 
 
 def sendable(data: MetricsData) -> MetricsData:
-    """Returns the data without the points that cannot be sent; what was left out or changed is counted."""
+    """Returns the data without the points that cannot be sent; counts every point dropped or changed."""
     return MetricsData(
         [
             replace(
@@ -33,7 +33,7 @@ def sendable(data: MetricsData) -> MetricsData:
 
 
 def sendable_number(value: float) -> float:
-    """Returns a sum as a float if it has outgrown the integers of OTLP, and counts that."""
+    """Converts a sum that exceeds OTLP's integers to a float, and counts that."""
     if type(value) is float or -INTEGER_END <= value < INTEGER_END:
         return value
     count_unencodable("integer_over_64_bits")
@@ -49,7 +49,7 @@ def _metric(metric: Metric) -> Metric:
 def _sendable_point(point: Any) -> Any:  # noqa: ANN401 - as above
     try:
         return _point(point)
-    except Exception:  # noqa: BLE001 - a point of a form that was not foreseen costs itself alone
+    except Exception:  # noqa: BLE001 - an unexpected kind of point costs only itself
         count_unencodable("failed")
         return None
 

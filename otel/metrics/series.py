@@ -11,7 +11,7 @@ from otel.metrics.attributes import AttributeKey
 
 @dataclass(frozen=True, slots=True)
 class Exemplar:
-    """One measurement that stands for its bucket: `value` at `time_unix_nano` inside a sampled span."""
+    """A sample measurement of a bucket: `value` at `time_unix_nano` inside a sampled span."""
 
     value: float
     time_unix_nano: int
@@ -21,7 +21,7 @@ class Exemplar:
 
 @dataclass(frozen=True, slots=True)
 class NumberSnapshot:
-    """A series' value at the moment of reading; times are nanoseconds since the epoch."""
+    """A series' value when read; times are nanoseconds since the epoch."""
 
     attributes: AttributeKey
     start_unix_nano: int
@@ -30,7 +30,7 @@ class NumberSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class HistogramSnapshot:
-    """A histogram's series at the moment of reading; `counts` has one bucket more than the bounds."""
+    """A histogram series when read; `counts` has one more entry than the bounds."""
 
     attributes: AttributeKey
     start_unix_nano: int
@@ -45,7 +45,7 @@ Snapshot = NumberSnapshot | HistogramSnapshot
 
 
 class NumberPoint:
-    """A sum or the last value; changed under its instrument's lock."""
+    """A sum or a last value; changed under its instrument's lock."""
 
     __slots__ = ("attributes", "start_unix_nano", "value")
 

@@ -31,7 +31,7 @@ BENCHMARKS: Final = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the chosen benchmarks, all of them whatever fails; returns the first bad status, else 0."""
+    """Runs all chosen benchmarks even if some fail; returns the first non-zero status, else 0."""
     options = _parser().parse_args(arguments)
     chosen = [each for each in BENCHMARKS if not options.only or each.name in options.only]
     failed = 0

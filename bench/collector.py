@@ -32,7 +32,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What makes up a Collector.
+    """The parts of a Collector's configuration.
 
     Args:
         fragments: names of files in collector-config/, in order; or whole paths.
@@ -46,7 +46,7 @@ class Recipe:
 
 
 class Collector:
-    """A Collector that can be killed and started again on the same ports and the same disk.
+    """A Collector that can be killed and restarted on the same ports and the same disk.
 
     Args:
         folder: for its state, its token and its output.
@@ -99,7 +99,7 @@ def _written(path: Path, overlay: Mapping[str, Any]) -> Path:
 
 
 def scaled_retry(fragments: Sequence[str], scale: float) -> dict[str, Any]:
-    """Returns an overlay that makes every OTLP exporter's retry pauses shorter, and changes nothing else.
+    """Returns an overlay that only shortens every OTLP exporter's retry pauses.
 
     Args:
         fragments: names of files in collector-config/.

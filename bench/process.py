@@ -1,4 +1,4 @@
-"""Runs the stack's own programs for a measurement and ends them by their process id."""
+"""Runs the stack's own programs for a measurement and stops them by process id."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from stack.native.ports import LOOPBACK
 PATIENCE: Final = 90.0
 PAUSE: Final = 0.05
 _TAIL: Final = 4000
-# What a program may see of our own environment; the rest is given to it by name.
+# The part of our environment that programs inherit; other variables are passed by name.
 _PASSED: Final = ("PATH", "HOME", "TMPDIR", "LANG")
 
 
@@ -54,7 +54,7 @@ class Program:
         command: the program and its arguments.
         folder: where its output goes, as ``<name>.log``.
         ready: URL that answers 200 as soon as it works.
-        environment: what it gets besides PATH and similar variables.
+        environment: variables besides PATH and similar ones.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Program:
 
     @property
     def running(self) -> bool:
-        """Tells whether the process lives."""
+        """Returns whether the process is alive."""
         return self._process is not None and self._process.poll() is None
 
     @property
@@ -84,7 +84,7 @@ class Program:
         return psutil.Process(self._process.pid)
 
     def launch(self) -> None:
-        """Starts the process and waits for nothing. Its session is its own: Ctrl-C reaches us alone."""
+        """Starts the process without waiting, in its own session: Ctrl-C reaches only us."""
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(
                 self.command,
@@ -118,7 +118,7 @@ class Program:
             return False
 
     async def stop(self) -> None:
-        """Asks the process to end (SIGTERM) and, when it takes more than half a minute, kills it."""
+        """Terminates the process (SIGTERM), and kills it if that takes more than half a minute."""
         if self._process is None:
             return
         self._process.terminate()
@@ -128,13 +128,13 @@ class Program:
             self.kill()
 
     def kill(self) -> None:
-        """Ends the process at once (SIGKILL): nothing of it can save anything."""
+        """Kills the process at once (SIGKILL): it cannot save anything."""
         if self._process is not None:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
 
     def tail(self) -> str:
-        """Returns the end of what the process wrote."""
+        """Returns the tail of the process's output."""
         return self.output.read_text(errors="replace")[-_TAIL:] if self.output.exists() else ""
 
 

@@ -50,10 +50,10 @@ def prometheus(folder: Path, port: int, *, alerts: bool = False) -> Program:
 
 
 def watch(folder: Path, job: str, ports: Sequence[int]) -> None:
-    """Lets the Prometheus of the folder scrape these ports for a job, within a second, and no others."""
+    """Makes the folder's Prometheus scrape exactly these ports for a job, within a second."""
     content = [{"targets": [f"{LOOPBACK}:{port}" for port in ports]}]
     place = folder / "prometheus-etc" / "targets" / f"{job}.json"
-    # Prometheus reads it as soon as it changes: it must never be half there.
+    # Prometheus reads the file as soon as it changes: it must never be half written.
     place.with_suffix(".new").write_text(json.dumps(content))
     place.with_suffix(".new").replace(place)
 

@@ -30,7 +30,7 @@ _INTERRUPTED: Final = 130
 _PAUSE: Final = 0.005
 _PATIENCE: Final = 30.0
 _NOWHERE: Final = "http://127.0.0.1:9"
-# What is said in public of the image that this replaces. Nobody has published its start-up time.
+# Published figures for the image that this replaces. Nobody has published its start-up time.
 CONTRIB_MEGABYTES: Final = 341
 CONTRIB_MODULES: Final = 251
 SOURCE_MEGABYTES: Final = (
@@ -53,7 +53,7 @@ SUMS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """One sum of fragments: seconds from the process' start to 200 of its health, and its memory then."""
+    """One set of fragments: seconds from process start to a 200 from the health check, and memory then."""
 
     sum: str
     seconds: tuple[float, ...]
@@ -61,7 +61,7 @@ class Start:
 
 
 async def measure(name: str, folder: Path, rounds: int) -> Start:
-    """Starts a Collector so often, each time on an empty disk, and returns how long that took.
+    """Starts a Collector repeatedly, each time on an empty disk, and returns how long that took.
 
     Raises:
         BenchError: it ended, or was not ready within half a minute.
@@ -92,7 +92,7 @@ async def _ready(collector: Collector) -> float:
 
 
 def components(program: Path) -> int:
-    """Returns how many components the build contains, as it says itself."""
+    """Returns the number of components that the build reports."""
     done = subprocess.run([program, "components"], capture_output=True, text=True, check=True, timeout=30)
     kinds = ("receivers", "processors", "exporters", "connectors", "extensions")
     listed = yaml.safe_load(done.stdout)

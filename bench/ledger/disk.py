@@ -14,7 +14,7 @@ UMOUNT: Final = "/bin/umount"
 
 
 def can_mount(folder: Path) -> bool:
-    """Tells whether this process may mount a file system: root with that capability, on Linux."""
+    """Returns whether this process may mount a file system: root with that capability, on Linux."""
     if os.geteuid() != 0:
         return False
     folder.mkdir(parents=True, exist_ok=True)
@@ -30,7 +30,7 @@ def can_mount(folder: Path) -> bool:
 
 @contextmanager
 def small_disk(folder: Path, mebibytes: int) -> Iterator[None]:
-    """Makes the folder a file system of that size and takes it away again.
+    """Mounts a file system of that size on the folder and unmounts it afterwards.
 
     Raises:
         subprocess.CalledProcessError: this process may not mount; ask `can_mount` first.

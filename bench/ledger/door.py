@@ -1,4 +1,4 @@
-"""A loopback HTTP server that can be shut and opened again on the same port."""
+"""A loopback HTTP server that can be closed and reopened on the same port."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def silence_servers() -> None:
 
 
 class Door:
-    """Serves an ASGI application on a port; shut, the port refuses connections."""
+    """Serves an ASGI application on a port; while closed, the port refuses connections."""
 
     def __init__(self, app: App, port: int) -> None:
         self.port = port

@@ -35,7 +35,7 @@ _MILLISECOND: Final = 1_000_000
 
 
 class Clock:
-    """Nanoseconds since the epoch that never repeat, because the stores tell items apart by time too.
+    """Unique nanoseconds since the epoch, because the stores also distinguish items by time.
 
     Args:
         skew: seconds that the sender's clock is ahead of (behind, if negative) the true time.
@@ -55,7 +55,7 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Makes one run's requests; the run's name is the ``service.name`` by which the stores find it."""
+    """Makes one run's requests; the run's name is the ``service.name`` used to query the stores."""
 
     run: str
     signal: str
@@ -131,7 +131,7 @@ def _logs(run: str, numbers: Sequence[int], clock: Clock) -> bytes:
         scope.log_records.add(
             time_unix_nano=now,
             observed_time_unix_nano=now,
-            # WARN: the optional sink takes nothing below.
+            # WARN: the optional sink accepts nothing below.
             severity_number=13,
             severity_text="WARN",
             body=AnyValue(string_value=f"ledger record {number}"),
@@ -148,7 +148,7 @@ _BUILDERS: Final[dict[str, Callable[[str, Sequence[int], Clock], bytes]]] = {
 
 
 def rejected(signal: str, answer: bytes) -> int:
-    """Returns how many items a 2xx answer says were not taken (OTLP partial success)."""
+    """Returns the number of items that a 2xx response reports as rejected (OTLP partial success)."""
     if signal == "traces":
         return ExportTraceServiceResponse.FromString(answer).partial_success.rejected_spans
     if signal == "metrics":
@@ -157,7 +157,7 @@ def rejected(signal: str, answer: bytes) -> int:
 
 
 def numbers(signal: str, body: bytes, encoding: str) -> list[tuple[str, int]]:
-    """Returns run and number of each item in an OTLP request, as often as it is there.
+    """Returns run and number of each item in an OTLP request, duplicates included.
 
     Items that are not ours, such as metrics made of spans, are left out.
     """

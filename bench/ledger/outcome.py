@@ -1,4 +1,4 @@
-"""Plays a scenario and says what is wrong with its ledger, if anything."""
+"""Plays a scenario and reports any broken promises in its ledger."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from bench.ledger.tally import Row, settle, tally
 from bench.ledger.world import SINKS, Stage, World, stage
 from bench.process import BenchError, until
 
-# Seconds: it is scraped and judged every second, and the alerts of losses do not wait.
+# Seconds: it is scraped and evaluated every second, and the loss alerts fire without delay.
 _FIRES_WITHIN: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a metric said at the end, and whether the alert on it fired."""
+    """A metric's final value, and whether its alert fired."""
 
     evidence: Evidence
     value: float
@@ -30,12 +30,12 @@ class Shown:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a scenario.
+    """The outcome of a scenario.
 
     Args:
         scenario: that was played.
         rows: one per sink and signal.
-        answers: what the senders were answered, by status.
+        answers: responses to the senders, by status.
         shown: the evidence with its values.
         problems: sentences; none means that the scenario kept its promise.
         seconds: how long it took.
@@ -95,7 +95,7 @@ async def _judged(on: Stage, scenario: Scenario) -> Outcome:
 
 
 async def _shown(on: Stage, evidence: Evidence) -> Shown:
-    """Asks the Collector for the metric, and Prometheus until the alert fires or long should have."""
+    """Reads the metric from the Collector, and polls Prometheus until the alert fires or is overdue."""
     shelves, port = on.world.shelves, on.collector.metrics_port
     try:
         await until(evidence.alert, lambda: shelves.fires(evidence.alert, port), _FIRES_WITHIN)
@@ -122,7 +122,7 @@ def wrong(row: Row, scenario: Scenario) -> Iterator[str]:
 
 
 def wrong_answers(rows: tuple[Row, ...], answers: Counter[str], scenario: Scenario) -> Iterator[str]:
-    """Yields a sentence for each promise about the senders that their answers break."""
+    """Yields a sentence for each promise about the senders that the responses break."""
     if scenario.calm and answers.keys() != {"200"}:
         yield f"the senders were answered {dict(answers)} instead of 200 only"
     if scenario.refuses and all(row.sent == row.acknowledged for row in rows):

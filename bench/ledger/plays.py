@@ -1,4 +1,4 @@
-"""What happens to the sinks and the Collector in each scenario, while numbered items are sent."""
+"""The faults of each scenario: what happens to the sinks and the Collector while numbered items are sent."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ _FAR_TOO_MUCH = 60_000
 
 
 async def all_down(stage: Stage) -> None:
-    """Lets every sink refuse connections for longer than a default Collector retries."""
+    """Makes every sink refuse connections for longer than a default Collector retries."""
     await _outage(stage, *SINKS.values())
 
 
 async def prometheus_down(stage: Stage) -> None:
-    """Lets Prometheus refuse connections for that long; the others must get theirs meanwhile."""
+    """Makes Prometheus refuse connections for that long; the others must still receive theirs."""
     await _outage(stage, "prometheus")
 
 
 async def loki_down(stage: Stage) -> None:
-    """Lets Loki refuse connections for that long; the others must get theirs meanwhile."""
+    """Makes Loki refuse connections for that long; the others must still receive theirs."""
     await _outage(stage, "loki")
 
 
 async def jaeger_down(stage: Stage) -> None:
-    """Lets Jaeger refuse connections for that long; the others must get theirs meanwhile."""
+    """Makes Jaeger refuse connections for that long; the others must still receive theirs."""
     await _outage(stage, "jaeger")
 
 
 async def backlog(stage: Stage) -> None:
-    """Lets ten thousand items of each signal pile up while every sink is down: they leave in full batches."""
+    """Queues ten thousand items of each signal while every sink is down: they are sent in full batches."""
     await stage.down(*SINKS.values())
     await stage.sender.send(10_000, _FAST)
     await stage.up()
@@ -67,7 +67,7 @@ async def _all_delivered(stage: Stage, signal: str) -> None:
 
 
 async def slow(stage: Stage) -> None:
-    """Lets every sink take two seconds for an answer."""
+    """Makes every sink take two seconds to respond."""
     stage.behave(Fault(delay=2.0))
     await stage.sender.send(600, _RATE)
     await stage.served(2)
@@ -75,7 +75,7 @@ async def slow(stage: Stage) -> None:
 
 
 async def too_slow(stage: Stage) -> None:
-    """Lets every sink store but answer after the exporter has stopped waiting."""
+    """Makes every sink store the items but respond after the exporter's timeout."""
     stage.behave(Fault(delay=3.0))
     await stage.sender.send(200, _RATE)
     await stage.served(2)
@@ -83,7 +83,7 @@ async def too_slow(stage: Stage) -> None:
 
 
 async def lost_acknowledgement(stage: Stage) -> None:
-    """Lets every sink store and answer 503 all the same."""
+    """Makes every sink store the items but respond with 503."""
     stage.behave(Fault(answer=503))
     await stage.sender.send(200, _RATE)
     await stage.answered(503, 3, *SINKS.values())
@@ -91,7 +91,7 @@ async def lost_acknowledgement(stage: Stage) -> None:
 
 
 async def retryable(stage: Stage) -> None:
-    """Lets every sink answer 429, 502, 503 and 504 in turn."""
+    """Makes every sink respond with 429, 502, 503 and 504 in turn."""
     for code in (429, 502, 503, 504):
         stage.behave(status(code))
         await stage.sender.send(100, _RATE)
@@ -100,12 +100,12 @@ async def retryable(stage: Stage) -> None:
 
 
 async def answers_400(stage: Stage) -> None:
-    """Lets every sink refuse for good with 400, then work again."""
+    """Makes every sink reject permanently with 400, then recover."""
     await _permanent(stage, 400)
 
 
 async def answers_500(stage: Stage) -> None:
-    """Lets every sink answer 500, which the Collector's exporter takes for permanent, then work again."""
+    """Makes every sink respond with 500, which the Collector's exporter treats as permanent, then recover."""
     await _permanent(stage, 500)
 
 
@@ -128,7 +128,7 @@ async def killed_under_load(stage: Stage) -> None:
 
 
 async def stores_killed(stage: Stage) -> None:
-    """Kills Prometheus and Loki (SIGKILL) twice while they are given items, and starts them again.
+    """Kills Prometheus and Loki (SIGKILL) twice while they receive items, and restarts them.
 
     Not Jaeger: it acknowledges before it has written, so its own crash may lose what the Collector delivered.
     """
@@ -162,7 +162,7 @@ async def _each_some(stage: Stage) -> bool:
 
 
 async def restarted(stage: Stage) -> None:
-    """Stops the Collector in good order while its queues are full, and starts it again."""
+    """Stops the Collector gracefully while its queues are full, and restarts it."""
     await stage.down(*SINKS.values())
     await stage.sender.send(600, _RATE)
     await stage.restart()
@@ -170,7 +170,7 @@ async def restarted(stage: Stage) -> None:
 
 
 async def queue_full(stage: Stage) -> None:
-    """Sends more than small queues hold while every sink is down."""
+    """Sends more than the small queues can hold while every sink is down."""
     await stage.down(*SINKS.values())
     await asyncio.gather(*(_fill(stage, signal) for signal in SIGNALS))
     await stage.up()
@@ -179,7 +179,7 @@ async def queue_full(stage: Stage) -> None:
 
 
 async def _fill(stage: Stage, signal: str) -> None:
-    """Sends until two requests of the signal are given up, or far more is sent than there is room for."""
+    """Sends until two requests of the signal are abandoned, or far more has been sent than fits."""
     book = stage.sender.books[signal]
     while len(book.sent) - len(book.acknowledged) < 2 * BATCH:
         if len(book.sent) > _FAR_TOO_MUCH:
@@ -188,7 +188,7 @@ async def _fill(stage: Stage, signal: str) -> None:
 
 
 async def disk_full(stage: Stage) -> None:
-    """Sends more than the queues' disk holds while every sink is down; no space is freed."""
+    """Sends more than the queues' disk can hold while every sink is down; no space is freed."""
     await stage.down(*SINKS.values())
     await asyncio.gather(*(_fill(stage, signal) for signal in SIGNALS))
     await stage.up()
@@ -197,7 +197,7 @@ async def disk_full(stage: Stage) -> None:
 
 
 async def disk_full_relieved(stage: Stage) -> None:
-    """Sends more than the queues' disk holds while every sink is down; then space is freed."""
+    """Sends more than the queues' disk can hold while every sink is down; then space is freed."""
     await stage.down(*SINKS.values())
     await asyncio.gather(*(_fill(stage, signal) for signal in SIGNALS))
     enlarge(stage.collector.state, 64)
@@ -213,17 +213,17 @@ async def clock_inside(stage: Stage) -> None:
 
 
 async def clock_behind(stage: Stage) -> None:
-    """Sends with the true time, then seven hours behind: outside of Prometheus' and Loki's windows."""
+    """Sends with the true time, then seven hours behind: outside Prometheus' and Loki's windows."""
     await _skewed(stage, -7 * _HOUR)
 
 
 async def clock_ahead(stage: Stage) -> None:
-    """Sends with the true time, then two hours ahead: further than Prometheus and Loki believe."""
+    """Sends with the true time, then two hours ahead: further than Prometheus and Loki accept."""
     await _skewed(stage, 2 * _HOUR)
 
 
 async def clock_mixed(stage: Stage) -> None:
-    """Lets every other request be seven hours behind, so that one batch holds good and hopeless items."""
+    """Sends every other request seven hours behind, so that one batch mixes valid and unstorable items."""
     for _ in range(10):
         for skew in (0.0, -7 * _HOUR):
             stage.sender.set_clock(skew)
@@ -238,12 +238,12 @@ async def _skewed(stage: Stage, skew: float) -> None:
 
 
 async def optional_dead(stage: Stage) -> None:
-    """Lets the optional sink be down, its queue long full, while the others work."""
+    """Takes the optional sink down, its queue long full, while the others work."""
     await stage.world.sentry.door.shut()
     await stage.sender.send(1500, 500)
 
 
 async def optional_refusing(stage: Stage) -> None:
-    """Lets the optional sink answer 503 to everything, its queue long full, while the others work."""
+    """Makes the optional sink respond to everything with 503, its queue long full, while the others work."""
     stage.world.sentry.fault = status(503)
     await stage.sender.send(1500, 500)

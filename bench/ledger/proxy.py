@@ -19,12 +19,12 @@ _FORWARDED: Final = ("content-type", "content-encoding")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """How the store behaves for the Collector.
+    """How the store behaves towards the Collector.
 
     Args:
         delay: seconds before it answers.
         answer: this status instead of the store's; None is the store's own.
-        stores: whether the store gets the request all the same. With ``answer`` that is a lost
+        stores: whether the store receives the request anyway. With ``answer`` that is a lost
             acknowledgement.
     """
 
@@ -37,7 +37,7 @@ PASS: Final = Fault()
 
 
 def status(code: int) -> Fault:
-    """Returns a store that answers this and keeps nothing."""
+    """Returns a store that responds with this status and keeps nothing."""
     return Fault(answer=code, stores=False)
 
 
@@ -76,16 +76,16 @@ class Proxy:
         self._client = httpx.AsyncClient(base_url=store, timeout=30)
 
     async def open(self) -> None:
-        """Is reachable from now on, and passes."""
+        """Accepts connections again and forwards requests."""
         self.fault = PASS
         await self.door.open()
 
     async def shut(self) -> None:
-        """Refuses connections from now on: the store is down."""
+        """Refuses connections: the store is down."""
         await self.door.shut()
 
     async def close(self) -> None:
-        """Ends it for good."""
+        """Shuts the proxy down for good."""
         await self.door.shut()
         await self._client.aclose()
 

@@ -1,4 +1,4 @@
-"""What one line of the ledger is: what is played, what may be lost, and which metric and alert show it."""
+"""One line of the ledger: what is played, what may be lost, and which metric and alert show it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sends numbered items as an OpenTelemetry SDK does, and writes down which of them were acknowledged."""
+"""Sends numbered items as an OpenTelemetry SDK does, and records which were acknowledged."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import httpx
 from bench.ledger.items import BATCH, SIGNALS, Series, clock_for, rejected
 from bench.process import local
 
-# What the OTLP specification lets a sender repeat (OTLP/HTTP Response, Failures).
+# Statuses the OTLP specification lets a sender retry (OTLP/HTTP Response, Failures).
 RETRYABLE: Final = frozenset({429, 502, 503, 504})
 _CONTENT: Final = {"Content-Type": "application/x-protobuf"}
 
 
 @dataclass(slots=True)
 class Book:
-    """What one signal's sender knows: numbers by fate, and what it was answered.
+    """What one signal's sender knows: numbers by outcome, and the responses it got.
 
     Args:
         sent: every number that was put on the wire at least once.
@@ -78,7 +78,7 @@ class Sender:
         await self._client.aclose()
 
     def set_clock(self, skew: float) -> None:
-        """Lets the sender's clock be wrong from now on.
+        """Sets the error of the sender's clock.
 
         Args:
             skew: seconds ahead of the true time; negative is behind.
@@ -104,7 +104,7 @@ class Sender:
             await asyncio.sleep(max(ahead, 0))
 
     async def _request(self, signal: str) -> None:
-        """Sends the next numbers until they are acknowledged, refused for good or out of time."""
+        """Sends the next numbers until they are acknowledged, permanently rejected or out of time."""
         first = self._next[signal]
         numbers = range(first, first + BATCH)
         self._next[signal] += BATCH

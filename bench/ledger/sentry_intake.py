@@ -1,4 +1,4 @@
-"""Plays Sentry's OTLP intake, the one sink that is not ours to run, and checks what it is sent.
+"""Simulates Sentry's OTLP intake, the one sink we cannot run ourselves, and checks what it receives.
 
 The contract is https://docs.sentry.io/concepts/otlp/ as of 2026-05: the DSN's host and
 ``/api/<project>/integration/otlp`` with ``/v1/traces`` and ``/v1/logs``, the key in ``x-sentry-auth``,

@@ -13,7 +13,7 @@ from bench.ledger.items import METRIC, NUMBER
 from bench.process import BenchError
 from stack.native.ports import LOOPBACK
 
-# How far around now the stores are asked, in seconds: wider than every window of theirs.
+# Half the queried time range, in seconds: wider than any window of the stores.
 _BEFORE: Final = 9 * 3600
 _AFTER: Final = 3 * 3600
 _PAGE: Final = 5000
@@ -39,7 +39,7 @@ class Shelves:
         """Returns how often the store shows each number of the run.
 
         Raises:
-            BenchError: the store refuses the question.
+            BenchError: the store rejects the query.
         """
         readers: dict[str, Callable[[str], Awaitable[Counter[int]]]] = {
             "traces": self._spans,

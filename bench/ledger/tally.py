@@ -1,4 +1,4 @@
-"""Waits until nothing moves any more, and compares what was acknowledged with what is stored."""
+"""Waits until nothing is in flight, and compares what was acknowledged with what is stored."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.ledger.items import SIGNALS
 from bench.ledger.world import SINKS, Stage
 from bench.process import BenchError, until
 
-# Seconds that a store may take to show what it took.
+# Seconds that a store may take to show what it accepted.
 _SHOWN_WITHIN: Final = 10.0
 _SETTLED_WITHIN: Final = 180.0
 
@@ -45,10 +45,10 @@ class Row:
 
 
 async def settle(stage: Stage) -> None:
-    """Returns when nothing is on its way to a store and the queues of the primary sinks are empty.
+    """Returns when nothing is in flight to a store and the queues of the primary sinks are empty.
 
-    A queue whose disk was full, or whose sender hung up, counts items that it never had until it is empty
-    for the next time; so it also suffices that all that was acknowledged is delivered.
+    A queue whose disk was full, or whose sender hung up, counts items that it never held until it is next
+    empty; so it is also enough that everything acknowledged has been delivered.
 
     Raises:
         BenchError: it takes longer than three minutes; with what each queue holds.

@@ -49,7 +49,7 @@ class World:
     runs: int = 0
 
     async def all_open(self) -> None:
-        """Makes every sink reachable and well."""
+        """Makes every sink reachable and healthy."""
         await asyncio.gather(*(proxy.open() for proxy in self.proxies.values()))
         self.sentry.fault = PASS
         await self.sentry.door.open()
@@ -140,11 +140,11 @@ class Stage:
         return next(proxy for proxy in self.world.proxies.values() if proxy.name == sink)
 
     async def down(self, *sinks: str) -> None:
-        """Lets the sinks refuse connections."""
+        """Makes the sinks refuse connections."""
         await asyncio.gather(*(self.proxy(sink).shut() for sink in sinks))
 
     async def up(self) -> None:
-        """Makes all sinks well."""
+        """Makes all sinks healthy."""
         await self.world.all_open()
 
     def behave(self, fault: Fault, *sinks: str) -> None:
@@ -157,12 +157,12 @@ class Stage:
         return len(self.world.proxies[signal].wire.delivered.get(self.run, ()))
 
     async def crash(self) -> None:
-        """Kills the Collector (SIGKILL) and starts it again on the same disk."""
+        """Kills the Collector (SIGKILL) and restarts it on the same disk."""
         self.collector.program.kill()
         await self.collector.program.start()
 
     async def restart(self) -> None:
-        """Ends the Collector as a supervisor does (SIGTERM) and starts it again."""
+        """Stops the Collector as a supervisor does (SIGTERM) and restarts it."""
         await self.collector.program.stop()
         await self.collector.program.start()
 
@@ -175,7 +175,7 @@ class Stage:
         await until(f"{items} items of each signal acknowledged", reached)
 
     async def answered(self, status: int, times: int, *sinks: str) -> None:
-        """Returns when each sink has given this status so often since the stage began."""
+        """Returns when each sink has responded with this status that often since the stage began."""
 
         async def reached() -> bool:
             return all(self.proxy(sink).wire.answers[status] >= times for sink in sinks)

@@ -1,4 +1,4 @@
-"""The application that every variant watches: the same routes, the same answer."""
+"""The application that every variant observes: the same routes, the same response."""
 
 from __future__ import annotations
 

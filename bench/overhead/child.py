@@ -65,12 +65,12 @@ class Child:
         self._flush = attach(self.app)
 
     def flush(self) -> Answer:
-        """Sends everything that waits."""
+        """Flushes all pending telemetry."""
         self._flush()
         return {}
 
     def clock(self) -> Answer:
-        """Returns the CPU seconds that this process has used, all threads together and by what they do."""
+        """Returns the CPU seconds used by this process, in total and by the threads' work."""
         threads: dict[str, float] = {}
         for thread in threading.enumerate():
             used = time.clock_gettime(time.pthread_getcpuclockid(thread.ident or 0))
@@ -125,7 +125,7 @@ async def _counted(exchanges: Exchanges, requests: int) -> Answer:
 
 
 async def _measured(exchanges: Exchanges, child: Child, requests: int) -> Answer:
-    """Serves the requests, then sends what they left behind.
+    """Serves the requests, then flushes their telemetry.
 
     `wall` and `path` (CPU of the serving thread) are those of the requests alone; `cpu` is the whole
     process's, with the sending.

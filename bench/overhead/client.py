@@ -1,4 +1,4 @@
-"""A lean HTTP client: keep-alive connections that ask for one path again and again."""
+"""A lean HTTP client: keep-alive connections that request one path repeatedly."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _END: Final = b"\r\n\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a run showed: its duration and the median time from a request to its answer, in seconds."""
+    """A run's duration and the median time from request to response, in seconds."""
 
     wall: float
     latency: float
 
 
 class Connection(asyncio.Protocol):
-    """Sends the request, waits for its whole answer, sends it again while `left` is positive.
+    """Sends the request, waits for its complete response, and repeats while `left` is positive.
 
     Args:
         request: the bytes of one request.
@@ -94,7 +94,7 @@ def answer_size(received: bytes) -> int | None:
     """Returns the bytes of the first answer in `received`, head and body; None while its head is not whole.
 
     Raises:
-        BenchError: The answer does not tell its length.
+        BenchError: The response does not state its length.
     """
     head = received.find(_END)
     if head < 0:

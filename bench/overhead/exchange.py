@@ -1,4 +1,4 @@
-"""Requests without a network: what a server would hand the application, and a check of the response."""
+"""Requests without a network: what a server would pass to the application, and a check of the response."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OK: Final = 200
 
 
 class WrongAnswerError(Exception):
-    """The application answered something else than it should; the figure would mean nothing."""
+    """The application sent a wrong response; the figure would mean nothing."""
 
 
 class Exchanges:

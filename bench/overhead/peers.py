@@ -1,4 +1,4 @@
-"""The peers, set up as their own documentation says; each in a process of its own.
+"""The peers, set up as their own documentation says, each in its own process.
 
 What the project does not depend on is imported by name: it is in the benchmark's environment only.
 """

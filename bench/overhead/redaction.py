@@ -1,4 +1,4 @@
-"""What redaction costs a log record and a span, measured directly: no difference of two variants."""
+"""The cost of redaction per log record and span, measured directly, not as a difference of two variants."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Redaction:
 
 
 def measure_redaction(repeats: int = _REPEATS, items: int = _ITEMS) -> Redaction:
-    """Returns what redaction costs; the two kinds take turns, so that noise meets both."""
+    """Returns the cost of redaction; the two kinds alternate, so that noise affects both."""
     redactor = Redactor()
     logs: list[float] = []
     spans: list[float] = []

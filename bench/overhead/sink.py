@@ -1,7 +1,7 @@
-"""The same cheap receiver for everyone: takes OTLP and Sentry's envelopes, answers 200, keeps nothing.
+"""One cheap receiver for all variants: accepts OTLP and Sentry envelopes, responds 200, stores nothing.
 
-While it is watched it decodes what comes, so that a variant which sends less than it should is found out;
-during a measurement it does not. ``python -m bench.overhead.sink PORT``
+While watched it decodes what arrives, to catch a variant that sends less than it should; during a
+measurement it does not. ``python -m bench.overhead.sink PORT``
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SERVICE: Final = "service.name"
 
 
 class Sink:
-    """An ASGI application. POST /watch and /rest switch the looking; GET /seen says what was seen.
+    """An ASGI application. POST /watch and /rest switch decoding on and off; GET /seen returns the counts.
 
     `seen` maps a service's name to its counts of ``spans``, ``server``, ``logs`` and ``bytes``.
     """
@@ -46,7 +46,7 @@ class Sink:
         await send({"type": "http.response.body", "body": answer})
 
     def answer(self, path: str, body: bytes, encoding: bytes = b"") -> bytes:
-        """Takes what came and returns the answer's body."""
+        """Counts the request and returns the response body."""
         if path == "/seen":
             return json.dumps(self.seen).encode()
         if path in ("/watch", "/rest"):

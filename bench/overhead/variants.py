@@ -1,4 +1,4 @@
-"""Who takes part: every way of watching the same application that the table compares."""
+"""The variants: every way of observing the same application that the table compares."""
 
 from __future__ import annotations
 
@@ -96,10 +96,10 @@ VARIANTS: Final = (
         spans=-1,
     ),
 )
-"""In the order of the table; `spans` -1 says that it is left to chance."""
+"""In table order; `spans` -1 means that the number is random."""
 
 SERVED: Final = (BARE, COPIED, LOGFIRE, CORE, OURS, UNLISTENED)
-"""Those that are measured over uvicorn as well."""
+"""Those also measured over uvicorn."""
 
 
 def variant(name: str) -> Variant:

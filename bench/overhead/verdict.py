@@ -1,4 +1,4 @@
-"""The aims of the benchmark, and whether a measurement reaches them."""
+"""The aims of the benchmark, and whether a measurement meets them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KEPT: Final = 0.85
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """One aim: what was found, where the bound lies, and whether more or less is better."""
+    """One aim: the measured value, the bound, and whether more or less is better."""
 
     sentence: str
     found: float
@@ -25,12 +25,12 @@ class Aim:
 
     @property
     def reached(self) -> bool:
-        """Tells whether the measurement reaches it."""
+        """Returns whether the measurement meets it."""
         return self.found <= self.bound if self.at_most else self.found >= self.bound
 
 
 def aims(measured: Sequence[Series]) -> list[Aim]:
-    """Returns the aims that the measured variants allow to judge."""
+    """Returns the aims that can be judged from the measured variants."""
     found: list[Aim] = []
     for series in measured:
         if series.routes != MOST_ROUTES or OURS not in series.rounds:

@@ -1,7 +1,7 @@
-"""How long the worst record and the worst failing request hold the event loop.
+"""Measures how long the worst record and the worst failing request block the event loop.
 
 ``python -m bench.overhead.worst FILE`` writes it.
-Values and failures that naive telemetry walks for seconds, given to our own library in a process of its own.
+Values and failures that naive telemetry walks for seconds, passed to our library in its own process.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Worst:
 
     @property
     def reached(self) -> bool:
-        """Tells whether it costs no more than it may."""
+        """Returns whether the cost is within the limit."""
         return self.seconds <= self.aim
 
 
@@ -69,7 +69,7 @@ def measure_worst() -> list[Worst]:
 
 
 def section(found: Sequence[Worst]) -> str:
-    """Returns the page's section about it."""
+    """Returns the section of the page."""
     rows = [
         f"| {each.what} | **{each.seconds * _MILLI:.1f} ms** ({each.first * _MILLI:.1f}) | {each.case} "
         f"| {each.aim * _MILLI:.0f} ms, {'reached' if each.reached else '**not reached**'} |"

@@ -1,4 +1,4 @@
-"""Measures what the Collector carries: ``python -m bench.throughput``."""
+"""Measures the Collector's throughput: ``python -m bench.throughput``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the figures of several Collectors say about each other, always within a round."""
+"""Compares the figures of several Collectors, always within a round."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MICRO: Final = 1e6
 
 @dataclass(frozen=True, slots=True)
 class Safeguard:
-    """What a safeguard costs is the difference of two Collectors that differ in nothing else.
+    """A safeguard's cost: the difference between two Collectors that are otherwise identical.
 
     Args:
         title: for the report.
@@ -57,14 +57,14 @@ def ratio(figures: Sequence[Figure], variant: str, signal: str, peer: str = "pla
 
 
 def cost(figures: Sequence[Figure], safeguard: Safeguard, signal: str) -> list[float]:
-    """Returns what the safeguard took of CPU microseconds per item in each round, from low to high."""
+    """Returns the safeguard's CPU microseconds per item in each round, in ascending order."""
     dearer, cheaper = _of(figures, safeguard.dearer, signal), _of(figures, safeguard.cheaper, signal)
     pairs = zip(dearer, cheaper, strict=True)
     return sorted(_MICRO / one.per_core - _MICRO / other.per_core for one, other in pairs)
 
 
 def cost_table(figures: Sequence[Figure]) -> str:
-    """Returns what each safeguard costs per item and signal, as Markdown."""
+    """Returns each safeguard's cost per item and signal, as Markdown."""
     head = " | ".join(f"µs per {NAMES[signal][:-1]}" for signal in SIGNALS)
     lines = [f"| safeguard | {head} |", "|---" + "|--:" * len(SIGNALS) + "|"]
     for safeguard in SAFEGUARDS:

@@ -1,4 +1,4 @@
-"""How long it takes from a sender's request until the store shows the item."""
+"""Measures the time from a sender's request until the store shows the item."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Latency:
     seconds: tuple[float, ...]
 
     def quantile(self, share: float) -> float:
-        """Returns the smallest of the measured values that this share of them does not exceed."""
+        """Returns the smallest measured value that this share of the values does not exceed."""
         ordered = sorted(self.seconds)
         return ordered[max(int(len(ordered) * share + 0.999999) - 1, 0)]
 

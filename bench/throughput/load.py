@@ -1,4 +1,4 @@
-"""The load, in a process of its own: ready-made requests over keep-alive connections, as fast as they go.
+"""The load, in its own process: prepared requests over keep-alive connections, as fast as possible.
 
 ``python -m bench.throughput.load PORT SIGNAL SECONDS CONNECTIONS`` reads the bearer token from standard input
 and prints what it counted as JSON.
@@ -26,7 +26,7 @@ _OK: Final = 200
 
 @dataclass
 class Count:
-    """What all connections saw."""
+    """Totals over all connections."""
 
     answers: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)

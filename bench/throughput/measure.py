@@ -1,4 +1,4 @@
-"""One measurement: a Collector, a load, a sink that takes everything at once."""
+"""One measurement: a Collector, a load, and a sink that accepts everything at once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _WARM_UP: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What the load says: items acknowledged, its seconds by the clock and of CPU, answers by status."""
+    """The load's report: items acknowledged, wall-clock and CPU seconds, responses by status."""
 
     items: int
     seconds: float
@@ -35,7 +35,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What one Collector did in one round.
+    """One Collector's results in one round.
 
     Args:
         variant: its name.
@@ -57,12 +57,12 @@ class Figure:
 
     @property
     def per_core(self) -> float:
-        """Returns items per CPU second: what one core that does nothing else would carry."""
+        """Returns items per CPU second: the throughput of one dedicated core."""
         return self.items / self.cpu_seconds
 
     @property
     def per_second(self) -> float:
-        """Returns items per second of the clock, on a machine that is shared with the load."""
+        """Returns items per wall-clock second, on a machine shared with the load."""
         return self.items / self.seconds
 
 
@@ -73,7 +73,7 @@ async def _take(_scope: Scope, receive: Receive, send: Send) -> None:
 
 @asynccontextmanager
 async def acceptor() -> AsyncIterator[str]:
-    """Runs a sink that takes everything and keeps nothing; yields its URL."""
+    """Runs a sink that accepts everything and stores nothing; yields its URL."""
     (port,) = free_ports(1)
     door = Door(_take, port)
     await door.open()
@@ -84,7 +84,7 @@ async def acceptor() -> AsyncIterator[str]:
 
 
 async def measure(variant: Variant, signal: str, seconds: float, sink: str) -> Figure:
-    """Starts the variant, loads it with one signal and returns what it did.
+    """Starts the variant, loads it with one signal and returns its results.
 
     Raises:
         BenchError: the load failed, nothing was acknowledged, or the queues do not empty.

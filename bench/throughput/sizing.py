@@ -1,4 +1,4 @@
-"""The sizing page: arithmetic on the throughput's figures, so that it moves with them."""
+"""The sizing page, calculated from the throughput figures, so that it follows them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.throughput.measure import Figure
 from bench.throughput.payloads import ITEMS, request
 
 TEMPLATE: Final = Path(__file__).with_suffix(".md")
-# What is left for replay: a queue that filled during an outage drains while the load continues.
+# The share reserved for replay: a queue that filled during an outage drains while the load continues.
 _BUSY: Final = 0.65
 _FILE: Final = 1.25
 _HOURS: Final = 5
@@ -42,7 +42,7 @@ class Load:
     gateways: int
 
     def cores(self, capacity: Mapping[str, float]) -> float:
-        """Returns the cores that carry it, at items per second and core by signal."""
+        """Returns the cores needed, at the given items per second and core by signal."""
         return sum(rate / capacity[signal] for signal, rate in self.rates.items()) / _BUSY
 
 
@@ -58,7 +58,7 @@ def page(figures: Sequence[Figure]) -> str:
 
 
 def rounded(value: float) -> float:
-    """Returns the value cut to two significant digits: a sizing never rounds a capacity up."""
+    """Truncates the value to two significant digits: a sizing never rounds a capacity up."""
     step = 10.0 ** (floor(log10(value)) - 1)
     return floor(value / step) * step
 

@@ -23,7 +23,7 @@ Change = Callable[[str, dict[str, Any]], None]
 
 
 def _same(_name: str, _fragment: dict[str, Any]) -> None:
-    """Leaves the fragment as it is."""
+    """Returns the fragment unchanged."""
 
 
 def _without_gzip(_name: str, fragment: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-# ruff: noqa: E402 - an interrupt while the rest is imported ends the program without a traceback
+# ruff: noqa: E402 - an interrupt during the imports below exits without a traceback
 """Runs the stack's commands: ``python -m stack --help``."""
 
 import signal

@@ -22,11 +22,11 @@ class AlertingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Channels:
-    """The ways to a person. One that is not set is left out of the configuration.
+    """The notification channels. One that is not set is left out of the configuration.
 
     Args:
         slack_webhook_url: Slack's incoming webhook; the address is the secret.
-        watchdog_url: what to POST to every five minutes; its silence is the alarm of an outside monitor.
+        watchdog_url: where to POST every five minutes; an external monitor alerts when the posts stop.
         mail_to: who gets mail; needs ``mail_smarthost``.
         mail_from: the sender.
         mail_smarthost: host:port of a mail relay that asks for no password.
@@ -41,7 +41,7 @@ class Channels:
     mail_tls: bool = True
 
     def values(self) -> dict[str, str | bool | None]:
-        """Returns the values of the source's placeholders; None is a value that is not set."""
+        """Returns the values of the source's placeholders; None means not set."""
         return {
             "ALERT_MAIL_TO": self.mail_to,
             "ALERT_MAIL_FROM": self.mail_from,
@@ -50,7 +50,7 @@ class Channels:
         }
 
     def secrets(self) -> dict[str, str]:
-        """Returns the content of each file of ``secrets/`` by its name."""
+        """Returns the content of each file in ``secrets/``, by name."""
         files = {"slack_webhook_url": self.slack_webhook_url, "watchdog_url": self.watchdog_url}
         return {name: secret.get_secret_value() for name, secret in files.items() if secret}
 
@@ -60,7 +60,7 @@ def render(source: str, channels: Channels, seen_as: Path) -> str:
 
     Args:
         source: the repository's file.
-        channels: the ways to a person.
+        channels: the notification channels.
         seen_as: the folder as Alertmanager sees it. Alertmanager 0.31 opens a receiver's ``*_file`` relative
             to its working directory, so these paths become absolute.
 
@@ -75,8 +75,9 @@ def render(source: str, channels: Channels, seen_as: Path) -> str:
             ]
             if not receiver[kind]:
                 del receiver[kind]
-    return "# Made of alertmanager/alertmanager.yml at every start: change that.\n" + yaml.safe_dump(
-        configuration, sort_keys=False, width=1000
+    return (
+        "# Generated from alertmanager/alertmanager.yml at every start: edit that file.\n"
+        + yaml.safe_dump(configuration, sort_keys=False, width=1000)
     )
 
 
@@ -84,10 +85,10 @@ def write(folder: Path, channels: Channels, *, seen_as: Path | None = None, file
     """Writes ``alertmanager.yml`` and ``secrets/`` into the folder; secrets no longer set are removed.
 
     Args:
-        folder: Alertmanager's configuration folder; made if absent.
-        channels: the ways to a person.
+        folder: Alertmanager's configuration folder; created if absent.
+        channels: the notification channels.
         seen_as: the folder as Alertmanager sees it, where that differs (in a container).
-        file_mode: of each secret. Containers run as other users and need 0o444: then protect the folder.
+        file_mode: mode of each secret. Containers run as other users and need 0o444: protect the folder then.
     """
     secrets = folder / SECRETS
     secrets.mkdir(parents=True, exist_ok=True)
@@ -117,7 +118,7 @@ def _fill(entry: Mapping[str, Any], channels: Channels, seen_as: Path) -> dict[s
 
 
 def _value(text: object, channels: Channels) -> object:
-    """Returns what a value of the source means: itself, or the typed value of its placeholder."""
+    """Resolves a value of the source: a placeholder to its typed value, anything else to itself."""
     if not isinstance(text, str) or "${" not in text:
         return text
     match = _PLACEHOLDER.fullmatch(text)

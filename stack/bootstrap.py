@@ -1,4 +1,4 @@
-"""Makes .venv what requirements-dev.lock says; needs Python with venv and nothing else.
+"""Brings .venv in line with requirements-dev.lock; needs only Python with venv.
 
 Run by make before every target, so it is fast when there is nothing to do: it compares one hash.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 
-if __name__ == "__main__":  # an interrupt while the rest is imported ends the program without a traceback
+if __name__ == "__main__":  # an interrupt during the imports below exits without a traceback
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import contextlib
@@ -28,7 +28,7 @@ LOCK = REPOSITORY / "requirements-dev.lock"
 STAMP = VENV / ".requirements"
 LEAST = (3, 11)
 INTERRUPTED = 130
-# Where Debian and Alpine, Fedora, and SUSE keep the certificates that the machine trusts.
+# The certificates that the machine trusts, on Debian and Alpine, on Fedora, and on SUSE.
 SYSTEM_BUNDLES = (
     Path("/etc/ssl/certs/ca-certificates.crt"),
     Path("/etc/pki/tls/certs/ca-bundle.crt"),
@@ -38,11 +38,11 @@ BLOCK = re.compile(r"^uv==.*?(?=^\S)", re.MULTILINE | re.DOTALL)
 
 
 class BootstrapError(Exception):
-    """The environment cannot be made; the message is one sentence with the remedy."""
+    """The environment cannot be made; the message is one sentence with the fix."""
 
 
 def main() -> int:
-    """Returns 0 when .venv holds what the lock says, 1 after a sentence, 130 when interrupted."""
+    """Returns 0 when .venv matches the lock, 1 after an error message, 130 when interrupted."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
@@ -66,7 +66,7 @@ def _ensure() -> None:
         return
     with _progress("Installing the project's Python packages"):
         _install()
-    # mypy remembers that a package was missing.
+    # mypy caches that a package was missing.
     shutil.rmtree(REPOSITORY / ".mypy_cache", ignore_errors=True)
     STAMP.write_text(wanted, encoding="ascii")
 
@@ -112,7 +112,7 @@ def _create() -> None:
 
 
 def _install_uv() -> None:
-    """Installs the pinned uv by its hash, unless it is there: it then installs the rest."""
+    """Installs the pinned uv by hash, unless it is installed; uv then installs the rest."""
     block = BLOCK.search(LOCK.read_text(encoding="utf-8") + "\nend")
     if block is None:
         raise BootstrapError(f"{LOCK} has no line uv==...: restore it from git.")
@@ -140,22 +140,22 @@ def _installed_uv() -> str | None:
     uv = VENV / "bin" / "uv"
     if not uv.exists():
         return None
-    said = subprocess.run([str(uv), "--version"], capture_output=True, text=True, check=False).stdout.split()
-    return said[1] if len(said) > 1 else None
+    words = subprocess.run([str(uv), "--version"], capture_output=True, text=True, check=False).stdout.split()
+    return words[1] if len(words) > 1 else None
 
 
 def installer_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Returns the environment for pip and uv: no active environment, and the certificates of the system.
+    """Returns the environment for pip and uv: no active virtual environment, and the system's certificates.
 
-    Both bring a list of their own, which does not have a company's certificate that the machine trusts.
-    Whatever the user has set about certificates stays; on a machine without any, nothing is set.
+    Both bundle their own list, which lacks a company's certificate that the machine trusts. The user's own
+    certificate settings stay; on a machine without a system bundle, nothing is set.
     """
     clean = {key: value for key, value in environ.items() if key not in {"VIRTUAL_ENV", "PYTHONPATH"}}
     bundle = next((path for path in SYSTEM_BUNDLES if path.is_file()), None)
     trusted = environ.get("SSL_CERT_FILE") or (bundle and str(bundle))
     if bundle and not {"SSL_CERT_FILE", "SSL_CERT_DIR", "UV_SYSTEM_CERTS", "UV_NATIVE_TLS"} & clean.keys():
         clean["UV_SYSTEM_CERTS"] = "true"
-    # Not PIP_CERT: it would win over the user's pip.conf.
+    # Not PIP_CERT: it would override the user's pip.conf.
     if trusted and not {"PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"} & clean.keys():
         clean["REQUESTS_CA_BUNDLE"] = trusted
     return clean
@@ -165,16 +165,16 @@ def _run(command: Sequence[str], problem: str) -> None:
     environ = installer_environment()
     result = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
     if result.returncode:
-        said = (result.stderr or result.stdout).strip()
-        raise BootstrapError(f"\nmake cannot continue: {problem}. It said:\n{said}")
+        output = (result.stderr or result.stdout).strip()
+        raise BootstrapError(f"\nmake cannot continue: {problem}. The output was:\n{output}")
 
 
 @contextlib.contextmanager
 def _progress(text: str) -> Iterator[None]:
-    begun = time.monotonic()
+    started = time.monotonic()
     print(f"{text}... ", end="", flush=True)
     yield
-    print(f"done ({time.monotonic() - begun:.0f} s)", flush=True)
+    print(f"done ({time.monotonic() - started:.0f} s)", flush=True)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 FRAGMENTS: Final = Path(__file__).resolve().parent.parent / "collector-config"
-# The fragments that only our own build can run, the variable that chooses each in a preset, and its value.
+# The fragments that only our own build can run, the variable that selects each in a preset, and its value.
 LEAN: Final = {
     "mask.yaml": ("COLLECTOR_LEAN_BUILD", "1"),
     "journal.yaml": ("COLLECTOR_QUEUE_STORAGE", "journal_storage/queues"),
@@ -29,7 +29,7 @@ _NEEDED: Final = re.compile(r"\$\{env:([A-Z][A-Z0-9_]*)\}")
 
 
 class CollectorError(Exception):
-    """A preset or an address that makes no Collector; the message names it and the fix."""
+    """A preset or an address is unusable; the message names it and the fix."""
 
 
 def presets() -> tuple[str, ...]:
@@ -40,10 +40,10 @@ def presets() -> tuple[str, ...]:
 def fragments(preset: str, environ: Mapping[str, str]) -> tuple[Path, ...]:
     """Returns the files of a preset in order.
 
-    A line ``x.yaml if NAME`` counts where NAME is not empty, ``x.yaml if NAME=value`` where it is that value.
+    A line ``x.yaml if NAME`` applies if NAME is not empty, ``x.yaml if NAME=value`` if it has that value.
 
     Raises:
-        CollectorError: no such preset, or a line of it that names no fragment.
+        CollectorError: there is no such preset, or one of its lines names no fragment.
     """
     if preset not in presets():
         raise CollectorError(f"there is no preset {preset!r}: choose one of {', '.join(presets())}")
@@ -71,7 +71,7 @@ def _parse(source: Path, number: int, line: str) -> tuple[Path, Callable[[Mappin
 
 
 def check(files: Sequence[Path], environ: Mapping[str, str]) -> None:
-    """Raises if a variable without a default is not set: the Collector would start with half an address.
+    """Raises if a variable without a default is not set: the Collector would start with part of an address.
 
     Raises:
         CollectorError: names every such variable and the fragment that needs it.
@@ -79,7 +79,7 @@ def check(files: Sequence[Path], environ: Mapping[str, str]) -> None:
     needed = [(path.name, name) for path in files for name in _NEEDED.findall(_code(path))]
     missing = [f"{name} ({file})" for file, name in dict.fromkeys(needed) if not environ.get(name)]
     if missing:
-        raise CollectorError(f"not set: {', '.join(missing)}. collector-config/README.md says what each is")
+        raise CollectorError(f"not set: {', '.join(missing)}. collector-config/README.md explains each")
 
 
 def _code(path: Path) -> str:
@@ -87,7 +87,7 @@ def _code(path: Path) -> str:
 
 
 def lean(files: Iterable[Path]) -> dict[str, str]:
-    """Returns the variables by which the other fragments use those of our own build among these."""
+    """Returns the variables that make the other fragments use those of our own build in ``files``."""
     return dict(LEAN[path.name] for path in files if path.name in LEAN)
 
 
@@ -102,7 +102,7 @@ def sentry_environment(dsn: str) -> dict[str, str]:
     Only Sentry itself has an OTLP intake; do not call it for a compatible server without one (Bugsink).
 
     Raises:
-        CollectorError: not a DSN (https://KEY@HOST/PROJECT).
+        CollectorError: it is not a DSN (https://KEY@HOST/PROJECT).
     """
     if not dsn:
         return {}
@@ -123,7 +123,7 @@ def sentry_environment(dsn: str) -> dict[str, str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Prints the arguments of a preset for this environment; 2 if they make no Collector."""
+    """Prints the arguments of a preset for this environment; returns 2 if a setting or preset is wrong."""
     parser = argparse.ArgumentParser(
         prog="python -m stack.collector", description=(__doc__ or "").splitlines()[0]
     )

@@ -1,4 +1,4 @@
-"""The page about the Collector's fragments, made of the comment at the head of each and of the file itself.
+"""Renders the page about the Collector's fragments from each file's header comment and its contents.
 
 So a new fragment is one new file. The comment says in a first paragraph what the fragment adds, and then,
 each on a line of its own that may continue on the next ones, ``Needs:``, ``Promises:``, ``Use:`` (when and
@@ -33,14 +33,14 @@ def render(folder: Path = FRAGMENTS) -> str:
     """Returns the page as Markdown: base.yaml first, then the others by name.
 
     Raises:
-        CollectorError: a comment lacks a part or a variable, or describes one that is not there.
+        CollectorError: a comment lacks a part or a variable, or describes a variable that is not in the file.
     """
     files = sorted(folder.glob("*.yaml"), key=lambda path: (path.stem != "base", path.name))
     return "\n".join([_HEAD, *(_section(path) for path in files)])
 
 
 def variables(path: Path) -> dict[str, str | None]:
-    """Returns the variables of a fragment in the order of the file, with their defaults; None is none."""
+    """Returns a fragment's variables in the order of the file, with their defaults; None means no default."""
     lines = (line for line in path.read_text().splitlines() if not line.lstrip().startswith("#"))
     found = _VARIABLE.finditer("\n".join(lines))
     return {match["name"]: match["default"] if match["given"] else None for match in found}
@@ -51,9 +51,11 @@ def _section(path: Path) -> str:
     known = variables(path)
     wanted = {*_PARTS, *known}
     if missing := sorted(wanted - entries.keys()):
-        raise CollectorError(f"{path.name}: the comment at its head does not say {', '.join(missing)}")
+        raise CollectorError(f"{path.name}: the header comment lacks {', '.join(missing)}")
     if strange := sorted(entries.keys() - wanted):
-        raise CollectorError(f"{path.name}: it has no variable {', '.join(strange)}")
+        raise CollectorError(
+            f"{path.name}: the file does not use {', '.join(strange)}, which its comment describes"
+        )
     lines = [f"## {path.name}", "", intro, ""]
     lines += [f"- **{part}**: {entries[part]}" for part in _PARTS]
     if known:
@@ -69,7 +71,7 @@ def _default(value: str | None) -> str:
 
 
 def _comment(path: Path) -> tuple[str, dict[str, str]]:
-    """Returns the first paragraph of the comment at the head, and its entries by name."""
+    """Returns the first paragraph of the header comment, and its entries by name."""
     intro: list[str] = []
     entries: dict[str, str] = {}
     current, first = "", True

@@ -1,7 +1,7 @@
 """The stack's commands, one per make target.
 
-Docker is used where a daemon answers, else the parts run as processes of this user; STACK=docker or
-STACK=native decides. STACK_DATA_DIR names the folder of the data.
+Docker is used if a daemon answers, otherwise the parts run as processes of this user; STACK=docker or
+STACK=native forces one. STACK_DATA_DIR is the data folder.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from stack.settings import SettingsError, data_folder
 
 INTERRUPTED: Final = 130
 REFUSALS: Final = (SettingsError, StackError, ToolError, AlertingError, CollectorError, DockerError)
-# The demo's endpoint that fails exists in demo mode only, unless the user says how often it fails.
+# The demo's failing endpoint exists in demo mode only, unless the user sets how often it fails.
 DEMO_FAILURES: Final = "LMS_DEMO_FAILURE_RATIO"
 DEMO_RATIO: Final = "0.3"
 OFF: Final = {"off", "0", "no", "false"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a command: 0 done, 1 refused with a sentence, 130 interrupted."""
+    """Runs a command; returns 0 when done, 1 after an error message, 130 when interrupted."""
     options = _parser().parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # progress is progress in a pipe, too
+        sys.stdout.reconfigure(line_buffering=True)  # progress shows in a pipe, too
     _interrupt_once()
     try:
         return int(not options.run(options))
@@ -83,7 +83,7 @@ def _up(_: argparse.Namespace) -> bool:
 
 
 def _environment() -> Environment:
-    """Returns the settings of `.env`, which is made with fresh secrets if it is not there."""
+    """Returns the settings of `.env`, which is created with fresh secrets if it does not exist."""
     if not DOTENV.exists():
         write()
         print(f"Wrote {DOTENV} with generated secrets, readable by you only.")
@@ -96,7 +96,7 @@ def _environment() -> Environment:
 
 
 def _folder() -> Path:
-    """Returns the data folder, also when the rest of `.env` is broken: stopping must always work."""
+    """Returns the data folder, even when the rest of `.env` is broken: stopping must always work."""
     try:
         return load().stack.folder
     except SettingsError:
@@ -105,7 +105,7 @@ def _folder() -> Path:
 
 
 def _in_docker(folder: Path) -> bool:
-    """Tells whether the running stack, else the next one, is Docker's."""
+    """Returns whether the running stack, or else the next one, is Docker's."""
     return not Supervisor(folder).members() and docker.chosen()
 
 
@@ -132,7 +132,7 @@ def _logs(options: argparse.Namespace) -> bool:
         else:
             logs.logs(folder, options.part, follow=follow)
     except KeyboardInterrupt:
-        print()  # the way to end it
+        print()  # Ctrl-C is how to leave the logs
     return True
 
 

@@ -24,7 +24,7 @@ from stack.native.assemble import prepare_folder
 from stack.native.plan import BUGSINK_PROJECT, Plan
 from stack.settings import REPOSITORY, SettingsError
 
-# Where Prometheus finds each part inside of the networks of docker-compose.yml.
+# Where Prometheus scrapes each part, inside the networks of docker-compose.yml.
 TARGETS: Final[Mapping[str, str | None]] = {
     "lms": "app:8000",
     "collector": "collector:8888",
@@ -35,7 +35,7 @@ TARGETS: Final[Mapping[str, str | None]] = {
     "tempo": "tempo:3200",
     "jaeger": None,
 }
-# The services that a server of the user's own replaces, by profile.
+# The setting that replaces each profile's services with the user's own server.
 PROFILES: Final[Mapping[str, str]] = {
     "database": "MONGODB_URL",
     "cache": "REDIS_URL",
@@ -46,7 +46,7 @@ PROFILES: Final[Mapping[str, str]] = {
 STARTING: Final = frozenset({"up", "create", "run", "config", "build"})
 END_SECONDS: Final = 30.0
 EVERYTHING: Final = ("--project-directory", str(REPOSITORY), "--profile", "*")
-# Containers run as users of their own and must read these; the folder above is closed to everyone else.
+# Containers run as other users and must read these; the parent folder is closed to everyone else.
 _READABLE: Final = 0o444
 _FOLDER: Final = 0o755
 _CLOSED: Final = 0o700
@@ -58,17 +58,17 @@ class DockerStack:
     """The containers of one environment. Nothing is written or started here."""
 
     def __init__(self, environment: Environment) -> None:
-        """Takes settings that were checked."""
+        """Takes validated settings."""
         self.environment = environment
         self.folder = environment.stack.folder / "compose"
         self._plan = Plan(environment, {})
 
     def profiles(self) -> list[str]:
-        """Returns the profiles to start: those whose server the user has not brought."""
+        """Returns the profiles to start: those that no server of the user's replaces."""
         return [profile for profile, given in PROFILES.items() if not self.environment.given(given)]
 
     def arguments(self) -> list[str]:
-        """Returns what comes before Docker Compose's own command."""
+        """Returns the arguments before Docker Compose's own command."""
         files = ["docker-compose.yml", *(["docker-compose.sentry.yml"] if self._sentry() else [])]
         project = ["--project-directory", str(REPOSITORY)]
         return [
@@ -78,7 +78,7 @@ class DockerStack:
         ]
 
     def variables(self) -> dict[str, str]:
-        """Returns what docker-compose.yml asks for beyond `.env`."""
+        """Returns the variables that docker-compose.yml needs beyond `.env`."""
         return {"STACK_DATA_DIR": str(self.environment.stack.folder), **self._sentry()}
 
     def _sentry(self) -> dict[str, str]:
@@ -89,7 +89,7 @@ class DockerStack:
         return collector.sentry_environment(self.environment.values["SENTRY_DSN"])
 
     def write(self) -> None:
-        """Writes the configuration and secrets that the containers mount, over those of a former start.
+        """Writes the configuration and secrets that the containers mount, over those of an earlier start.
 
         Files are written in place: a running container has them mounted.
 
@@ -113,7 +113,7 @@ class DockerStack:
             path.chmod(_FOLDER if path.is_dir() else _READABLE)
 
     def addresses(self) -> list[tuple[str, str, str]]:
-        """Returns what a person opens: the part, its address, and how to log in."""
+        """Returns what a user opens: the part, its address, and how to log in."""
         stack, app = self.environment.stack, self.environment.app
         password = self.folder / "secrets" / "grafana_password"
         places = [
@@ -130,7 +130,7 @@ class DockerStack:
         return [(part, f"http://127.0.0.1:{where}", login) for part, where, login in places]
 
     def app_environment(self) -> dict[str, str]:
-        """Returns the platform's variables that neither docker-compose.yml nor a secret's file sets."""
+        """Returns the platform's variables that neither docker-compose.yml nor a secret file sets."""
         ours = {*_OWN, *(f"LMS_{name.upper()}" for name in _SECRET)}
         native = {key: value for key, value in self._plan.app_environment().items() if key not in ours}
         dsn = f"http://{self._plan.bugsink_key.hex}@bugsink:8000/{BUGSINK_PROJECT}"
@@ -145,7 +145,7 @@ class DockerStack:
         return self._plan.demo_environment()
 
     def _secrets(self) -> dict[str, str]:
-        """Returns the content of each file of ``secrets/``."""
+        """Returns the content of each file in ``secrets/``."""
         stack, app = self.environment.stack, self.environment.app
         database = stack.postgres_password.get_secret_value()
         cache = stack.redis_password.get_secret_value()
@@ -172,7 +172,7 @@ class DockerStack:
         }
 
     def _generated(self) -> dict[str, str]:
-        """Returns Grafana's secrets: made at the first start and kept, since nothing else needs them."""
+        """Returns Grafana's secrets: generated at the first start and kept, since nothing else needs them."""
         kept = {name: self.folder / "secrets" / name for name in ("grafana_password", "grafana_secret_key")}
         return {
             name: path.read_text(encoding="utf-8") if path.exists() else secrets.token_urlsafe(24)
@@ -192,7 +192,7 @@ class DockerStack:
             _put(folder / "targets" / f"{job}.json", json.dumps([{"targets": [address]}] if address else []))
 
     def _channels(self) -> alerting.Channels:
-        """The user's ways to a person; mail that has no relay is caught by Mailpit, to be looked at."""
+        """Returns the user's notification channels; without a mail relay, Mailpit catches the mail."""
         stack = self.environment.stack
         relay = stack.mail_smarthost
         return alerting.Channels(
@@ -206,10 +206,10 @@ class DockerStack:
 
 
 def command() -> list[str]:
-    """Returns Docker Compose as this machine has it: the plugin, else the program.
+    """Returns this machine's Docker Compose: the plugin, otherwise the standalone program.
 
     Raises:
-        SettingsError: there is neither.
+        SettingsError: neither is installed.
     """
     docker = shutil.which("docker")
     if (
@@ -225,7 +225,7 @@ def command() -> list[str]:
 def main(argv: Sequence[str] | None = None, *, shielded: bool = False) -> int:
     """Runs Docker Compose and returns its exit status; before ``up`` it writes what the containers mount.
 
-    With ``shielded`` no Ctrl-C of the terminal reaches it: for what must come to its end.
+    With ``shielded`` the terminal's Ctrl-C does not reach it: for commands that must finish.
     """
     rest = list(sys.argv[1:] if argv is None else argv)
     if not rest or rest[0] in {"-h", "--help"}:
@@ -241,16 +241,16 @@ def main(argv: Sequence[str] | None = None, *, shielded: bool = False) -> int:
 
 
 def _run(command: Sequence[str], environ: Mapping[str, str], *, shielded: bool) -> int:
-    """Returns the program's exit status; an interrupt ends it first, so that it starts nothing afterwards."""
+    """Returns the program's exit status; an interrupt terminates it first, so that it starts nothing more."""
     with subprocess.Popen(command, env=environ, start_new_session=shielded) as process:
         try:
             return process.wait()
         except KeyboardInterrupt:
-            _end(process)
+            _terminate(process)
             raise
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _terminate(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
         process.wait(END_SECONDS)
@@ -273,7 +273,7 @@ def _put(path: Path, text: str) -> None:
 
 
 def _shell(variables: Mapping[str, str]) -> str:
-    """Returns lines that a shell reads as they are, whatever a value holds."""
+    """Returns lines that a shell reads verbatim, whatever a value contains."""
     return "".join(f"{key}={shlex.quote(value)}\n" for key, value in variables.items())
 
 

@@ -1,4 +1,4 @@
-"""What docker-compose.yml wants to run, and what Docker Compose says of the containers that do."""
+"""The services that docker-compose.yml defines, and the containers that Docker Compose reports."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ WELL: Final = frozenset({"", "healthy"})
 
 
 class DockerError(Exception):
-    """Docker or the containers cannot do what was asked; the message or Compose's own above it says why."""
+    """Docker or a container failed; the message, or Compose's own output above it, says why."""
 
 
 @dataclass(frozen=True)
 class Container:
-    """A container in Docker's words; ``health`` is empty where its service has no health check."""
+    """A container as Docker describes it; ``health`` is empty if its service has no health check."""
 
     name: str
     service: str
@@ -37,11 +37,11 @@ class Container:
 
     @property
     def aside(self) -> bool:
-        """Tells whether `docker compose run` made it: it is no part of the stack, however it ended."""
+        """Returns whether `docker compose run` made it: it is not part of the stack, however it exited."""
         return f"-{self.service}-run-" in self.name
 
     def unhealthy(self, *, once: bool) -> str:
-        """Returns what is wrong, or nothing; one that runs ``once`` may exit with 0."""
+        """Returns what is wrong, or an empty string; a container that runs ``once`` may exit with 0."""
         if self.state == "exited":
             return "" if once and self.exit_code == 0 else f"exited with {self.exit_code}"
         if self.state != "running":
@@ -54,7 +54,7 @@ def listed() -> list[Container]:
 
     Raises:
         DockerError: Docker does not answer.
-        SettingsError: Docker Compose is not there.
+        SettingsError: Docker Compose is not installed.
     """
     command = [*compose.command(), *compose.EVERYTHING, "ps", "--all", "--format", "json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -64,7 +64,7 @@ def listed() -> list[Container]:
 
 
 def parsed(answer: str) -> list[Container]:
-    """Reads what `docker compose ps --format json` prints: an array until Compose 2.20, then a line each."""
+    """Reads what `docker compose ps --format json` prints: an array up to Compose 2.20, then one a line."""
     if answer.lstrip().startswith("["):
         found = json.loads(answer)
     else:
@@ -74,7 +74,7 @@ def parsed(answer: str) -> list[Container]:
 
 
 def running() -> bool:
-    """Tells whether a container of the project runs.
+    """Returns whether a container of the project runs.
 
     Raises:
         DockerError, SettingsError: as `listed`.
@@ -101,7 +101,7 @@ def published(stack: compose.DockerStack) -> list[Wanted]:
 
 
 def unhealthy(wanted: Mapping[str, Mapping[str, Any]], found: Sequence[Container]) -> dict[str, str]:
-    """Returns what is wrong by service: with a container of the project, or that a service has none."""
+    """Returns what is wrong, by service: a container's fault, or that the service has no container."""
     parts = [each for each in found if not each.aside]
     once = {name for name, service in wanted.items() if service.get("restart") == "no"}
     reasons = {

@@ -24,16 +24,16 @@ from stack.native.status import STOPPED
 from stack.settings import REPOSITORY, SettingsError
 
 DAEMON_SECONDS: Final = 10
-# In the data folder: who the learners are. They are no container, so that Compose knows nothing of them.
+# In the data folder: the learners' process session. They run outside of Compose.
 LEARNERS: Final = "run/learners.json"
-LEARNERS_SECONDS: Final = 15.0  # a request of theirs takes 10 at most
+LEARNERS_SECONDS: Final = 15.0  # their requests take 10 at most
 
 
 def chosen(environ: Mapping[str, str] = os.environ) -> bool:
-    """Tells whether the stack runs in Docker: STACK=docker or native decides, else whether a daemon answers.
+    """Returns whether to use Docker: STACK=docker or native decides, otherwise whether a daemon answers.
 
     Raises:
-        SettingsError: STACK is something else, or asks for a Docker that is not there.
+        SettingsError: STACK is something else, or asks for Docker and no daemon answers.
     """
     wish = environ.get("STACK", "")
     if wish not in {"", "docker", "native"}:
@@ -58,7 +58,7 @@ def answers() -> bool:
 def up(environment: Environment, *, demo: bool) -> None:
     """Starts every service, waits until all are healthy, loads the demo, prints where to look.
 
-    An interrupt or a failure leaves nothing running, unless the stack ran before.
+    An interrupt or a failure leaves nothing running, unless the stack was already running.
 
     Raises:
         DockerError: a port is taken, or Compose failed.
@@ -83,11 +83,11 @@ def _start(stack: compose.DockerStack) -> None:
     try:
         _compose("up", "--build", "--detach", "--wait", "--remove-orphans")
     except DockerError:
-        _last_words(stack)
+        _print_last_logs(stack)
         raise
 
 
-def _last_words(stack: compose.DockerStack) -> None:
+def _print_last_logs(stack: compose.DockerStack) -> None:
     """Prints the last log lines of unhealthy containers, whose logs are removed with them."""
     found = listed()
     there = {each.service for each in found}
@@ -97,9 +97,9 @@ def _last_words(stack: compose.DockerStack) -> None:
 
 def _stop_again(folder: Path) -> None:
     print("Stopping what was started.")
-    _dismiss(folder)
+    _stop_learners(folder)
     if compose.main(["down", "--remove-orphans"], shielded=True):
-        print("Some of it is left: `make down` stops it.", file=sys.stderr)
+        print("Some containers are still running: `make down` stops them.", file=sys.stderr)
 
 
 def _show(stack: compose.DockerStack) -> None:
@@ -123,7 +123,7 @@ def demo(environment: Environment) -> None:
 
 
 def study(environment: Environment) -> None:
-    """Loads the catalogue, then lets learners study for a minute in the background, unless they do.
+    """Loads the catalogue, then lets learners study for a minute in the background, unless some already do.
 
     Raises:
         CalledProcessError: the catalogue cannot be loaded.
@@ -131,7 +131,7 @@ def study(environment: Environment) -> None:
     folder = environment.stack.folder
     log = folder / "learners.log"
     if studying(folder):
-        print(f"Simulated learners are at work already (log: {log}).")
+        print(f"Simulated learners are already at work (log: {log}).")
         return
     print("Loading the demo catalogue.")
     prepare_folder(folder)
@@ -158,10 +158,10 @@ def studying(folder: Path) -> bool:
     return session is not None and session.alive()
 
 
-def _dismiss(folder: Path) -> None:
-    """Ends the learners; what they have asked is answered first, if that takes no longer than it should."""
+def _stop_learners(folder: Path) -> None:
+    """Stops the learners: first gracefully, so that pending requests complete, then by SIGKILL."""
     session = Session.load(folder / LEARNERS)
-    # Those of yesterday are gone, and their number may be another program's.
+    # An old session's id may belong to another program by now.
     if session is not None and session.alive():
         kill(session.members(), signal.SIGTERM)
         kill(wait_gone(session.members, LEARNERS_SECONDS), signal.SIGKILL)
@@ -169,12 +169,12 @@ def _dismiss(folder: Path) -> None:
 
 
 def down(folder: Path) -> None:
-    """Ends the learners and stops every service; volumes stay.
+    """Stops the learners and every service; volumes stay.
 
     Raises:
         DockerError: Compose failed.
     """
-    _dismiss(folder)
+    _stop_learners(folder)
     _compose("down", "--remove-orphans")
 
 
@@ -205,12 +205,12 @@ def logs(part: str | None, *, follow: bool = True) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Ends the learners, stops every service and removes its volumes.
+    """Stops the learners and every service, and removes the volumes.
 
     Raises:
         DockerError: Compose failed.
     """
-    _dismiss(folder)
+    _stop_learners(folder)
     _compose("down", "--volumes", "--remove-orphans")
 
 

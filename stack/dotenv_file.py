@@ -1,4 +1,4 @@
-"""Reading and writing `.env` without ever showing a value: it holds secrets."""
+"""Reads and writes `.env` without ever showing a value, because it holds secrets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def read(path: Path) -> dict[str, str]:
 
     Raises:
         SettingsError: the file cannot be read, or a line is not KEY=value, or a key is given twice; the
-            message names the line and never the value.
+            message names the line, never the value.
     """
     values: dict[str, str] = {}
     try:
@@ -44,7 +44,7 @@ def read(path: Path) -> dict[str, str]:
 
 
 def peek(path: Path, key: str) -> str | None:
-    """Returns one value of a `.env` file whatever else is wrong in it, or None."""
+    """Returns one value of a `.env` file, or None, whatever else is wrong in it."""
     try:
         with path.open(encoding="utf-8", errors="replace") as stream:
             found = [binding.value for binding in parse_stream(stream) if binding.key == key]
@@ -54,7 +54,7 @@ def peek(path: Path, key: str) -> str | None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Puts ``text`` into ``path``, readable by its owner only, whole or not at all."""
+    """Writes ``text`` to ``path`` atomically, readable by its owner only."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
     try:
@@ -66,7 +66,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def append(path: Path, values: Mapping[str, str]) -> None:
-    """Adds lines at the end of ``path`` and leaves every line that it has."""
+    """Appends lines to ``path`` and keeps every existing line."""
     text = path.read_text(encoding="utf-8")
     separator = "" if text.endswith("\n") or not text else "\n"
     lines = "".join(f"{key}={value}\n" for key, value in values.items())

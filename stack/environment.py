@@ -1,7 +1,7 @@
 """`.env`: generated once, read at every start, checked as a whole before anything runs.
 
-``python -m stack.environment example`` prints `.env.example`, ``write`` makes `.env` or adds the secrets that
-it lacks, ``check`` reports every mistake in it.
+``python -m stack.environment example`` prints `.env.example`, ``write`` creates `.env` or adds the secrets
+that it lacks, ``check`` reports every mistake in it.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from stack.variables import Section, generate, required, sections
 
 DOTENV: Final = REPOSITORY / ".env"
 OURS: Final = ("LMS_", "STACK_", "TELEMETRY_")
-# The specifications of OpenTelemetry and Sentry have more variables than we read: any of theirs is passed on.
+# OpenTelemetry and Sentry specify more variables than we read: all of theirs are passed on.
 THEIRS: Final = ("OTEL_", "SENTRY_")
 SERVERS: Final = ("MONGODB_URL", "REDIS_URL")
 
 _HEAD: Final = """\
-# Every setting, with its default. `make up` writes a .env with generated secrets if there is none. A line
-# that is commented out, there or here, has the value shown. The environment of the shell wins over the file.
+# Every setting, with its default. `make up` creates .env with generated secrets if there is none. A line
+# that is commented out, here or in .env, shows the default. The shell's environment overrides the file.
 """
 
 
 @dataclass(frozen=True)
 class Environment:
-    """Settings that were checked. ``values`` are the variables as given: without defaults, with secrets."""
+    """Validated settings. ``values`` are the variables as given: without defaults, with secrets."""
 
     values: Mapping[str, str]
     app: Settings
@@ -55,7 +55,7 @@ def load(path: Path = DOTENV, environ: Mapping[str, str] = os.environ) -> Enviro
     """Returns the settings of the file, overridden by those of ``environ``.
 
     Raises:
-        SettingsError: one line per mistake in either, each naming the variable and the fix, none a value.
+        SettingsError: one line per mistake in either, each with the variable and the fix, never a value.
     """
     from_file = dotenv_file.read(path) if path.exists() else {}
     stray = [f"{path.name}: {_unknown(key)}" for key in from_file if not _ours(key) and key not in _known()]
@@ -100,9 +100,9 @@ def example() -> str:
 
 
 def write(path: Path = DOTENV) -> list[str]:
-    """Makes ``path`` with generated secrets, or adds those that it lacks; returns the variables it wrote.
+    """Creates ``path`` with generated secrets, or adds those that it lacks; returns the variables it wrote.
 
-    A file that exists keeps every line that it has.
+    An existing file keeps every line.
     """
     if not path.exists():
         values = {each.key: generate(each.key) for each in required()}

@@ -1,4 +1,4 @@
-"""The files that a program writes: `make generate` writes them, `make check` compares them."""
+"""The generated files: `make generate` writes them, `make check` compares them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHOWN_LINES: Final = 20
 
 
 def stale() -> dict[str, str]:
-    """Returns, for each file that is not what its program writes, the first lines of the difference."""
+    """Returns the first lines of the difference for each stale file."""
     return {name: difference for name, text in FILES.items() if (difference := _difference(name, text()))}
 
 
@@ -58,7 +58,7 @@ def _difference(name: str, wanted: str) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line; 1 if `check` finds a stale file, 2 if one cannot be made."""
+    """Runs the command line; 1 if `check` finds a stale file, 2 if one cannot be generated."""
     parser = argparse.ArgumentParser(prog="python -m stack.generated", description=__doc__)
     parser.add_argument("command", choices=["write", "check"])
     command = parser.parse_args(argv).command
@@ -77,7 +77,7 @@ def _written() -> int:
 def _checked() -> int:
     found = stale()
     for name, difference in found.items():
-        print(f"{name} is not what its program writes: run `make generate`.\n{difference}", file=sys.stderr)
+        print(f"{name} is out of date: run `make generate`.\n{difference}", file=sys.stderr)
     return int(bool(found))
 
 

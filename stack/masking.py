@@ -20,7 +20,7 @@ _UNFIT: Final = re.compile(
 _LEFT: Final = re.compile(r'(?P<head>.*IsMatch\(log\.body\.string, ").*"\)')
 _DESCRIPTION: Final = re.compile(r'replace_pattern\(metric\.description, ".*", "\*\*\*\*"\)')
 _LENGTH: Final = re.compile(r"truncate_all\((?P<place>\w+)\.attributes, (?P<length>\d+)\)")
-# Of all in the stages that is no rule and no bound: the processor has that in Go, and follows by hand.
+# Hash of everything in the stages but rules and bounds: the processor implements that in Go, by hand.
 _KNOWN: Final = "5625e432d540"
 _HEAD: Final = """\
 # The processor `mask` in place of bound, redaction and restore: one pass over the data, the same result, at a
@@ -39,7 +39,7 @@ def render() -> str:
 
     Raises:
         CollectorError: base.yaml bounds a place in two ways, or has a chain or a rule that the processor
-            does not have.
+            lacks.
     """
     base = yaml.safe_load((FRAGMENTS / "base.yaml").read_text())
     processors, pipelines = base["processors"], base["service"]["pipelines"]
@@ -63,13 +63,13 @@ def _check(processors: dict[str, Any]) -> None:
     found = hashlib.sha256(text.encode()).hexdigest()[:12]
     if found != _KNOWN:
         raise CollectorError(
-            f"base.yaml: {', '.join(_STAGES)} are not those that distribution/mask/ does in Go. Bring it up "
-            f"to date, let tests/config/test_collector_chains.py pass, set _KNOWN in {__name__} to {found!r}"
+            f"base.yaml: {', '.join(_STAGES)} differ from what distribution/mask/ does in Go. Bring it up "
+            f"to date, make tests/config/test_collector_chains.py pass, set _KNOWN in {__name__} to {found!r}"
         )
 
 
 def _without_figures(part: object) -> object:
-    """Returns the part of the configuration without what the fragment gives the processor."""
+    """Returns the part of the configuration without what the fragment passes to the processor."""
     if isinstance(part, dict):
         return {key: None if key in _PATTERNS else _without_figures(value) for key, value in part.items()}
     if isinstance(part, list):
@@ -99,7 +99,7 @@ def _statements(processors: dict[str, Any]) -> list[str]:
 
 
 def _unfit(statements: list[str]) -> dict[str, str]:
-    """Returns what makes a key no name, for labels and for all other attributes."""
+    """Returns the patterns of invalid keys, for labels and for all other attributes."""
     found = [match for each in statements if (match := _UNFIT.fullmatch(each))]
     labels = {match["pattern"] for match in found if match["place"] == "datapoint.attributes"}
     others = {match["pattern"] for match in found if match["place"] != "datapoint.attributes"}
@@ -109,13 +109,13 @@ def _unfit(statements: list[str]) -> dict[str, str]:
 
 
 def _left(statements: list[str], forms: list[str]) -> list[int]:
-    """Returns the places, in the list of forms, of those that a masked body is searched for."""
+    """Returns the indices, in the list of forms, of those that a masked body is searched for."""
     (statement,) = (each for each in statements if _LEFT.fullmatch(each))
     return [number for number, form in enumerate(forms) if form in _unquoted(statement)]
 
 
 def _unquoted(text: str) -> str:
-    """Returns what stands between the quotes of an OTTL string."""
+    """Returns an OTTL string's text without its escapes."""
     return re.sub(r"\\(.)", r"\1", text)
 
 

@@ -1,7 +1,7 @@
-"""The canary: a numbered span, metric point and log record at an interval, and whether they arrive.
+"""The canary: sends a numbered span, metric point and log record at an interval and checks that they arrive.
 
-It gives the Collector one of each, as any service does, asks the stores until each is there, and serves
-what it saw as metrics of its own, to be scraped.
+It sends the Collector one of each, as any service does, queries the stores until each has arrived, and serves
+the results as its own metrics, to be scraped.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from stack.canary.items import SIGNALS, send
 from stack.canary.settings import VARIABLES, Settings, SettingsError, from_env
 from stack.canary.verdict import Verdict
 
-# For a request that is in flight when the canary is asked to stop.
+# Covers a request that is in flight when the canary is asked to stop.
 _JOIN_SECONDS: Final = 6.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs until SIGTERM or SIGINT; 0 then, 1 if a setting is wrong or the port is taken."""
+    """Runs until SIGTERM or SIGINT and returns 0; returns 1 if a setting is wrong or the port is taken."""
     _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     stop = threading.Event()
@@ -49,7 +49,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     """Serves the verdict and sends the three signals until ``stop`` is set.
 
     Raises:
-        SettingsError: the address of the verdict cannot be used.
+        SettingsError: the listen address cannot be used.
     """
     verdict = Verdict(settings.seconds)
     host, port = settings.listen

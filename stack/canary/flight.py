@@ -1,4 +1,4 @@
-"""One signal's flight: an item each interval, and questions to its store until it has arrived."""
+"""Sends one signal's item every interval and queries its store until it has arrived."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from stack.canary.stores import Store
 from stack.canary.verdict import Verdict
 from stack.canary.web import UnansweredError
 
-# Later than after so many intervals an item is not looked for any more: its arrival is not counted.
+# An item is given up after this many intervals: a later arrival is not counted.
 MOST_PENDING: Final = 10
 _SHORTEST_PAUSE: Final = 0.1
 _LOG: Final = logging.getLogger("canary")
 
 
 class Flight:
-    """Sends and seeks the items of one signal; signals do not wait for each other's stores.
+    """Sends the items of one signal and looks for them; signals do not wait for each other's stores.
 
     Args:
         signal: traces, metrics or logs.
-        run: names this process in every item.
-        send: gives the Collector one item.
-        store: asks which items are there.
+        run: identifies this process in every item.
+        send: sends the Collector one item.
+        store: returns which items have arrived.
         interval: seconds from one item to the next.
         verdict: records every result.
     """
@@ -49,10 +49,10 @@ class Flight:
         self._verdict = verdict
         self._number = 0
         self._pending: deque[tuple[Item, float]] = deque(maxlen=MOST_PENDING)
-        self._trouble: dict[str, bool] = {}
+        self._failing: dict[str, bool] = {}
 
     def fly(self, stop: threading.Event) -> None:
-        """Sends and seeks until ``stop`` is set; trouble is counted and logged, never raised."""
+        """Sends and looks for items until ``stop`` is set; failures are counted and logged, never raised."""
         due = time.monotonic()
         while not stop.is_set():
             if time.monotonic() >= due:
@@ -62,7 +62,7 @@ class Flight:
             stop.wait(self.pause(due))
 
     def send(self) -> None:
-        """Sends the next number. One that is not acknowledged is not repeated: the next one is enough."""
+        """Sends the next item. One that is not acknowledged is not retried: the next one is enough."""
         self._number += 1
         item = Item(self._run, self._number, time.time_ns())
         try:
@@ -70,12 +70,12 @@ class Flight:
         except UnansweredError as error:
             self._failed("send", error)
             return
-        self._well("send")
+        self._succeeded("send")
         self._verdict.sent(self._signal)
         self._pending.append((item, time.monotonic()))
 
     def seek(self) -> None:
-        """Asks the store for what has not arrived yet, if there is something."""
+        """Queries the store for the pending items, if there are any."""
         if not self._pending:
             return
         try:
@@ -83,7 +83,7 @@ class Flight:
         except UnansweredError as error:
             self._failed("ask", error)
             return
-        self._well("ask")
+        self._succeeded("ask")
         now = time.monotonic()
         for item, acknowledged in list(self._pending):
             if item.number in found:
@@ -94,8 +94,8 @@ class Flight:
         """Returns the seconds until there is something to do.
 
         Args:
-            due: when the next item is sent, by the monotonic clock. While one is pending, the store is asked
-                again after a quarter of the time that the youngest has waited: often at first, then less.
+            due: when the next item is sent, by the monotonic clock. While one is pending, the store is
+                queried again after a quarter of the newest item's age: often at first, then less.
         """
         now = time.monotonic()
         wait = max(due - now, 0.0)
@@ -106,10 +106,10 @@ class Flight:
 
     def _failed(self, stage: str, error: UnansweredError) -> None:
         self._verdict.failed(self._signal, stage)
-        if not self._trouble.get(stage):
+        if not self._failing.get(stage):
             _LOG.warning("%s: %s", self._signal, error)
-        self._trouble[stage] = True
+        self._failing[stage] = True
 
-    def _well(self, stage: str) -> None:
-        if self._trouble.pop(stage, False):
+    def _succeeded(self, stage: str) -> None:
+        if self._failing.pop(stage, False):
             _LOG.info("%s: %s works again", self._signal, stage)

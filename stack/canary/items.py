@@ -1,4 +1,4 @@
-"""The numbered items: how each signal carries its number, and how the Collector is given one."""
+"""Builds the numbered item of each signal and sends it to the Collector."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from stack.canary.web import UnansweredError, request
 
 SERVICE: Final = "telemetry-canary"
 INSTANCE: Final = "service.instance.id"
-# Attribute of the span and the log record, and name of the metric, whose value it is.
+# The attribute of the span and the log record, and the metric's name; the metric's value is the number.
 NUMBER: Final = "telemetry.canary.number"
 _NAME: Final = "telemetry canary"
 _INFO: Final = 9  # SeverityNumber of the log data model
@@ -41,7 +41,7 @@ class Item:
     """One numbered item.
 
     Args:
-        run: the process that sends it, its ``service.instance.id``.
+        run: ``service.instance.id`` of the process that sends it.
         number: counts from 1, per signal.
         sent: nanoseconds since the epoch; the item's own time.
     """
@@ -52,7 +52,7 @@ class Item:
 
     @property
     def trace_id(self) -> bytes:
-        """The trace's id, 16 bytes: of this run and number only, and as random as samplers expect."""
+        """The trace id, 16 bytes: derived from run and number, and as random as samplers expect."""
         return hashlib.sha256(f"{self.run} {self.number}".encode()).digest()[:16]
 
 
@@ -84,7 +84,7 @@ def _span(item: Item) -> bytes:
 def _point(item: Item) -> bytes:
     message = ExportMetricsServiceRequest()
     scope = message.resource_metrics.add(resource=_resource(item)).scope_metrics.add()
-    # An annotation as unit: Prometheus makes no suffix of it.
+    # The unit is an annotation, which Prometheus does not turn into a suffix.
     metric = scope.metrics.add(name=NUMBER, unit="{number}", description="Number of the canary's last point.")
     metric.gauge.data_points.add(time_unix_nano=item.sent, as_int=item.number)
     return message.SerializeToString()
@@ -108,10 +108,10 @@ SIGNALS: Final = tuple(_REQUESTS)
 
 
 def send(endpoint: str, token_file: Path, signal: str, item: Item) -> None:
-    """Gives the Collector one item, as OTLP/HTTP with protobuf; returns when it is acknowledged.
+    """Sends the Collector one item, as OTLP/HTTP with protobuf; returns when it is acknowledged.
 
     Raises:
-        UnansweredError: it was not acknowledged, or acknowledged and yet rejected (partial success).
+        UnansweredError: it was not acknowledged, or acknowledged but rejected (partial success).
     """
     try:
         token = settings.token(token_file)
@@ -120,13 +120,13 @@ def send(endpoint: str, token_file: Path, signal: str, item: Item) -> None:
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/x-protobuf"}
     answer = request("POST", f"{endpoint}/v1/{signal}", _REQUESTS[signal](item), headers)
     if not answer.well:
-        raise UnansweredError(f"{endpoint} answers {answer.status}: {answer.text()}")
+        raise UnansweredError(f"{endpoint} answered {answer.status}: {answer.text()}")
     if _rejected(signal, answer.body):
-        raise UnansweredError(f"{endpoint} rejected the item, though it answers {answer.status}")
+        raise UnansweredError(f"{endpoint} rejected the item, although it answered {answer.status}")
 
 
 def _rejected(signal: str, body: bytes) -> int:
-    """Returns how many items the answer rejects (OTLP/HTTP, Partial Success); a broken one rejects ours."""
+    """Returns how many items the answer rejects (OTLP/HTTP, Partial Success); 1 if it cannot be decoded."""
     try:
         if signal == "traces":
             return ExportTraceServiceResponse.FromString(body).partial_success.rejected_spans

@@ -13,12 +13,12 @@ SECONDS: Final = (0.1, 3600.0)
 
 
 class SettingsError(Exception):
-    """Variables are missing, unknown or not acceptable; one line each, with the fix."""
+    """Variables are missing, unknown or invalid; one line each, with the fix."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Addresses are base URLs without a slash at the end.
+    """Addresses are base URLs without a trailing slash.
 
     Args:
         edge: OTLP/HTTP address of the Collector, without ``/v1/...``.
@@ -41,13 +41,13 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One environment variable and the field of Settings that it fills; no default: it must be given."""
+    """One environment variable and the field of Settings that it fills; without a default it is required."""
 
     key: str
     field: str
     meaning: str
     default: str | None
-    read: Callable[[str], Any]  # raises ValueError: what it must be
+    read: Callable[[str], Any]  # raises ValueError that says what the value must be
 
 
 def _url(text: str) -> str:
@@ -57,7 +57,7 @@ def _url(text: str) -> str:
 
 
 def _is_base(text: str) -> bool:
-    """Tells whether it is an http(s) address without login, query and fragment, its port one that exists."""
+    """Returns whether it is an http(s) address with a valid port, without credentials, query or fragment."""
     try:
         parts = urlsplit(text)
         odd = (parts.username, parts.port == 0, parts.query, parts.fragment)
@@ -71,7 +71,7 @@ def _token_file(text: str) -> Path:
     try:
         token(path)
     except OSError as error:
-        raise ValueError(f"must be a file that can be read ({error.strerror})") from None
+        raise ValueError(f"must be a readable file ({error.strerror})") from None
     return path
 
 
@@ -123,7 +123,7 @@ def from_env(environ: Mapping[str, str]) -> Settings:
     """Reads the variables; an empty value counts as absent.
 
     Raises:
-        SettingsError: something is missing, unknown or not acceptable.
+        SettingsError: something is missing, unknown or invalid.
     """
     known = {each.key for each in VARIABLES}
     problems = [
@@ -142,7 +142,7 @@ def from_env(environ: Mapping[str, str]) -> Settings:
     return Settings(**found)
 
 
-def _value(variable: Variable, environ: Mapping[str, str]) -> Any:  # noqa: ANN401 - each variable has a type of its own
+def _value(variable: Variable, environ: Mapping[str, str]) -> Any:  # noqa: ANN401 - each variable has its own type
     text = environ.get(variable.key) or variable.default
     if text is None:
         raise ValueError("is missing: set it")

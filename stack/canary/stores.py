@@ -1,4 +1,4 @@
-"""Asks each store which of the canary's items have arrived."""
+"""Queries each store for the canary's items that have arrived."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from urllib.parse import urlencode
 from stack.canary.items import INSTANCE, NUMBER, SERVICE, Item
 from stack.canary.web import Answer, UnansweredError, request
 
-# Takes items of one run, at least one; returns the numbers of those that are there.
-# Raises UnansweredError where the store does not answer, or with something else.
+# Takes at least one item, all of one run; returns the numbers of those that have arrived.
+# Raises UnansweredError if the store does not answer, or answers with something else.
 Store = Callable[[Sequence[Item]], set[int]]
 
 _NOT_FOUND: Final = 404
-_SLACK_SECONDS: Final = 60  # by which the clocks of canary and store may differ
+_SLACK_SECONDS: Final = 60  # how much the clocks of canary and store may differ
 _SECOND: Final = 1_000_000_000
 
 
@@ -26,7 +26,7 @@ def _label(attribute: str) -> str:
 
 
 def prometheus(url: str) -> Store:
-    """Returns what asks Prometheus: for the points as they were sent, not only for the last one."""
+    """Returns a store that queries Prometheus, for the points as they were sent, not only the last one."""
 
     def ask(items: Sequence[Item]) -> set[int]:
         seconds = (time.time_ns() - _oldest(items)) // _SECOND + _SLACK_SECONDS
@@ -38,7 +38,7 @@ def prometheus(url: str) -> Store:
 
 
 def loki(url: str) -> Store:
-    """Returns what asks Loki: for the records of this run, by their number's structured metadata."""
+    """Returns a store that queries Loki for this run's records, by the number in structured metadata."""
 
     def ask(items: Sequence[Item]) -> set[int]:
         slack = _SLACK_SECONDS * _SECOND
@@ -55,7 +55,7 @@ def loki(url: str) -> Store:
 
 
 def traces(url: str) -> Store:
-    """Returns what asks a trace store for each item's trace, at an address that Jaeger and Tempo share."""
+    """Returns a store that fetches each item's trace, at a path that Jaeger and Tempo share."""
 
     def ask(items: Sequence[Item]) -> set[int]:
         return {item.number for item in items if _has_trace(url, item)}
@@ -67,28 +67,28 @@ def _has_trace(url: str, item: Item) -> bool:
     answer = request("GET", f"{url}/api/traces/{item.trace_id.hex()}", headers={"Accept": "application/json"})
     if answer.status == _NOT_FOUND:
         return False
-    # The id is made of the number; the attribute says that the span is there and is ours.
+    # The id is derived from the number; the attribute shows that the span is there and is ours.
     if answer.well and NUMBER.encode() in answer.body:
         return True
-    raise UnansweredError(f"{url} answers {answer.status}: {answer.text()}")
+    raise UnansweredError(f"{url} answered {answer.status}: {answer.text()}")
 
 
 def _checked(url: str, ask: Store) -> Store:
-    """Returns the same question, which names the store where an answer has another form than its API's."""
+    """Wraps a store so that an answer not of its API's form raises an error that names the store."""
 
     def checked(items: Sequence[Item]) -> set[int]:
         try:
             return ask(items)
         except (ValueError, LookupError, TypeError, ArithmeticError) as error:
-            raise UnansweredError(f"{url} does not speak its API ({type(error).__name__})") from None
+            raise UnansweredError(f"{url} did not answer as its API does ({type(error).__name__})") from None
 
     return checked
 
 
 def _result(url: str, answer: Answer) -> Any:  # noqa: ANN401 - JSON
-    """Returns the series of an answer of Prometheus' API, which Loki shares."""
+    """Returns the series in an answer; Loki's API shares Prometheus' format."""
     if not answer.well:
-        raise UnansweredError(f"{url} answers {answer.status}: {answer.text()}")
+        raise UnansweredError(f"{url} answered {answer.status}: {answer.text()}")
     return json.loads(answer.body)["data"]["result"]
 
 

@@ -1,4 +1,4 @@
-"""What the canary saw, as metrics of its own: scraped, so that they do not take the way that they judge."""
+"""The canary's results as its own metrics: scraped, so that they bypass the pipeline under test."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _BUCKETS: Final = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 
 
 class Verdict:
-    """The canary's metrics. Every series is there from the start, so that an absence means something.
+    """The canary's metrics. Every series exists from the start, so that a missing one means something.
 
     Args:
-        interval: seconds from one item of a signal to the next; a metric too, for the alerts' sake.
+        interval: seconds from one item of a signal to the next; exposed as a metric for the alert rules.
     """
 
     def __init__(self, interval: float) -> None:
@@ -73,5 +73,5 @@ class Verdict:
         self._last.labels(signal).set(time.time())
 
     def failed(self, signal: str, stage: str) -> None:
-        """Counts a request that got no good answer; ``stage`` is one of STAGES."""
+        """Counts a failed request; ``stage`` is one of STAGES."""
         self._failures.labels(signal, stage).inc()

@@ -1,4 +1,4 @@
-"""One HTTP request: no proxy, no redirect, so that a bearer token goes only where it was meant to."""
+"""Sends one HTTP request: no proxy, no redirect, so that a bearer token goes only where it was meant to."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Final
 from urllib.parse import urlsplit
 
 SECONDS: Final = 5.0
-# A store's answer is a few lines; no answer may fill the memory.
+# A store's answer is a few lines; the bound keeps any other from filling the memory.
 LARGEST: Final = 1024 * 1024
 
 
 class UnansweredError(Exception):
-    """Nobody answered, or not with what was asked for; the message says who and what, in one line."""
+    """There was no usable answer; the message names the server and the reason in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back; ``body`` is cut at a mebibyte."""
+    """A response; ``body`` is cut at 1 MiB."""
 
     status: int
     body: bytes
@@ -40,7 +40,7 @@ def request(
     """Sends one request and returns the answer, whatever its status.
 
     Raises:
-        UnansweredError: there is no connection, or no whole answer within five seconds of silence.
+        UnansweredError: the connection failed, or the server fell silent for five seconds.
     """
     parts = urlsplit(url)
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection

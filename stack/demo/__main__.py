@@ -25,7 +25,7 @@ from stack.settings import SettingsError
 
 TIMEOUT: Final = 10.0
 CONNECTIONS: Final = 20
-REPORT_EVERY: Final = 5.0  # seconds, where there is no terminal
+REPORT_EVERY: Final = 5.0  # seconds, without a terminal
 INTERRUPTED: Final = 130
 
 
@@ -53,7 +53,7 @@ def address(url: str, *, allow_remote: bool) -> str:
     """Returns the URL if it may be put under load.
 
     Raises:
-        DemoError: it is no http(s) URL, or not of this machine.
+        DemoError: it is not an http(s) URL, or not this machine's.
     """
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -75,7 +75,7 @@ def _default_url() -> str:
 
 
 def _settings() -> Mapping[str, str]:
-    """Returns the shell's settings; those of `.env` where it has no admin's password."""
+    """Returns the shell's settings, or those of `.env` if the shell has no admin password."""
     if os.environ.get("LMS_ADMIN_PASSWORD") or not environment.DOTENV.exists():
         return os.environ
     return environment.load().values
@@ -83,7 +83,7 @@ def _settings() -> Mapping[str, str]:
 
 def _client(url: str) -> httpx.AsyncClient:
     limits = httpx.Limits(max_connections=CONNECTIONS)
-    # trust_env: a demo reaches its own platform without the machine's proxy.
+    # Without trust_env the demo reaches its own platform directly, not through the machine's proxy.
     return httpx.AsyncClient(base_url=url, timeout=TIMEOUT, limits=limits, trust_env=False)
 
 
@@ -95,7 +95,7 @@ async def _catalogue(url: str, arguments: argparse.Namespace) -> int:
         raise DemoError("LMS_ADMIN_PASSWORD is not set: `make up` writes it to .env")
     async with _client(url) as client:
         made = await fill(client, email, password)
-    print(f"Demo catalogue: {made} courses made, {len(courses()) - made} were there.")
+    print(f"Demo catalogue: {made} courses created, {len(courses()) - made} already there.")
     return 0
 
 
@@ -116,7 +116,7 @@ async def _learners(url: str, arguments: argparse.Namespace) -> int:
 
 @contextmanager
 def _progress(console: Console, run: Run, seconds: float) -> Iterator[Callable[[float], None]]:
-    """Shows a bar on a terminal, else a line now and then."""
+    """Shows a bar on a terminal, otherwise a line every few seconds."""
     if not console.is_terminal:
         yield _lines(run, seconds)
         return
@@ -153,7 +153,7 @@ def _positive(text: str) -> float:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m stack.demo", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    catalogue = commands.add_parser("catalogue", help="make the demo courses that the platform lacks")
+    catalogue = commands.add_parser("catalogue", help="create the demo courses that the platform lacks")
     catalogue.add_argument(
         "--email",
         help="of an admin or instructor (default: LMS_ADMIN_EMAIL); the password is LMS_ADMIN_PASSWORD",

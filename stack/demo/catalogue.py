@@ -1,4 +1,4 @@
-"""The demo catalogue: read from courses.yaml, put into a platform over its HTTP API."""
+"""Reads the demo catalogue from courses.yaml and creates it on a platform over its HTTP API."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Course:
     quizzes: tuple[Quiz, ...]
 
     def body(self) -> dict[str, Any]:
-        """Returns what the platform takes to create the course."""
+        """Returns the request body that creates the course."""
         return {
             "slug": self.slug,
             "title": self.title,
@@ -89,7 +89,7 @@ def _quiz(entry: dict[str, Any]) -> Quiz:
 
 
 async def fill(client: httpx.AsyncClient, email: str, password: str) -> int:
-    """Creates and publishes the courses that the platform lacks; returns how many. Again changes nothing.
+    """Creates and publishes the courses that the platform lacks; returns how many. Idempotent.
 
     Args:
         client: has the platform's address.
@@ -97,13 +97,13 @@ async def fill(client: httpx.AsyncClient, email: str, password: str) -> int:
         password: of the same.
 
     Raises:
-        DemoError: the platform refuses; with its own sentence.
+        DemoError: the platform refuses; the message includes its reason.
     """
     login = await client.post(f"{API}/auth/login", json={"email": email, "password": password})
     if login.status_code == HTTPStatus.UNAUTHORIZED:
         raise DemoError(
-            f"The platform refuses {email}: LMS_ADMIN_PASSWORD is used when the admin is made, once. "
-            "Give the password that is valid now, or start with empty data (`make clean`)."
+            f"The platform refuses {email}: LMS_ADMIN_PASSWORD is used only once, when the admin is created. "
+            "Give the current password, or start with empty data (`make clean`)."
         )
     headers = {"Authorization": f"Bearer {_accepted(login).json()['access_token']}"}
     return sum([await _ensure(client, headers, course) for course in courses()])

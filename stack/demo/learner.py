@@ -1,4 +1,4 @@
-"""One simulated learner: does the steps of a plan over the platform's HTTP API."""
+"""Performs one simulated learner's steps over the platform's HTTP API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stack.demo.catalogue import API, courses
 from stack.demo.plan import Action, Learner, Step
 from stack.demo.tally import Outcome, Tally
 
-# The honest no that the plan reckons with: a full course, a quiz without an attempt left, no demo mode...
+# The refusals that the plan expects: a full course, a quiz without attempts left, no demo mode...
 REFUSALS: Final[Mapping[Action, int]] = {
     Action.BAD_LOGIN: HTTPStatus.UNAUTHORIZED,
     Action.MISSING: HTTPStatus.NOT_FOUND,
@@ -41,10 +41,10 @@ Request = tuple[str, str, dict[str, Any] | None]
 
 
 class Student:
-    """A learner who knows what the platform answered so far. Every account gets a password of its own."""
+    """A learner who remembers what the platform has answered. Every account gets its own password."""
 
     def __init__(self, client: httpx.AsyncClient, learner: Learner, tally: Tally) -> None:
-        """Takes a client that has the platform's address, the plan, and where to count."""
+        """Takes a client with the platform's address, the learner's plan, and the tally to count in."""
         self._client = client
         self._tally = tally
         self.email = f"learner-{learner.number}-{secrets.token_hex(4)}@lms.example"
@@ -57,7 +57,7 @@ class Student:
         self._closed: set[str] = set()
 
     async def do(self, step: Step) -> None:
-        """Sends the step's request and counts it, unless an answer before has made it pointless."""
+        """Sends the step's request and counts it, unless an earlier answer has made it pointless."""
         if not self._possible(step):
             return
         method, path, body = REQUESTS[step.action](self, step)
@@ -86,7 +86,7 @@ class Student:
         return self.token is not None or step.action not in SIGNED_IN
 
     def _remember(self, step: Step, response: httpx.Response) -> None:
-        """Keeps of an answer what later steps need."""
+        """Keeps what later steps need from an answer."""
         if not response.is_success:
             self._closed |= {step.course} if step.action is Action.ENROLL else set()
             return
@@ -115,7 +115,7 @@ def judge(action: Action, status: int) -> Outcome:
 def answers(quiz: Mapping[str, Any], step: Step) -> dict[str, int]:
     """Returns an answer to every question of a quiz: all right, or all wrong.
 
-    The platform shows no right answers; ours know the demo catalogue by heart.
+    The platform does not show the right answers; they come from the demo catalogue.
     """
     [course] = [course for course in courses() if course.slug == step.course]
     questions = zip(quiz["questions"], course.quizzes[step.number].questions, strict=True)

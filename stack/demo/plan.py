@@ -1,4 +1,4 @@
-"""What simulated learners will do: made of a seed alone, before anything is sent."""
+"""Plans what simulated learners will do, from a seed alone and before anything is sent."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Fate(StrEnum):
     """How a learner's course ends."""
 
     COMPLETE = "complete"
-    LEAVE = "leave"  # says so
-    VANISH = "vanish"  # does not
+    LEAVE = "leave"  # withdraws
+    VANISH = "vanish"  # stops without withdrawing
     FAIL = "fail"  # at the quiz, until no attempt is left
 
 
@@ -48,16 +48,16 @@ LOST: Final = 0.15
 SECOND_COURSE: Final = 0.2
 RETRY: Final = 0.4  # fails a quiz once before passing it
 TRANSCRIPT: Final = 0.3
-ATTEMPTS: Final = 3  # that a quiz allows
+ATTEMPTS: Final = 3  # allowed per quiz
 PAUSE: Final = 0.4  # seconds on average between two requests of one learner
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One request, ``pause`` seconds after the one before.
+    """One request, ``pause`` seconds after the previous one.
 
-    ``course`` is a slug; ``number`` the place of a lesson or quiz in it, from 0; ``right`` whether the
-    answers are.
+    ``course`` is a slug, ``number`` the index of a lesson or quiz in it, from 0, and ``right`` whether the
+    answers are right.
     """
 
     action: Action
@@ -80,11 +80,11 @@ def plan(seed: int, seconds: float, rate: float) -> tuple[Learner, ...]:
     """Returns the learners of a run, by arrival: the same for the same arguments.
 
     Args:
-        seed: of every choice.
+        seed: determines every choice.
         seconds: length of the run; no learner arrives after it.
-        rate: requests per second that the arrivals add up to.
+        rate: requests per second, on average.
     """
-    chance = random.Random(seed)  # noqa: S311 - a simulation that must repeat, nothing secret
+    chance = random.Random(seed)  # noqa: S311 - a repeatable simulation, nothing secret
     pause = min(PAUSE, seconds / 50)
     learners: list[Learner] = []
     arrives = 0.0
@@ -96,7 +96,7 @@ def plan(seed: int, seconds: float, rate: float) -> tuple[Learner, ...]:
 
 
 def _life(chance: random.Random) -> Iterator[Step]:
-    """What one learner does, from the first look to the last."""
+    """Yields what one learner does, from first to last."""
     yield Step(Action.BROWSE)
     if chance.random() < LOST:
         yield Step(Action.MISSING, f"withdrawn-course-{chance.randrange(1000)}")
@@ -115,7 +115,7 @@ def _life(chance: random.Random) -> Iterator[Step]:
 
 
 def _study(chance: random.Random, course: Course) -> Iterator[Step]:
-    """One course, from opening it to the learner's fate."""
+    """Yields one course's steps, from opening it to the learner's fate."""
     fate = chance.choices(list(FATES), list(FATES.values()))[0]
     yield Step(Action.VIEW, course.slug)
     yield Step(Action.ENROLL, course.slug)

@@ -1,4 +1,4 @@
-"""Lets the learners of a plan study until the time is up or someone says stop."""
+"""Runs the learners of a plan until the time is up or the run is interrupted."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from stack.demo.learner import Student
 from stack.demo.plan import Learner
 from stack.demo.tally import Tally
 
-AT_ONCE: Final = 50  # learners who study at the same time; more wait at the door
+AT_ONCE: Final = 50  # learners who study at the same time; the others wait
 _TICK: Final = 0.2
 
 
 class Run:
-    """One run of a plan. ``tally`` counts while it runs; ``stopped`` says that it was interrupted."""
+    """One run of a plan. ``tally`` counts while it runs; ``stopped`` is set if it was interrupted."""
 
     def __init__(self, learners: Sequence[Learner], seconds: float) -> None:
         """Takes a plan and the length of the run in seconds."""
@@ -32,7 +32,7 @@ class Run:
         self._room = asyncio.Semaphore(AT_ONCE)
 
     async def study(self, client: httpx.AsyncClient, watch: Callable[[float], None]) -> None:
-        """Runs to the end; what is under way at the end is answered, and nothing new begins.
+        """Runs to the end; requests in flight then are completed, and no new ones are sent.
 
         Args:
             client: has the platform's address.
@@ -72,7 +72,7 @@ class Run:
 
 @contextmanager
 def _stop_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Calls ``stop`` at Ctrl-C or SIGTERM instead of ending the process."""
+    """Calls ``stop`` on Ctrl-C or SIGTERM instead of terminating the process."""
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)
     for each in signals:

@@ -1,4 +1,4 @@
-"""What a run measured: per action how often, how it was answered, how long it took."""
+"""Counts what a run measured: per action how often, with which outcome and how long it took."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Outcome(StrEnum):
     """How a request ended."""
 
     DONE = "done"
-    REFUSED = "refused"  # an honest no, such as a full course or a wrong password
+    REFUSED = "refused"  # as the plan expects, such as a full course or a wrong password
     FAILED = "failed"  # planned: the demo endpoint fails now and then
     WRONG = "wrong"  # nothing in the plan explains it
 
@@ -30,7 +30,7 @@ class Tally:
         self._examples: list[str] = []
 
     def add(self, action: Action, outcome: Outcome, seconds: float, answer: str = "") -> None:
-        """Counts one request; ``answer`` says what came back, and is kept where that was wrong."""
+        """Counts one request; ``answer`` is what came back, kept if the outcome is WRONG."""
         self._counts[action][outcome] += 1
         self._seconds[action].append(seconds)
         if outcome is Outcome.WRONG and answer not in self._examples:
@@ -42,7 +42,7 @@ class Tally:
         return sum(counts.total() for counts in self._counts.values())
 
     def count(self, action: Action, outcome: Outcome) -> int:
-        """Returns how often an action ended so."""
+        """Returns how often an action had this outcome."""
         return self._counts[action][outcome] if action in self._counts else 0
 
     @property
@@ -51,7 +51,7 @@ class Tally:
         return sum(counts[Outcome.WRONG] for counts in self._counts.values())
 
     def examples(self, most: int = 5) -> list[str]:
-        """Returns different answers that were wrong, the first ones."""
+        """Returns the first distinct wrong answers."""
         return self._examples[:most]
 
     def table(self) -> Table:

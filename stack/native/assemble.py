@@ -1,7 +1,7 @@
 """Fills the data folder's etc/: the repository's configuration as copies, plus addresses and secrets.
 
 Prometheus and Alertmanager expand no environment variables, so what differs per machine is kept in files
-beside theirs: `targets/*.json` and `secrets/*`.
+next to theirs: `targets/*.json` and `secrets/*`.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ maxmemory-policy noeviction
 
 
 def prepare_folder(folder: Path) -> None:
-    """Makes the data folder, readable by its owner only, and marks it as ours.
+    """Creates the data folder, readable by its owner only, and marks it as ours.
 
     Raises:
-        SettingsError: it cannot be made or written, or holds something else.
+        SettingsError: it cannot be created or written, or contains something else.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ def _prometheus(plan: Plan, folder: Path) -> None:
 
 
 def _write_targets(path: Path, targets: list[str]) -> None:
-    """Writes a job's targets; Prometheus wants the file of a job without any, too."""
+    """Writes a job's targets; Prometheus needs the file even for a job without targets."""
     path.write_text(json.dumps([{"targets": targets}] if targets else []), encoding="utf-8")
 
 
@@ -139,7 +139,7 @@ def _quoted(value: str) -> str:
 
 
 def _bugsink(plan: Plan, folder: Path) -> None:
-    """Writes what Bugsink runs with, and its empty databases if it has none yet."""
+    """Writes Bugsink's settings, and its empty databases if it has none yet."""
     folder.mkdir()
     template.copy_sources(folder)
     data = plan.folder / "bugsink"

@@ -16,10 +16,10 @@ def down(folder: Path) -> None:
     """Stops every process of the folder's stack and keeps the data.
 
     Raises:
-        StackError: a process survived being killed, or another command is starting or stopping the stack.
+        StackError: a process survived SIGKILL, or another command is starting or stopping the stack.
     """
     if not Supervisor(folder).members():
-        print("The stack does not run.")
+        print("The stack is not running.")
         return
     with exclusive(folder):
         _stop(folder)
@@ -30,14 +30,14 @@ def _stop(folder: Path) -> None:
     print("Stopping the stack, in order.", flush=True)
     count = supervisor.stop(print)
     if left := supervisor.members():
-        raise StackError(f"These processes could not be ended: {', '.join(str(each.pid) for each in left)}")
+        raise StackError(f"These processes could not be stopped: {', '.join(str(each.pid) for each in left)}")
     print(f"Stopped: none of {count} processes is left. The data stays in {folder}.")
 
 
 def clean(folder: Path, volumes: Callable[[], None] | None, *, force: bool) -> None:
     """Says what it is about to remove, asks on a terminal, stops the stack and removes its data folder.
 
-    ``volumes`` stops and empties a stack that is Docker's; None is the native one.
+    ``volumes`` stops a Docker stack and removes its volumes; None means the native stack.
 
     Raises:
         StackError: the folder is not the stack's, another command uses it, or there is no terminal to ask on.
@@ -70,5 +70,5 @@ def _size(path: Path) -> int:
 
 def _agreed() -> bool:
     if not sys.stdin.isatty():
-        raise StackError("Nobody is there to ask: `make clean FORCE=1` removes it without asking")
+        raise StackError("There is no terminal to ask on: `make clean FORCE=1` removes it without asking")
     return input("Remove it? [y/N] ").strip().lower() in {"y", "yes"}

@@ -1,4 +1,4 @@
-"""One command at a time starts, stops or removes the stack of a data folder."""
+"""Lets one command at a time start, stop or remove the stack of a data folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stack.native.supervisor import StackError
 
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
-    """Holds the data folder, which must exist, until the block ends or the process does.
+    """Locks the data folder, which must exist, until the block or the process ends.
 
     Raises:
         StackError: another command holds it.

@@ -1,4 +1,4 @@
-"""`make logs` without Docker: what the parts write, as they write it."""
+"""`make logs` without Docker: prints the parts' output as it is written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHOWN_LINES = 20
 
 
 class Tail:
-    """The end of one log file and what is added to it, also after it was rotated."""
+    """The end of one log file and what is appended to it, even across rotations."""
 
     def __init__(self, path: Path) -> None:
         self.name = path.stem
@@ -23,12 +23,12 @@ class Tail:
         self._stream: TextIO | None = None
 
     def last(self, count: int) -> list[str]:
-        """Returns the last lines and moves behind them."""
+        """Returns the last lines and moves past them."""
         self._stream = self._path.open(encoding="utf-8", errors="replace")
         return list(deque(self._stream, maxlen=count))
 
     def new(self) -> Iterator[str]:
-        """Yields the lines that were added since."""
+        """Yields the lines appended since."""
         if self._stream is None:
             return
         yield from self._stream
@@ -43,7 +43,7 @@ class Tail:
             return False
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Closes the file."""
         if self._stream:
             self._stream.close()
 
@@ -52,7 +52,7 @@ def logs(folder: Path, part: str | None, *, follow: bool) -> None:
     """Prints the end of each part's log, or of one part's, and follows until interrupted.
 
     Raises:
-        StackError: there is no such log; the message lists those there are.
+        StackError: there is no such log; the message lists the logs.
     """
     paths = sorted((folder / "logs").glob("*.log"))
     chosen = [path for path in paths if part in {None, path.stem}]

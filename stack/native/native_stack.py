@@ -44,7 +44,7 @@ FULL_BYTES: Final = 16 * 1024 * 1024
 
 @dataclass
 class Progress:
-    """How far a start is: the second at which each part was ready, and what the supervisor says."""
+    """A start's progress: the second at which each part was ready, and the states from the supervisor."""
 
     parts: list[Part]
     ready: dict[str, float] = field(default_factory=dict)
@@ -61,7 +61,7 @@ Watcher = Callable[[Progress], None]
 
 
 class NativeStack:
-    """The stack of one environment, in the folder that it names; any object of it may stop any start."""
+    """The stack of one environment, in its data folder; any instance may stop what another one started."""
 
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
@@ -71,7 +71,7 @@ class NativeStack:
 
     @classmethod
     def scratch(cls, folder: Path, overrides: Mapping[str, str] | None = None) -> NativeStack:
-        """Returns a stack in ``folder`` with free ports and fresh secrets, nothing of the shell's."""
+        """Returns a stack in ``folder`` with free ports and fresh secrets; ignores the shell's settings."""
         names = [*(name for name in StackSettings.model_fields if name.startswith("port_")), "lms"]
         keys = ["LMS_PORT" if name == "lms" else f"STACK_{name.upper()}" for name in names]
         ports = dict(zip(keys, map(str, free_ports(len(keys))), strict=True))
@@ -98,15 +98,15 @@ class NativeStack:
         return self.plan.log(part)
 
     def running(self) -> bool:
-        """Tells whether this folder's stack was started and not stopped."""
+        """Returns whether this folder's stack was started and not stopped."""
         return self.supervisor.running()
 
     def start(self, watch: Watcher = lambda _: None) -> Progress:
         """Starts every part and waits until all are ready; a failure or an interrupt leaves no process.
 
         Raises:
-            StackError: it runs already, another command is at it, a port is taken, a server of the user's
-                does not answer, or a part does not become ready; the message names it.
+            StackError: it is already running, another command holds it, a port is taken, a server of the
+                user's does not answer, or a part does not become ready; the message names it.
             SettingsError: the data folder cannot be used.
         """
         prepare_folder(self.folder)
@@ -127,7 +127,7 @@ class NativeStack:
             return self.supervisor.stop(notice)
 
     def wait_ready(self, watch: Watcher = lambda _: None) -> Progress:
-        """Waits until every part is well, for example after one was started again.
+        """Waits until every part is healthy, for example after one was restarted.
 
         Raises:
             StackError: a part does not become ready.
@@ -136,7 +136,7 @@ class NativeStack:
 
     def _preflight(self) -> None:
         if self.running():
-            raise StackError("The stack runs already: `make status` shows it, `make down` stops it")
+            raise StackError("The stack is already running: `make status` shows it, `make down` stops it")
         self.supervisor.stop(lambda _: None)
         if sentences := taken(port for part in self.parts() for port in part.ports):
             raise StackError("\n".join(sentences))
@@ -164,11 +164,11 @@ class NativeStack:
 
     def _wait_ready(self, watch: Watcher) -> Progress:
         progress = Progress(self.parts())
-        begun = time.monotonic()
+        started = time.monotonic()
         reasons: dict[str, str] = {}
         while progress.waiting:
             progress.states = self.supervisor.states()
-            progress.seconds = time.monotonic() - begun
+            progress.seconds = time.monotonic() - started
             for part in progress.waiting:
                 self._look(part, progress, reasons)
             watch(progress)
@@ -178,7 +178,7 @@ class NativeStack:
         return progress
 
     def _look(self, part: Part, progress: Progress, reasons: dict[str, str]) -> None:
-        """Notes a part that is ready now."""
+        """Records the part if it is ready now."""
         state = progress.states.get(part.name)
         if state is None or state.status == "Pending":
             reasons[part.name] = "it waits for the others"
@@ -214,16 +214,16 @@ class NativeStack:
         reason = (
             f"\nThe disk of {self.folder} is full ({free // 2**20} MB free): free some space." if full else ""
         )
-        said = "".join(f"\n  | {line[:300]}" for line in lines) or "\n  | (nothing)"
-        end = f"\nIts last lines:{said}\nIts log: {self.log(part.name)}"
+        output = "".join(f"\n  | {line[:300]}" for line in lines) or "\n  | (nothing)"
+        end = f"\nIts last lines:{output}\nIts log: {self.log(part.name)}"
         return StackError(f"{part.name} ({part.title}) {what}.{reason}{end}")
 
 
 def ensure_programs() -> None:
-    """Builds or fetches what the stack runs and is not there yet, showing progress.
+    """Builds or fetches the programs that are missing, showing progress.
 
     Raises:
-        stack.native.toolchain.errors.ToolError: one of them cannot be made.
+        stack.native.toolchain.errors.ToolError: one of them cannot be built or fetched.
     """
     ensure([*PROGRAMS, POSTGRES])
     template.ensure(tool_path("bugsink-python"))

@@ -85,7 +85,7 @@ def _line(progress: Progress) -> str:
 def study(stack: NativeStack) -> None:
     """Loads the catalogue, then lets learners study for a minute in the background, unless they do."""
     if studying(stack):
-        CONSOLE.print(f"Simulated learners are at work already (log: {stack.log(LEARNERS)}).")
+        CONSOLE.print(f"Simulated learners are already at work (log: {stack.log(LEARNERS)}).")
         return
     CONSOLE.print("Loading the demo catalogue.")
     command = [sys.executable, "-m", "stack.demo", "catalogue"]

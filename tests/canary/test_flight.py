@@ -190,7 +190,7 @@ def test_trouble_is_logged_at_its_begin_and_its_end(
         flight.seek()
     peer.status.clear()
     flight.seek()
-    assert caplog.messages == [f"logs: {peer.url} answers 500: down", "logs: ask works again"]
+    assert caplog.messages == [f"logs: {peer.url} answered 500: down", "logs: ask works again"]
     assert TOKEN not in caplog.text
 
 

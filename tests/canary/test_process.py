@@ -108,7 +108,7 @@ def test_a_collector_and_stores_that_are_gone_do_not_end_it(environ: dict[str, s
         ({"PROMETHEUS_URL": "prometheus:9090"}, "must be an address such as http://"),
         ({"TRACES_URL": "http://tempo:99999"}, "must be an address such as http://"),
         ({"TRACES_URL": "http://user:word@tempo"}, "must be an address such as http://"),
-        ({"OTLP_TOKEN_FILE": "/nowhere"}, "must be a file that can be read (No such file or directory)"),
+        ({"OTLP_TOKEN_FILE": "/nowhere"}, "must be a readable file (No such file or directory)"),
         ({"OTLP_TOKEN_FILE": os.devnull}, "must be a file whose first line is the token"),
         ({"CANARY_SECONDS": "0"}, "must be seconds from 0.1 to 3600"),
         ({"CANARY_SECONDS": "nan"}, "must be seconds from 0.1 to 3600"),

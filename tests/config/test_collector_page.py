@@ -1,4 +1,4 @@
-"""The page about the fragments says of each what the file says, and nothing that the file does not."""
+"""The page about the fragments says of each exactly what the file says."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def test_a_section_is_the_comment_and_the_variables_of_the_file(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("# Promises: nothing.\n", "", "acme.yaml: the comment at its head does not say Promises"),
-        ("# ACME_URL: its address.\n", "", "does not say ACME_URL"),
-        ("ACME_QUEUE:-5", "ACME_SIZE:-5", "does not say ACME_SIZE"),
-        ("# Use: at will.\n", "# Use: at will.\n# ACME_KEY: a key.\n", "it has no variable ACME_KEY"),
+        ("# Promises: nothing.\n", "", "acme.yaml: the header comment lacks Promises"),
+        ("# ACME_URL: its address.\n", "", "lacks ACME_URL"),
+        ("ACME_QUEUE:-5", "ACME_SIZE:-5", "lacks ACME_SIZE"),
+        ("# Use: at will.\n", "# Use: at will.\n# ACME_KEY: a key.\n", "the file does not use ACME_KEY"),
     ],
 )
 def test_a_comment_that_says_too_little_or_too_much_is_named(

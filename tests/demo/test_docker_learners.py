@@ -53,7 +53,7 @@ def test_learners_are_at_work_once_and_end_with_the_stack(end: list[str], data: 
     assert session is not None
     (first,) = session.members()
     wait_until(lambda: "requests" in log.read_text(), "learners studied at the platform")
-    assert stack("demo") == f"Simulated learners are at work already (log: {log}).\n"
+    assert stack("demo") == f"Simulated learners are already at work (log: {log}).\n"
     assert (Session.load(data / LEARNERS), session.members()) == (session, [first])
     stack(*end)
     assert session.members() == []

@@ -20,8 +20,8 @@ from tests.demo.running_platform import ADMIN, Platform, demo
 
 
 def test_the_catalogue_is_made_once(platform: Platform) -> None:
-    assert platform.first == "Demo catalogue: 8 courses made, 0 were there.\n"
-    assert platform.second == "Demo catalogue: 0 courses made, 8 were there.\n"
+    assert platform.first == "Demo catalogue: 8 courses created, 0 already there.\n"
+    assert platform.second == "Demo catalogue: 0 courses created, 8 already there.\n"
     items = httpx.get(f"{platform.url}/api/v1/courses").json()["items"]
     assert {item["id"] for item in items} == {course.slug for course in courses()}
 

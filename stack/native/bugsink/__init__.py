@@ -1,1 +1,1 @@
-"""What Bugsink gets from us: its settings and a script for its database; its own Python runs both."""
+"""Bugsink's settings and a script for its database; Bugsink's own Python runs both."""

@@ -18,27 +18,27 @@ _HERE: Final = Path(__file__).parent
 
 
 def version(python: Path) -> str:
-    """Names what decides the databases: Bugsink's folder, which carries a hash, and our sources."""
+    """Returns what identifies the databases: Bugsink's folder, whose name has a hash, and our sources."""
     texts = b"".join((_HERE / f"{name}.in").read_bytes() for name in SOURCES)
     return f"{python.parents[1].name}-{hashlib.sha256(texts).hexdigest()[:12]}"
 
 
 def folder(python: Path) -> Path:
-    """Returns where the template of this version lies, whether it exists or not."""
+    """Returns the path of this version's template, whether it exists or not."""
     return python.parents[1] / "template" / version(python)
 
 
 def copy_sources(target: Path) -> None:
-    """Puts the settings and the script where Bugsink's Python finds them."""
+    """Copies the settings and the script to where Bugsink's Python finds them."""
     for name in SOURCES:
         shutil.copyfile(_HERE / f"{name}.in", target / name)
 
 
 def ensure(python: Path) -> None:
-    """Makes the template with Bugsink's Python if it is not there; whole or not at all.
+    """Creates the template with Bugsink's Python, atomically, unless it exists.
 
     Raises:
-        ToolError: Bugsink could not make its tables; what it said is in the message.
+        ToolError: Bugsink could not create its tables; the message includes its output.
     """
     target = folder(python)
     if target.exists():
@@ -63,9 +63,9 @@ def _migrate(python: Path, sources: Path, data: Path) -> None:
         "BUGSINK_DATA_DIR": str(data),
         "BUGSINK_VERSION": version(python),
         "BUGSINK_URL": "http://127.0.0.1",
-        "BUGSINK_SECRET_KEY": os.urandom(32).hex(),  # signs nothing: no session is ever opened with it
+        "BUGSINK_SECRET_KEY": os.urandom(32).hex(),  # signs nothing: no session ever uses it
     }
     command = [str(python), str(sources / "prepare.py")]
     result = subprocess.run(command, env=environ, cwd=data, capture_output=True, text=True, check=False)
     if result.returncode:
-        raise ToolError(f"\nBugsink could not make its database. It said:\n{result.stderr[-2000:]}")
+        raise ToolError(f"\nBugsink could not create its database. Its output:\n{result.stderr[-2000:]}")

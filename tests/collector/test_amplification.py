@@ -1,4 +1,4 @@
-"""A batch that is small on the wire, and many times that in Loki, which writes a resource to each line."""
+"""A batch that is small on the wire and many times larger in Loki, which adds the resource to each line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROTOBUF = {"Content-Type": "application/x-protobuf"}
 
 
 def _request(now: int) -> bytes:
-    """Returns short records of one resource with forty attributes: 0.7 MB, in Loki some 85."""
+    """Returns short records of one resource with forty attributes: 0.7 MB, about 85 MB in Loki."""
     request = ExportLogsServiceRequest()
     group = request.resource_logs.add()
     long = {f"process.attribute.{number}": "x" * 100 for number in range(40)}
@@ -29,7 +29,7 @@ def _request(now: int) -> bytes:
     return request.SerializeToString()
 
 
-def test_all_of_it_is_stored_and_what_tells_a_process_from_another_stays(tmp_path: Path) -> None:
+def test_everything_is_stored_and_process_identity_is_kept(tmp_path: Path) -> None:
     now = time.time_ns()
     with (
         stores.loki(tmp_path) as loki,

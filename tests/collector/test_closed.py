@@ -1,4 +1,4 @@
-"""Redaction fails closed: what it cannot finish is refused, told to the sender, and sent nowhere."""
+"""Redaction fails closed: a request that it cannot process is rejected and exported nowhere."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def _item(signal: str, text: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("stage", ["transform/bound", "transform/restore"])
 @pytest.mark.parametrize("signal", otlp_json.ROOTS)
-def test_what_a_stage_cannot_finish_is_refused_and_sent_nowhere(
+def test_a_failing_stage_rejects_the_request_and_exports_nothing(
     signal: str, stage: str, server: Intake, tmp_path: Path
 ) -> None:
-    """Before redaction and after it: the stages that set aside what it masks, and put it back."""
+    """Before and after redaction: the stages that copy what it masks, and put it back."""
     groups = yaml.safe_load((FRAGMENTS / "base.yaml").read_text())["processors"][stage][STATEMENTS[signal]]
     overlay = {"processors": {stage: {STATEMENTS[signal]: [*groups, _failing(signal)]}}}
     _refused_and_sent_nowhere(signal, FILES, overlay, server, tmp_path)
@@ -57,10 +57,10 @@ def test_what_a_stage_cannot_finish_is_refused_and_sent_nowhere(
 
 @pytest.mark.parametrize("place", ["before", "after"])
 @pytest.mark.parametrize("signal", otlp_json.ROOTS)
-def test_what_fails_beside_mask_is_refused_and_sent_nowhere(
+def test_a_failure_next_to_mask_rejects_the_request_and_exports_nothing(
     signal: str, place: str, server: Intake, tmp_path: Path
 ) -> None:
-    """No item makes `mask` itself fail; its test in Go does, and sees the refusal."""
+    """No item makes `mask` itself fail; its Go test does, and checks the rejection."""
     processors = yaml.safe_load((FRAGMENTS / "mask.yaml").read_text())["service"]["pipelines"]
     chain = processors[f"{signal}/clean"]["processors"]
     chain.insert(chain.index("mask") + (place == "after"), "transform/failing")

@@ -1,4 +1,4 @@
-"""Connections that bring nothing: closed in time, bounded in number, no harm to those that do."""
+"""Idle connections: closed in time, bounded in number, harmless to the others."""
 
 from __future__ import annotations
 
@@ -35,9 +35,7 @@ def _connected(running: Collector, stack: ExitStack) -> socket.socket:
     return stack.enter_context(socket.create_connection((host, int(port)), timeout=30))
 
 
-def test_more_silent_connections_than_there_is_room_for_are_got_rid_of(
-    server: Intake, tmp_path: Path
-) -> None:
+def test_idle_connections_beyond_the_limit_are_closed(server: Intake, tmp_path: Path) -> None:
     files = ["base.yaml", "jaeger.yaml"]
     with (
         ExitStack() as stack,
@@ -59,7 +57,7 @@ def test_more_silent_connections_than_there_is_room_for_are_got_rid_of(
         pytest.param(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\n", 5, id="half a header"),
     ],
 )
-def test_a_connection_that_brings_nothing_is_closed(tmp_path: Path, sent: bytes, seconds: float) -> None:
+def test_an_idle_connection_is_closed(tmp_path: Path, sent: bytes, seconds: float) -> None:
     with ExitStack() as stack, collector.running(["base.yaml"], tmp_path) as running:
         started = time.monotonic()
         connection = _connected(running, stack)
@@ -68,7 +66,7 @@ def test_a_connection_that_brings_nothing_is_closed(tmp_path: Path, sent: bytes,
         assert seconds - 1 < time.monotonic() - started < seconds + 10
 
 
-def test_a_body_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_missing_body_is_not_waited_for(tmp_path: Path) -> None:
     with ExitStack() as stack, collector.running(["base.yaml"], tmp_path) as running:
         started = time.monotonic()
         connection = _connected(running, stack)

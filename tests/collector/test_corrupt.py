@@ -1,4 +1,4 @@
-"""A queue's file that a broken disk has left unreadable.
+"""A queue file that a broken disk has left unreadable.
 
 With file_storage the start fails, the rest is whole, a hand helps. The journal starts without what is broken.
 """
@@ -44,8 +44,8 @@ def _left_behind(server: Intake, folder: Path) -> Path:
     return folder / "state" / "queues" / "exporter_otlp_http_jaeger_traces"
 
 
-def _goes_on(server: Intake, folder: Path) -> None:
-    """Runs it again: the other queue is whole, the broken one begins anew."""
+def _run_again(server: Intake, folder: Path) -> None:
+    """Runs it again: the other queue is intact, the broken one starts empty."""
     with collector.running(FILES, folder, **sinks(server, folder)) as running:
         assert running.send("traces", _span(2)).status_code == 200
         server.wait_for_items("jaeger", "traces", 1)
@@ -66,15 +66,15 @@ def _goes_on(server: Intake, folder: Path) -> None:
 def test_a_broken_file_stops_the_start_until_it_is_moved_away(
     server: Intake, tmp_path: Path, kept: int, *, filled: bool, says: str
 ) -> None:
-    """As the runbook of CollectorDown says. `recreate` helps with none of these in this version."""
+    """Follows the CollectorDown runbook. `recreate` helps with none of these in this version."""
     queue = _left_behind(server, tmp_path)
     content = queue.read_bytes()
     queue.write_bytes(content[:kept] + (b"\xa5" * (len(content) - kept) if filled else b""))
     with pytest.raises(AssertionError, match=says):
-        _goes_on(server, tmp_path)
+        _run_again(server, tmp_path)
     assert re.search(says, (tmp_path / "collector.log").read_text())
     queue.rename(queue.with_suffix(".aside"))
-    _goes_on(server, tmp_path)
+    _run_again(server, tmp_path)
 
 
 def _kept(server: Intake, folder: Path, files: tuple[str, ...], spans: range) -> None:

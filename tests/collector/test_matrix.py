@@ -1,4 +1,4 @@
-"""Every fragment alone beside the base, and every fragment left out of all: validated, booted, and used."""
+"""Every fragment alone with the base, and the full set without each: validated, started and used."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ TAKES = {
     "otlp": {("next", signal) for signal in otlp_json.ROOTS},
     "sentry": {("sentry", "traces"), ("sentry", "logs")},
 }
-# Fragments that make items of their own: without them, these metrics are not there.
+# Fragments that produce their own items: without them, these metrics are absent.
 MAKES = {"span-metrics": "traces.span.metrics.calls", "host-metrics": "system.memory.usage"}
 
 
 def _without(name: str) -> list[str]:
-    """Returns all fragments but one and those that need it."""
+    """Returns all fragments except one and those that need it."""
     return [each for each in ALL if each != name and name not in NEEDS.get(each, [])]
 
 
@@ -63,7 +63,7 @@ def _variables(names: Sequence[str], server: Intake, folder: Path) -> dict[str, 
 
 
 def _client(names: Sequence[str], running: Collector, folder: Path) -> httpx.Client:
-    """Returns a sender that does what the fragments ask of one: a token, TLS, a certificate."""
+    """Returns a client with what the fragments require: a token, TLS, a certificate."""
     headers = {"Authorization": f"Bearer {running.token}"}
     if "tls" not in names:
         return httpx.Client(base_url=running.url, headers=headers)
@@ -80,7 +80,7 @@ def _input(signal: str) -> dict[str, Any]:
 
 
 def _use(names: Sequence[str], server: Intake, folder: Path) -> None:
-    """Validates and runs the fragments, sends one request of each signal, and looks who got something."""
+    """Validates and runs the fragments, sends a request of each signal, and checks who receives it."""
     files = [f"{name}.yaml" for name in names]
     variables = _variables(names, server, folder)
     done = collector.validate(files, collector.environment(folder, variables))
@@ -136,7 +136,7 @@ def test_the_base_works_alone_and_all_work_together(server: Intake, tmp_path: Pa
 def test_a_fragment_without_what_it_needs_does_not_start(
     child: str, parent: str, server: Intake, tmp_path: Path
 ) -> None:
-    """Otherwise the page would ask for a fragment that nothing needs."""
+    """Otherwise the page would list a dependency that does not exist."""
     names = ["base", child]
     assert parent not in names
     variables = collector.environment(tmp_path, _variables(names, server, tmp_path))

@@ -1,4 +1,4 @@
-"""What collector-config/README.md tells somebody who adds a sink, done as it says in a copy."""
+"""Follows the section of collector-config/README.md about adding a sink, in a copy of the project."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _run(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_new_sink_passes_every_test_of_a_fragment(copy: Path) -> None:
-    """Its golden case (two chains), alone and left out of all, no list repeated, a case for each fragment."""
+    """Its golden case (two chains), alone and left out, no list repeated, a case for each fragment."""
     files = [f"tests/config/test_collector_{name}.py" for name in ("golden", "fragments")]
     chosen = "acme or list_of_one or every_fragment"
     done = _run(

@@ -31,7 +31,7 @@ def _folder(parent: Path, name: str) -> Path:
 
 
 class Tiers:
-    """The variables of both, in folders of their own; the agent knows the gateway's token and certificate."""
+    """The variables of both, in separate folders; the agent has the gateway's token and certificate."""
 
     def __init__(self, server: Intake, folder: Path) -> None:
         certificate, key, _ = certificates(folder)
@@ -44,7 +44,7 @@ class Tiers:
             "TLS_KEY_FILE": str(key),
             "TLS_CLIENT_CA_FILE": str(certificate),
         }
-        collector.environment(self.up, self.gateway)  # makes the gateway's token
+        collector.environment(self.up, self.gateway)  # creates the gateway's token
         headers = self.down / "headers"
         headers.write_text(f"Authorization: Bearer {(self.up / 'token').read_text().strip()}\n")
         self.agent = {
@@ -67,9 +67,7 @@ def _span(number: int) -> dict[str, Any]:
     return {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
 
 
-def test_what_an_agent_took_reaches_the_stores_through_a_gateway_that_was_away(
-    server: Intake, tiers: Tiers
-) -> None:
+def test_accepted_data_reaches_the_stores_after_a_gateway_outage(server: Intake, tiers: Tiers) -> None:
     with collector.running(AGENT, tiers.down, **tiers.agent) as agent:
         for number in range(1, 11):
             assert agent.send("traces", _span(number)).status_code == 200
@@ -88,7 +86,7 @@ def test_what_an_agent_took_reaches_the_stores_through_a_gateway_that_was_away(
 
 
 @pytest.mark.parametrize("missing", [("NEXT_CERT_FILE", "NEXT_KEY_FILE"), ("NEXT_CA_FILE",)])
-def test_without_its_certificate_or_the_gateways_nothing_passes_and_nothing_is_lost(
+def test_without_either_certificate_nothing_passes_and_nothing_is_lost(
     server: Intake, tiers: Tiers, missing: tuple[str, ...]
 ) -> None:
     left = {name: value for name, value in tiers.agent.items() if name not in missing}

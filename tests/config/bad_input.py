@@ -1,4 +1,4 @@
-"""Requests that the edge refuses, each with the status of the answer."""
+"""Requests that the edge rejects, each with the status of the response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Certificates for a Collector on localhost, made anew for each test."""
+"""Certificates for a Collector on localhost, generated for each test."""
 
 from __future__ import annotations
 

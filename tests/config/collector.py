@@ -1,4 +1,4 @@
-"""The real Collector with some fragments, for one test, on free ports and in a folder of its own."""
+"""The real Collector with some fragments, for one test, on free ports and in its own folder."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 
 @dataclass
 class Collector:
-    """A running Collector: how to reach it and what it says of itself."""
+    """A running Collector: its addresses, its log and its metrics."""
 
     process: subprocess.Popen[bytes]
     environment: dict[str, str]
@@ -37,11 +37,11 @@ class Collector:
 
     @property
     def url(self) -> str:
-        """Where it takes OTLP."""
+        """Returns the URL of its OTLP receiver."""
         return f"http://{self.environment['COLLECTOR_OTLP_ENDPOINT']}"
 
     def send(self, signal: str, payload: Mapping[str, Any]) -> httpx.Response:
-        """Posts one OTLP JSON payload as a sender with the token does."""
+        """Posts one OTLP JSON payload with the token."""
         return self.post(signal, json.dumps(payload).encode())
 
     def post(self, signal: str, body: bytes, headers: Mapping[str, str] | None = None) -> httpx.Response:
@@ -53,11 +53,11 @@ class Collector:
         )
 
     def log(self) -> str:
-        """Returns everything that it wrote."""
+        """Returns all of its output."""
         return (self.folder / "collector.log").read_text()
 
     def metric(self, name: str, **labels: str) -> float:
-        """Returns the sum of its own samples of that name whose labels have those values."""
+        """Returns the sum of its own samples with that name and those label values."""
         port = self.environment["COLLECTOR_METRICS_PORT"]
         text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10, verify=NO_CERTIFICATES).text
         wanted = {f'{key}="{value}"' for key, value in labels.items()}
@@ -65,7 +65,7 @@ class Collector:
         return sum(float(match[3]) for match in found if all(pair in (match[2] or "") for pair in wanted))
 
     def wait_for_metric(self, name: str, minimum: float, **labels: str) -> None:
-        """Returns when a metric of its own has reached a value.
+        """Waits until one of its own metrics has reached a value.
 
         Raises:
             AssertionError: it has not, after PATIENCE seconds.
@@ -76,19 +76,19 @@ class Collector:
         )
 
     def written(self, signal: str) -> dict[str, Any]:
-        """Returns what file.yaml has written of a signal so far as one payload."""
+        """Returns what file.yaml has written for a signal so far, as one payload."""
         path = self.folder / "files" / f"{signal}.jsonl"
         lines = path.read_text().splitlines(keepends=True) if path.exists() else []
         whole = [json.loads(line) for line in lines if line.endswith("\n")]
         return otlp_json.merge(signal, whole)
 
     def stop(self) -> int:
-        """Asks it to end and returns its exit status."""
+        """Terminates it and returns its exit status."""
         self.process.terminate()
         return self.process.wait(PATIENCE)
 
     def kill(self) -> None:
-        """Ends it as a power cut would."""
+        """Kills it, as a power cut would."""
         self.process.kill()
         self.process.wait(PATIENCE)
 
@@ -106,7 +106,7 @@ def wait_until(condition: Callable[[], bool], otherwise: str) -> None:
 
 
 def environment(folder: Path, given: Mapping[str, str]) -> dict[str, str]:
-    """Returns what base.yaml and file.yaml need, in a folder and on free ports, and what is given besides."""
+    """Returns the variables of base.yaml and file.yaml, in a folder and on free ports, plus those given."""
     token = folder / "token"
     if not token.exists():
         token.write_text(secrets.token_hex(16) + "\n")
@@ -117,7 +117,7 @@ def environment(folder: Path, given: Mapping[str, str]) -> dict[str, str]:
         "COLLECTOR_STATE_DIR": str(folder / "state"),
         "COLLECTOR_FILE_DIR": str(folder / "files"),
         "OTLP_TOKEN_FILE": str(token),
-        # The cases carry times of their own, far from now.
+        # The cases have fixed times, far from now.
         "PROMETHEUS_OLDEST": "1000000h",
         "PROMETHEUS_AHEAD": "1000000h",
         **given,
@@ -141,7 +141,7 @@ def running(
     ``before`` is a command that runs the one after it, such as a shell that sets a limit.
 
     Raises:
-        AssertionError: it ended or was not healthy in time; with what it wrote.
+        AssertionError: it exited or was not healthy in time; with its output.
     """
     paths = [FRAGMENTS / name for name in files]
     variables = lean(paths) | environment(folder, given)

@@ -1,4 +1,4 @@
-"""The Compose stack of a generated .env, and what Docker Compose makes of it."""
+"""The Compose stack of a generated .env, and the model that Docker Compose resolves from it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def stack_in(folder: Path, **variables: str) -> DockerStack:
 
 
 def resolve(stack: DockerStack, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """What Docker Compose makes of the files, the profiles and the variables of this stack."""
+    """Returns the model that Docker Compose resolves from this stack's files, profiles and variables."""
     dotenv = stack.folder.parent.parent / ".env"
     command = [str(tool_path("docker-compose")), "--env-file", str(dotenv), *stack.arguments(), *arguments]
     environ = {"PATH": os.environ["PATH"], "HOME": str(dotenv.parent), **stack.variables()}

@@ -1,4 +1,4 @@
-"""Fixtures of more than one file: the Compose stack and its resolved model."""
+"""Fixtures that several files use: the Compose stack and its resolved model."""
 
 from __future__ import annotations
 

@@ -15,27 +15,27 @@ TIMES = {"startTimeUnixNano": NOW, "timeUnixNano": NOW}
 
 
 def text(value: str) -> Json:
-    """Returns a text as OTLP JSON has it."""
+    """Returns a text as OTLP JSON."""
     return {"stringValue": value}
 
 
 def mapping(**values: Json) -> Json:
-    """Returns a map as OTLP JSON has it."""
+    """Returns a map as OTLP JSON."""
     return {"kvlistValue": {"values": attributes(values)}}
 
 
 def listed(*values: Json) -> Json:
-    """Returns a list as OTLP JSON has it."""
+    """Returns a list as OTLP JSON."""
     return {"arrayValue": {"values": list(values)}}
 
 
 def attributes(values: Json) -> list[Json]:
-    """Returns attributes as OTLP JSON has them."""
+    """Returns attributes as OTLP JSON."""
     return [{"key": key, "value": value} for key, value in values.items()]
 
 
 class Parts:
-    """What one case puts where; places that it does not use hold nothing."""
+    """What one case puts in each place; places that it does not use are empty."""
 
     def __init__(self, case: Case) -> None:
         self.attributes: Json = {}

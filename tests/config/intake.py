@@ -1,4 +1,4 @@
-"""What the Collector sends to: an OTLP/HTTP intake that keeps what it is sent and answers as it is told."""
+"""An OTLP/HTTP intake that the Collector sends to: it keeps the requests and answers as configured."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Arrival:
 
 @dataclass
 class Intake:
-    """Keeps arrivals. ``status`` says per sink what it answers instead of 200."""
+    """Keeps arrivals. ``status`` gives, per sink, the response instead of 200."""
 
     url: str
     status: dict[str, int] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Intake:
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def add(self, arrival: Arrival) -> None:
-        """Keeps one request and wakes those who wait for it."""
+        """Stores one request and wakes the waiters."""
         with self._changed:
             self._arrivals.append(arrival)
             self._changed.notify_all()
@@ -61,25 +61,25 @@ class Intake:
             self._changed.notify_all()
 
     def arrivals(self, sink: str, signal: str) -> list[Arrival]:
-        """Returns what a sink got so far of a signal."""
+        """Returns what a sink has received of a signal so far."""
         with self._changed:
             return [each for each in self._arrivals if (each.sink, each.signal) == (sink, signal)]
 
     def reached(self) -> set[tuple[str, str]]:
-        """Returns the sinks and signals that got anything so far."""
+        """Returns the sinks and signals that have received anything so far."""
         with self._changed:
             return {(each.sink, each.signal) for each in self._arrivals}
 
     def payload(self, sink: str, signal: str) -> dict[str, Any]:
-        """Returns everything that a sink got of a signal as one OTLP JSON payload."""
+        """Returns everything that a sink received of a signal, as one OTLP JSON payload."""
         return otlp_json.merge(signal, [each.payload for each in self.arrivals(sink, signal)])
 
     def items(self, sink: str, signal: str) -> int:
-        """Returns how many spans, data points or log records a sink got."""
+        """Returns how many spans, data points or log records a sink received."""
         return otlp_json.count(signal, self.payload(sink, signal))
 
     def wait_for_items(self, sink: str, signal: str, count: int) -> None:
-        """Returns when a sink has at least so many items.
+        """Waits until a sink has at least this many items.
 
         Raises:
             AssertionError: it has not, after PATIENCE seconds.
@@ -89,7 +89,7 @@ class Intake:
             self._pause(deadline, f"{sink} has {self.items(sink, signal)} of {count} items of {signal}")
 
     def wait_for_refusals(self, sink: str, count: int) -> None:
-        """Returns when a sink has answered so many requests with an error.
+        """Waits until a sink has answered this many requests with an error.
 
         Raises:
             AssertionError: it has not, after PATIENCE seconds.
@@ -140,7 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the parent's name
-        """Says nothing: the test looks at what arrived."""
+        """Logs nothing: the test checks what arrived."""
 
 
 @contextmanager

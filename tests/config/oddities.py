@@ -93,14 +93,14 @@ KEYS = (
 
 
 class Oddities:
-    """Makes payloads; the same seed makes the same ones."""
+    """Generates payloads; the same seed generates the same ones."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)  # noqa: S311 - no secret
         self._count = 0
 
     def text(self) -> str:
-        """Returns some secrets, near secrets and joints; one of fifty is far too long."""
+        """Returns some secrets, near-secrets and separators; one in fifty is far too long."""
         parts = (self._pick(SECRETS if self._random.random() < 0.6 else JOINTS) for _ in range(self._few(4)))
         text = "".join(part + self._pick(JOINTS) for part in parts)
         if self._random.random() < 0.006:
@@ -123,7 +123,7 @@ class Oddities:
         return self._pick(kinds if depth < 4 else kinds[:9])()
 
     def attributes(self, most: int = 12, depth: int = 0) -> list[Json]:
-        """Returns attributes, with keys twice; one list of thirty, if not inside another, is far too long."""
+        """Returns attributes, some with duplicate keys; one top-level list in thirty is far too long."""
         found = [{"key": self._pick(KEYS), "value": self.value(depth)} for _ in range(self._few(most))]
         if depth == 0 and self._random.random() < 0.03:
             found += [{"key": f"k{number % 180}", "value": {"intValue": "1"}} for number in range(200)]
@@ -131,7 +131,7 @@ class Oddities:
         return found
 
     def body(self) -> Json:
-        """Returns the body of a record: any value, or one at the edge of what is looked into."""
+        """Returns a record's body: any value, or one at the limit of what is inspected."""
         if self._random.random() < 0.9:
             return self.value()
         brackets = self._random.choice([1997, 1998, 1999])
@@ -147,16 +147,16 @@ class Oddities:
         )
 
     def traces(self, count: int) -> Json:
-        """Returns a request with so many spans."""
+        """Returns a request with this many spans."""
         return self._wrapped("resourceSpans", "scopeSpans", "spans", [self._span() for _ in range(count)])
 
     def metrics(self, count: int) -> Json:
-        """Returns a request with so many metrics of one point each."""
+        """Returns a request with this many metrics of one point each."""
         metrics = [self._metric() for _ in range(count)]
         return self._wrapped("resourceMetrics", "scopeMetrics", "metrics", metrics)
 
     def logs(self, count: int) -> Json:
-        """Returns a request with so many records."""
+        """Returns a request with this many records."""
         records = [self._record() for _ in range(count)]
         return self._wrapped("resourceLogs", "scopeLogs", "logRecords", records)
 

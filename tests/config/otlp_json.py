@@ -38,9 +38,9 @@ def _scopes(signal: str, payload: Mapping[str, Any]) -> Iterator[Mapping[str, An
 
 
 def entries(signal: str, payload: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Returns every span, metric or log record with its resource and scope, in an order of its own.
+    """Returns every span, metric or log record with its resource and scope, in a canonical order.
 
-    How items were batched on their way is not part of what they say.
+    How items were batched on the way does not matter.
     """
     kind = ROOTS[signal].replace("resource", "scope")
     parts = {"traces": "spans", "metrics": "metrics", "logs": "logRecords"}
@@ -97,7 +97,7 @@ def ordered(value: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 def difference(expected: Any, found: Any, place: str = "$") -> list[str]:  # noqa: ANN401 - JSON
-    """Returns one line per place where two ordered values differ; ``<any>`` stands for every value."""
+    """Returns one line per place where two ordered values differ; ``<any>`` matches every value."""
     if expected in (ANY, found):
         return []
     if isinstance(expected, dict) and isinstance(found, dict):

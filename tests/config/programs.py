@@ -31,7 +31,7 @@ def running(command: Sequence[str], ready: str) -> Iterator[subprocess.Popen[str
     """Runs the program until the block ends; enters the block when the URL `ready` answers 200.
 
     Raises:
-        AssertionError: the program ended, or was not ready in time; with what it wrote.
+        AssertionError: the program exited or was not ready in time; with its output.
     """
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, text=True)

@@ -61,7 +61,7 @@ def prometheus(folder: Path, port: int, targets: Mapping[str, Sequence[str]]) ->
 
 @contextmanager
 def loki(folder: Path) -> Iterator[str]:
-    """Runs Loki with its data in a folder until the block ends; gives its address."""
+    """Runs Loki with its data in a folder until the block ends; yields its address."""
     port = free_port()
     command = [
         "/usr/bin/env",
@@ -78,7 +78,7 @@ def loki(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def jaeger() -> Iterator[str]:
-    """Runs Jaeger with its data in memory until the block ends; gives the address of its own metrics."""
+    """Runs Jaeger with its data in memory until the block ends; yields the address of its own metrics."""
     admin, query, otlp = free_port(), free_port(), free_port()
     nowhere = ("query.grpc-server", "collector.otlp.grpc", "collector.http-server", "collector.grpc-server")
     command = [

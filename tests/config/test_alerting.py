@@ -50,7 +50,7 @@ def _run(tool: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.name)
-def test_promtool_finds_nothing_to_complain_of(path: Path) -> None:
+def test_promtool_accepts_the_rules(path: Path) -> None:
     done = _run("promtool", "check", "rules", "--lint=all", "--lint-fatal", path)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -147,7 +147,7 @@ def test_secrets_are_files_that_only_their_owner_reads_and_go_when_unset(tmp_pat
 
 
 class Slack(ThreadingHTTPServer):
-    """Slack's webhook as documented: JSON by POST, answered `ok`. Keeps what it was sent."""
+    """Slack's webhook as documented: JSON by POST, answered `ok`. Keeps what it receives."""
 
     def __init__(self) -> None:
         self.posts: queue.Queue[dict[str, Any]] = queue.Queue()
@@ -167,7 +167,7 @@ class _SlackHandler(BaseHTTPRequestHandler):
         self.wfile.write(b"ok" if valid else b"invalid_payload")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the parent's name
-        """Says nothing: the test looks at what was posted."""
+        """Logs nothing: the test checks what was posted."""
 
 
 @pytest.fixture(name="slack")
@@ -182,7 +182,7 @@ def _slack() -> Iterator[Slack]:
 
 @pytest.fixture(name="alertmanager")
 def _alertmanager(tmp_path: Path, slack: Slack) -> Iterator[httpx.Client]:
-    """A running Alertmanager with the repository's configuration; only its waits are shortened."""
+    """A running Alertmanager with the repository's configuration, except for shorter waits."""
     write(
         tmp_path,
         Channels(slack_webhook_url=SecretStr(f"http://127.0.0.1:{slack.server_port}/services/planted")),
@@ -232,18 +232,20 @@ def _send(alertmanager: httpx.Client, *names: str, ended: bool = False) -> None:
         ("LokiDiscards", {"alertname": "HostDiskFilling", "severity": "warning"}, False),
     ],
 )
-def test_one_alert_hushes_what_it_explains_and_nothing_else(
+def test_an_alert_inhibits_only_what_it_explains(
     alertmanager: httpx.Client, source: str, target: dict[str, str], *, hushed: bool
 ) -> None:
     control = [{"alertname": "Control", "severity": severity} for severity in ("critical", "warning")]
     labels = [{"alertname": source, **_labels(source)}, {"severity": "critical", **target}, *control]
     alertmanager.post("/api/v2/alerts", json=[{"labels": each} for each in labels]).raise_for_status()
-    wait_until(lambda: bool(_hushed(alertmanager, control[1])), "the inhibitor has seen none of the alerts")
-    assert bool(_hushed(alertmanager, labels[1])) == hushed
+    wait_until(
+        lambda: bool(_inhibitors(alertmanager, control[1])), "the inhibitor has seen none of the alerts"
+    )
+    assert bool(_inhibitors(alertmanager, labels[1])) == hushed
 
 
-def _hushed(alertmanager: httpx.Client, labels: dict[str, str]) -> list[str]:
-    """Returns the fingerprints of the alerts that hush the one with these labels."""
+def _inhibitors(alertmanager: httpx.Client, labels: dict[str, str]) -> list[str]:
+    """Returns the fingerprints of the alerts that inhibit the one with these labels."""
     states = {
         json.dumps(state["labels"], sort_keys=True): state
         for state in alertmanager.get("/api/v2/alerts").json()
@@ -271,7 +273,9 @@ def _labels(name: str) -> dict[str, str]:
     )
 
 
-def test_on_call_hears_of_the_cause_once_and_of_its_end(alertmanager: httpx.Client, slack: Slack) -> None:
+def test_on_call_is_notified_of_the_cause_once_and_of_its_end(
+    alertmanager: httpx.Client, slack: Slack
+) -> None:
     _send(alertmanager, "LmsDown", "LmsSlow", "Watchdog")
 
     [post] = slack.posts.get(timeout=SECONDS)["attachments"]

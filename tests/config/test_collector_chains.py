@@ -16,7 +16,7 @@ from tests.config.oddities import Json, Oddities
 ITEMS = 240
 FLAT = {"traces": "spans", "metrics": "metric_points", "logs": "log_records"}
 PARTS = {"traces": "spans", "metrics": "metrics", "logs": "logRecords"}
-# Each item has moments of its own.
+# Each item has its own timestamps.
 MOMENT = re.compile(r'"(17955\d{14})"')
 FILES = ["base.yaml", "file.yaml"]
 
@@ -36,7 +36,7 @@ def _kept(chain: str, requests: list[tuple[str, Json]], folder: Path) -> dict[st
 
 
 def _entries(signal: str, payload: Json) -> Iterator[Json]:
-    """Yields every item as it stands, with all that it shares with others."""
+    """Yields every item with everything that it shares with others."""
     root = otlp_json.ROOTS[signal]
     kind, name = root.replace("resource", "scope"), PARTS[signal]
     for resource in payload[root]:
@@ -51,7 +51,7 @@ def _moment(entry: Json) -> int:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_thousands_of_odd_values_leave_both_chains_alike(seed: int, tmp_path: Path) -> None:
+def test_both_chains_give_the_same_result_for_thousands_of_odd_values(seed: int, tmp_path: Path) -> None:
     odd = Oddities(seed)
     requests = [(signal, getattr(odd, signal)(ITEMS)) for signal in FLAT for _ in range(2)]
     stock, mask = (_kept(chain, requests, tmp_path / chain) for chain in CHAINS)

@@ -1,4 +1,4 @@
-"""The corpus through the real Collector, by both chains: what should be gone is written nowhere."""
+"""The corpus through the real Collector, with both chains: what must be masked is written nowhere."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Left = dict[int, dict[str, list[str]]]
 
 
 def _request(signal: str) -> dict[str, Any]:
-    """Returns all cases as one request, each with a resource and a scope of its own."""
+    """Returns all cases as one request, each with its own resource and scope."""
     root = otlp_json.ROOTS[signal]
     scopes = root.replace("resource", "scope")
     resources = []
@@ -78,7 +78,7 @@ def _left_by_chain(folder: Path) -> dict[str, Left]:
 
 @pytest.mark.parametrize("chain", CHAINS)
 @pytest.mark.parametrize("number", range(len(CASES)), ids=lambda number: str(CASES[number]))
-def test_nothing_that_should_be_gone_is_written(number: int, chain: str, left: dict[str, Left]) -> None:
+def test_nothing_that_must_be_masked_is_written(number: int, chain: str, left: dict[str, Left]) -> None:
     case, found = CASES[number], left[chain][number]
     assert {signal: texts for signal in KINDS if (texts := leaks(case, found[signal]))} == {}
     assert {signal: lost for signal in ("traces", "logs") if (lost := losses(case, found[signal]))} == {}

@@ -1,4 +1,4 @@
-"""What `mask` cuts and leaves out is counted by signal, and said in one line."""
+"""What `mask` truncates and drops is counted by signal, and logged in one line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _attributes(count: int) -> list[dict[str, Any]]:
     return [{"key": f"k{index}", "value": {"stringValue": "v" * 20_000}} for index in range(count)]
 
 
-def test_what_mask_cuts_is_counted_and_said_once(tmp_path: Path) -> None:
+def test_what_mask_truncates_is_counted_and_logged_once(tmp_path: Path) -> None:
     span = {"traceId": "0a" * 16, "spanId": "0b" * 8, "name": "n" * 300, "attributes": _attributes(2)}
     record = {"body": {"stringValue": "b" * 70_000}, "attributes": _attributes(130)}
     with collector.running(with_chain(MASK, ["base.yaml", "file.yaml"]), tmp_path) as running:

@@ -1,4 +1,4 @@
-"""What the edge does with bad input: refused or cut, counted, and the next good request succeeds."""
+"""What the edge does with bad input: rejects or truncates and counts it; the next good request succeeds."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_bad_input_is_refused_and_counted(
     assert edge.metric("otelcol_process_memory_rss_bytes") < memory + 100 * MEBIBYTE
 
 
-def test_a_refusal_says_nothing_of_the_token(edge: Collector) -> None:
+def test_a_rejection_does_not_reveal_the_token(edge: Collector) -> None:
     response = edge.post("traces", TEXT, {"Authorization": "Bearer planted-token-of-a-stranger"})
     assert "planted" not in response.text
     assert "planted" not in edge.log()
@@ -67,7 +67,7 @@ def _last(edge: Collector, signal: str) -> dict[str, Any]:
     return list(otlp_json.items(signal, edge.written(signal)))[-1]
 
 
-def test_of_a_million_attributes_the_first_hundred_and_more_stay(edge: Collector) -> None:
+def test_of_a_million_attributes_the_first_ones_are_kept(edge: Collector) -> None:
     request = ExportTraceServiceRequest()
     span = request.resource_spans.add().scope_spans.add().spans.add(trace_id=b"t" * 16, span_id=b"s" * 8)
     span.name = "many attributes"
@@ -105,7 +105,7 @@ def test_what_an_event_or_a_record_has_too_many_of_is_counted_in_it(edge: Collec
     assert (len(record["attributes"]), record["droppedAttributesCount"]) == (128, 200 - 128)
 
 
-def test_huge_strings_are_cut(edge: Collector) -> None:
+def test_huge_strings_are_truncated(edge: Collector) -> None:
     huge = "ä" * MEBIBYTE
     span = one_span(
         name=f"huge {huge}",
@@ -125,7 +125,7 @@ def test_huge_strings_are_cut(edge: Collector) -> None:
     edge.wait_for_metric("otelcol_exporter_sent_spans_total", sent + 1, exporter="file/traces")
     edge.wait_for_metric("otelcol_exporter_sent_log_records_total", logs + 1, exporter="file/logs")
     kept = next(s for s in otlp_json.items("traces", edge.written("traces")) if s["name"].startswith("huge"))
-    assert len(kept["name"].encode()) == 255  # 256 would cut a letter in two
+    assert len(kept["name"].encode()) == 255  # 256 would split a character
     [text] = [pair["value"]["stringValue"] for pair in kept["attributes"]]
     assert len(text.encode()) <= 16384
     assert "anna" not in text
@@ -139,7 +139,7 @@ def _varint(number: int) -> bytes:
 
 
 def _field(number: int, size: int) -> bytes:
-    """Returns the head of a field of protobuf that holds so many bytes."""
+    """Returns the header of a protobuf field of this many bytes."""
     return _varint(number << 3 | 2) + _varint(size)
 
 
@@ -160,7 +160,7 @@ def _nested(depth: int) -> bytes:
 
 
 @pytest.mark.parametrize("depth", [2_100, 30_000, 400_000])
-def test_a_body_of_boxes_in_boxes_holds_nothing_up(edge: Collector, depth: int) -> None:
+def test_a_deeply_nested_body_delays_nothing(edge: Collector, depth: int) -> None:
     """Redaction alone would take minutes for one such request."""
     body = _nested(depth)
     assert len(body) < 4 * MEBIBYTE
@@ -172,7 +172,7 @@ def test_a_body_of_boxes_in_boxes_holds_nothing_up(edge: Collector, depth: int) 
     assert _last(edge, "logs")["body"]["stringValue"] == "****"
 
 
-def test_the_token_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
+def test_a_changed_token_file_is_reloaded(tmp_path: Path) -> None:
     with collector.running(["base.yaml"], tmp_path) as running:
         assert running.send("traces", one_span()).status_code == 200
         (tmp_path / "token").write_text("0123456789abcdef0123456789abcdef\n")

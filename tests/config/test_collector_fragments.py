@@ -1,4 +1,4 @@
-"""What fragments need, TLS, host metrics, a new sink, presets: all that has no payload to compare."""
+"""Dependencies of fragments, TLS, host metrics, presets: everything without a payload to compare."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def _server() -> Iterator[Intake]:
         yield server
 
 
-def test_no_list_of_one_fragment_stands_in_another() -> None:
-    """`--config` replaces lists: a list at the same place in two files would lose one of them."""
+def test_no_list_is_in_two_fragments() -> None:
+    """`--config` replaces lists: of a list at the same path in two files, one would be lost."""
     places: dict[str, str] = {}
     for path in sorted(FRAGMENTS.glob("*.yaml")):
         for place in _lists(yaml.safe_load(path.read_text()), ""):
@@ -117,7 +117,7 @@ def test_tls_and_then_a_certificate_of_the_sender(tmp_path: Path) -> None:
 
 
 def _refused(running: Collector) -> bool:
-    """Tells whether plain HTTP gets nowhere: answered 400, or closed before it is read."""
+    """Reports whether plain HTTP is rejected: answered 400, or closed before it is read."""
     try:
         return running.send("traces", SPAN).status_code == 400
     except httpx.TransportError:
@@ -143,7 +143,7 @@ def _span_of(service: str) -> dict[str, Any]:
     return {"resourceSpans": [{"resource": resource, **SPAN["resourceSpans"][0]}]}
 
 
-def test_what_a_page_sends_is_in_no_metric(server: Intake, tmp_path: Path) -> None:
+def test_browser_spans_are_in_no_metric(server: Intake, tmp_path: Path) -> None:
     """Anybody can send it, under any service's name."""
     endpoint = f"127.0.0.1:{free_port()}"
     variables = {
@@ -182,7 +182,7 @@ def test_what_only_our_build_has_is_chosen_by_its_own_value() -> None:
     assert chosen("", "file_storage/queues", "bearertokenauth/edge") == set()
 
 
-def test_a_preset_that_does_not_exist_is_answered_with_those_that_do(
+def test_an_unknown_preset_is_answered_with_the_known_ones(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(CollectorError, match="all-in-one"):
@@ -206,7 +206,7 @@ def test_a_preset_that_does_not_exist_is_answered_with_those_that_do(
         ("http://k@127.0.0.1:9000/sentry/7", "http://127.0.0.1:9000/sentry/api/7/integration/otlp"),
     ],
 )
-def test_a_dsn_says_where_sentry_takes_otlp(dsn: str, url: str) -> None:
+def test_a_dsn_gives_the_otlp_address(dsn: str, url: str) -> None:
     assert sentry_environment(dsn) == {"SENTRY_OTLP_URL": url, "SENTRY_OTLP_KEY": "k"}
 
 

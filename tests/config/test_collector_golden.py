@@ -1,4 +1,4 @@
-"""collector-config/tests: OTLP in, and what then stands at each sink, by the real Collector."""
+"""collector-config/tests: OTLP in, and what each sink then has, on the real Collector."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _payload(folder: str, name: str) -> dict[str, Any]:
 
 
 def sinks(server: Intake, folder: Path) -> dict[str, str]:
-    """Returns the addresses and secrets of every sink, all at one intake."""
+    """Returns the addresses and secrets of all sinks, all at one intake."""
     headers = folder / "next_headers"
     headers.write_text("Authorization: Bearer token-of-the-next-tier\n")
     return {
@@ -59,7 +59,7 @@ def sinks(server: Intake, folder: Path) -> dict[str, str]:
 
 
 def of_case(name: str, server: Intake) -> dict[str, str]:
-    """Returns the variables that a case sets; {intake} in a value stands for the address of the intake."""
+    """Returns the variables that a case sets; {intake} in a value is replaced by the intake's address."""
     given = _case(name).get("environment", {}) if name in CASES else {}
     return {key: str(value).replace("{intake}", server.url) for key, value in given.items()}
 

@@ -1,4 +1,4 @@
-"""Span links: our own library masks them, so its spans pass; whoever else sends some may not."""
+"""Span links: our own library masks them, so its spans pass; those of other senders do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sink that is down, refuses or is full does to the data and to the other sinks."""
+"""How a sink that is down, rejecting or full affects the data and the other sinks."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_permanent_refusal_is_counted_as_a_loss(server: Intake, tmp_path: Path
 
 
 def _until_sentry_is_full(running: Collector) -> int:
-    """Sends until Sentry's queue has refused something, and returns how many spans were acknowledged."""
+    """Sends until Sentry's queue has rejected something; returns how many spans were acknowledged."""
     sent = 0
     while not running.metric("otelcol_exporter_enqueue_failed_spans_total", exporter="otlp_http/sentry"):
         assert sent < 2000, "Sentry's queue does not fill"
@@ -86,7 +86,7 @@ def _until_sentry_is_full(running: Collector) -> int:
     return sent
 
 
-def test_a_dead_optional_sink_with_a_full_queue_changes_nothing_at_the_others(
+def test_a_dead_optional_sink_with_a_full_queue_does_not_affect_the_others(
     server: Intake, tmp_path: Path
 ) -> None:
     server.status["sentry"] = 503
@@ -107,7 +107,7 @@ def test_a_dead_optional_sink_with_a_full_queue_changes_nothing_at_the_others(
     assert 0 < len(kept) < sent
 
 
-def test_a_full_primary_queue_is_told_to_the_sender_and_nothing_is_acknowledged_in_vain(
+def test_a_full_primary_queue_rejects_the_sender_and_loses_nothing_acknowledged(
     server: Intake, tmp_path: Path
 ) -> None:
     server.status["prometheus"] = 503
@@ -141,7 +141,7 @@ def _points(number: int) -> dict[str, Any]:
     return {"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]}
 
 
-def test_a_full_metrics_queue_does_not_hang_the_stop(server: Intake, tmp_path: Path) -> None:
+def test_a_full_metrics_queue_does_not_block_shutdown(server: Intake, tmp_path: Path) -> None:
     """span_metrics and host_metrics have no deadline: a queue that blocked them would block the shutdown."""
     server.status["prometheus"] = 503
     files = ["base.yaml", "host-metrics.yaml", "span-metrics.yaml", "prometheus.yaml"]
@@ -157,7 +157,7 @@ def test_a_full_metrics_queue_does_not_hang_the_stop(server: Intake, tmp_path: P
         assert running.stop() == 0
 
 
-def test_senders_that_wait_for_ever_do_not_hold_up_the_end(server: Intake, tmp_path: Path) -> None:
+def test_waiting_senders_do_not_delay_shutdown(server: Intake, tmp_path: Path) -> None:
     """A full queue that blocked them would: their requests have no other deadline."""
     server.status["jaeger"] = 503
     variables = {**sinks(server, tmp_path), "COLLECTOR_TRACES_QUEUE_BYTES": str(270 * KIBIBYTE)}
@@ -178,7 +178,7 @@ def test_senders_that_wait_for_ever_do_not_hold_up_the_end(server: Intake, tmp_p
         assert running.stop() == 0
 
 
-def test_a_full_disk_under_the_files_changes_nothing_at_the_others(server: Intake, tmp_path: Path) -> None:
+def test_a_full_disk_for_the_file_sink_does_not_affect_the_others(server: Intake, tmp_path: Path) -> None:
     files = tmp_path / "files"
     files.mkdir()
     (files / "traces.jsonl").symlink_to("/dev/full")

@@ -1,4 +1,4 @@
-"""The page about the fragments says of each what the file says, and nothing that the file does not."""
+"""The page about the fragments says of each exactly what the file says."""
 
 from __future__ import annotations
 

@@ -59,13 +59,13 @@ KEYS = re.split(
 
 
 class Plants:
-    """Makes one unmistakable address per place, so that a leak says where it was."""
+    """Generates one unique address per place, so that a leak shows where it came from."""
 
     def __init__(self) -> None:
         self.needles = list(VALUE_NEEDLES)
 
     def mail(self, place: str) -> str:
-        """Returns an address that stands in that place only."""
+        """Returns an address that occurs only in that place."""
         needle = f"plant-{len(self.needles)}-{place}"
         self.needles.append(needle)
         return f"{needle}@leak.example"
@@ -213,7 +213,7 @@ def _server() -> Iterator[Intake]:
 
 
 def _everything(running: Collector, server: Intake) -> dict[str, str]:
-    """Returns all that left the Collector or that it wrote, by where it is."""
+    """Returns everything that the Collector exported or wrote, by place."""
     names = {"prometheus", "loki", "jaeger", "tempo", "next", "sentry"}
     sent = {
         f"{sink} {signal}": json.dumps(server.payload(sink, signal), ensure_ascii=False)
@@ -260,8 +260,8 @@ def test_planted_secrets_are_found_nowhere(chain: str, server: Intake, tmp_path:
     assert all("****" in text for place, text in found.items() if place.startswith("files/"))
 
 
-def test_the_plants_do_arrive_without_redaction(server: Intake, tmp_path: Path) -> None:
-    """The search above can fail: past the masking processors it finds what was planted."""
+def test_the_plants_arrive_without_redaction(server: Intake, tmp_path: Path) -> None:
+    """Proves that the search above can fail: without the masking processors it finds the plants."""
     plants = Plants()
     fragment = tmp_path / "unmasked.yaml"
     fragment.write_text("processors: {redaction: {blocked_key_patterns: [], blocked_values: []}}\n")

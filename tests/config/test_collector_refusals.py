@@ -1,4 +1,4 @@
-"""With our build, what the edge refuses is in its log: a kind at once, and how many there were."""
+"""With our build, the edge logs what it rejects: each kind at once, and then how many there were."""
 
 from __future__ import annotations
 

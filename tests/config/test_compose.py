@@ -19,7 +19,7 @@ from stack.native.tools import tool_path
 from stack.settings import REPOSITORY
 from tests.config.compose import SERVICES, resolve, stack_in
 
-# What a person opens; all else is reached on the internal networks only.
+# What people open; everything else is reachable on the internal networks only.
 PUBLISHED = {"app", "prometheus", "alertmanager", "grafana", "bugsink", "mailpit"}
 NO_HEALTH_CHECK = {"collector-prepare": "it ends, and the collector waits for its success"}
 ROOT = {"collector-prepare": "changes the owner of a volume, once"}
@@ -67,7 +67,7 @@ def test_an_image_is_pinned(service: dict[str, Any]) -> None:
     assert re.fullmatch(r"[a-z/-]+:v?\d+\.\d+\.\d+(-alpine|-musl)?", service["image"])
 
 
-def test_a_service_tells_its_health(service: dict[str, Any]) -> None:
+def test_a_service_has_a_health_check(service: dict[str, Any]) -> None:
     assert ("healthcheck" in service) == (service["name"] not in NO_HEALTH_CHECK)
     if "healthcheck" in service:
         assert service["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
@@ -99,7 +99,7 @@ def test_the_platform_starts_when_what_it_needs_serves(model: dict[str, Any]) ->
     needed = model["services"]["app"]["depends_on"]
     assert set(needed) == {"mongo", "redis", "bugsink", "collector"}
     assert {wanted["condition"] for wanted in needed.values()} == {"service_healthy"}
-    # A server of the user's own takes the place of ours.
+    # The user's own server replaces ours.
     assert {name for name, wanted in needed.items() if wanted["required"]} == {"collector"}
 
 
@@ -114,11 +114,11 @@ def test_what_must_survive_is_in_a_volume_with_a_name(model: dict[str, Any]) -> 
     assert kept["app"] == kept["canary"] == kept["mailpit"] == set()
 
 
-def test_the_other_networks_lead_nowhere(model: dict[str, Any]) -> None:
+def test_the_other_networks_are_internal(model: dict[str, Any]) -> None:
     assert {name for name, network in model["networks"].items() if not network.get("internal")} == {"edge"}
 
 
-def test_no_secret_stands_in_the_model(docker: DockerStack, model: dict[str, Any]) -> None:
+def test_no_secret_is_in_the_model(docker: DockerStack, model: dict[str, Any]) -> None:
     text = json.dumps(model)
     values = docker.environment.values
     secret = [value for key, value in values.items() if re.search("PASSWORD|SECRET|TOKEN|KEY", key)]
@@ -172,7 +172,7 @@ def test_sentry_adds_its_fragments_and_a_way_out(tmp_path: Path) -> None:
     assert "bugsink" not in services
 
 
-def test_a_server_of_ones_own_replaces_ours(tmp_path: Path) -> None:
+def test_the_users_own_server_replaces_ours(tmp_path: Path) -> None:
     own = {
         "MONGODB_URL": "mongodb://db.example/lms",
         "REDIS_URL": "redis://cache.example/0",

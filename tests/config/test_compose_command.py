@@ -1,4 +1,4 @@
-"""The commands that drive Docker Compose, and what they tell a person."""
+"""The commands that drive Docker Compose, and their messages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.config.programs import free_port
 
 @pytest.fixture(name="no_daemon")
 def _no_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Only the real Docker Compose is on PATH, nothing answers it, and the settings are broken."""
+    """Only the real Docker Compose is on PATH, no daemon answers it, and the settings are broken."""
     (tmp_path / "docker-compose").symlink_to(tool_path("docker-compose"))
     host = f"tcp://127.0.0.1:{free_port()}"
     for key, value in {"PATH": str(tmp_path), "DOCKER_HOST": host, "LMS_PROT": "8000"}.items():
@@ -49,14 +49,14 @@ def test_without_docker_compose_it_says_so(
     assert capsys.readouterr().err.startswith("Docker Compose is not installed")
 
 
-def test_a_person_is_told_every_published_address(docker: DockerStack, model: dict[str, Any]) -> None:
+def test_every_published_address_is_printed(docker: DockerStack, model: dict[str, Any]) -> None:
     published = {
         port["published"] for service in model["services"].values() for port in service.get("ports", [])
     }
     assert {address.split("/")[2].split(":")[1] for _, address, _ in docker.addresses()} == published
 
 
-def test_ports_of_ones_own_are_published(tmp_path: Path) -> None:
+def test_configured_ports_are_published(tmp_path: Path) -> None:
     stack = stack_in(tmp_path, STACK_PORT_GRAFANA="3999", LMS_PORT="8999")
     services = json.loads(resolve(stack, "config", "--format", "json").stdout)["services"]
     assert services["grafana"]["ports"][0]["published"] == "3999"

@@ -1,4 +1,4 @@
-"""The commands of make with Docker. No daemon is here: `docker` is `tests.fake_docker`."""
+"""The make commands with Docker. There is no daemon: `docker` is `tests.fake_docker`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Install = Callable[[Play], FakeDocker]
 
 @pytest.fixture(name="environment")
 def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
-    """Settings of a generated .env, its ports free, which win over those of the checkout's own."""
+    """Settings of a generated .env with free ports, which override those of the checkout."""
     write(tmp_path / ".env")
     values = {**read(tmp_path / ".env"), "STACK_DATA_DIR": str(tmp_path / "data"), "STACK": "docker"}
     variables = [each.variable for each in published(DockerStack(load(tmp_path / ".env", {})))]
@@ -63,7 +63,7 @@ def _interruptible() -> Iterator[None]:
 
 
 def project(environment: Environment, **others: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every service's container as it should be, but for ``others``."""
+    """Every service's container in its expected state, except ``others``."""
     well = {name: container(name) for name in services(DockerStack(environment))}
     prepared = {"collector-prepare": container("collector-prepare", "exited", "")}
     changed = {each["Service"]: each for each in others.values()}
@@ -162,14 +162,14 @@ def test_every_published_port_is_looked_at(docker: DockerStack, model: dict[str,
     }
 
 
-def test_a_server_of_ones_own_needs_no_port_of_ours(environment: Environment) -> None:
+def test_the_users_own_server_needs_no_port_of_ours(environment: Environment) -> None:
     values = {**environment.values, "SENTRY_DSN": "https://key@sentry.example/1"}
     own = DockerStack(Environment(values, environment.app, environment.stack))
     assert "bugsink" not in {each.part for each in published(own)}
 
 
 @pytest.mark.parametrize("array", [True, False])
-def test_a_stack_that_is_well(
+def test_a_healthy_stack(
     array: bool,  # noqa: FBT001 - pytest gives parameters by name
     environment: Environment,
     install: Install,
@@ -191,7 +191,7 @@ def test_a_stack_that_is_well(
         (container("collector-prepare", "exited", "", 1), "exited with 1"),
     ],
 )
-def test_an_ill_container_is_named(
+def test_an_unhealthy_container_is_named(
     array: bool,  # noqa: FBT001 - pytest gives parameters by name
     ill: dict[str, Any],
     reason: str,
@@ -204,7 +204,7 @@ def test_an_ill_container_is_named(
     assert capfd.readouterr().out == f"{TABLE}{ill['Service']} is unhealthy: {reason}\n"
 
 
-def test_a_service_without_container_is_ill(
+def test_a_service_without_a_container_is_unhealthy(
     environment: Environment, install: Install, capfd: pytest.CaptureFixture[str]
 ) -> None:
     install(Play(now=[each for each in project(environment) if each["Service"] != "loki"]))
@@ -212,7 +212,7 @@ def test_a_service_without_container_is_ill(
     assert capfd.readouterr().out == f"{TABLE}loki is unhealthy: has no container\n"
 
 
-def test_what_somebody_ran_aside_is_no_part(environment: Environment, install: Install) -> None:
+def test_a_one_off_container_is_not_a_part(environment: Environment, install: Install) -> None:
     aside = {**container("app", "exited", "", 1), "Name": "stegmaier-lms-app-run-0d1f"}
     install(Play(now=[aside, *project(environment), aside]))
     assert docker.status()
@@ -241,7 +241,7 @@ def test_a_stack_that_does_not_run_fails_with_the_remedy(command: str, install: 
 
 
 @pytest.mark.usefixtures("environment")
-def test_logs_of_one_part_end_if_asked_to(install: Install) -> None:
+def test_logs_of_one_part_stop_on_request(install: Install) -> None:
     fake = install(Play())
     assert stack("logs", "loki").returncode == 0
     assert stack("logs", "--no-follow").returncode == 0

@@ -58,7 +58,7 @@ def test_the_manifest_fits_the_schema_of_kubernetes(document: dict[str, Any]) ->
     kubernetes_validate.validate(document, VERSION, strict=True)
 
 
-def test_the_schema_refuses_a_field_that_is_none() -> None:
+def test_the_schema_rejects_an_unknown_field() -> None:
     wrong = workload("gateway")
     wrong["spec"]["replica"] = 3
     with pytest.raises(kubernetes_validate.ValidationError):
@@ -115,7 +115,7 @@ def test_the_version_is_that_of_the_distribution(folder: str) -> None:
 
 
 @pytest.mark.parametrize("folder", WORKLOADS)
-def test_there_is_time_to_drain_before_the_end(folder: str) -> None:
+def test_there_is_time_to_drain_before_termination(folder: str) -> None:
     pause = container(folder)["lifecycle"]["preStop"]["sleep"]["seconds"]
     grace = workload(folder)["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
     assert grace >= pause + 30
@@ -161,7 +161,7 @@ def test_the_example_is_made_of_folders_that_exist() -> None:
 
 @pytest.mark.parametrize("component", ["scale-hpa", "scale-keda"])
 def test_a_scaler_asks_for_what_a_rule_records(component: str) -> None:
-    """KEDA by the name of the rule; an adapter serves it with underscores, as Kubernetes wants names."""
+    """KEDA uses the rule's name; an adapter serves it with underscores, as Kubernetes requires."""
     (scaler,) = documents(component)
     text = yaml.safe_dump(scaler)
     rules = yaml.safe_load((REPOSITORY / "alertmanager" / "rules" / "collector.yml").read_text())
@@ -212,7 +212,7 @@ def test_a_workload_runs_its_preset(folder: str) -> None:
 
 
 def test_the_replicas_file_adds_one_processor_and_takes_none_away() -> None:
-    """The one list that stands in two files, because only here there are several gateways."""
+    """The one list that is in two files, because only here are there several gateways."""
     lists = [
         yaml.safe_load(path.read_text())["service"]["pipelines"]["metrics/span-metrics"]["processors"]
         for path in (FRAGMENTS / "span-metrics.yaml", KUBERNETES / "gateway" / "replica.yaml")

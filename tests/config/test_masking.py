@@ -1,4 +1,4 @@
-"""mask.yaml follows base.yaml; a rule that the processor does not have stops the generator."""
+"""mask.yaml follows base.yaml; the generator fails on a rule that the processor does not implement."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_pattern_and_a_bound_come_from_the_base(folder: Path, old: str, new: s
         ("filter/links, transform/bound, redaction", "filter/links, redaction, transform/bound", "end with"),
     ],
 )
-def test_a_rule_that_the_processor_does_not_have_stops_the_generator(
+def test_the_generator_fails_on_a_rule_that_the_processor_does_not_implement(
     folder: Path, old: str, new: str, says: str
 ) -> None:
     if says in ("in two ways", "the same keys"):
@@ -68,7 +68,7 @@ def test_a_rule_that_the_processor_does_not_have_stops_the_generator(
         masking.render()
 
 
-def test_the_command_says_what_stops_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reports_why_it_fails(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _change(folder, "redact_all_types: true", "redact_all_types: false")
     assert generated.main(["check"]) == 2
     assert "set _KNOWN in stack.masking" in capsys.readouterr().err

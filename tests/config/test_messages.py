@@ -1,4 +1,4 @@
-"""What on-call reads: Slack's texts by amtool, and a mail that a running Alertmanager sends."""
+"""What on-call reads: Slack texts rendered by amtool, and a mail from a running Alertmanager."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_slacks_text_has_each_alert_with_what_to_do(tmp_path: Path) -> None:
 
 
 class Relay(socketserver.ThreadingTCPServer):
-    """A mail relay as RFC 5321 describes it, without TLS and login. Keeps what it is given."""
+    """A mail relay as RFC 5321 describes it, without TLS and login. Keeps what it receives."""
 
     daemon_threads = True
 

@@ -1,4 +1,4 @@
-"""Every series that a rule asks for is emitted by the pinned versions, so that no upgrade blinds an alert."""
+"""The pinned versions emit every series that a rule queries, so that no upgrade blinds an alert."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.config.programs import free_port
 from tests.config.stores import RULES
 from tests.config.test_collector_golden import sinks
 
-# What no part that runs here emits, with the reason.
+# What nothing that runs here emits, with the reason.
 ELSEWHERE = {"tempo_discarded_spans_total": "Tempo runs in Docker only: its module is not served"}
 MIXED = re.compile(r"\(([\w|]+)\)")
 SIGNALS = ("traces", "metrics", "logs")
@@ -51,7 +51,7 @@ GOOD = {"traces": _span(), "metrics": _metric("fine"), "logs": _log("fine", time
 
 
 def _use(running: Collector) -> None:
-    """Does to a Collector what its rules watch for, as far as one Collector can."""
+    """Provokes what the rules watch for, as far as one Collector can show it."""
     for signal in SIGNALS:
         assert running.send(signal, GOOD[signal]).status_code == 200
     running.send("traces", _span(links=[LINK]))
@@ -61,7 +61,7 @@ def _use(running: Collector) -> None:
 
 @pytest.fixture(name="api", scope="module")
 def _api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """Prometheus, scraping Loki and Collectors: one works, one is refused, one is full, one has no memory."""
+    """Prometheus, scraping Loki and four Collectors: working, rejected, full and out of memory."""
     with ExitStack() as stack:
         server = stack.enter_context(intake.listening())
         loki = stack.enter_context(stores.loki(tmp_path_factory.mktemp("loki")))
@@ -85,7 +85,7 @@ def _api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 
 @contextmanager
 def _canary(edge: Collector, loki: str, port: int) -> Iterator[str]:
-    """Runs the canary until the block ends; gives the address of its verdict."""
+    """Runs the canary until the block ends; yields the address of its metrics."""
     prometheus, address = f"http://127.0.0.1:{port}", f"127.0.0.1:{free_port()}"
     environment = {
         "PYTHONPATH": REPOSITORY,

@@ -1,4 +1,4 @@
-"""What pages and comments name exists: alerts, fragments, tests."""
+"""Whatever pages and comments name exists: alerts, fragments, tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""base.yaml gets its rules from otel/redaction/; where it has no place for them, the generator stops."""
+"""base.yaml gets its rules from otel/redaction/; the generator fails if a place for them is missing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_rule_that_was_changed_by_hand_is_written_again(folder: Path, old: str
     assert redaction_rules.render() == BASE
 
 
-def test_what_is_no_rule_stays_as_it_was_written(folder: Path) -> None:
+def test_text_outside_the_rules_is_kept(folder: Path) -> None:
     changed = BASE.replace("limit_mib: $", "limit_mib:  $").replace(
         "check_interval: 1s", "check_interval: 2s"
     )

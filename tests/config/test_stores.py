@@ -1,4 +1,4 @@
-"""Prometheus' and Loki's configurations by their real checkers, and the windows that hold them together."""
+"""Prometheus' and Loki's configurations, by their real checkers, and the time windows between them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ TEMPO = "stack/tempo/tempo.yaml"
 BASE, LOGS, METRICS, NEXT, JOURNAL = (
     f"collector-config/{name}.yaml" for name in ("base", "loki", "prometheus", "otlp", "journal")
 )
-# What somebody could change (file, old, new), and the relations that the checker must then call broken.
+# Possible changes (file, old, new), and the relations that the checker must then report as broken.
 DISAGREEMENTS = [
     (PROMETHEUS, "time_window: 6h30m", "time_window: 30m", "out_of_order_time_window (s)"),
     (PROMETHEUS, "time_window: 6h30m", "time_window: 6h1m", "queue + PROMETHEUS_AHEAD"),
@@ -94,7 +94,7 @@ DISAGREEMENTS = [
     (BASE, "on_rebound: true", "on_rebound: false", "compaction.on_rebound"),
     (BASE, "cleanup_on_start: true", "cleanup_on_start: false", "compaction.cleanup_on_start"),
 ]
-# Settings of the stack that forget or hold differently from the files.
+# Stack settings whose retention or limits differ from the files.
 VARIABLES = [
     ({"STACK_RETENTION_METRICS": "2h"}, "Prometheus' retention"),
     ({"STACK_RETENTION_LOGS": "2h"}, "Loki's retention in the stack"),
@@ -130,7 +130,7 @@ def test_every_relation_is_broken_by_a_case_above() -> None:
 
 
 @pytest.mark.parametrize("text", ["6", "h", "6 hours", "", None])
-def test_what_is_no_duration_is_named(text: object) -> None:
+def test_an_invalid_duration_is_named(text: object) -> None:
     with pytest.raises(windows.WindowsError, match="no duration"):
         windows.seconds(text)
 

@@ -1,4 +1,4 @@
-"""The corpus, read; and the names that sentry-sdk denies, as cases of it."""
+"""Reads the corpus, and adds the names on sentry-sdk's denylist as cases."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SECRET = "hunter2"
 
 @dataclass(frozen=True)
 class Case:
-    """What comes in at a place, what may not remain of it, and what must."""
+    """An input at a place, what must not remain of it, and what must."""
 
     place: str
     input: str
@@ -25,12 +25,12 @@ class Case:
     because: str = ""
 
     def __str__(self) -> str:
-        """Names the case in a test's id."""
+        """Returns the case's name for the test id."""
         return f"{self.place}: {self.input[:40]!r}"
 
     @property
     def value(self) -> str:
-        """What the field of a case `field` holds."""
+        """Returns what the case's `field` contains."""
         return (self.gone or self.kept)[0]
 
 
@@ -44,7 +44,7 @@ def cases_for(side: str) -> list[Case]:
 
 
 def strings(value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
-    """Yields every text of a JSON value, keys too, and every number as a text."""
+    """Yields every text of a JSON value, including keys, and every number as a text."""
     if isinstance(value, dict):
         for key, each in value.items():
             yield str(key)
@@ -57,11 +57,11 @@ def strings(value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
 
 
 def leaks(case: Case, found: Iterable[str]) -> list[str]:
-    """Returns the texts in which something is left that should be gone."""
+    """Returns the texts that still contain something that should be masked."""
     return [text for text in found if any(secret in text for secret in case.gone)]
 
 
 def losses(case: Case, found: Iterable[str]) -> list[str]:
-    """Returns what should be in one of the texts and is in none."""
+    """Returns what should be in one of the texts but is in none."""
     texts = list(found)
     return [kept for kept in case.kept if not any(kept in text for text in texts)]

@@ -12,8 +12,8 @@ var (
 	everyLine  = regexp.MustCompile(`.*`)
 )
 
-// place is one kind of attributes: their bound and their keys. `ours` are the names that the stock chain uses
-// there for a while; a sender's attribute of that name is lost in it.
+// place is one kind of attributes, with their bound and the verdicts on their keys. `ours` are the names that the
+// stock chain uses there temporarily; as in that chain, a sender's attribute of that name is dropped.
 type place struct {
 	Bound
 	first map[string]bool
@@ -33,7 +33,7 @@ func (c *Config) place(name, unfit, ours string) (place, error) {
 	return p, err
 }
 
-// trim drops what is too many, then what is no name, and returns how many of the former.
+// trim drops the attributes over the bound, then those with an invalid key, and returns the number of the former.
 func (p *place) trim(attributes pcommon.Map) int {
 	before := attributes.Len()
 	over := before - p.Count
@@ -67,7 +67,7 @@ func (p *place) limit(attributes pcommon.Map) {
 	})
 }
 
-// mask hides and cuts the values.
+// mask masks and truncates the values.
 func (p *place) mask(attributes pcommon.Map, t *texts) {
 	for key, value := range attributes.All() {
 		if p.keys.judge(key) == hide {
@@ -81,14 +81,14 @@ func (p *place) mask(attributes pcommon.Map, t *texts) {
 	}
 }
 
-// value masks what it is as text; a number, a list or a map without a secret stays what it is.
+// value masks the value's text form; a number, a list or a map without a secret keeps its type.
 func (t *texts) value(value pcommon.Value) {
 	if text, changed := t.mask(value.AsString()); changed {
 		value.SetStr(text)
 	}
 }
 
-// field masks a text that is no attribute.
+// field masks and truncates a text that is not an attribute.
 func (t *texts) field(text string, limit int, set func(string)) {
 	masked, changed := t.mask(text)
 	if short := t.lost.cut(masked, limit); changed || len(short) != len(masked) {

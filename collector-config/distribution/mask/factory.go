@@ -36,7 +36,7 @@ func newTraces(
 	if err != nil {
 		return nil, err
 	}
-	return processorhelper.NewTraces(ctx, set, c, next, told(t, closed(set.Logger, m.traces)), mutates)
+	return processorhelper.NewTraces(ctx, set, c, next, reported(t, failClosed(set.Logger, m.traces)), mutates)
 }
 
 func newMetrics(
@@ -46,7 +46,7 @@ func newMetrics(
 	if err != nil {
 		return nil, err
 	}
-	return processorhelper.NewMetrics(ctx, set, c, next, told(t, closed(set.Logger, m.metrics)), mutates)
+	return processorhelper.NewMetrics(ctx, set, c, next, reported(t, failClosed(set.Logger, m.metrics)), mutates)
 }
 
 func newLogs(
@@ -56,7 +56,7 @@ func newLogs(
 	if err != nil {
 		return nil, err
 	}
-	return processorhelper.NewLogs(ctx, set, c, next, told(t, closed(set.Logger, m.logs)), mutates)
+	return processorhelper.NewLogs(ctx, set, c, next, reported(t, failClosed(set.Logger, m.logs)), mutates)
 }
 
 func newParts(set processor.Settings, c component.Config, signal string) (*masker, *teller, error) {
@@ -70,17 +70,17 @@ func newParts(set processor.Settings, c component.Config, signal string) (*maske
 
 type step[Data any] = func(context.Context, Data) (Data, error)
 
-// told lets the teller tell what the work did.
-func told[Data any](t *teller, work step[Data]) step[Data] {
+// reported has the teller report what the bounds removed after each call of work.
+func reported[Data any](t *teller, work step[Data]) step[Data] {
 	return func(ctx context.Context, data Data) (Data, error) {
 		defer t.tell(ctx)
 		return work(ctx, data)
 	}
 }
 
-// closed makes an error of a panic: what cannot be masked is refused, and nothing of it goes on. Error and log say
-// what kind of panic it was and where, but not its text, which may hold what was to be masked.
-func closed[Data ptrace.Traces | pmetric.Metrics | plog.Logs](
+// failClosed turns a panic into an error: a request that cannot be masked is rejected, and nothing of it is passed
+// on. The error and the log contain the panic's type and stack but not its text, which may hold unmasked data.
+func failClosed[Data ptrace.Traces | pmetric.Metrics | plog.Logs](
 	logger *zap.Logger, work func(Data),
 ) step[Data] {
 	return func(_ context.Context, data Data) (_ Data, err error) {

@@ -21,7 +21,7 @@ func spanNamed(name string) ptrace.Traces {
 	return data
 }
 
-// fails is what a bug would be: it panics for one span, with its secret in the panic's text.
+// fails imitates a bug: it panics for one span, with the span's secret in the panic's text.
 func fails(data ptrace.Traces) {
 	span := data.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0)
 	if strings.Contains(span.Name(), "@") {
@@ -29,11 +29,11 @@ func fails(data ptrace.Traces) {
 	}
 }
 
-func TestAPanicIsARefusalThatTellsNothingAndSendsNothing(t *testing.T) {
+func TestAPanicRejectsTheRequestWithoutLeakingOrForwardingIt(t *testing.T) {
 	set, sink := processortest.NewNopSettings(NewFactory().Type()), new(consumertest.TracesSink)
 	var log bytes.Buffer
 	core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(&log), zap.InfoLevel)
-	work := closed(zap.New(core), fails)
+	work := failClosed(zap.New(core), fails)
 	p, err := processorhelper.NewTraces(t.Context(), set, written(t), sink, work, mutates)
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func TestAPanicIsARefusalThatTellsNothingAndSendsNothing(t *testing.T) {
 	}
 }
 
-func TestTheFactoryMakesWhatMasksAllThreeSignals(t *testing.T) {
+func TestTheFactoryCreatesProcessorsForAllThreeSignals(t *testing.T) {
 	set, sink := processortest.NewNopSettings(NewFactory().Type()), new(consumertest.TracesSink)
 	p, err := NewFactory().CreateTraces(t.Context(), set, written(t), sink)
 	if err != nil {
@@ -71,7 +71,7 @@ func TestTheFactoryMakesWhatMasksAllThreeSignals(t *testing.T) {
 	}
 }
 
-func TestAConfigurationThatMasksOrBoundsNothingIsRefused(t *testing.T) {
+func TestAConfigurationThatMasksOrBoundsNothingIsRejected(t *testing.T) {
 	for name, break_ := range map[string]func(*Config){
 		"no keys":      func(c *Config) { c.BlockedKeyPatterns = nil },
 		"no values":    func(c *Config) { c.BlockedValues = nil },
@@ -84,7 +84,7 @@ func TestAConfigurationThatMasksOrBoundsNothingIsRefused(t *testing.T) {
 		c := written(t)
 		break_(c)
 		if err := c.Validate(); err == nil {
-			t.Errorf("%s: it is taken", name)
+			t.Errorf("%s: it is accepted", name)
 		}
 	}
 }

@@ -17,12 +17,12 @@ const (
 )
 
 const (
-	// A sender cannot fill the memory with invented keys: what is more, or longer, is judged each time.
+	// Keeps a sender from filling the memory with invented keys: more or longer keys are judged every time.
 	remembered    = 4096
 	longestOfKeys = 128
 )
 
-// keys judges attribute keys and remembers the verdicts: keys are few and come again.
+// keys judges attribute keys and caches the verdicts: distinct keys are few and recur.
 type keys struct {
 	unfit  *regexp.Regexp
 	secret []*regexp.Regexp
@@ -63,7 +63,7 @@ func (k *keys) decide(key string) verdict {
 	return k.secrecy(key)
 }
 
-// hides tells whether a value is masked by its key, whatever the form of the key.
+// hides reports whether the key is secret, even if it is not a valid name.
 func (k *keys) hides(key string) bool {
 	v := k.judge(key)
 	return v == hide || v == drop && k.secrecy(key) == hide

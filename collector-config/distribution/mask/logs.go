@@ -9,7 +9,7 @@ import (
 
 const (
 	longestBody = 65536
-	// The brackets of a structured body that is looked into; see base.yaml.
+	// A structured body with more brackets is masked whole; see base.yaml.
 	mostBrackets = 1998
 )
 
@@ -66,13 +66,13 @@ func (m *masker) structure(body pcommon.Value) {
 		body.Map().RemoveIf(func(key string, _ pcommon.Value) bool { return m.bodies.keys.judge(key) == drop })
 	}
 	m.nested(body)
-	// Values are masked by now: what is left is a key deep inside.
+	// Values are masked by now; only a nested key can still match.
 	if m.finds(body.AsString(), m.left) {
 		body.SetStr(hidden)
 	}
 }
 
-// nested masks what stands in a body. A secret that is no text is replaced by a text.
+// nested masks the values inside a body. A secret that is not a text is replaced by one.
 func (m *masker) nested(value pcommon.Value) {
 	switch value.Type() {
 	case pcommon.ValueTypeMap:

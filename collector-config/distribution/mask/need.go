@@ -10,15 +10,15 @@ import (
 const (
 	// More literals are not multiplied further.
 	mostLiterals = 512
-	// A character class of more characters is no set of literals.
+	// A larger character class is not expanded into literals.
 	mostOfClass = 8
 )
 
-// literals says of an expression which ASCII texts, in lower case, its matches are (exact), or else of which one
-// at least stands in every match (within). Both nil: nothing is known.
+// literals describes an expression's matches by ASCII texts in lower case: each match is one of them (exact), or
+// contains at least one of them (within). Both nil: nothing is known.
 type literals struct{ exact, within []string }
 
-// need derives the literals from the parsed expression. A case that is not listed knows nothing, so it is right.
+// need derives the literals from the parsed expression. Operators that are not listed yield nothing, which is safe.
 func need(e *syntax.Regexp) literals {
 	switch e.Op {
 	case syntax.OpEmptyMatch, syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText,
@@ -48,7 +48,7 @@ func need(e *syntax.Regexp) literals {
 	return literals{}
 }
 
-// any returns texts of which one stands in every match; nil if none is known.
+// any returns texts of which every match contains at least one; nil if none are known.
 func (l literals) any() []string {
 	if l.exact != nil {
 		return useful(l.exact)
@@ -74,7 +74,7 @@ func literalOf(runes []rune) literals {
 	return literals{exact: []string{strings.ToLower(string(runes))}}
 }
 
-// classOf takes ranges. A letter's other cases fold onto it, those beyond ASCII too: `foreign` looks for them.
+// classOf expands the ranges. A letter's other cases fold onto it, including non-ASCII ones, which `foreign` finds.
 func classOf(ranges []rune) literals {
 	found := map[string]bool{}
 	for i := 0; i < len(ranges); i += 2 {
@@ -98,7 +98,7 @@ func classOf(ranges []rune) literals {
 	return literals{exact: sorted(found)}
 }
 
-// sequence multiplies exact texts as long as they are few, and else keeps the best of what must stand in the parts.
+// sequence multiplies exact texts while they are few, and otherwise keeps the best of what the parts require.
 func sequence(parts []*syntax.Regexp) literals {
 	current, whole := []string{""}, true
 	var best []string
@@ -143,8 +143,8 @@ func choice(branches []*syntax.Regexp) literals {
 	return literals{within: useful(sorted(all))}
 }
 
-// span returns the characters that a match may consist of, as bytes, and the least length of a match. A character
-// beyond ASCII is at least one byte beyond it, so all of those count as possible if one does.
+// span collects in alphabet the bytes that a match may consist of, and returns a match's minimum length. A non-ASCII
+// character is at least one byte beyond ASCII, so all of those bytes are allowed if one such character is.
 func span(e *syntax.Regexp, alphabet *[256]bool) int {
 	switch e.Op {
 	case syntax.OpLiteral:

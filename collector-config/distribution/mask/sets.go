@@ -18,7 +18,7 @@ func product(heads, tails []string) []string {
 	return all
 }
 
-// better returns the set whose shortest text is the longer one: it is found in fewer texts.
+// better returns the set whose shortest text is longer: it occurs in fewer texts.
 func better(one, other []string) []string {
 	if shortest(other) > shortest(one) {
 		return other
@@ -36,7 +36,7 @@ func shortest(texts []string) int {
 	return least
 }
 
-// short counts the texts of less than three bytes.
+// short counts the texts of fewer than three bytes.
 func short(texts []string) int {
 	count := 0
 	for _, text := range texts {
@@ -47,7 +47,7 @@ func short(texts []string) int {
 	return count
 }
 
-// beginnings returns the first bytes of each text, and none that begins with another one.
+// beginnings returns the first bytes of each text, without those that another one is a prefix of.
 func beginnings(texts []string, length int) []string {
 	found := map[string]bool{}
 	for _, text := range texts {

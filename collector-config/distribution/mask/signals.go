@@ -18,10 +18,10 @@ const (
 
 var queryOfURL = regexp.MustCompile(`(?s)\?.*`)
 
-// masker works for one pipeline; it may be used by many requests at once.
+// masker serves one pipeline; concurrent requests may share it.
 type masker struct {
 	*texts
-	left                                                      uint64 // the forms that a body is searched for when it is masked
+	left                                                      uint64 // bits of the forms that are searched for in a body after masking
 	resources, scopes, spans, events, points, records, bodies place
 }
 

@@ -13,16 +13,16 @@ import (
 )
 
 const (
-	// meterName is the package's path: what the Collector calls the meter of a component.
+	// meterName is the package's path, as the Collector names a component's meter.
 	meterName = "stegmaier.example/lms/collector-config/distribution/mask"
-	// A flood of texts that are too long is not to be a flood of lines.
+	// Keeps a flood of long texts from becoming a flood of log lines.
 	quietFor = time.Minute
 )
 
-// tally counts what the bounds took from items that went on.
+// tally counts what the bounds removed from items that were passed on.
 type tally struct{ texts, attributes atomic.Int64 }
 
-// cut shortens a text to so many bytes, and never within a character.
+// cut truncates a text to at most limit bytes, never within a character, and counts it.
 func (t *tally) cut(text string, limit int) string {
 	if len(text) <= limit {
 		return text
@@ -31,7 +31,7 @@ func (t *tally) cut(text string, limit int) string {
 	return cut(text, limit)
 }
 
-// teller makes metrics of a tally, and at most one line a minute.
+// teller reports a tally as metrics, and in at most one log line a minute.
 type teller struct {
 	tally             *tally
 	texts, attributes metric.Int64Counter
@@ -44,10 +44,10 @@ type teller struct {
 func newTeller(set processor.Settings, signal string, of *tally) (*teller, error) {
 	meter := set.MeterProvider.Meter(meterName)
 	texts, textsErr := meter.Int64Counter("otelcol_processor_mask_texts_cut", metric.WithUnit("{text}"),
-		metric.WithDescription("Texts that were longer than their bound, and are cut."))
+		metric.WithDescription("Texts truncated because they exceeded their bound."))
 	attributes, attributesErr := meter.Int64Counter("otelcol_processor_mask_attributes_dropped",
 		metric.WithUnit("{attribute}"),
-		metric.WithDescription("Attributes that were more than their bound or whose key is none, and are left out."))
+		metric.WithDescription("Attributes dropped because they exceeded the bound or had an invalid key."))
 	labels := []attribute.KeyValue{
 		attribute.String("processor", set.ID.String()), attribute.String("otel.signal", signal),
 	}
@@ -68,6 +68,6 @@ func (t *teller) tell(ctx context.Context) {
 	if now.UnixNano() < until || !t.silentUntil.CompareAndSwap(until, now.Add(quietFor).UnixNano()) {
 		return
 	}
-	t.log.Warn("items over the bounds went on without what was too much; the metrics otelcol_processor_mask_* count on",
+	t.log.Warn("items exceeded the bounds and were trimmed; the metrics otelcol_processor_mask_* have the totals",
 		zap.Int64("texts_cut", texts), zap.Int64("attributes_dropped", attributes))
 }

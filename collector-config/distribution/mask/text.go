@@ -12,23 +12,23 @@ import (
 
 const (
 	hidden = "****"
-	// Short literals are looked for one by one.
+	// Short literals are searched for one by one.
 	mostShort = 3
-	// Of many literals the first letters are looked for: many begin alike.
+	// Of many literals only the first letters are searched for: many have a prefix in common.
 	many, longestOfMany = 16, 7
 )
 
-// form is one kind of secret: its expression, and what a text must have for a match to be possible at all.
+// form is one kind of secret: its expression, and what a text must contain for a match to be possible.
 type form struct {
 	expression *regexp.Regexp
-	literals   []string // one of them, in any case; none: not known
-	beginning  []string // the same, of what each match begins with: fewer, and found in more texts
+	literals   []string // at least one of them, in any case; empty: not known
+	beginning  []string // what each match begins with: fewer texts, which occur more often
 	alphabet   [256]bool
-	length     int // so many bytes of the alphabet in a row
+	length     int // at least this many consecutive bytes of the alphabet
 }
 
-// texts replaces secrets in texts, in the order of the forms, as `redaction` does. Most texts hold none, and most
-// of the forms begin with nothing that a search could jump to; so the gates are asked first, all literals at once.
+// texts replaces secrets in texts, in the order of the forms, as `redaction` does. Most texts contain none, and most
+// forms have no fixed prefix that a search could jump to; so cheap gates come first, with one scan for all literals.
 type texts struct {
 	forms []form
 	scan  scanner
@@ -82,7 +82,7 @@ func (t *texts) mask(text string) (string, bool) {
 	possible, changed := t.scan.find(text), false
 	for i := range t.forms {
 		f := &t.forms[i]
-		// What replaces a secret can complete another one; after it all forms are tried.
+		// A replacement can complete another secret, so after one all remaining forms are tried.
 		if !changed && (possible&(1<<i) == 0 || !f.fits(text)) {
 			continue
 		}
@@ -93,7 +93,7 @@ func (t *texts) mask(text string) (string, bool) {
 	return text, changed
 }
 
-// finds tells whether a text has one of the forms.
+// finds reports whether a text matches one of the forms.
 func (t *texts) finds(text string, forms uint64) bool {
 	for possible := t.scan.find(text) & forms; possible != 0; possible &= possible - 1 {
 		f := &t.forms[bits.TrailingZeros64(possible)]
@@ -104,7 +104,7 @@ func (t *texts) finds(text string, forms uint64) bool {
 	return false
 }
 
-// fits tells whether there are bytes of the alphabet in a row, enough for a match.
+// fits reports whether the text has enough consecutive bytes of the alphabet for a match.
 func (f *form) fits(text string) bool {
 	for start := 0; start+f.length <= len(text); {
 		i := start + f.length - 1
@@ -119,26 +119,26 @@ func (f *form) fits(text string) bool {
 	return false
 }
 
-// mostOfScanner bounds a scanner's tables; what is more is not looked for, so its form is always possible.
+// mostOfScanner bounds a scanner's tables; the forms of further literals always count as possible.
 const mostOfScanner = 256
 
-// scanner finds which of its literals a text contains, in any case, in one pass: those of a bucket are looked at
-// where the first three bytes of one of them stand, or of several.
+// scanner finds which of its literals a text contains, in any case, in one pass: a bucket's literals are compared
+// only where the first three bytes could be those of one of them.
 type scanner struct {
 	count   int
 	heads   [3][256]uint64 // a bit for every bucket
 	buckets [64][]literal
-	short   []literal // those of less than three bytes
+	short   []literal // those of fewer than three bytes
 	always  uint64
 }
 
-// literal is a text in lower case, and the forms that it belongs to.
+// literal is a text in lower case, and the bits of the forms that it belongs to.
 type literal struct {
 	text   string
 	owners uint64
 }
 
-// add returns false if there are none, or if there is no room.
+// add returns false if there are no literals, or no room for them.
 func (s *scanner) add(literals []string, owner int) bool {
 	if len(literals) == 0 || s.count+len(literals) > mostOfScanner {
 		return false
@@ -167,7 +167,7 @@ func upper(b byte) byte {
 	return b
 }
 
-// find returns the forms whose literals the text contains, and those without.
+// find returns the forms whose literals the text contains, and those that have no literals.
 func (s *scanner) find(text string) uint64 {
 	if foreign(text) {
 		return ^uint64(0)
@@ -191,7 +191,7 @@ func (s *scanner) find(text string) uint64 {
 	return found
 }
 
-// foreign tells whether there is one of the two letters beyond ASCII that are s and k in another case.
+// foreign reports whether the text contains one of the two non-ASCII letters that fold to s and k.
 func foreign(text string) bool {
 	for i := 0; i < len(text); i++ {
 		if text[i] >= utf8.RuneSelf {
@@ -225,7 +225,7 @@ func begins(text, low string) bool {
 	return true
 }
 
-// cut shortens a text to so many bytes, and never within a character.
+// cut truncates a text to at most limit bytes, never within a character.
 func cut(text string, limit int) string {
 	if len(text) <= limit {
 		return text

@@ -11,7 +11,7 @@ import (
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 )
 
-// written is the processor's configuration as the project ships it.
+// written loads the processor's configuration as the project ships it.
 func written(t testing.TB) *Config {
 	t.Helper()
 	file, err := confmaptest.LoadConf("../../mask.yaml")
@@ -32,7 +32,7 @@ func written(t testing.TB) *Config {
 	return c
 }
 
-// ungated is what `redaction` does with a text.
+// ungated does what `redaction` does with a text.
 func ungated(t *texts, text string) string {
 	for i := range t.forms {
 		if e := t.forms[i].expression; e.MatchString(text) {
@@ -51,7 +51,7 @@ func compare(t *testing.T, masks *texts, text string) bool {
 	return changed
 }
 
-// match writes a text that the expression matches, apart from its word boundaries and anchors.
+// match writes a text that the expression matches, ignoring word boundaries and anchors.
 func match(e *syntax.Regexp, r *rand.Rand, out *strings.Builder) {
 	switch e.Op {
 	case syntax.OpLiteral:
@@ -170,7 +170,7 @@ func TestEveryFormButRunsOfCharactersHasLiterals(t *testing.T) {
 	}
 }
 
-func TestMoreThanTheScannerHoldsIsRightToo(t *testing.T) {
+func TestMoreLiteralsThanTheScannerHoldsStillMaskCorrectly(t *testing.T) {
 	var patterns []string
 	for i := range 60 {
 		patterns = append(patterns, "(?:secret|token)"+strings.Repeat("x", i)+"y")
@@ -185,7 +185,7 @@ func TestMoreThanTheScannerHoldsIsRightToo(t *testing.T) {
 		}
 	}
 	if _, err := newTexts(slices.Repeat([]string{"a"}, 65)); err == nil {
-		t.Error("65 patterns are taken")
+		t.Error("65 patterns are accepted")
 	}
 }
 
@@ -211,7 +211,7 @@ func TestAKeyIsJudgedAsItsPatternsSay(t *testing.T) {
 		}
 	}
 	if !k.hides("a@b.token") {
-		t.Error("a key that is no name is still secret")
+		t.Error("an invalid key that matches a secret pattern does not hide its value")
 	}
 }
 

@@ -12,7 +12,7 @@ from tests.otel.receiver import wait_for
 
 
 class Exporter:
-    """Takes batches, waits at the gate while it is shut, and answers what it is told to."""
+    """Accepts batches, blocks while its gate is closed, and returns the configured outcome."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []

@@ -1,4 +1,4 @@
-"""Our telemetry against the real Collector: it takes everything, and its death costs a request nothing."""
+"""Our telemetry against the real Collector: it accepts everything, and its crash costs requests nothing."""
 
 from __future__ import annotations
 

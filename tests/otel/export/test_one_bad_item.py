@@ -1,4 +1,4 @@
-"""One bad item costs one item: whatever a span or a record holds, the rest of its batch leaves."""
+"""A bad item costs only itself: whatever a span or record holds, the rest of its batch is exported."""
 
 from __future__ import annotations
 

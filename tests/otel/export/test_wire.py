@@ -1,4 +1,4 @@
-"""What `otel.export.wire` writes is what the SDK's own encoder writes, and redacted."""
+"""`otel.export.wire` produces the same bytes as the SDK's own encoder, redacted."""
 
 from __future__ import annotations
 

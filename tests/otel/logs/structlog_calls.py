@@ -1,4 +1,4 @@
-"""Calls that people make on a structlog logger, and what structlog itself makes of them."""
+"""Typical calls on a structlog logger, and structlog's own result for each."""
 
 # ruff: noqa: G010, LOG004, LOG007, LOG014 - calls as people make them, right or wrong
 
@@ -21,7 +21,7 @@ def fail(text: str) -> NoReturn:
 
 
 def error(text: str = "broken") -> ValueError:
-    """Returns an error as it is after it was raised."""
+    """Returns an error that has been raised, with its traceback."""
     try:
         fail(text)
     except ValueError as raised:
@@ -107,7 +107,7 @@ ASYNC_CALLS: Final[Mapping[str, Callable[[Log], Any]]] = {
 
 @dataclass(frozen=True)
 class Said:
-    """What a call says, whoever writes it: `failure` is the last line of the error, `calls` the stack's."""
+    """A call's result from either logger: `failure` is the last line of the error, `calls` of the stack."""
 
     event: str
     level: str
@@ -148,7 +148,7 @@ class Structlog:
 
 
 def last_line(text: str | None) -> str | None:
-    """Returns the last line of a stack trace, by which one is known from another."""
+    """Returns the last line of a stack trace, which identifies it."""
     if text in {None, "MISSING", "NoneType: None"}:
         return None
     return str(text).strip().rpartition("\n")[2].strip()

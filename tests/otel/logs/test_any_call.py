@@ -1,4 +1,4 @@
-"""Whatever is logged, the caller goes on, and the record is written."""
+"""Whatever is logged, the caller continues and the record is written."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _unlimited() -> Iterator[Captured]:
 
 
 def _alone() -> logging.Logger:
-    """Returns a logger that has our pipe alone: pytest's own handler raises what a bad argument raises."""
+    """Returns a logger with only our pipeline: pytest's own handler re-raises errors from bad arguments."""
     logger = logging.getLogger("tests.any")
     logger.handlers = [each for each in logging.getLogger().handlers if isinstance(each, Pipeline)]
     logger.propagate = False

@@ -1,4 +1,4 @@
-"""What the pipe holds back or loses: matched by whole names, counted, and never shown raw."""
+"""Records that the pipeline suppresses or loses: matched by whole names, counted, and never shown raw."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_lines_that_a_broken_stream_loses_are_counted(captured: Captured) -> Non
 
 @contextmanager
 def broken_redaction(monkeypatch: pytest.MonkeyPatch, secret: str) -> Iterator[None]:
-    """Lets redaction of fields fail, as a fault of ours would."""
+    """Makes the redaction of fields fail, as a bug of ours would."""
 
     def broken(_: Redactor, __: str | None, found: object) -> object:
         raise ValueError(f"{found} {secret}")

@@ -1,4 +1,4 @@
-"""Lines that are made when they are written: they tell what was true when they were logged."""
+"""Lines rendered when they are written show what was true when they were logged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Log levels: configured, changed for a while, and what no level may hold back or let through."""
+"""Log levels: configured, temporarily changed, and records that no level may suppress or let through."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a log holds back: bursts of one message, levels that end by themselves, colours in files; its form."""
+"""Limits of the log: bursts, levels that revert by themselves, no colours in files; its form."""
 
 from __future__ import annotations
 

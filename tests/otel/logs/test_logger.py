@@ -1,4 +1,4 @@
-"""Log lines: one per record whatever is in it, on the stream and by OTLP, limited and adjustable."""
+"""Log lines: one per record whatever it holds, on the stream and over OTLP, limited and adjustable."""
 
 from __future__ import annotations
 

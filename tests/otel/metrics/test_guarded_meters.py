@@ -1,4 +1,4 @@
-"""What libraries record through the plain API: a bad measurement costs that one alone, on both ways out."""
+"""Metrics that libraries record through the plain API: a bad measurement costs only itself."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _fresh() -> None:
 
 
 def refused(telemetry: Telemetry) -> dict[str, dict[str, float]]:
-    """The refused measurements by metric and reason."""
+    """The rejected measurements by metric and reason."""
     found: dict[str, dict[str, float]] = {}
     for (_, labels), value in families(telemetry).get("telemetry_measurements_refused", {}).items():
         found.setdefault(dict(labels)["metric"], {})[dict(labels)["reason"]] = value

@@ -1,4 +1,4 @@
-"""What the process and the machine report about themselves, against what the system says itself."""
+"""Process and machine metrics, compared with the system's own figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The metrics' way out: by OTLP with exemplars, as Prometheus text, and those that libraries record."""
+"""Metric export: over OTLP with exemplars, as Prometheus text, and for metrics that libraries record."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_a_library_metric_keeps_listed_attributes_and_its_limit(configure: Confi
 
 
 def losses(telemetry: Telemetry, metric: str) -> dict[str, float]:
-    """What the rules took from the metric, by the last word of the `telemetry.*` that counts it."""
+    """The metric's losses to the rules, by the last word of the `telemetry.*` metric that counts them."""
     label = (("metric", metric),)
     found = families(telemetry)
     return {
@@ -161,7 +161,7 @@ def losses(telemetry: Telemetry, metric: str) -> dict[str, float]:
 
 
 def refusals(telemetry: Telemetry, metric: str) -> dict[str, float]:
-    """The measurements of the metric that were refused, by reason."""
+    """The metric's rejected measurements, by reason."""
     counted = families(telemetry).get("telemetry_measurements_refused", {})
     return {
         dict(labels)["reason"]: value

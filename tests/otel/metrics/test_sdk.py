@@ -1,4 +1,4 @@
-"""What the SDK's parts report about themselves: spans and records that wait, left or were lost."""
+"""The SDK's metrics about itself: spans and records waiting, exported or lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever an instrument is given: it never raises, and what it remembers gives what the rules give."""
+"""Whatever an instrument is given, it never raises, and its cache gives the same result as the rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A bound series counts as its instrument does."""
+"""A bound series counts the same as its instrument."""
 
 from __future__ import annotations
 

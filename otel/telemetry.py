@@ -20,7 +20,7 @@ from otel.export.accounting import SignalAccount, SignalView
 from otel.export.pipelines import Pipelines, Queue, Undo
 from otel.metrics import process
 from otel.metrics.data import DeclaredMetrics
-from otel.metrics.readers import ExportReader
+from otel.metrics.readers import ExportReader, TextReader
 from otel.providers import renew_sdk_after_fork, unset_current
 from otel.redaction.engine import Redactor
 from otel.resource import WorkerSlot, build_resource, instance_id
@@ -214,7 +214,7 @@ class Telemetry:
             if queue is not None:
                 queue.restart_after_fork()
         for reader in parts.readers:
-            if isinstance(reader, ExportReader):
+            if isinstance(reader, ExportReader | TextReader):
                 reader.restart_after_fork()
         resource = build_resource(self.config, self.slot)
         renew_sdk_after_fork(parts.meters, parts.tracers, parts.loggers, parts.readers, resource)

@@ -96,7 +96,7 @@ class DeclaredMetrics:
             losses.forget()
 
     def added_to(self, data: MetricsData, *, take_exemplars: bool) -> MetricsData:
-        """Returns the sendable part of the SDK's data, with ours added.
+        """Returns our data, and the SDK's behind it as far as it can be sent.
 
         `take_exemplars` starts a new period for exemplars.
         """
@@ -104,7 +104,7 @@ class DeclaredMetrics:
         ours = [self._scope(catalogue, now, take_exemplars) for catalogue in self.catalogues]
         filled = [scope for scope in ours if scope.metrics]
         first, *rest = sendable(data).resource_metrics
-        return MetricsData([replace(first, scope_metrics=_merged([*first.scope_metrics, *filled])), *rest])
+        return MetricsData([replace(first, scope_metrics=_merged([*filled, *first.scope_metrics])), *rest])
 
     def _of(self, catalogue: Catalogue) -> list[Declared]:
         lent = [self._lent[each.name] for each in catalogue.external if each.name in self._lent]

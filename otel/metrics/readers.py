@@ -24,7 +24,8 @@ from otel.config.settings import TelemetryConfig
 from otel.metrics.catalogue import Catalogue, External
 from otel.metrics.data import DeclaredMetrics
 from otel.metrics.declared_meters import DeclaredMeterProvider
-from otel.metrics.self import SERIES
+from otel.metrics.exposition import Exposition, numbered
+from otel.metrics.self import SERIES, count_unencodable
 
 
 class _DeclaredReader(MetricReader):
@@ -57,19 +58,33 @@ class ExportReader(_DeclaredReader, PeriodicExportingMetricReader):
         self._export_lock = threading.Lock()
 
 
-class TextReader(_DeclaredReader, PrometheusMetricReader):
-    """Renders the SDK's metrics and ours as Prometheus text, on request."""
+class _NumberedReader(PrometheusMetricReader):
+    def _receive_metrics(
+        self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: object
+    ) -> None:
+        super()._receive_metrics(numbered(metrics_data), timeout_millis, **kwargs)
+
+
+class TextReader(_DeclaredReader, _NumberedReader):
+    """Renders the SDK's metrics and ours as Prometheus text, on request. Thread-safe."""
 
     _takes_exemplars = False
 
     def __init__(self, declared: DeclaredMetrics) -> None:
         self._declared = declared
-        self._own_registry = CollectorRegistry(auto_describe=False)
-        super().__init__(scope_info_enabled=False, registry=self._own_registry)
+        self._one_page = threading.Lock()
+        registry = CollectorRegistry(auto_describe=False)
+        self._exposition = Exposition(registry, lambda: count_unencodable("name_taken"))
+        super().__init__(scope_info_enabled=False, registry=registry)
 
     def text(self) -> bytes:
         """Collects now and renders the text exposition format."""
-        return generate_latest(self._own_registry)
+        with self._one_page:  # the exporter would put what two collect at once on one page
+            return generate_latest(self._exposition)
+
+    def restart_after_fork(self) -> None:
+        """Frees the lock that the parent may have held."""
+        self._one_page = threading.Lock()
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:  # noqa: ARG002 - the reader's signature
         """Does nothing: metrics collected by a flush would appear a second time in the next text."""

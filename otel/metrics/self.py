@@ -47,8 +47,17 @@ REFUSED: Final = Counter(
 UNENCODABLE: Final = Counter(
     "telemetry.values.unencodable",
     unit="{value}",
-    description="Values that OTLP or the Prometheus text cannot carry, changed or (`failed`) dropped.",
-    attributes={"reason": ("integer_over_64_bits", "lone_surrogate", "not_finite", "too_large", "failed")},
+    description="Values that OTLP or the Prometheus text cannot carry, changed or left out.",
+    attributes={
+        "reason": (
+            "integer_over_64_bits",
+            "lone_surrogate",
+            "not_finite",
+            "too_large",
+            "name_taken",
+            "failed",
+        )
+    },
 )
 EVENTS_DROPPED: Final = Counter(
     "telemetry.events.dropped",

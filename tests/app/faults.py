@@ -1,4 +1,4 @@
-"""A database of which one write fails: not done, or done and the answer lost."""
+"""A database with one failing write: either not done, or done but the response is lost."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _T = TypeVar("_T")
 
 
 class FaultyDatabase(Database):
-    """The real database, until the write that `fail` names."""
+    """The real database, except for the write that `fail` selects."""
 
     _left = 0
     _done = False
 
     def fail(self, nth: int, *, done: bool) -> None:
-        """Lets the `nth` write from now fail, from 1; it is `done` all the same, or not."""
+        """Makes the `nth` write from now (from 1) fail; `done` says whether it is applied all the same."""
         self._left, self._done = nth, done
 
     @property
     def failed(self) -> bool:
-        """Tells whether that write came; then none is to fail any more."""
+        """Tells whether that write happened, and makes no further one fail."""
         failed, self._left = self._left <= 0, 0
         return failed
 

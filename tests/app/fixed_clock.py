@@ -1,4 +1,4 @@
-"""A clock that stands still until it is told."""
+"""A clock that moves only when it is advanced."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class FixedClock:
-    """Says the same time until `advance`."""
+    """Returns the same time until `advance`."""
 
     def __init__(self, moment: str = "2026-01-05T09:00:00+00:00") -> None:
         self._now = datetime.fromisoformat(moment).astimezone(UTC)

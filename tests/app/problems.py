@@ -1,4 +1,4 @@
-"""What every error body must be."""
+"""The form that every error body must have."""
 
 from __future__ import annotations
 

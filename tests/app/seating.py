@@ -1,4 +1,4 @@
-"""Taking and leaving seats in tests, and the course's book of seats."""
+"""Takes and releases seats in tests, and reads a course's seats."""
 
 from __future__ import annotations
 
@@ -32,5 +32,5 @@ async def seats_of(api: Api, course: str) -> Seats:
 
 
 def principal(number: int) -> Principal:
-    """Someone whom enrolment knows by name only."""
+    """A principal without an account."""
     return Principal(id=f"usr_{number:020x}", role=Role.STUDENT, role_version=0, family="fam_1")

@@ -1,4 +1,4 @@
-"""Whatever a client can make grow has a bound: these tests walk the platform, so they see later additions."""
+"""Whatever a client can make grow is bounded. The tests walk the platform, so they see later additions."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def operations() -> Iterator[tuple[str, Schema]]:
 
 
 def parts(schema: Schema, place: str) -> Iterator[tuple[str, Schema]]:
-    """Yields a schema and everything that it is made of, each with its place; a named schema is a place."""
+    """Yields a schema and all its parts, each with its place; a named schema is a place of its own."""
     name = schema.get("$ref", "").rpartition("/")[2]
     if name:
         schema, place = description()["components"]["schemas"][name], name
@@ -89,7 +89,7 @@ def is_map(schema: Schema) -> bool:
 
 
 def is_bounded(schema: Schema) -> bool:
-    """Tells whether a value of this schema, without its parts, has a largest size."""
+    """Tells whether a value of this schema, without its parts, has a maximum size."""
     keys = schema.keys()
     match schema.get("type"):
         case "string":

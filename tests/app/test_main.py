@@ -1,4 +1,4 @@
-"""`python -m app` as an operator meets it: a process of its own, its sentences and its exit codes."""
+"""`python -m app` as an operator sees it: a process of its own, its messages and its exit codes."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def run(environment: dict[str, str], folder: Path, *arguments: str) -> subproces
     )
 
 
-def test_help_tells_what_it_does(environment: dict[str, str], tmp_path: Path) -> None:
+def test_help_describes_the_program(environment: dict[str, str], tmp_path: Path) -> None:
     ended = run(environment, tmp_path, "--help")
     assert ended.returncode == 0
     assert "python -m app" in ended.stdout
@@ -98,7 +98,9 @@ def test_wrong_telemetry_settings_exit_2(environment: dict[str, str], tmp_path: 
     assert "Traceback" not in ended.stderr
 
 
-def test_a_missing_database_is_waited_for_and_then_told(environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_missing_database_is_waited_for_and_then_reported(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
     port = free_port()
     environment |= {
         "MONGODB_URL": f"mongodb://user:secret@127.0.0.1:{port}/lms",
@@ -114,7 +116,7 @@ def test_a_missing_database_is_waited_for_and_then_told(environment: dict[str, s
     assert "secret" not in ended.stderr
 
 
-def test_a_refused_login_is_told(environment: dict[str, str], tmp_path: Path, mongodb_url: str) -> None:
+def test_a_refused_login_is_reported(environment: dict[str, str], tmp_path: Path, mongodb_url: str) -> None:
     login, _, rest = mongodb_url.partition("@")
     if not rest:
         pytest.skip("the database of TEST_MONGODB_URL asks for no password")
@@ -157,7 +159,7 @@ def served(
 
 @contextmanager
 def halted(process: psutil.Process) -> Iterator[None]:
-    """Within it this process accepts no connection, so that another that shares its socket does."""
+    """Stops this process within the block, so that another one that shares its socket accepts connections."""
     process.suspend()
     try:
         yield
@@ -199,7 +201,7 @@ def test_endless_headers_are_refused_while_they_are_sent(served: tuple[Program, 
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "headers_too_large"
 
 
-def test_it_serves_and_ends_on_a_signal(served: tuple[Program, str, Path]) -> None:
+def test_it_serves_until_a_signal(served: tuple[Program, str, Path]) -> None:
     program, url, log = served
     login = {"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD}
     answer = httpx.post(f"{url}/api/v1/auth/login", json=login, timeout=20)

@@ -1,4 +1,4 @@
-"""A learner's whole way through the platform: nothing in all its telemetry tells who it was."""
+"""A learner's whole journey through the platform: nothing in its telemetry identifies the learner."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NAME = "Wilhelmina Featherstonehaugh"
 
 
 async def journey(api: Api) -> list[str]:
-    """Registers, fails, learns, completes, is certified; returns what must stay unknown."""
+    """Registers, fails, learns, completes, is certified; returns what must not appear in telemetry."""
     course, other = [await api.course(await api.instructor()) for _ in range(2)]
     await api.client.post("/users", json={"email": "not a mail address", "password": PASSWORD, "name": NAME})
     learner = await api.student(NAME)

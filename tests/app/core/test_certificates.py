@@ -24,7 +24,7 @@ def claims(signer: CertificateSigner, clock: FixedClock) -> CertificateClaims:
     )
 
 
-def test_the_key_is_named_as_rfc_8037_names_it(signer: CertificateSigner) -> None:
+def test_the_key_id_is_that_of_rfc_8037(signer: CertificateSigner) -> None:
     assert signer.key_id == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"  # appendix A.3, the same key
 
 
@@ -58,7 +58,7 @@ def test_another_key_is_refused(signer: CertificateSigner, claims: CertificateCl
         signer.verify(others.sign(claims))
 
 
-def test_a_token_of_another_kind_is_no_certificate(
+def test_a_token_of_another_kind_is_not_a_certificate(
     signer: CertificateSigner, claims: CertificateClaims
 ) -> None:
     payload = {"iss": "stegmaier-lms", "sub": "usr_1", "jti": claims.certificate_id, "iat": 1}

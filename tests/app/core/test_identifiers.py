@@ -37,5 +37,5 @@ def test_a_taken_slug_is_numbered() -> None:
     assert unused_slug("Spans", {"spans", "spans-2"}) == "spans-3"
 
 
-def test_identifiers_have_their_kind_in_front() -> None:
+def test_identifiers_start_with_their_kind() -> None:
     assert re.fullmatch(r"usr_[0-9a-f]{20}", new_id("usr"))

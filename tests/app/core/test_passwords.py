@@ -86,7 +86,7 @@ class Line:
         self.done: list[int] = []
 
     async def come(self, number: int, left: asyncio.Event) -> asyncio.Task[None]:
-        """Lets request `number` ask for a turn, which it uses for nothing but a note."""
+        """Makes request `number` ask for a turn, which it only notes."""
 
         async def use() -> None:
             async with self._passwords.turn(left):
@@ -139,7 +139,7 @@ async def test_a_full_line_refuses(passwords: Passwords, telemetry: Captured) ->
     await hashed(passwords)
 
 
-async def test_who_is_gone_gets_no_turn(passwords: Passwords, telemetry: Captured) -> None:
+async def test_a_client_that_is_gone_gets_no_turn(passwords: Passwords, telemetry: Captured) -> None:
     line = Line(passwords)
     with pytest.raises(ClientGone):
         await (await line.come(0, gone()))
@@ -155,7 +155,7 @@ async def test_who_is_gone_gets_no_turn(passwords: Passwords, telemetry: Capture
     assert telemetry.value("lms.password.turns", {"outcome": "begun"}) == 2
 
 
-async def test_who_is_gone_makes_room_in_a_full_line(passwords: Passwords) -> None:
+async def test_a_client_that_is_gone_makes_room_in_a_full_line(passwords: Passwords) -> None:
     line, left = Line(passwords), asyncio.Event()
     async with all_taken(passwords):
         leavers = [await line.come(number, left) for number in range(2)]
@@ -169,7 +169,7 @@ async def test_who_is_gone_makes_room_in_a_full_line(passwords: Passwords) -> No
 
 
 @pytest.mark.parametrize("at_its_turn", [False, True])
-async def test_a_cancelled_request_takes_no_turn_along(passwords: Passwords, *, at_its_turn: bool) -> None:
+async def test_a_cancelled_request_passes_its_turn_on(passwords: Passwords, *, at_its_turn: bool) -> None:
     line = Line(passwords)
     async with all_taken(passwords):
         cancelled, next_one = await line.come(1, asyncio.Event()), await line.come(2, asyncio.Event())

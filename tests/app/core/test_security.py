@@ -32,7 +32,7 @@ def test_a_token_expires(tokens: Tokens, clock: FixedClock) -> None:
         tokens.read_access(token, clock.now())
 
 
-def test_a_refresh_token_opens_nothing(tokens: Tokens, clock: FixedClock) -> None:
+def test_a_refresh_token_grants_no_access(tokens: Tokens, clock: FixedClock) -> None:
     with pytest.raises(TokenInvalid):
         tokens.read_access(tokens.refresh("usr_1", "fam_1", "ref_1", clock.now()), clock.now())
 

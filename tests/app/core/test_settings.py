@@ -50,7 +50,7 @@ def test_an_unknown_key_names_the_nearest(environment: pytest.MonkeyPatch) -> No
     assert sentences() == ("LMS_PROT is not a setting; the nearest is LMS_PORT.",)
 
 
-def test_all_mistakes_are_told_at_once(environment: pytest.MonkeyPatch) -> None:
+def test_all_mistakes_are_reported_at_once(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("LMS_PORT", "many")
     environment.setenv("LMS_JWT_SECRT", "x")
     environment.delenv("LMS_METRICS_TOKEN")
@@ -67,7 +67,7 @@ def test_all_mistakes_are_told_at_once(environment: pytest.MonkeyPatch) -> None:
         pytest.param("LMS_JWT_SECRET", "short", "at least 32", id="short secret"),
         pytest.param("LMS_CERTIFICATE_KEY", "c2hvcnQ", "32 bytes in base64url", id="short key"),
         pytest.param("LMS_CERTIFICATE_KEY", "!!", "32 bytes in base64url", id="no base64"),
-        pytest.param("LMS_ADMIN_EMAIL", "nobody", "email", id="no mail address"),
+        pytest.param("LMS_ADMIN_EMAIL", "nobody", "email", id="not an email address"),
         pytest.param("LMS_JWT_ACCESS_TTL", "soon", "duration", id="no duration"),
         pytest.param("LMS_JWT_ACCESS_TTL", "0s", "longer than zero", id="no time"),
         pytest.param("LMS_DEMO_FAILURE_RATIO", "1.5", "less than or equal to 1", id="more than all"),

@@ -21,7 +21,9 @@ PEER = "10.0.0.1"
         pytest.param("10.0.0.0/8", True, id="a gateway of our own"),
     ],
 )
-def test_a_stranger_leads_no_trace_unless_the_operator_says_so(given: str | None, *, trusted: bool) -> None:
+def test_a_remote_trace_context_is_ignored_unless_the_operator_trusts_it(
+    given: str | None, *, trusted: bool
+) -> None:
     environ = {} if given is None else {"TELEMETRY_TRUST_REMOTE_CONTEXT": given}
     config = otel.TelemetryConfig.from_env(telemetry_environ(environ))
     assert config.trust_remote_context.covers(PEER) is trusted

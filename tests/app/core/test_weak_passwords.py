@@ -22,13 +22,13 @@ ADA = ("ada.lovelace@example.org", "Ada Lovelace")
         pytest.param("qwertyuiop123", "common", id="keys in order"),
         pytest.param("Password1234", "common", id="common"),
         pytest.param("QWERTYUIOP123", "common", id="common, in capitals"),
-        pytest.param("ada.lovelace@example.org", "name", id="mail address"),
+        pytest.param("ada.lovelace@example.org", "name", id="email address"),
         pytest.param("Ada.Lovelace1815", "name", id="mailbox and a year"),
         pytest.param("Lovelace, Ada!", "name", id="name"),
         pytest.param("Stegmaier 2026", "name", id="service"),
     ],
 )
-def test_what_is_guessed_first_is_refused(password: str, reason: str) -> None:
+def test_a_password_that_is_guessed_first_is_refused(password: str, reason: str) -> None:
     assert reason in str(weakness(password, *ADA))
 
 
@@ -43,9 +43,9 @@ def test_what_is_guessed_first_is_refused(password: str, reason: str) -> None:
         "twelve chars twelve chars",
     ],
 )
-def test_others_are_not(password: str) -> None:
+def test_other_passwords_are_accepted(password: str) -> None:
     assert weakness(password, *ADA) is None
 
 
-def test_who_gives_nothing_away_has_no_name_to_avoid() -> None:
+def test_without_a_known_name_none_is_avoided() -> None:
     assert weakness("correct horse battery", "", "") is None

@@ -19,7 +19,7 @@ from app.http.server import Limits, bounded
 
 @dataclass
 class Echo:
-    """An application that reads the whole body and answers with what it got; `gate` holds answers back."""
+    """An application that reads the whole body and echoes it; `gate` holds responses back."""
 
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     abandoned: int = 0
@@ -59,7 +59,7 @@ class Server:
         return await asyncio.open_connection("127.0.0.1", self.port)
 
     async def talk(self, sent: bytes, piece: int = 100_000) -> bytes:
-        """Sends bytes in pieces and returns all that is answered until the server closes the connection."""
+        """Sends bytes in pieces and returns what is received until the server closes the connection."""
         reader, writer = await self.connect()
         answer = asyncio.create_task(reader.read())
         with suppress(ConnectionError):  # refused while more was to be sent

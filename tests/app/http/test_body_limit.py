@@ -39,7 +39,7 @@ async def test_an_unannounced_body_is_counted(api: Api) -> None:
     assert_problem(answer, 413, "body_too_large")
 
 
-async def test_a_wrong_announcement_is_counted_too(
+async def test_a_body_with_a_wrong_content_length_is_counted_too(
     empty_mongodb_url: str, empty_redis_url: str, telemetry: Captured, clock: FixedClock
 ) -> None:
     settings = make_settings(empty_mongodb_url, empty_redis_url, body_limit_bytes=LIMIT)

@@ -1,4 +1,4 @@
-"""Paths that are not answered as they are: another method, or the slash at the end."""
+"""Requests that no route answers as they are: another method, or a trailing slash."""
 
 from __future__ import annotations
 
@@ -42,6 +42,6 @@ async def test_a_redirect_leads_to_no_other_host(method: str, asked: str, leads:
 
 
 @pytest.mark.parametrize("path", ["//attack.example/", "/nothing/", "/api/v1/nothing/", "/", "//"])
-async def test_what_leads_nowhere_is_not_found(path: str, api: Api) -> None:
+async def test_a_path_without_a_route_is_not_found(path: str, api: Api) -> None:
     answer = await api.client.send(api.client.build_request("GET", f"http://lms.test{path}"))
     assert_problem(answer, 404, "not_found")

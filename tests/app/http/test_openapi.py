@@ -33,7 +33,7 @@ def references(part: object) -> Iterator[str]:
             yield from references(value)
 
 
-async def test_every_reference_leads_somewhere(schema: dict[str, Any]) -> None:
+async def test_every_reference_resolves(schema: dict[str, Any]) -> None:
     known = {f"#/components/schemas/{name}" for name in schema["components"]["schemas"]}
     assert set(references(schema)) <= known
 
@@ -48,7 +48,7 @@ async def test_errors_are_problems_everywhere(schema: dict[str, Any]) -> None:
             assert "application/json" not in response["content"], f"{name} {status}"
 
 
-async def test_what_an_operation_says_of_an_error_itself_stays(schema: dict[str, Any]) -> None:
+async def test_an_operations_own_description_of_an_error_is_kept(schema: dict[str, Any]) -> None:
     not_ready = schema["paths"]["/readyz"]["get"]["responses"]["503"]["content"]
     assert not_ready["application/health+json"]["schema"]["$ref"].endswith("/Health")
     assert MEDIA_TYPE in not_ready
@@ -147,7 +147,7 @@ async def test_an_operation_answers_what_it_describes(number: int, api: Api, sch
     assert seen & {400, 401, 422}
 
 
-async def test_no_cache_keeps_a_token(api: Api, schema: dict[str, Any]) -> None:
+async def test_no_cache_stores_a_token(api: Api, schema: dict[str, Any]) -> None:
     person = await api.student()
     bodies = {
         "/api/v1/auth/login": {"email": person.email, "password": PASSWORD},

@@ -1,4 +1,4 @@
-"""What a problem body says, and what it keeps to itself."""
+"""What a problem body contains, and what it must not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every code of the API, asked for and answered. A code without a scenario fails the last test."""
+"""Every code of the API, provoked by a request. A code without a scenario fails the last test."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {}
 NOBODY: Final = "usr_00000000000000000000"
 
 NEVER_ANSWERED: Final = {"forbidden", "conflict", "unavailable"}
-"""Parents of refusals; nothing raises them themselves."""
+"""Parents of refusals; nothing raises them directly."""
 
 ELSEWHERE: Final = {
     "tests/app/lms/test_courses.py": {"course_changed"},
@@ -276,7 +276,7 @@ def test_every_code_is_tried() -> None:
     assert codes == {*SCENARIOS, *NEVER_ANSWERED}.union(*ELSEWHERE.values())
 
 
-async def test_an_unhandled_error_tells_nothing_and_is_reported(demo_api: Api, telemetry: Captured) -> None:
+async def test_an_unhandled_error_reveals_nothing_and_is_reported(demo_api: Api, telemetry: Captured) -> None:
     learner = await demo_api.student()
     answer = await learner.post("/demo/transcripts")
     assert answer.json()["detail"] == LmsError().detail

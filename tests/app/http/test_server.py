@@ -1,4 +1,4 @@
-"""What a connection may ask of the server: a real one on a free port, and clients that write raw bytes."""
+"""The limits of a connection: a real server on a free port, and clients that write raw bytes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def hurried(echo: Echo, telemetry: Captured) -> AsyncIterator[Server]:  # 
 
 
 def problem(answer: bytes) -> tuple[int, str]:
-    """Returns status and code of the one problem that is the whole answer, after checking that it is one."""
+    """Returns status and code of the only problem in the response, after checking its form."""
     head, _, body = answer.partition(b"\r\n\r\n")
     status_line, *lines = head.lower().split(b"\r\n")
     assert b"content-type: application/problem+json" in lines
@@ -105,11 +105,11 @@ async def test_a_head_over_the_limit_is_refused(
         ),
     ],
 )
-async def test_whatever_does_not_end_is_refused(server: Server, endless: bytes) -> None:
+async def test_input_that_does_not_end_is_refused(server: Server, endless: bytes) -> None:
     assert problem(await server.talk(endless, 10_000)) == (431, "headers_too_large")
 
 
-async def test_who_goes_on_sending_is_cut_off(server: Server) -> None:
+async def test_a_client_that_keeps_sending_is_cut_off(server: Server) -> None:
     _, writer = await server.connect()
 
     async def send_for_ever() -> None:
@@ -167,7 +167,7 @@ async def test_connections_are_counted(echo: Echo, telemetry: Captured) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"G", b"GET / HTTP/1.1\r\nHost: x\r\n", GET + b"GET /"])
-async def test_half_a_head_is_not_waited_for(hurried: Server, sent: bytes) -> None:
+async def test_an_incomplete_head_times_out(hurried: Server, sent: bytes) -> None:
     answer = await hurried.talk(sent)
     *served_before, last = answer.split(b"HTTP/1.1 ")[1:]
     assert problem(b"HTTP/1.1 " + last) == (408, "request_timeout")
@@ -186,14 +186,14 @@ async def test_more_of_the_same_head_gives_no_more_time(hurried: Server) -> None
 
 
 @pytest.mark.parametrize("sent", [b"", b"\r\n", GET + b"\r\n"])
-async def test_who_asks_nothing_more_gets_no_answer(hurried: Server, sent: bytes) -> None:
+async def test_an_idle_connection_closes_without_a_response(hurried: Server, sent: bytes) -> None:
     assert statuses(await hurried.talk(sent)) == [200] * sent.count(GET)
 
 
 @pytest.mark.parametrize(
     "framing", [b"Content-Length: 10\r\n\r\nab", b"Transfer-Encoding: chunked\r\n\r\n5\r\nab"]
 )
-async def test_half_a_body_is_not_waited_for(echo: Echo, hurried: Server, framing: bytes) -> None:
+async def test_an_incomplete_body_times_out(echo: Echo, hurried: Server, framing: bytes) -> None:
     answer = await hurried.talk(b"POST /a HTTP/1.1\r\n" + framing)
     assert problem(answer) == (408, "request_timeout")
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["instance"] == "/a"
@@ -223,7 +223,7 @@ async def test_a_slow_application_is_not_the_clients_fault(
     writer.close()
 
 
-# --- what is no HTTP ---
+# --- input that is not HTTP ---
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,9 @@ async def test_a_slow_application_is_not_the_clients_fault(
         pytest.param(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", id="chunk size"),
     ],
 )
-async def test_what_is_no_http_gets_a_problem(server: Server, telemetry: Captured, sent: bytes) -> None:
+async def test_input_that_is_not_http_gets_a_problem(
+    server: Server, telemetry: Captured, sent: bytes
+) -> None:
     assert problem(await server.talk(sent)) == (400, "malformed_request")
     assert telemetry.value("lms.requests.refused", {"code": "malformed_request"}) == 1
 
@@ -248,7 +250,9 @@ async def test_an_earlier_request_is_answered_before_garbage_ends_the_connection
 
 
 @PIECES
-async def test_within_the_limits_all_is_as_uvicorn_does_it(echo: Echo, server: Server, piece: int) -> None:
+async def test_within_the_limits_responses_are_the_same_as_uvicorns(
+    echo: Echo, server: Server, piece: int
+) -> None:
     chunked = b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1;x=y\r\nd\r\n0\r\n\r\n"
     last = b"Host: x\r\nConnection: close\r\n\r\n"
     conversations = [
@@ -267,6 +271,6 @@ async def test_within_the_limits_all_is_as_uvicorn_does_it(echo: Echo, server: S
             assert await server.talk(sent, size) == await plain.talk(sent, size)
 
 
-def test_the_protocol_can_be_sent_to_a_worker() -> None:
+def test_the_protocol_can_be_pickled_for_a_worker() -> None:
     sent: Any = pickle.loads(pickle.dumps(bounded(LIMITS)))  # noqa: S301 - our own
     assert (sent.func, sent.keywords) == (BoundedHttp, {"limits": LIMITS})

@@ -1,4 +1,4 @@
-"""Text that cannot be stored is refused by name, in every field of every operation that the API describes."""
+"""Text that cannot be stored is refused, and its field named, in every operation that the API describes."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def fields(schema: Json) -> Iterator[Field]:
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
             for parameter in operation.get("parameters", []):
-                if parameter["in"] != "header":  # a server refuses NUL there, and has no surrogates
+                if parameter["in"] != "header":  # servers reject NUL there, and surrogates cannot occur
                     yield Field(method, path, parameter["in"], (parameter["name"],))
             if "requestBody" not in operation:
                 continue
@@ -132,20 +132,20 @@ async def test_a_name_is_refused_too(api: Api) -> None:
     assert_problem(answer, 422, "validation_failed", "body.answers")
 
 
-async def test_what_has_a_place_below_such_a_name_is_still_answered(api: Api) -> None:
+async def test_an_error_below_such_a_name_is_still_answered(api: Api) -> None:
     raw = json.dumps({NUL: [HALF]})
     answer = await api.client.post("/users", content=raw, headers={"Content-Type": "application/json"})
     assert_problem(answer, 422, "validation_failed", "body", "body.a\N{REPLACEMENT CHARACTER}b.0")
 
 
-async def test_whole_pairs_are_text(api: Api) -> None:
+async def test_surrogate_pairs_are_accepted(api: Api) -> None:
     raw = json.dumps({"email": "ada@example.org", "password": PASSWORD, "name": "Ada \N{OWL}"})
     assert "\\ud83e" in raw
     answer = await api.client.post("/users", content=raw, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["name"]) == (201, "Ada \N{OWL}")
 
 
-async def test_the_answer_is_no_larger_for_many(api: Api) -> None:
+async def test_many_errors_do_not_enlarge_the_response(api: Api) -> None:
     raw = json.dumps([HALF] * 1000)
     answer = await api.client.post("/users", content=raw, headers={"Content-Type": "application/json"})
     assert len(answer.json()["errors"]) == MAX_FIELD_ERRORS

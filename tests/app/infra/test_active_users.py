@@ -47,7 +47,7 @@ async def test_everyone_is_counted_once_by_window(redis: RedisClient, clock: Fix
     assert counts(another) == {"5m": 0, "1h": 0, "24h": 0}
 
 
-async def test_while_redis_is_away_nobody_is_forgotten_and_nothing_is_told(
+async def test_while_redis_is_down_nobody_is_forgotten_and_nothing_is_reported(
     tmp_path: Path, clock: FixedClock
 ) -> None:
     server = RedisServer(tmp_path)
@@ -66,7 +66,7 @@ async def test_while_redis_is_away_nobody_is_forgotten_and_nothing_is_told(
     server.stop()
 
 
-async def test_memory_is_bounded_while_redis_is_away(redis: RedisClient, clock: FixedClock) -> None:
+async def test_memory_is_bounded_while_redis_is_down(redis: RedisClient, clock: FixedClock) -> None:
     users = ActiveUsers(redis, clock)
     for number in range(20_000):
         users.seen(f"usr_{number}")

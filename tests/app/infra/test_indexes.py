@@ -1,4 +1,4 @@
-"""Every query of every repository has an index, by the server's own word where it gives one."""
+"""Every query of every repository has an index, confirmed by the server where it can tell."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Recorder(monitoring.CommandListener):
 
 @dataclass(frozen=True)
 class Query:
-    """What a command looks for in a collection, and in which order."""
+    """The filter and the sort order of a command."""
 
     collection: str
     where: dict[str, Any]

@@ -36,7 +36,7 @@ async def test_a_change_reaches_another_process_and_so_does_its_end(
 ) -> None:
     one, other = LogLevels(redis, clock), LogLevels(redis, clock)
     assert await one.set(LOGGER, "debug", 600)
-    otel.reset_level(LOGGER)  # the other process has not heard of it yet
+    otel.reset_level(LOGGER)  # the other process has not followed yet
     await other.follow()
     assert changed_here() == {LOGGER: "debug"}
     await one.set(LOGGER, "error", 600)
@@ -50,7 +50,7 @@ async def test_a_change_reaches_another_process_and_so_does_its_end(
     assert not await one.reset(LOGGER)
 
 
-async def test_what_is_over_is_not_followed(redis: RedisClient, clock: FixedClock) -> None:
+async def test_an_expired_change_is_not_followed(redis: RedisClient, clock: FixedClock) -> None:
     await LogLevels(redis, clock).set(LOGGER, "debug", 60)
     otel.reset_level(LOGGER)
     clock.advance(timedelta(seconds=60))
@@ -58,7 +58,7 @@ async def test_what_is_over_is_not_followed(redis: RedisClient, clock: FixedCloc
     assert changed_here() == {}
 
 
-async def test_without_redis_a_change_holds_here_until_its_end(
+async def test_without_redis_a_change_applies_here_until_it_expires(
     own_redis: RedisServer, clock: FixedClock
 ) -> None:
     redis = RedisClient(own_redis.url, seconds=10)

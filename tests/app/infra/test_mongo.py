@@ -20,19 +20,19 @@ def things(database: Database) -> Collection:
     return database.collection("things")
 
 
-async def test_a_document_comes_back(things: Collection) -> None:
+async def test_a_stored_document_is_returned(things: Collection) -> None:
     await things.insert({"_id": "a", "colour": "red"})
     assert await things.find_one({"colour": "red"}) == {"_id": "a", "colour": "red"}
     assert await things.find_one({"colour": "blue"}) is None
 
 
-async def test_an_identifier_is_given_once(things: Collection) -> None:
+async def test_an_identifier_is_unique(things: Collection) -> None:
     await things.insert({"_id": "a"})
     with pytest.raises(DuplicateId):
         await things.insert({"_id": "a"})
 
 
-async def test_a_unique_field_is_given_once(database: Database) -> None:
+async def test_a_unique_field_is_unique(database: Database) -> None:
     things = database.collection("things", Index(("email",), unique=True), Index(("colour",)))
     await database.prepare()
     await database.prepare()
@@ -63,7 +63,7 @@ async def test_conditional_updates_of_one_document_are_atomic(things: Collection
     assert (sum(won), stored["free"], len(stored["holders"])) == (10, 0, 10)
 
 
-async def test_deletes_tell_whether_there_was_something(things: Collection) -> None:
+async def test_delete_returns_whether_there_was_a_document(things: Collection) -> None:
     await things.insert({"_id": "a"})
     gone = await asyncio.gather(*(things.delete({"_id": "a"}) for _ in range(10)))
     assert sum(gone) == 1

@@ -75,7 +75,7 @@ async def test_only_tokens_of_older_roles_end(sessions: Sessions, principal: Pri
         await sessions.check(principal)
 
 
-async def test_a_late_revocation_takes_none_back(sessions: Sessions, principal: Principal) -> None:
+async def test_a_late_revocation_undoes_no_newer_one(sessions: Sessions, principal: Principal) -> None:
     await sessions.revoke_roles("usr_1", below=12)
     await sessions.revoke_roles("usr_1", below=3)
     for version in (4, 11):

@@ -1,4 +1,4 @@
-"""The steps of learning that an error report tells: what the learner had done before it failed."""
+"""Breadcrumbs in an error report: what the learner had done before the failure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Broken(Exception):  # noqa: N818 - the name that the report must show
     """Raised on purpose, after all steps."""
 
 
-async def test_the_steps_before_an_error_stand_in_its_report(
+async def test_an_error_report_has_the_steps_before_the_error(
     api: Api, services: Services, telemetry: Captured
 ) -> None:
     # Steps end with their request, so one request must take them all: a route of this test does.

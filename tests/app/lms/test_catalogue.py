@@ -150,7 +150,7 @@ async def test_an_item_counts_lessons_and_quizzes(api: Api) -> None:
     assert "content" not in item
 
 
-async def test_a_limit_has_limits(api: Api) -> None:
+async def test_the_page_size_is_limited(api: Api) -> None:
     for limit in (0, 101):
         answer = await api.client.get("/courses", params={"limit": limit})
         assert_problem(answer, 422, "validation_failed", "query.limit")

@@ -74,7 +74,7 @@ async def test_an_altered_record_is_not_valid(
     assert shown.json()["valid"] is False
 
 
-async def test_a_certificate_does_not_tell_which_account_it_is_of(
+async def test_a_certificate_does_not_identify_the_account(
     api: Api, services: Services, certificate_id: str, learner: Person
 ) -> None:
     path = f"/certificates/{certificate_id}"

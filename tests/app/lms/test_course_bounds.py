@@ -1,4 +1,4 @@
-"""What a course and the catalogue may hold, refused where it is added."""
+"""The limits of a course and of the catalogue, enforced where something is added."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def test_a_course_of_the_most_quizzes_takes_no_further_one(api: Api, servi
     assert len(await services.courses._repository._quizzes.find({})) == MAX_QUIZZES
 
 
-async def test_of_those_who_add_the_last_lesson_at_once_one_does(api: Api, services: Services) -> None:
+async def test_of_concurrent_additions_of_the_last_lesson_one_succeeds(api: Api, services: Services) -> None:
     author = await api.instructor()
     course = await api.course(author, lessons=[LESSON] * (MAX_LESSONS - 1))
     answers = await asyncio.gather(*(author.post(f"/courses/{course}/lessons", LESSON) for _ in range(3)))
@@ -38,7 +38,7 @@ async def test_of_those_who_add_the_last_lesson_at_once_one_does(api: Api, servi
     assert len(await services.courses._repository._lessons.find({})) == MAX_LESSONS
 
 
-async def test_many_lessons_of_one_title_are_few_commands(api: Api, telemetry: Captured) -> None:
+async def test_many_lessons_of_one_title_take_few_commands(api: Api, telemetry: Captured) -> None:
     author = await api.instructor()
     before = len(telemetry.spans)
     await api.course(author, lessons=[LESSON] * MAX_LESSONS, quizzes=[], published=False)

@@ -33,7 +33,7 @@ async def test_a_course_starts_as_a_draft_that_only_its_authors_see(api: Api) ->
     assert (await api.client.get("/courses")).json()["items"] == []
 
 
-async def test_a_published_course_is_everybodys(api: Api, telemetry: Captured) -> None:
+async def test_anyone_sees_a_published_course(api: Api, telemetry: Captured) -> None:
     author = await api.instructor()
     course = await api.course(author)
     seen = (await api.client.get(f"/courses/{course}")).json()
@@ -78,7 +78,7 @@ async def test_lessons_are_added_placed_replaced_and_ordered(api: Api) -> None:
     assert (read["title"], read["content"], read["minutes"]) == ("Records", "New", 5)
 
 
-async def test_a_lesson_that_is_not_there_is_not_replaced(api: Api) -> None:
+async def test_an_unknown_lesson_is_not_replaced(api: Api) -> None:
     author = await api.instructor()
     course = await api.course(author)
     assert_problem(await author.put(f"/courses/{course}/lessons/none", LESSON), 404, "lesson_not_found")
@@ -102,7 +102,7 @@ async def test_an_answer_outside_of_the_choices_is_refused(api: Api) -> None:
     assert_problem(answer, 422, "validation_failed", "body.questions.0")
 
 
-async def test_of_parallel_courses_of_one_name_one_is_made(api: Api) -> None:
+async def test_of_concurrent_courses_with_one_name_one_is_created(api: Api) -> None:
     author = await api.instructor()
     body = {"title": "Tracing", "description": "", "capacity": 5, "lessons": [LESSON]}
     answers = await asyncio.gather(*(author.post("/courses", body) for _ in range(6)))
@@ -129,7 +129,9 @@ class FasterRival(CourseRepository):
         return await super().replace(course)
 
 
-async def test_who_is_always_overtaken_is_told(empty_mongodb_url: str, empty_redis_url: str) -> None:
+async def test_an_author_who_is_always_overtaken_gets_a_conflict(
+    empty_mongodb_url: str, empty_redis_url: str
+) -> None:
     database, redis = Database(empty_mongodb_url, seconds=20), RedisClient(empty_redis_url, seconds=10)
     clock = SystemClock()
     author = Principal(id="usr_1", role=Role.INSTRUCTOR, role_version=0, family="fam_1")
@@ -148,7 +150,7 @@ async def test_who_is_always_overtaken_is_told(empty_mongodb_url: str, empty_red
     await redis.close()
 
 
-async def test_contents_from_before_documents_had_their_own_names_are_found(
+async def test_contents_from_before_documents_had_their_own_identifiers_are_found(
     api: Api, services: Services
 ) -> None:
     author = await api.instructor()
@@ -167,7 +169,7 @@ async def test_contents_from_before_documents_had_their_own_names_are_found(
     assert len((await author.get(f"/courses/{course}/quizzes/final")).json()["questions"]) == 2
 
 
-async def test_who_reads_a_lesson_while_it_is_replaced_finds_it(api: Api, services: Services) -> None:
+async def test_a_lesson_is_found_while_it_is_replaced(api: Api, services: Services) -> None:
     author = await api.instructor()
     course = await api.course(author)
     read = await services.courses.visible(course, None)

@@ -11,7 +11,7 @@ async def test_there_is_no_demo_endpoint_by_default(api: Api) -> None:
     assert_problem(await (await api.student()).post("/demo/transcripts"), 404, "not_found")
 
 
-async def test_the_demo_endpoint_fails_now_and_then(
+async def test_the_demo_endpoint_fails_occasionally(
     empty_mongodb_url: str, empty_redis_url: str, telemetry: Captured, clock: FixedClock
 ) -> None:
     demo = make_settings(empty_mongodb_url, empty_redis_url, demo_failure_ratio=0.5)

@@ -79,7 +79,7 @@ async def test_a_crash_between_certificate_and_completion_is_repaired(
     assert telemetry.value("lms.certificates.issued") == 1
 
 
-async def test_who_never_enrolled_cannot_leave(api: Api) -> None:
+async def test_a_learner_who_never_enrolled_cannot_leave(api: Api) -> None:
     course = await api.course(await api.instructor())
     assert_problem(await leave(await api.student(), course), 403, "not_enrolled")
 

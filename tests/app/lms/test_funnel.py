@@ -1,4 +1,4 @@
-"""How many learners get how far: each counted once per step, whatever they repeat."""
+"""The funnel: each learner is counted once per step, whatever they repeat."""
 
 from __future__ import annotations
 

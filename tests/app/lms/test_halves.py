@@ -1,4 +1,4 @@
-"""Each write of each operation fails once: nobody sees a half of a change, and the retry does the whole."""
+"""Each write of each operation fails once: nobody sees half a change, and a retry completes it."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ async def progress(scene: Scene) -> object:
 
 
 async def role(scene: Scene) -> object:
-    """Who the learner is at the next login."""
+    """The learner's role at the next login."""
     users = scene.learner.client  # the login is the same for everybody
     body = {"email": scene.learner.email, "password": "correct horse battery"}
     signed = {

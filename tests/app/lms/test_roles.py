@@ -1,4 +1,4 @@
-"""Roles: an old one ends at once, however its token was come by, and there is always an admin."""
+"""Roles: a revoked one ends at once, however its token was obtained, and there is always an admin."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def overtaken(api: Api, change: Callable[[], Awaitable[object]]) -> None:
 
 
 @pytest.mark.parametrize("way", ["login", "refresh"])
-async def test_who_signs_in_while_the_role_ends_has_it_not(way: str, api: Api) -> None:
+async def test_a_sign_in_during_a_revocation_does_not_keep_the_role(way: str, api: Api) -> None:
     victim, admin = await another_admin(api), await api.admin()
     overtaken(api, lambda: set_role(admin, victim, "student"))
     body = {
@@ -87,7 +87,7 @@ async def test_what_an_admin_began_is_refused_after_the_role_ended(api: Api) -> 
 async def test_a_token_is_outlived_by_what_revokes_it(
     settings: Settings, telemetry: Captured, clock: FixedClock
 ) -> None:
-    """A login may wait long for its turn at hashing; its token must not be the younger for it."""
+    """A login may wait long for its turn to hash; that must not extend its token's life."""
     waited = settings.jwt_access_ttl / 2
 
     async def wait() -> None:
@@ -131,7 +131,7 @@ async def test_of_admins_who_dismiss_each_other_one_remains(api: Api) -> None:
     assert roles["admin"] == 1
 
 
-async def test_a_change_that_was_broken_off_is_finished_by_the_next(
+async def test_an_interrupted_change_is_completed_by_the_next(
     empty_mongodb_url: str, own_redis: RedisServer, telemetry: Captured, clock: FixedClock
 ) -> None:
     async with serving(make_settings(empty_mongodb_url, own_redis.url), telemetry, clock) as api:
@@ -144,7 +144,7 @@ async def test_a_change_that_was_broken_off_is_finished_by_the_next(
         assert_problem(await victim.get("/users/me"), 401, "token_revoked")
 
 
-async def test_a_new_address_in_the_settings_is_the_way_back(
+async def test_a_new_address_in_the_settings_regains_an_admin(
     settings: Settings, empty_mongodb_url: str, empty_redis_url: str, telemetry: Captured, clock: FixedClock
 ) -> None:
     async with serving(settings, telemetry, clock):
@@ -155,9 +155,7 @@ async def test_a_new_address_in_the_settings_is_the_way_back(
         assert (await set_role(second, await api.admin(), "student")).status_code == 200
 
 
-async def test_a_restart_gives_no_role_back(
-    settings: Settings, telemetry: Captured, clock: FixedClock
-) -> None:
+async def test_a_restart_restores_no_role(settings: Settings, telemetry: Captured, clock: FixedClock) -> None:
     async with serving(settings, telemetry, clock) as api:
         await set_role(await another_admin(api), await api.admin(), "student")
     async with serving(settings, telemetry, clock) as api:
@@ -176,7 +174,7 @@ async def test_admins_from_before_there_was_a_list_stay(
         assert (await (await api.admin()).get("/monitoring/log-levels")).status_code == 200
 
 
-async def test_a_first_start_that_was_broken_off_is_finished_by_the_next(
+async def test_an_interrupted_first_start_is_completed_by_the_next(
     settings: Settings, telemetry: Captured, clock: FixedClock
 ) -> None:
     async with serving(settings, telemetry, clock) as api:

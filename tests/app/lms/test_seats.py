@@ -20,7 +20,7 @@ from tests.app.problems import assert_problem
 from tests.app.seating import enroll, leave, ledger, principal, seats_of
 
 
-async def test_of_fifty_at_once_ten_get_the_ten_seats(
+async def test_of_fifty_concurrent_learners_ten_get_the_ten_seats(
     api: Api, services: Services, telemetry: Captured
 ) -> None:
     course = await api.course(await api.instructor(), capacity=10)
@@ -44,7 +44,7 @@ async def test_enrolling_again_changes_nothing(api: Api, telemetry: Captured) ->
     assert telemetry.value("lms.enrollments", {"outcome": "repeated"}) == 1
 
 
-async def test_one_learner_at_once_takes_one_seat(api: Api) -> None:
+async def test_one_learners_concurrent_requests_take_one_seat(api: Api) -> None:
     course = await api.course(await api.instructor())
     learner = await api.student()
     answers = await asyncio.gather(*(enroll(learner, course) for _ in range(10)))
@@ -52,7 +52,7 @@ async def test_one_learner_at_once_takes_one_seat(api: Api) -> None:
     assert (await seats_of(api, course)).free == 9
 
 
-async def test_who_leaves_frees_the_seat(api: Api, telemetry: Captured) -> None:
+async def test_leaving_frees_the_seat(api: Api, telemetry: Captured) -> None:
     course = await api.course(await api.instructor(), capacity=1)
     first, second = await api.student(), await api.student()
     await enroll(first, course)
@@ -62,7 +62,7 @@ async def test_who_leaves_frees_the_seat(api: Api, telemetry: Captured) -> None:
     assert telemetry.value("lms.withdrawals") == 1
 
 
-async def test_who_comes_back_finds_what_was_done(api: Api) -> None:
+async def test_coming_back_restores_the_progress(api: Api) -> None:
     course = await api.course(await api.instructor())
     learner = await api.student()
     await enroll(learner, course)
@@ -133,7 +133,7 @@ async def test_a_learner_keeps_the_seat_however_old_it_is(api: Api, clock: Fixed
     assert set((await seats_of(api, course)).holders) == {learner.id}
 
 
-async def test_an_old_seat_is_named_anew_before_it_is_used(api: Api, clock: FixedClock) -> None:
+async def test_an_old_seat_gets_a_new_claim_before_it_is_used(api: Api, clock: FixedClock) -> None:
     course = await api.course(await api.instructor(), capacity=1)
     learner = await api.student()
     await ledger(api).open(course, 1, clock.now())
@@ -154,7 +154,7 @@ async def test_more_seats_let_more_learners_in(api: Api) -> None:
     assert (await seats_of(api, course)).free == 0
 
 
-async def test_fewer_seats_throw_nobody_out_and_let_nobody_in(api: Api) -> None:
+async def test_fewer_seats_remove_nobody_and_admit_nobody(api: Api) -> None:
     author = await api.instructor()
     course = await api.course(author, capacity=2)
     first, second, third = [await api.student() for _ in range(3)]
@@ -177,7 +177,7 @@ class RestlessSeats(SeatRepository):
         return await super().take(course_id, user_id, claim, capacity)
 
 
-async def test_who_is_always_crossed_is_told(
+async def test_a_learner_whose_tries_all_collide_gets_a_conflict(
     api: Api, services: Services, empty_mongodb_url: str, clock: FixedClock
 ) -> None:
     course = await api.course(await api.instructor())

@@ -43,7 +43,7 @@ def sign_in(email: str) -> bytes:
     return head.encode() + b"Content-Type: application/json\r\n\r\n" + body
 
 
-async def test_abandoned_sign_ins_cost_nothing_and_stand_in_nobodys_way(
+async def test_abandoned_sign_ins_cost_nothing_and_delay_nobody(
     api: Api, server: Server, telemetry: Captured
 ) -> None:
     person = await api.student()
@@ -65,7 +65,7 @@ async def test_abandoned_sign_ins_cost_nothing_and_stand_in_nobodys_way(
     assert telemetry.value("lms.logins", {"outcome": "success"}) == 2
 
 
-async def test_a_full_queue_says_when_to_come_back(api: Api, telemetry: Captured) -> None:
+async def test_a_full_queue_says_when_to_retry(api: Api, telemetry: Captured) -> None:
     login = {"email": "nobody@example.org", "password": PASSWORD}
 
     async def send() -> httpx.Response:

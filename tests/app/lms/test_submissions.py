@@ -44,7 +44,7 @@ async def test_a_question_left_out_is_wrong(course: str, learner: Person) -> Non
     assert (answer.json()["score"], answer.json()["passed"]) == (0.5, False)
 
 
-async def test_of_parallel_answers_as_many_as_allowed_are_taken(
+async def test_of_concurrent_answers_no_more_than_the_limit_are_accepted(
     course: str, learner: Person, telemetry: Captured
 ) -> None:
     answers = await asyncio.gather(*(learner.post(path(course), {"answers": WRONG}) for _ in range(12)))
@@ -85,14 +85,14 @@ async def test_answers_are_for_those_who_may_see_them(api: Api, course: str, lea
     assert_problem(await other.get(f"/submissions/{submission}"), 404, "submission_not_found")
 
 
-async def test_who_is_not_enrolled_answers_nothing(api: Api, course: str) -> None:
+async def test_answering_requires_an_enrolment(api: Api, course: str) -> None:
     assert_problem(await (await api.student()).post(path(course), {"answers": RIGHT}), 403, "not_enrolled")
 
 
 async def test_a_pass_that_a_crash_hid_is_found_on_the_next_look(
     services: Services, course: str, learner: Person
 ) -> None:
-    """The answer was stored, and the process died before the enrolment knew of it."""
+    """The answer was stored, but the process died before the enrolment recorded it."""
     await store_behind_the_service(services, course, learner)
     assert (await learner.get(f"/courses/{course}/progress")).json()["quizzes_passed"] == []
     assert len((await learner.get(path(course))).json()) == 1

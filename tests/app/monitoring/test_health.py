@@ -33,7 +33,7 @@ async def test_metrics_are_for_operators(api: Api) -> None:
     assert_problem(wrong, 401, "token_invalid")
 
 
-async def test_the_process_tells_what_became_of_its_telemetry(api: Api) -> None:
+async def test_the_process_reports_what_happened_to_its_telemetry(api: Api) -> None:
     assert_problem(await api.client.get("/monitoring/telemetry"), 401, "not_authenticated")
     assert_problem(await (await api.student()).get("/monitoring/telemetry"), 403, "role_required")
     told = (await api.client.get("/monitoring/telemetry", headers=TOKEN)).json()

@@ -18,7 +18,7 @@ async def change(person: Person, logger: str = LOGGER, **body: object) -> httpx.
     return await person.put(f"{PATH}/{logger}", {"level": "debug", **body})
 
 
-async def test_an_admin_changes_a_level_for_a_while_and_takes_it_back(api: Api, telemetry: Captured) -> None:
+async def test_an_admin_changes_a_level_temporarily_and_resets_it(api: Api, telemetry: Captured) -> None:
     admin, log = await api.admin(), otel.get_logger(LOGGER)
     log.debug("hidden")
     answer = await change(admin, seconds=60)
@@ -38,7 +38,9 @@ async def test_an_admin_changes_a_level_for_a_while_and_takes_it_back(api: Api, 
     assert [record.body for record in telemetry.logs if record.attributes["logger"] == LOGGER] == ["shown"]
 
 
-async def test_every_change_is_audited_though_all_is_silenced(api: Api, telemetry: Captured) -> None:
+async def test_every_change_is_audited_even_if_all_loggers_are_silenced(
+    api: Api, telemetry: Captured
+) -> None:
     admin = await api.admin()
     await change(admin, "root", level="critical", seconds=60)
     await change(admin, "audit", level="critical", seconds=60)
@@ -72,12 +74,12 @@ async def test_a_wrong_change_names_its_field(api: Api, body: dict[str, Any], fi
     assert_problem(await change(await api.admin(), **body), 422, "validation_failed", field)
 
 
-async def test_a_name_that_is_none_is_refused(api: Api) -> None:
+async def test_an_invalid_name_is_refused(api: Api) -> None:
     answer = await change(await api.admin(), "a%0Ab")
     assert answer.status_code == 422
 
 
-async def test_there_is_an_end_of_changed_levels(api: Api) -> None:
+async def test_the_number_of_changed_levels_is_limited(api: Api) -> None:
     admin = await api.admin()
     names = [f"tests.levels.many.{number}" for number in range(100)]
     try:

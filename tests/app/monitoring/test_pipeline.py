@@ -1,4 +1,4 @@
-"""What became of the telemetry is told by the process itself, when nobody else can know it."""
+"""The process itself reports what happened to its telemetry, when nobody else can know."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOKEN = {"Authorization": "Bearer metrics-token-of-the-tests"}
 
 @pytest.fixture(name="cut_off")
 def _cut_off() -> Iterator[otel.Telemetry]:
-    """Telemetry whose collector and error tracker are not there."""
+    """Telemetry whose Collector and error tracker do not exist."""
     nowhere = f"127.0.0.1:{free_port()}"
     config = otel.TelemetryConfig.from_env(
         {
@@ -43,7 +43,7 @@ def all_lose(telemetry: otel.Telemetry) -> bool:
     return all("export_failed" in account["dropped"] for account in telemetry.accounting().values())
 
 
-async def test_losses_are_told_while_the_collector_is_away(
+async def test_losses_are_reported_while_the_collector_is_down(
     settings: Settings, clock: FixedClock, cut_off: otel.Telemetry
 ) -> None:
     app = create_app(settings, cut_off, clock)

@@ -1,4 +1,4 @@
-"""`otel.export.wire` produces the same bytes as the SDK's own encoder, redacted."""
+"""`otel.export.wire` produces the same messages as the SDK's own encoder, redacted."""
 
 from __future__ import annotations
 

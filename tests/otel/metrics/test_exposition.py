@@ -1,0 +1,136 @@
+"""The page of Prometheus text is valid whatever metrics there are: one type a name, one line a series."""
+
+from __future__ import annotations
+
+import subprocess
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from opentelemetry import metrics
+from prometheus_client.parser import text_string_to_metric_families
+
+from otel.metrics.data import DeclaredMetrics
+from otel.metrics.self import SELF_METRICS
+from otel.telemetry import Telemetry
+from stack.native.tools import tool_path
+from tests.otel.conftest import Configure
+from tests.otel.prometheus import families
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    DeclaredMetrics([SELF_METRICS]).forget()
+
+
+@pytest.fixture
+def telemetry(configure: Configure) -> Telemetry:
+    return configure(OTEL_METRICS_EXPORTER="none")
+
+
+def page(telemetry: Telemetry) -> list[str]:
+    """The lines of the page, which has been found valid."""
+    text = telemetry.prometheus_text().decode()
+    lines = text.splitlines()
+    for kind in ("# TYPE ", "# HELP "):
+        names = Counter(line.split()[2] for line in lines if line.startswith(kind))
+        assert not [name for name, times in names.items() if times > 1]
+    samples = [
+        (sample.name, tuple(sorted(sample.labels.items())))
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    ]
+    assert len(samples) == len(set(samples))
+    checked = subprocess.run(
+        [tool_path("promtool"), "check", "metrics"], input=text.encode(), capture_output=True, check=False
+    )
+    assert checked.returncode != 1, checked.stderr  # 1 is an error of the format, 3 one of style
+    return lines
+
+
+def left_out(telemetry: Telemetry) -> float:
+    counted = families(telemetry)["telemetry_values_unencodable"]
+    return counted["telemetry_values_unencodable_total", (("reason", "name_taken"),)]
+
+
+def make(scope: str, kind: str, name: str, **options: Any) -> Any:  # noqa: ANN401 - any instrument
+    return getattr(metrics.get_meter(scope), f"create_{kind}")(name, **options)
+
+
+def test_a_name_keeps_the_type_that_came_first(telemetry: Telemetry) -> None:
+    make("a", "counter", "jobs").add(1)
+    make("b", "up_down_counter", "jobs.total").add(5)
+    assert [line for line in page(telemetry) if "jobs" in line and not line.startswith("# HELP")] == [
+        "# TYPE jobs_total counter",
+        "jobs_total 1.0",
+    ]
+    assert left_out(telemetry) >= 1
+
+
+def test_a_histogram_and_a_metric_named_as_one_of_its_lines(telemetry: Telemetry) -> None:
+    make("a", "gauge", "wait_count").set(1)
+    make("a", "histogram", "wait").record(2, {"x": "1"})
+    make("a", "histogram", "size").record(2)
+    make("a", "gauge", "size_bucket").set(1)
+    found = families(telemetry)
+    assert list(found["wait_count"].values()) == [1]
+    assert "wait" not in found
+    assert found["size"]["size_count", ()] == 1
+    assert "size_bucket" not in found
+    page(telemetry)
+    assert left_out(telemetry) >= 2
+
+
+def test_metrics_of_one_name_and_type_share_a_family(telemetry: Telemetry) -> None:
+    make("a", "gauge", "room.seats", description="Seats.").set(1, {"x": "1"})
+    make("b", "gauge", "room.seats", description="Chairs.").set(2, {"x": "2"})
+    make("b", "gauge", "room_seats", description="Seats.").set(3, {"y": "3"})
+    page(telemetry)
+    assert families(telemetry)["room_seats"] == {
+        ("room_seats", (("x", "1"),)): 1,
+        ("room_seats", (("x", "2"),)): 2,
+        ("room_seats", (("y", "3"),)): 3,
+    }
+    assert "# HELP room_seats Seats." in page(telemetry)
+    assert left_out(telemetry) == 0
+
+
+@pytest.mark.parametrize(("kind", "method"), [("gauge", "set"), ("counter", "add"), ("histogram", "record")])
+def test_a_series_is_there_once(telemetry: Telemetry, kind: str, method: str) -> None:
+    bounds = {"explicit_bucket_boundaries_advisory": (1.0,)} if kind == "histogram" else {}
+    getattr(make("a", kind, "depth", **bounds), method)(3, {"x.y": "1"})
+    getattr(make("b", kind, "depth"), method)(4, {"x_y": "1"})
+    page(telemetry)
+    values = families(telemetry)["depth"].values()
+    assert 3 in values
+    assert 4 not in values
+    assert left_out(telemetry) >= 1
+
+
+def test_a_gauge_may_have_the_labels_and_the_name_of_a_histograms_line(telemetry: Telemetry) -> None:
+    gauge = make("a", "gauge", "share_sum")
+    for bound in ("1", "2"):
+        gauge.set(1, {"le": bound})
+    assert len(families(telemetry)["share_sum"]) == 2
+    assert left_out(telemetry) == 0
+
+
+def test_a_library_takes_no_name_of_ours(telemetry: Telemetry) -> None:
+    make("a", "gauge", "telemetry.values.unencodable.total").set(77)
+    make("a", "gauge", "target.info").set(77)
+    page(telemetry)
+    assert all(77 not in series.values() for series in families(telemetry).values())
+    assert left_out(telemetry) >= 2
+
+
+def test_pages_that_are_made_at_once_do_not_mix(telemetry: Telemetry) -> None:
+    for number in range(50):
+        make("a", "gauge", f"level.{number}").set(number)
+    with ThreadPoolExecutor(4) as pool:
+        texts = list(pool.map(lambda _: telemetry.prometheus_text().decode(), range(40)))
+    for text in texts:
+        types = [line for line in text.splitlines() if line.startswith("# TYPE")]
+        assert len(types) == len(set(types))
+        assert "level_49 49.0" in text
+    assert left_out(telemetry) == 0

@@ -111,6 +111,9 @@ def with_identity(
 
     One that the application has set stays, alone; its request id becomes the request's. A copy, because a
     response object may be sent more than once.
+
+    The flags are those known now: a response that starts with a status below 500 and fails later is exported
+    although its `traceresponse` says "not sampled". A header that was sent cannot be changed.
     """
     answer = [*headers]
     given: dict[bytes, bytes] = {}

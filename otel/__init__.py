@@ -1,10 +1,10 @@
-"""Traces, metrics, logs and error reports of a FastAPI service with two calls: `configure`, `instrument`.
+"""Traces, metrics, logs and error reports for a FastAPI service in two calls: `configure`, `instrument`.
 
     import otel
     telemetry = otel.configure(otel.TelemetryConfig.from_env())
     otel.instrument(app)
 
-Importing this package starts nothing and imports no SDK; names are loaded when they are first used.
+Importing this package starts nothing and imports no SDK; names are loaded on first use.
 """
 
 from __future__ import annotations

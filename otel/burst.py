@@ -1,4 +1,4 @@
-"""One failure a thousand times is one fact and a number: the limiter of what repeats."""
+"""Limits repeated log records and error reports: the first few pass, the rest are only counted."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _MOST_KINDS: Final = 1024
 
 
 class Failure(NamedTuple):
-    """What makes two failures the same: the exception's type, the route, the function and line that raised.
+    """Identifies a failure by exception type, route, and the function and line that raised.
 
-    Without an exception the route alone.
+    Without an exception, by the route alone.
     """
 
     error: str
@@ -26,13 +26,13 @@ class Failure(NamedTuple):
     line: int = 0
 
     def facts(self) -> dict[str, str]:
-        """Returns what a record shows of it, by the names of the semantic conventions."""
+        """Returns the attributes a log record carries for it, named by the semantic conventions."""
         facts = {"exception.type": self.error.removeprefix("builtins."), "http.route": self.route}
         return {name: value for name, value in facts.items() if value}
 
 
 class Message(NamedTuple):
-    """What makes two log records the same: logger, level, text before its arguments are put in, failure."""
+    """Identifies a log record by logger, level, unformatted message and failure."""
 
     logger: str
     level: int
@@ -41,7 +41,7 @@ class Message(NamedTuple):
 
 
 def failure_of(error: BaseException | None, route: str | None) -> Failure:
-    """Returns what `error` is counted under, with the route of the request that it failed, if any."""
+    """Returns the key that `error` is counted under; `route` is that of the failed request, if any."""
     if error is None:
         return Failure("", route)
     kind, stack = type(error), stack_of(error)
@@ -64,8 +64,8 @@ class _Window:
 class BurstLimiter(Generic[Kind]):
     """Lets `limit` items of one kind through per `seconds`, counts the rest, and reports the count.
 
-    Memory is bounded: at most 1,024 kinds are followed; the oldest is reported and forgotten for a new
-    one. A limit of 0 lets everything through. The caller serialises the calls.
+    Memory is bounded: it tracks at most 1,024 kinds, and reports and evicts the oldest to make room. A limit
+    of 0 lets everything through. Not thread-safe: the caller serialises the calls.
     """
 
     def __init__(self, limit: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -76,7 +76,7 @@ class BurstLimiter(Generic[Kind]):
         self._next_sweep = clock() + seconds
 
     def admit(self, kind: Kind) -> int | None:
-        """Return None if this item is one too many, else how many of its kind were held back before it."""
+        """Return None if this item is over the limit, else how many of its kind were held back before it."""
         if self._limit == 0:
             return 0
         window = self._windows.get(kind)
@@ -92,7 +92,7 @@ class BurstLimiter(Generic[Kind]):
         return held_back
 
     def reports(self) -> Iterator[tuple[Kind, int]]:
-        """Yield the ended bursts that no later item has reported, at most once per window length."""
+        """Yield the finished bursts that no later item has reported, at most once per window length."""
         now = self._clock()
         if now < self._next_sweep and len(self._windows) <= _MOST_KINDS:
             return
@@ -103,11 +103,11 @@ class BurstLimiter(Generic[Kind]):
         yield from self._pop(ended + alive[:overflow])
 
     def drain(self) -> Iterator[tuple[Kind, int]]:
-        """Yield every count that is still open; for the end of the process."""
+        """Yield every count that is still open; called when the process ends."""
         yield from self._pop(list(self._windows))
 
     def forget(self) -> None:
-        """Starts from nothing, as a forked child must: its parent reports what it has held back."""
+        """Discards all counts, as a forked child must: the parent reports what it held back itself."""
         self._windows = {}
 
     def _pop(self, kinds: list[Kind]) -> Iterator[tuple[Kind, int]]:

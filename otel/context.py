@@ -1,4 +1,4 @@
-"""Who is asking for what: the facts of the request that is being served, for logs, spans and reports."""
+"""The context of the request being served: ids, user, route, tags and breadcrumbs, for all signals."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ REQUEST: Final[ContextVar[RequestContext | None]] = ContextVar("otel.request", d
 
 
 class RequestContext:
-    """The facts of one request or WebSocket connection; the HTTP stack makes it, all its tasks share it.
+    """The context of one request or WebSocket connection, created by the HTTP stack, shared by all its tasks.
 
-    `request_id` is the accepted or created `X-Request-ID`; `trace_id` and `span_id` are those of the SERVER
+    `request_id` is the accepted or generated `X-Request-ID`; `trace_id` and `span_id` are those of the SERVER
     span in hexadecimal, or None while tracing is off. `user_id` and `role` are None until `set_user`.
-    `answered` says that the response has begun.
+    `answered` is true once the response has started.
     """
 
     __slots__ = (
@@ -69,7 +69,7 @@ class RequestContext:
         self.span_id = f"{identity.span_id:016x}" if identity.is_valid else None
 
     def rename(self, request_id: str) -> None:
-        """Takes over the request id that the application answers with."""
+        """Adopts the request id that the application responded with."""
         self.request_id = request_id
         if self.span.is_recording():
             self.span.set_attribute("request_id", request_id)
@@ -81,14 +81,14 @@ class RequestContext:
 
 
 def current_request() -> RequestContext | None:
-    """Return the facts of the request that this code serves, None outside of one."""
+    """Return the context of the request that this code serves, None outside of a request."""
     return REQUEST.get()
 
 
 def settle(error: BaseException) -> None:
-    """Says that `error` is reported: the server, which gets it next, has nothing to add.
+    """Marks `error` as reported, so that the server's own record of it is left out.
 
-    It holds for the task of the request, which ends soon after.
+    The mark lasts as long as the request's task, which ends soon after.
     """
     _SETTLED.set(error)
 
@@ -99,10 +99,10 @@ def is_settled(error: object) -> bool:
 
 
 def set_user(user_id: str | int | UUID, role: str | None = None) -> None:
-    """Names the authenticated user on the SERVER span, in log records and error reports; never in a metric.
+    """Sets the authenticated user on the SERVER span, log records and error reports; never on a metric.
 
     `user_id` is the platform's own opaque identifier, never a mail address or a name; a number or a UUID is
-    sent as text. `role` becomes `user.roles`. Outside of a request it marks the current span alone.
+    sent as text. `role` becomes `user.roles`. Outside of a request it marks only the current span.
     """
     user_id = text_of(user_id, _LONGEST_TAG)
     role = None if role is None else text_of(role, _LONGEST_TAG)
@@ -124,9 +124,9 @@ def _mark(span: trace.Span, user_id: str, role: str | None) -> None:
 
 
 def set_tag(key: str, value: str) -> None:
-    """Adds a tag for the error report of this request, should it fail; nothing outside of one.
+    """Adds a tag to this request's error report, should the request fail; does nothing outside of a request.
 
-    A report has 50 tags of its own at most, key and value of 200 characters.
+    A report takes at most 50 such tags; keys and values are cut to 200 characters.
     """
     request = REQUEST.get()
     if request is None:
@@ -139,29 +139,29 @@ def set_tag(key: str, value: str) -> None:
 
 
 def breadcrumb(message: str, /, *, level: str = "info", **data: object) -> None:
-    """Notes a step of this request; the last 50 travel with its error report, if there is one.
+    """Records a step of this request; its error report, if there is one, carries the last 50.
 
-    `message` is an event name ("lms.enrolled"), its part before the first dot becomes the category. What
-    `data` refers to is looked at when the report is made. Outside of a request the step is not kept: there
-    would be no one to give it to.
+    `message` is an event name ("lms.enrolled"); the part before the first dot becomes the category. `data` is
+    read only when the report is built, so later changes to mutable values show. Outside of a request the step
+    is discarded.
     """
     text = text_of(message)
     note(text.partition(".")[0], text, text_of(level, _LONGEST_TAG), data)
 
 
 class _Steps:
-    """Whether steps are kept at all: without error reports nobody would read them."""
+    """Whether breadcrumbs are kept at all: without error reports nobody would read them."""
 
     kept = False
 
 
 def keep_steps(*, kept: bool) -> None:
-    """Switches the steps of requests on or off; the error reports do."""
+    """Turns breadcrumbs on or off; called when error reports start and stop."""
     _Steps.kept = kept
 
 
 def note(category: str, message: str, level: str = "info", data: Mapping[str, object] = _NOTHING) -> None:
-    """Notes a step of this request that a library took: a log record, a query, a call; as `breadcrumb`."""
+    """Records a library's step (a log record, a query, a call) as a breadcrumb of this request."""
     request = REQUEST.get() if _Steps.kept else None
     if request is None:
         return

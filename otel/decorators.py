@@ -1,4 +1,4 @@
-"""`@traced` and `@logged`: a span or a log line around a function, with the arguments that you name."""
+"""`@traced` and `@logged`: a span around a function, or a log line after it, with the arguments you name."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ R = TypeVar("R")
 
 _FIRST_SERVER_ERROR: Final = 500
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-# What the decorators say themselves, and what a logger takes as an option.
-_TAKEN: Final = frozenset(
+# Fields that the decorators set themselves, and keyword options of a logger.
+_RESERVED: Final = frozenset(
     {"outcome", "error.type", "duration_ms", "exc_info", "stack_info", "stacklevel", "positional_args"}
 )
 
 
 class _Watched:
-    """Watches one call from inside a `with`; what the call raises leaves as it came."""
+    """Watches one call from inside a `with`; an exception passes through unchanged."""
 
     __slots__ = ()
 
@@ -47,12 +47,12 @@ class _Watched:
         self.finish(error)
 
     def finish(self, error: BaseException | None) -> None:
-        """Ends the watch, with what the call raised; never raises."""
+        """Ends the watch; `error` is what the call raised, if anything. Never raises."""
         raise NotImplementedError
 
 
 _Watch = Callable[[Mapping[str, object]], _Watched]
-"""Begins to watch a call with these arguments; never raises."""
+"""Starts watching a call with these arguments; never raises."""
 
 
 def traced(
@@ -60,14 +60,14 @@ def traced(
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Runs the function or coroutine in a span of this name (default: its qualified name).
 
-    Only the `arguments` that you name become attributes, never the rest; one called like an attribute of
-    ours gets an underscore behind it. `outcome` becomes "ok", "refused", "error" or "cancelled". An error is
-    recorded on the span with its type and raised again. A refusal, an exception whose `status` or
-    `status_code` is below 500, is the caller's fault and no error of the span. The function runs once,
-    whatever becomes of its span.
+    Only the `arguments` that you name become attributes; one that clashes with a reserved attribute gets a
+    trailing underscore. `outcome` is "ok", "refused", "error" or "cancelled". An error is recorded on the
+    span with its type and re-raised. A refusal, an exception whose `status` or `status_code` is below 500, is
+    the caller's fault and leaves the span's status unset. The function runs exactly once, even if its span
+    fails.
 
     Raises:
-        TypeError: At decoration, if the function lacks a named argument, is a generator or no function.
+        TypeError: At decoration, if the function lacks a named argument, is a generator or not callable.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -140,13 +140,13 @@ def logged(
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Logs one line after each call: the event (default: the qualified name), `duration_ms` and `outcome`.
 
-    `outcome` is "ok", "refused" (see `traced`), "cancelled" or "error"; the latter adds `error.type` and is
-    logged as a warning. What is raised is raised again: whoever handles it logs the details. Only the
-    `arguments` that you name are logged, never the rest; one called like a field of ours gets an underscore
-    behind it. The function runs once, whatever becomes of its line.
+    `outcome` is "ok", "refused" (see `traced`), "cancelled" or "error"; refusals and errors add `error.type`,
+    and an error is logged as a warning. Exceptions are re-raised: whoever handles them logs the details.
+    Only the `arguments` that you name are logged; one that clashes with a reserved field gets a trailing
+    underscore. The function runs exactly once, even if its line fails.
 
     Raises:
-        TypeError: At decoration, if the function lacks a named argument, is a generator or no function.
+        TypeError: At decoration, if the function lacks a named argument, is a generator or not callable.
         ValueError: At decoration, if the level is unknown.
     """
     if level not in LEVELS:
@@ -204,9 +204,9 @@ _Choose = Callable[[Sequence[object], Mapping[str, object]], Mapping[str, object
 
 
 def _chooser(function: Callable[..., object], arguments: Sequence[str]) -> _Choose:
-    """Return what reads the named arguments from a call; positions are worked out once."""
+    """Return a function that picks the named arguments out of a call; positions are resolved once."""
     if not callable(function):
-        raise TypeError(f"{type_name(type(function))} is no function: put the decorator below this one")
+        raise TypeError(f"{type_name(type(function))} is not callable: put the decorator below this one")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise TypeError(
             f"{_name_of(function)} is a generator: a span across yields cannot be closed in order"
@@ -221,7 +221,7 @@ def _chooser(function: Callable[..., object], arguments: Sequence[str]) -> _Choo
     places = [
         (
             name,
-            f"{name}_" if name in _TAKEN else name,
+            f"{name}_" if name in _RESERVED else name,
             order.index(name) if name in order else sys.maxsize,
             parameters[name].default,
         )
@@ -232,7 +232,7 @@ def _chooser(function: Callable[..., object], arguments: Sequence[str]) -> _Choo
         chosen: dict[str, object] = {}
         for name, key, position, default in places:
             value = args[position] if position < len(args) else kwargs.get(name, default)
-            if value is not inspect.Parameter.empty:  # the call lacks it: the function says so itself
+            if value is not inspect.Parameter.empty:  # missing: the call itself raises the TypeError
                 chosen[key] = value
         return chosen
 
@@ -240,7 +240,7 @@ def _chooser(function: Callable[..., object], arguments: Sequence[str]) -> _Choo
 
 
 def _name_of(function: object) -> str:
-    """Return the qualified name of a function, the class's for another callable such as a `partial`."""
+    """Return the qualified name of a function, or the class name of another callable such as a `partial`."""
     name = getattr(function, "__qualname__", None)
     return name if isinstance(name, str) else type_name(type(function))
 

@@ -1,4 +1,4 @@
-"""Dotted names, of loggers and modules: which belong to which."""
+"""Dotted names of loggers and modules."""
 
 from __future__ import annotations
 

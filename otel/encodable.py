@@ -1,6 +1,6 @@
-"""Values in a form that OTLP and the Prometheus text can carry: UTF-8, and integers of 64 bits.
+"""Converts values to what OTLP and the Prometheus text format can carry: UTF-8 and 64-bit integers.
 
-Source: opentelemetry-proto, `AnyValue`; both formats are UTF-8, which has no form for half a surrogate pair.
+Source: opentelemetry-proto, `AnyValue`; both formats are UTF-8, which cannot encode a lone surrogate.
 """
 
 from __future__ import annotations
@@ -11,32 +11,32 @@ from typing import Any, Final
 from otel.foreign.values import Budget, Plain, text_of
 
 INTEGER_END: Final = 2**63
-"""OTLP has the integers from `-INTEGER_END` on and below `INTEGER_END`."""
+"""OTLP integers range from `-INTEGER_END` up to, but not including, `INTEGER_END`."""
 
 
 class Encodable:
-    """Returns values in a form that can be sent, the same object where nothing had to change. Never raises.
+    """Makes values encodable; returns the same object if nothing had to change. Never raises.
 
-    `count` is called with the reason for each value that was changed: `lone_surrogate`,
-    `integer_over_64_bits`, or `too_large` for one that `otel.foreign` had to cut. Objects become text.
+    Calls `count` with the reason for each changed value: `lone_surrogate`, `integer_over_64_bits`, or
+    `too_large` if `otel.foreign` had to cut it. Objects become text.
     """
 
     def __init__(self, count: Callable[[str], None]) -> None:
         self._count = count
 
     def text(self, text: object) -> str:
-        """Returns the text, half a surrogate pair as a question mark."""
+        """Returns the text, with each lone surrogate replaced by a question mark."""
         if type(text) is str and text.isascii():
             return text
         return self._text(text)
 
     def value(self, value: object) -> Plain:
-        """Returns a value of an attribute or a log record's body; an integer over 64 bits becomes text."""
+        """Returns an encodable attribute value or log body; an integer over 64 bits becomes text."""
         kind = type(value)
         if kind is str:
             return self.text(value)
         if self._is_usual(value):
-            return value  # type: ignore[return-value]  # a plain one
+            return value  # type: ignore[return-value]  # it is plain
         return self._bounded(value, Budget())
 
     def _bounded(self, value: object, budget: Budget) -> Plain:
@@ -47,7 +47,7 @@ class Encodable:
         return self._plain(plain)
 
     def attributes(self, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Returns the attributes with keys and values that can be sent."""
+        """Returns the attributes with encodable keys and values."""
         for key, value in attributes.items():
             if type(key) is not str or not key.isascii() or not self._is_usual(value):
                 return self._cleaned(attributes)

@@ -1,11 +1,11 @@
-"""The ends of a process, and its forks: whichever way a process goes, what waits leaves first.
+"""Process exit and fork: flushes queued telemetry however the process exits.
 
-- The interpreter's exit: `atexit`, also after an unhandled exception or a crash while an app starts.
-- SIGTERM and SIGHUP where nobody else handles them. A server such as uvicorn or gunicorn takes the signal
-  itself; one that gives it back when it has ended, as uvicorn does, comes here after its last request.
-- A child of `multiprocessing` or `concurrent.futures`, which ends by `os._exit`, without `atexit`.
+- Interpreter exit: `atexit`, also after an unhandled exception or a crash during an app's startup.
+- SIGTERM and SIGHUP, where nobody else handles them. A server such as uvicorn or gunicorn handles the signal
+  itself; one that re-raises it after shutting down, as uvicorn does, gets here after its last request.
+- A child of `multiprocessing` or `concurrent.futures`, which exits by `os._exit`, without `atexit`.
 
-Nothing runs at a kill, nor at an `os._exit` of the application's own: call `Telemetry.shutdown` before that.
+Nothing runs on SIGKILL or when the application calls `os._exit`: call `Telemetry.shutdown` before that.
 """
 
 from __future__ import annotations
@@ -27,32 +27,32 @@ from typing import Final, Protocol
 _log = logging.getLogger(__name__)
 
 Task = Callable[[float], bool]
-"""Takes the seconds that it may use and tells whether it finished its work."""
+"""Takes its time limit in seconds; returns whether it finished its work."""
 
-# The share of TELEMETRY_SHUTDOWN_SECONDS that flush and shutdown have together. The rest is left to uvicorn
-# and to the interpreter, which ends after us: half a second of CPU, and two seconds on a busy machine.
+# The share of TELEMETRY_SHUTDOWN_SECONDS for flush and shutdown together. The rest is for uvicorn and for the
+# interpreter, which exits after us: half a second of CPU, two seconds on a busy machine.
 _SHARE: Final = 0.5
 UNDOING_SHARE: Final = 0.2
-"""The share of TELEMETRY_SHUTDOWN_SECONDS for what follows the last export; it takes milliseconds."""
+"""The share of TELEMETRY_SHUTDOWN_SECONDS for the cleanup after the last export, which takes milliseconds."""
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
 _INIT: Final = 1
-_AFTER_QUEUES: Final = -100  # multiprocessing's own finalizers, such as a queue's, have -5 and more
+_AFTER_QUEUES: Final = -100  # multiprocessing's own finalizers, such as a queue's, use -5 and above
 
 
 class Ending(Protocol):
-    """What ends with the process."""
+    """What is flushed and shut down when the process exits."""
 
     @property
     def shutdown_seconds(self) -> float:
-        """The longest that the end may take."""
+        """The longest that the shutdown may take."""
         ...
 
     def flush(self, seconds: float) -> bool:
-        """Sends what waits."""
+        """Exports what is queued."""
         ...
 
     def shutdown(self, seconds: float) -> object:
-        """Sends what waits and ends; a second call does nothing."""
+        """Exports what is queued and shuts down; a second call does nothing."""
         ...
 
 
@@ -62,10 +62,10 @@ _is_hooked = False
 
 
 def end_with_process(ending: Ending) -> None:
-    """Ends `ending` with this process, and with every child that it forks, in place of an earlier one.
+    """Shuts `ending` down when this process, or any child that it forks, exits; replaces an earlier one.
 
-    A signal is only taken in the main thread, and only while its default action stands: the handler ends the
-    process by that action, with the exit status that it gives.
+    Signal handlers are installed only from the main thread, and only in place of the default action. The
+    handler then exits by that action, so the exit status stays the same.
     """
     global _ending  # noqa: PLW0603 - a process ends once
     _ending = ending
@@ -74,7 +74,7 @@ def end_with_process(ending: Ending) -> None:
 
 
 def flush_early() -> None:
-    """Sends what waits while an event loop still runs; the end has so much less time."""
+    """Flushes while the event loop still runs; the time it takes is deducted from the shutdown's."""
     global _spent  # noqa: PLW0603 - a process ends once
     if _ending is not None:
         started = time.monotonic()
@@ -83,9 +83,9 @@ def flush_early() -> None:
 
 
 def run_bounded(tasks: Mapping[str, Task], seconds: float) -> dict[str, bool]:
-    """Runs all tasks at once, for `seconds` at most; False for one that failed or did not return in time.
+    """Runs all tasks at once, for at most `seconds`; False for one that failed or did not return in time.
 
-    A task that hangs keeps a daemon thread, which does not hold up the end of the process.
+    A task that hangs keeps its daemon thread, which does not delay the process's exit.
     """
     results: dict[str, bool] = {}
     threads = [
@@ -105,8 +105,8 @@ def run_bounded(tasks: Mapping[str, Task], seconds: float) -> dict[str, bool]:
 def _run(name: str, task: Task, seconds: float, results: dict[str, bool]) -> None:
     try:
         results[name] = task(seconds)
-    except Exception as error:  # noqa: BLE001 - one signal's failure must not cost the others theirs
-        _log.warning("%s did not end cleanly: %s", name, error)
+    except Exception as error:  # noqa: BLE001 - one signal's failure must not stop the others
+        _log.warning("%s did not shut down cleanly: %s", name, error)
         results[name] = False
 
 
@@ -116,7 +116,7 @@ def around_fork(
     before: Callable[[], None] | None = None,
     in_parent: Callable[[], None] | None = None,
 ) -> None:
-    """Calls bound methods at every fork, for as long as their object lives."""
+    """Calls the bound methods at every fork for as long as their object lives."""
     os.register_at_fork(
         before=_weakly(before), after_in_parent=_weakly(in_parent), after_in_child=_weakly(in_child)
     )
@@ -152,19 +152,19 @@ def _take_signals() -> None:
 
 
 def _end_by_signal(number: int, _frame: FrameType | None) -> None:
-    """Sends what waits, and ends the process by the signal's default action.
+    """Exports what is queued, then ends the process by the signal's default action.
 
-    In a thread, for this one may have been interrupted while it held a lock that the end needs: after half
-    of the time it goes on and frees it. Not by `Thread.start`, which takes a lock of the module.
+    It does so in a new thread: the interrupted code may hold a lock that the shutdown needs, so this handler
+    returns after half of the time and lets it go on. `Thread.start` would take a lock of `threading`.
     """
     if os.getpid() == _INIT:
-        flush_early()  # the kernel does not end the first process of a container by a default action
+        flush_early()  # the kernel ignores the default action for a container's first process
         return
     signal.signal(number, signal.SIG_DFL)
     seconds = 0.0 if _ending is None else _seconds_left(_ending)
     try:
         _thread.start_new_thread(_end_and_die, (number, seconds))
-    except RuntimeError:  # no thread can be made any more
+    except RuntimeError:  # no new thread can be started
         os.kill(os.getpid(), number)
     threading.Event().wait(seconds / 2)
 
@@ -179,14 +179,14 @@ def _end_and_die(number: int, seconds: float) -> None:
         os.kill(os.getpid(), number)
 
 
-def _begin_child() -> None:
-    global _spent  # noqa: PLW0603 - the child has all of its time
+def _prepare_child() -> None:
+    global _spent  # noqa: PLW0603 - the child has its full time
     _spent = 0.0
     _hook_multiprocessing()
 
 
 def _hook_multiprocessing() -> None:
-    """Registers `_end` with multiprocessing, if the program uses it; it forks, and clears its finalizers."""
+    """Registers `_end` with multiprocessing, if loaded; children clear their finalizers after the fork."""
     global _is_hooked  # noqa: PLW0603 - a forked child inherits the registry
     util = sys.modules.get("multiprocessing.util")
     process = sys.modules.get("multiprocessing.process")
@@ -195,7 +195,7 @@ def _hook_multiprocessing() -> None:
     if not _is_hooked:
         _is_hooked = True
         util.register_after_fork(_end, _end_with_child)
-    if process.parent_process() is not None:  # its hooks have run
+    if process.parent_process() is not None:  # its after-fork hooks have run already
         _end_with_child(_end)
 
 
@@ -204,4 +204,4 @@ def _end_with_child(end: Callable[[], None]) -> None:
     util.Finalize(None, end, exitpriority=_AFTER_QUEUES)
 
 
-os.register_at_fork(after_in_child=_begin_child)
+os.register_at_fork(after_in_child=_prepare_child)

@@ -1,8 +1,8 @@
-"""The global providers: set once per process, always pointing at the telemetry that is configured now.
+"""The global providers: set once per process, they delegate to the telemetry that is currently configured.
 
-The API allows its global providers to be set once, and a tracer that was fetched early keeps the provider
-of that moment. These three are set instead and pass each call on, so a test can configure, end and
-configure again. The price is one more call per span.
+The API lets its global providers be set only once, and a tracer that was fetched early keeps the provider it
+got. Because these three delegate, a test can configure, shut down and configure again. The cost is one more
+call per span.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class CurrentMeterProvider(metrics.MeterProvider):
-    """Gives the meters of the provider that is configured when they are asked for."""
+    """Returns meters of the provider that is configured at the time of the call."""
 
     target: metrics.MeterProvider = metrics.NoOpMeterProvider()
 
@@ -40,7 +40,7 @@ class CurrentMeterProvider(metrics.MeterProvider):
 
 
 class CurrentLoggerProvider(logs_api.LoggerProvider):
-    """Gives the loggers of the provider that is configured when they are asked for."""
+    """Returns loggers of the provider that is configured at the time of the call."""
 
     target: logs_api.LoggerProvider = logs_api.NoOpLoggerProvider()
 
@@ -56,7 +56,7 @@ class CurrentLoggerProvider(logs_api.LoggerProvider):
 
 
 class CurrentTracerProvider(trace.TracerProvider):
-    """Gives tracers that follow the provider which is configured when a span starts."""
+    """Returns tracers that use whichever provider is configured when a span starts."""
 
     target: trace.TracerProvider = trace.NoOpTracerProvider()
 
@@ -67,7 +67,7 @@ class CurrentTracerProvider(trace.TracerProvider):
         schema_url: str | None = None,
         attributes: Any = None,  # noqa: ANN401 - the API's own type
     ) -> trace.Tracer:
-        """Returns a tracer that follows the current provider."""
+        """Returns a tracer that delegates to the current provider."""
         scope = (instrumenting_module_name, instrumenting_library_version, schema_url, attributes)
         return _CurrentTracer(self, scope)
 
@@ -100,10 +100,10 @@ LOGGERS: Final = CurrentLoggerProvider()
 def set_current(
     meters: metrics.MeterProvider, tracers: trace.TracerProvider, loggers: logs_api.LoggerProvider
 ) -> None:
-    """Makes these the providers that everyone gets from the API.
+    """Makes these the API's global providers.
 
     Raises:
-        RuntimeError: Something else has set a global provider before.
+        RuntimeError: Another global provider is already set.
     """
     METERS.target, TRACERS.target, LOGGERS.target = meters, tracers, loggers
     if metrics.get_meter_provider() is not METERS:
@@ -114,12 +114,12 @@ def set_current(
         logs_api.set_logger_provider(LOGGERS)
     if trace.get_tracer_provider() is not TRACERS or metrics.get_meter_provider() is not METERS:
         raise RuntimeError(
-            "another global OpenTelemetry provider is set: call otel.configure() before it, or instead"
+            "another global OpenTelemetry provider is set: call otel.configure() first, or instead"
         )
 
 
 def unset_current() -> None:
-    """Lets the API's callers get providers that do nothing."""
+    """Resets the API's global providers to no-ops."""
     METERS.target = metrics.NoOpMeterProvider()
     TRACERS.target = trace.NoOpTracerProvider()
     LOGGERS.target = logs_api.NoOpLoggerProvider()
@@ -132,11 +132,11 @@ def renew_sdk_after_fork(
     readers: Sequence[MetricReader],
     resource: Resource,
 ) -> None:
-    """Makes the SDK's providers the child's own: nothing counted yet, the child's resource.
+    """Resets the SDK's providers in a forked child: zero counts, the child's own resource.
 
-    The SDK itself (1.45.2) keeps the parent's sums, which both processes would then export
-    (opentelemetry-python#3885), and replaces `service.instance.id` by a random one. It offers no public
-    way for either.
+    The SDK (1.45.2) keeps the parent's sums, which both processes would then export
+    (opentelemetry-python#3885), and replaces `service.instance.id` with a random one. It has no public API to
+    change either.
     """
     consumer = meters._measurement_consumer  # noqa: SLF001 - see above
     consumer._lock = threading.Lock()  # noqa: SLF001 - the parent may have held it at the fork

@@ -1,4 +1,4 @@
-"""What a request is called in telemetry: its method and its route's template, never a value that it sent."""
+"""How telemetry names a request: by method and route template, never by a value from the request."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Scope = MutableMapping[str, Any]
 
 
 class FoundRoute:
-    """The template of the route that serves a request: `otel.http.routing` writes it when the router chose.
+    """Holds the template of the matched route; `otel.http.routing` writes it once the router has matched.
 
-    Middleware that copies the scope copies the reference, so the template is found whoever reads it.
+    Middleware that copies the scope copies this reference, so every copy sees the template.
     """
 
     __slots__ = ("template",)
@@ -30,7 +30,7 @@ class FoundRoute:
 
 
 def bounded_method(method: str) -> str:
-    """Return `method` if the HTTP semantic conventions know it, else `_OTHER`."""
+    """Return `method` if the HTTP semantic conventions list it, else `_OTHER`."""
     return method if method in KNOWN_METHODS else OTHER_METHOD
 
 

@@ -1,7 +1,7 @@
-"""Who sends the telemetry: the resource, with a `service.instance.id` that survives restarts.
+"""The resource that identifies the sender, with a `service.instance.id` that survives restarts.
 
-The SDK makes a random id per start, so every restart doubles the series in Prometheus. Here the id is the
-host's name and the worker's number, and a number is free again when its process has ended.
+The SDK generates a random id at every start, so each restart doubles the series in Prometheus. Here the id is
+host name plus worker number, and a number is free again once its process has exited.
 """
 
 from __future__ import annotations
@@ -26,15 +26,14 @@ from otel.metrics.self import count_unencodable
 
 INSTANCE_ID: Final = "service.instance.id"
 DISTRIBUTION: Final = "stegmaier-otel"
-"""`telemetry.distro.name`: tells a Collector, which cannot mask links, that they are masked already."""
+"""`telemetry.distro.name`: tells a Collector, which cannot mask links, that they are already masked."""
 _MOST_WORKERS: Final = 1024
 
 
 class WorkerSlot:
-    """Holds the lowest free worker number of a service on this machine until the process ends.
+    """Holds the lowest free worker number of a service on this machine until the process exits.
 
-    The kernel releases the lock with the process, however it ends. Where no file can be locked, `number`
-    is None.
+    The kernel releases the lock however the process exits. `number` is None if no file can be locked.
     """
 
     def __init__(self, service: str) -> None:
@@ -43,12 +42,12 @@ class WorkerSlot:
         self.number = self._claim()
 
     def reclaim(self) -> None:
-        """Takes a number of its own for a forked child, which has inherited its parent's."""
+        """Claims a new number in a forked child, which has inherited its parent's."""
         self.release()
         self.number = self._claim()
 
     def release(self) -> None:
-        """Gives the number back; in a forked child the parent keeps it."""
+        """Releases the number; in a forked child, the parent keeps it."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -79,7 +78,7 @@ def _private_folder() -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-        raise PermissionError(f"{folder} belongs to someone else")
+        raise PermissionError(f"{folder} belongs to another user")
     return folder
 
 
@@ -95,7 +94,7 @@ def instance_id(config: TelemetryConfig, slot: WorkerSlot) -> str:
 
 
 def build_resource(config: TelemetryConfig, slot: WorkerSlot) -> Resource:
-    """Makes the resource of all signals; OTEL_RESOURCE_ATTRIBUTES wins over what is detected."""
+    """Builds the resource of all signals; OTEL_RESOURCE_ATTRIBUTES overrides detected attributes."""
     detected = {
         "telemetry.sdk.language": "python",
         "telemetry.sdk.name": "opentelemetry",

@@ -1,9 +1,9 @@
-"""The two calls of a service: `configure` starts the telemetry, `instrument` puts it around an app.
+"""The two calls a service makes: `configure` starts the telemetry, `instrument` wraps an app with it.
 
-Only the composition root imports this module. It asks for the stable semantic conventions
-(OTEL_SEMCONV_STABILITY_OPT_IN=http,database) and switches the SDK's metrics about itself on
-(OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED), unless the environment says otherwise, before any
-instrumentation library is imported: that is why those imports stand inside functions.
+Only the composition root imports this module. It opts in to the stable semantic conventions
+(OTEL_SEMCONV_STABILITY_OPT_IN=http,database) and enables the SDK's metrics about itself
+(OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED), unless the environment says otherwise. Both must happen before any
+instrumentation library is imported, so those imports are inside functions.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ def configure(
 ) -> Telemetry:
     """Starts traces, metrics, logs and error reports, and instruments MongoDB, Redis and httpx.
 
-    `config` defaults to the environment, `catalogue` adds the service's own metrics. Make database clients
-    after this call, not before. What waits is sent at the end of the process, within
-    TELEMETRY_SHUTDOWN_SECONDS. `memory` is for `otel.testing`.
+    `config` defaults to the environment, `catalogue` adds the service's own metrics. Create database clients
+    after this call. Queued telemetry is flushed when the process exits, within TELEMETRY_SHUTDOWN_SECONDS.
+    `memory` is for `otel.testing`.
 
     Raises:
-        ConfigError: A setting is wrong; the message names it.
-        RuntimeError: It was called before and `shutdown` was not, or another global provider is set.
+        ConfigError: A setting is invalid; the message names it.
+        RuntimeError: Telemetry is already configured and not shut down, or another global provider is set.
         ValueError: Two catalogues declare the same metric.
     """
     global _active  # noqa: PLW0603 - the API's providers are global as well
     if _active is not None and not _active.is_shut_down:
-        raise RuntimeError("otel.configure was called before: call it once per process")
+        raise RuntimeError("otel.configure was already called: call it once per process")
     os.environ.setdefault("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED", "true")
     opt_in_to_stable()
     chosen = TelemetryConfig.from_env() if config is None else config
@@ -70,14 +70,14 @@ def active() -> Telemetry | None:
 
 
 def instrument(app: FastAPI, *, render_error: RenderError | None = None) -> None:
-    """Puts the telemetry around `app` and all its middleware: call it before the app serves.
+    """Wraps `app` and all its middleware with telemetry; call it before the app starts serving.
 
-    The app's answers stay as they are. `render_error(scope, error)` makes the response of an unhandled error
-    where the app has no handler of `Exception`; the error ends there. While the app runs, the event loop's
-    lag is measured; when it ends, what waits is sent.
+    The app's responses do not change. `render_error(scope, error)` makes the response to an unhandled error
+    if the app has no handler for `Exception`; the error is then not raised to the server. Event-loop lag is
+    measured while the app runs, and queued telemetry is flushed when it shuts down.
 
     Raises:
-        RuntimeError: The app is instrumented or serving already.
+        RuntimeError: The app is already instrumented or already serving.
     """
     opt_in_to_stable()
     from otel.http.app import instrument_app  # noqa: PLC0415 - see the module's docstring
@@ -99,7 +99,7 @@ def _watch_lifespan(app: FastAPI) -> None:
             async with inner(running) as state:
                 yield state
         except Exception as error:
-            capture(error, None)  # of no request, so nobody else reports it
+            capture(error, None)  # it belongs to no request, so nothing else reports it
             raise
         finally:
             watch.stop()
@@ -109,7 +109,7 @@ def _watch_lifespan(app: FastAPI) -> None:
 
 
 def _without_telemetry(config: TelemetryConfig) -> TelemetryConfig:
-    """OTEL_SDK_DISABLED: nothing leaves but the log on stdout."""
+    """OTEL_SDK_DISABLED: turns off everything but the log on stdout."""
     return replace(
         config,
         traces_exporter="none",

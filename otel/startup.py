@@ -1,4 +1,4 @@
-"""The order of the start: pipelines, global providers, logging, error reports, instrumentations."""
+"""Startup, in order: pipelines, global providers, logging, error reports, instrumentation."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ LIBRARIES: Final = {
     "otel.libraries.redis": ("redis",),
     "otel.libraries.httpx": ("httpx", "opentelemetry.instrumentation.httpx"),
 }
-"""Our module and the packages that it needs; where one is not installed, the module is left out."""
+"""Our modules and the packages that each needs; a module is skipped if one is not installed."""
 
 LOG_FIELDS: Final = ("service.name", "service.version", "service.instance.id", "deployment.environment.name")
-"""The resource's attributes that stand in every log line."""
+"""The resource attributes in every log line."""
 
 
 def catalogues() -> list[Catalogue]:
-    """Lists the catalogues of the library itself, with those of the installed integrations."""
+    """Lists the library's own catalogues and those of the installed integrations."""
     found = [
         value for module in _installed() for value in vars(module).values() if isinstance(value, Catalogue)
     ]
@@ -64,7 +64,7 @@ def catalogues() -> list[Catalogue]:
 
 
 def start(config: TelemetryConfig, given: tuple[Catalogue, ...], memory: MemorySinks | None) -> Telemetry:
-    """Starts everything; a failure on the way takes back what was started."""
+    """Starts everything; a failure on the way undoes what was started."""
     redactor = Redactor(config.redact_keys, count_unencodable)
     slot = WorkerSlot(service_name(config))
     resource = build_resource(config, slot)
@@ -89,7 +89,7 @@ def _make_current(
     config: TelemetryConfig, redactor: Redactor, declared: DeclaredMetrics, parts: Pipelines
 ) -> list[Undo]:
     if config.disabled:
-        # A sampler that drops would tell the next service to drop too: a caller's trace must pass unchanged.
+        # A dropping sampler would make the next service drop too: a caller's trace must pass unchanged.
         set_current(NoOpMeterProvider(), NoOpTracerProvider(), NoOpLoggerProvider())
         return []
     guarded = GuardedMeterProvider(parts.meters, declared.losses_of, redactor)
@@ -132,7 +132,7 @@ class _Propagators(CompositePropagator):
         context: Context | None = None,
         getter: Getter[CarrierT] = default_getter,
     ) -> Context:
-        # the SDK's own (1.45.2) returns None if there is no propagator, and its callers attach that
+        # The SDK's own (1.45.2) returns None if there is no propagator, and its callers attach that.
         return super().extract(carrier, Context() if context is None else context, getter)
 
 
@@ -141,11 +141,11 @@ def _installed() -> list[ModuleType]:
 
 
 def _start(module: ModuleType, config: TelemetryConfig, redactor: Redactor) -> list[Undo]:
-    """Starts one integration; what it returns, if anything, takes it back."""
+    """Starts one integration; returns its undo function, if it has one."""
     starts: dict[str, Callable[[], object]] = {
         "otel.libraries.mongo": lambda: module.register(config, redactor),
         "otel.libraries.redis": lambda: module.instrument(config),
-        "otel.libraries.httpx": lambda: module.instrument(),  # noqa: PLW0108 - only the httpx module has it so
+        "otel.libraries.httpx": lambda: module.instrument(),  # noqa: PLW0108 - only the httpx module has this signature
     }
     undo = starts.get(module.__name__, lambda: None)()
     return [undo] if callable(undo) else []

@@ -32,9 +32,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ShutdownReport:
-    """How the telemetry ended: seconds it took, what got everything out, and the signals' accounts.
+    """The result of a shutdown: its duration, which signals were fully exported, and their accounts.
 
-    `finished` has `traces`, `metrics`, `logs` and `errors` if they go anywhere, and `lines` for the stream.
+    `finished` has `traces`, `metrics`, `logs` and `errors` if they are exported, and `lines` for the stream.
     """
 
     seconds: float
@@ -43,14 +43,14 @@ class ShutdownReport:
 
     @property
     def complete(self) -> bool:
-        """Whether everything got out in time."""
+        """Whether everything was exported in time."""
         return all(self.finished.values())
 
 
 class Telemetry:
     """The telemetry of this process, from `otel.configure` until `shutdown`.
 
-    `config` and `redactor` are what it works with; `slot.number` is this worker's number on the machine.
+    `config` and `redactor` are the ones in use; `slot.number` is this worker's number on the machine.
     """
 
     def __init__(
@@ -87,14 +87,14 @@ class Telemetry:
             RuntimeError: TELEMETRY_PROMETHEUS is off, or the telemetry was shut down.
         """
         if self._parts.text is None or self.is_shut_down:
-            raise RuntimeError("metrics as text: TELEMETRY_PROMETHEUS is off or the telemetry was shut down")
+            raise RuntimeError("no metrics as text: TELEMETRY_PROMETHEUS is off or telemetry was shut down")
         return self._parts.text.text()
 
     def accounting(self) -> dict[str, SignalView]:
-        """Returns for each signal: produced = exported + dropped (by reason) + pending.
+        """Returns each signal's account: produced = exported + dropped (by reason) + pending.
 
-        Counted in this process, so it is true while the collector is away. For metrics it counts data
-        points per export; as they are cumulative, a lost one is made good by the next.
+        It is counted in this process, so it is accurate even while the Collector is down. For metrics it
+        counts data points per export; they are cumulative, so the next export makes up for a lost one.
         """
         parts = self._parts
         empty = SignalAccount()
@@ -110,7 +110,7 @@ class Telemetry:
         return instance_id(self.config, self.slot)
 
     def error_reports(self) -> ErrorReportsView | None:
-        """Returns what became of the error reports; None if they go nowhere."""
+        """Returns the counts of captured and dropped error reports; None if reporting is off."""
         errors = self._parts.errors
         return None if errors is None else {"captured": errors.captured, "dropped": errors.dropped()}
 
@@ -120,7 +120,7 @@ class Telemetry:
         return self.config.shutdown_seconds
 
     def flush(self, seconds: float) -> bool:
-        """Sends everything that waits, all signals at once; True if all of it arrived within `seconds`."""
+        """Exports all that is queued, all signals at once; True if all of it arrived within `seconds`."""
         parts = self._parts
         lost = parts.metric_account.view()["dropped"]
         tasks: dict[str, Task] = {
@@ -137,42 +137,42 @@ class Telemetry:
         return all(done.values()) and parts.metric_account.view()["dropped"] == lost
 
     def shutdown(self, seconds: float | None = None) -> ShutdownReport:
-        """Sends what waits and ends, within `seconds` (default TELEMETRY_SHUTDOWN_SECONDS), always.
+        """Exports what is queued and shuts down, within `seconds` (TELEMETRY_SHUTDOWN_SECONDS) in any case.
 
-        What could not be sent is counted as dropped, and a last line of the log says how much that is. A
-        second call returns the first report. A forked child exports for itself and so ends for itself: what
-        its parent has queued the parent sends.
+        What could not be exported is counted as dropped and logged in a last line. A second call returns the
+        first report. A forked child exports and shuts down its own telemetry; what its parent had queued, the
+        parent exports.
         """
         if self._report is not None:
             return self._report
         limit = self.shutdown_seconds if seconds is None else seconds
         started = time.monotonic()
-        # What follows the last export takes its time too, more of it on a busy machine.
+        # Leaves time for what follows the last export, more of it on a busy machine.
         finished = run_bounded(self._endings(), limit - max(limit * _LAST_SHARE, min(_MARGIN, limit)))
         self._parts.metric_account.close()
         accounts = self.accounting()
         self._report = ShutdownReport(time.monotonic() - started, finished, accounts)
-        # Bounded, too: a stream that nobody reads takes no line.
+        # Bounded, too: writing to a stream that nobody reads blocks.
         left = max(limit - self._report.seconds, self.shutdown_seconds * UNDOING_SHARE)
         run_bounded({"undoing": self._undo}, left)
         return self._report
 
     def _undo(self, _seconds: float) -> bool:
         with suppress_instrumentation():
-            self._tell_losses()
+            self._log_losses()
         for undo in reversed([*self._parts.undo, *self._probes]):
             undo()
         unset_current()
         self.slot.release()
         return True
 
-    def _tell_losses(self) -> None:
+    def _log_losses(self) -> None:
         report = self._report
         if report is None or report.complete:
             return
         lost = {signal: sum(view["dropped"].values()) for signal, view in report.accounts.items()}
         unfinished = sorted(name for name, done in report.finished.items() if not done)
-        _log.warning("the telemetry of this process did not end in time: %s; lost: %s", unfinished, lost)
+        _log.warning("telemetry was not fully exported at shutdown: %s; lost: %s", unfinished, lost)
 
     def _endings(self) -> dict[str, Task]:
         parts = self._parts
@@ -192,7 +192,7 @@ class Telemetry:
         return view["pending"] == 0 and view["dropped"] == lost
 
     def _observe(self) -> None:
-        """Starts the probes of this process; worker 0, or one without a number, the machine as well."""
+        """Starts the process metrics; worker 0, or one without a number, also starts the machine's."""
         if not self.config.runtime_metrics:
             return
         self._probes = process.observe_process()
@@ -200,7 +200,7 @@ class Telemetry:
             self._probes += process.observe_system()
 
     def renew_after_fork(self) -> None:
-        """Makes the telemetry a forked child's own: empty queues, zero counts, its own instance id."""
+        """Resets the telemetry in a forked child: empty queues, zero counts, its own instance id."""
         if self.is_shut_down:
             return
         self.slot.reclaim()
@@ -229,7 +229,7 @@ def _flush_errors(errors: ErrorReports, seconds: float) -> bool:
 
 
 def _write_lines(_seconds: float) -> bool:
-    """Writes the lines that wait for others, whatever handlers the log has."""
+    """Flushes every handler of the root logger, which may hold lines back."""
     for handler in list(logging.getLogger().handlers):
         handler.flush()
     return True

@@ -44,7 +44,7 @@ def chosen(environ: Mapping[str, str] = os.environ) -> bool:
 
 
 def answers() -> bool:
-    """Tells whether a Docker daemon answers."""
+    """Returns whether a Docker daemon answers."""
     docker = shutil.which("docker")
     if docker is None:
         return False
@@ -153,7 +153,7 @@ def study(environment: Environment) -> None:
 
 
 def studying(folder: Path) -> bool:
-    """Tells whether simulated learners are at work."""
+    """Returns whether simulated learners are at work."""
     session = Session.load(folder / LEARNERS)
     return session is not None and session.alive()
 

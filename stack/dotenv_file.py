@@ -74,5 +74,5 @@ def append(path: Path, values: Mapping[str, str]) -> None:
 
 
 def readable_by_others(path: Path) -> bool:
-    """Tells whether anyone but the owner may read ``path``."""
+    """Returns whether anyone but the owner may read ``path``."""
     return bool(path.stat().st_mode & 0o077)

@@ -43,7 +43,7 @@ class Environment:
     stack: StackSettings
 
     def given(self, variable: str) -> bool:
-        """Tells whether the user has set the variable."""
+        """Returns whether the user has set the variable."""
         return bool(self.values.get(variable))
 
     def with_prefixes(self, *prefixes: str) -> dict[str, str]:

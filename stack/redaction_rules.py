@@ -34,7 +34,7 @@ _SLOTS: Final = (
 
 
 def render() -> str:
-    """Returns base.yaml with the rules as they are now, and everything else as it stands there.
+    """Returns base.yaml with the current rules, and everything else unchanged.
 
     Raises:
         CollectorError: a place where rules belong is missing.

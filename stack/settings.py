@@ -30,7 +30,7 @@ Retention = Annotated[str, AfterValidator(_hours)]
 
 
 class SettingsError(Exception):
-    """A setting is missing, unknown or not acceptable; the message names the key and the fix."""
+    """A setting is missing, unknown or invalid; the message names the key and the fix."""
 
 
 class StackSettings(BaseModel):
@@ -56,14 +56,14 @@ class StackSettings(BaseModel):
     port_collector_metrics: Port = Field(default=8888, description="The Collector's own metrics")
     port_prometheus: Port = Field(default=9090, description="Prometheus: metrics, rules")
     port_loki: Port = Field(default=3100, description="Loki: logs")
-    port_jaeger: Port = Field(default=16686, description="Jaeger: traces, for people")
-    port_jaeger_otlp: Port = Field(default=14318, description="Jaeger: traces, from the Collector")
+    port_jaeger: Port = Field(default=16686, description="Jaeger: web interface")
+    port_jaeger_otlp: Port = Field(default=14318, description="Jaeger: OTLP intake for the Collector")
     port_jaeger_admin: Port = Field(default=14269, description="Jaeger: health and its own metrics")
-    port_canary: Port = Field(default=9099, description="Canary: what it saw of the telemetry's way")
+    port_canary: Port = Field(default=9099, description="Canary: metrics about the telemetry pipeline")
     port_alertmanager: Port = Field(default=9093, description="Alertmanager: alerts, silences")
     port_bugsink: Port = Field(default=8001, description="Bugsink: errors")
     port_grafana: Port = Field(default=3000, description="Grafana: dashboards (Docker only)")
-    port_mailpit: Port = Field(default=8025, description="Mailpit: alert mails to look at (Docker only)")
+    port_mailpit: Port = Field(default=8025, description="Mailpit: caught alert mails (Docker only)")
     port_mongodb: Port = Field(default=27017, description="FerretDB, speaking MongoDB's protocol")
     port_redis: Port = Field(default=6379, description="Redis")
     port_postgres: Port = Field(default=15432, description="PostgreSQL, behind FerretDB")
@@ -90,7 +90,7 @@ class StackSettings(BaseModel):
     )
     watchdog_url: SecretStr | None = Field(
         default=None,
-        description="Asked every five minutes while alerting works; an outside monitor misses it otherwise",
+        description="POSTed to every five minutes while alerting works, for an external monitor",
     )
     mail_to: str | None = Field(
         default=None, description="Who gets alerts by mail; needs STACK_MAIL_SMARTHOST"
@@ -101,7 +101,7 @@ class StackSettings(BaseModel):
     )
     mail_tls: bool = Field(default=True, description="Refuses a mail relay that offers no STARTTLS")
 
-    otlp_token: Secret = Field(description="Bearer token that the Collector asks of every sender")
+    otlp_token: Secret = Field(description="Bearer token that the Collector requires of every sender")
     postgres_password: Secret = Field(
         description="Password of the database; also the platform's, through FerretDB"
     )

@@ -33,7 +33,7 @@ _BYTES: Final = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 
 
 class WindowsError(Exception):
-    """A file says something that is no duration or size; the message names it."""
+    """A file contains an invalid duration or size; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)

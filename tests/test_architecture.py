@@ -83,7 +83,7 @@ def test_functions_are_short() -> None:
 
 
 def is_handler(function: Function) -> bool:
-    """Tells whether a decorator such as ``@router.get(…)`` makes the function a handler."""
+    """Returns whether a decorator such as ``@router.get(…)`` makes the function a handler."""
     calls = (decorator.func for decorator in function.decorator_list if isinstance(decorator, ast.Call))
     return any(isinstance(call, ast.Attribute) and call.attr in ROUTE_METHODS for call in calls)
 
@@ -102,7 +102,7 @@ def test_handlers_translate_and_do_nothing_else() -> None:
 
 
 def is_sleep(node: ast.AST) -> bool:
-    """Tells whether a node pauses; ``sleep(0)`` does not, it lets others run."""
+    """Returns whether a node pauses; ``sleep(0)`` does not, it lets others run."""
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute | ast.Name):
         return False
     called = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id

@@ -1,1 +1,1 @@
-"""HTTP and WebSocket requests of a FastAPI application."""
+"""Instrumentation of a FastAPI application's HTTP and WebSocket requests."""

@@ -1,4 +1,4 @@
-"""HTTP instrumentation of a FastAPI application: one SERVER span and one stack around it."""
+"""HTTP instrumentation of a FastAPI application: one outer middleware stack, one SERVER span per request."""
 
 from __future__ import annotations
 
@@ -35,46 +35,46 @@ if TYPE_CHECKING:
 _SEND: Final = "otel.send"
 _SERVED: Final = "otel.served"
 _PEERS: Final = 1024
-_FAILURES: Final = (Exception, SystemExit)  # servers answer both with 500: an exit ends the request alone
+_FAILURES: Final = (Exception, SystemExit)  # servers answer both with 500; SystemExit ends only the request
 
 
 def instrument_app(
     app: FastAPI, *, config: TelemetryConfig, redactor: Redactor, render_error: RenderError | None = None
 ) -> None:
-    """Puts the telemetry stack around everything that `app` builds; call it once, before serving.
+    """Wraps the middleware stack that `app` builds with telemetry; call it once, before serving.
 
     Each request gets one SERVER span, an `X-Request-ID`, metrics under its route template and one access-log
-    line; an unhandled error becomes a span exception, an ERROR record and a Sentry event. Its answer is the
-    application's, or that of `render_error(scope, error)` where it has no handler of its own: the error ends
-    there, while the server gets every other one. Paths in `config.excluded_routes`, below the root path, have
-    no span and no access log. FastAPI's own instrumentation is switched off for `app`.
+    line; an unhandled error becomes a span exception, an ERROR record and a Sentry event. The application
+    answers it, or `render_error(scope, error)` if it has no handler of its own; only in the latter case is
+    the error not raised to the server. Paths in `config.excluded_routes`, relative to the root path, get
+    no span and no access-log line. FastAPI's own instrumentation is turned off for `app`.
 
     Raises:
-        RuntimeError: The application is instrumented already, or is serving already.
+        RuntimeError: The application is already instrumented or already serving.
     """
     instrumented = isinstance(app.build_middleware_stack, _Builder)
     if instrumented:
-        raise RuntimeError("this application is instrumented already: call instrument once")
+        raise RuntimeError("this application is already instrumented: call instrument once")
     if app.middleware_stack is not None:
-        raise RuntimeError("this application serves requests already: call instrument before it starts")
+        raise RuntimeError("this application is already serving requests: call instrument before it starts")
     time_background_tasks()
     note_routes()
     _silence_native(app)
     builder = _Builder(app, config, redactor, render_error)
-    setattr(app, "build_middleware_stack", builder)  # noqa: B010 - a method, replaced on this one object
+    setattr(app, "build_middleware_stack", builder)  # noqa: B010 - replaces a method on this one object
 
 
 def _silence_native(app: FastAPI) -> None:
-    # It would step aside by itself (it finds contrib's middleware), but look for that in every request.
+    # It would step aside by itself (it finds contrib's middleware), but it checks for that on every request.
     settings = getattr(app, "_telemetry", None)
     if isinstance(settings, dict):
         settings.update(tracing=False, metrics=False, logs=False)
 
 
 class _Builder:
-    """Builds the application's own stack of middleware and puts ours around it.
+    """Builds the application's own middleware stack and wraps it in ours.
 
-    Around `ServerErrorMiddleware` too, so the application's handler of `Exception` answers as it always does
+    Ours is outside `ServerErrorMiddleware` too, so the application's handler for `Exception` works as usual
     and every middleware is inside, whenever it was added.
     """
 
@@ -93,10 +93,10 @@ class _Builder:
 
 
 class HttpStack:
-    """The outermost middleware: it opens the span, makes the context, watches the exchange, reports errors.
+    """The outermost middleware: starts the span, creates the context, watches the exchange, reports errors.
 
-    `app` is contrib's middleware around `_serve`, where FastAPI looks for it to keep its own spans to itself.
-    `ends_errors` says that an error which was answered goes no further.
+    `app` is contrib's middleware around `_serve`; FastAPI looks for it there and then makes no spans itself.
+    With `ends_errors`, an error that was answered is not raised to the server.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class HttpStack:
     ) -> None:
         self._inner = app
         self._excluded = frozenset(config.excluded_routes)
-        # A peer makes many requests, and reading an address costs as much as a span.
+        # A peer makes many requests, and parsing an address costs as much as a span.
         self._trusts = lru_cache(_PEERS)(config.trust_remote_context.covers)
         self._ends_errors = ends_errors
         self._redactor = redactor
@@ -113,11 +113,11 @@ class HttpStack:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection of the ASGI protocol."""
         if scope["type"] not in ("http", "websocket") or _SERVED in scope:
-            # The latter is an instrumented application that is mounted in another one: one span is enough.
+            # `_SERVED`: an instrumented application is mounted in another one, and one span is enough.
             await self._inner(scope, receive, send)
             return
         scope[_SERVED] = True
-        # So FastAPI itself tells a mounted application that someone else observes this request.
+        # This is how FastAPI itself tells a mounted application that the request is already instrumented.
         scope["fastapi.telemetry"] = None
         headers = RequestHeaders(scope["headers"], self._redactor)
         if scope["type"] == "http" and path_below_root(scope) in self._excluded:
@@ -131,7 +131,7 @@ class HttpStack:
             await self.app(slim, receive, _nowhere)
 
     async def _enter(self, slim: Scope, receive: Receive, _send: Send) -> None:
-        """Continue inside contrib's middleware with what the server gave."""
+        """Continue inside contrib's middleware with the server's own scope and send."""
         headers = slim[HEADERS]
         if headers.stranger is not None:
             link_to_stranger(trace.get_current_span(), headers.stranger)
@@ -187,7 +187,7 @@ class HttpStack:
 
 
 async def _nowhere(message: Message) -> None:
-    """Stand where contrib's middleware wants a way to the server: every message goes the direct way."""
+    """Satisfy contrib's middleware, which needs a `send`; messages go to the server's own instead."""
 
 
 __all__ = ["HTTP_METRICS", "HttpStack", "RenderError", "instrument_app"]

@@ -1,4 +1,4 @@
-"""Background tasks: a span and a duration of their own, because they are not part of the request's."""
+"""Gives background tasks a span and a duration of their own, as they are not part of the request's."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MARK: Final = "_timed_by_otel"
 def time_background_tasks() -> None:
     """Wraps `BackgroundTask.__call__` once per process, as contrib's FastAPI instrumentation does.
 
-    Starlette runs the tasks inside the response and tells nobody, so there is no other place to stand.
+    Starlette runs the tasks inside the response and offers no hook, so there is no other place to do it.
     """
     original = BackgroundTask.__call__
     if getattr(original, _MARK, False):

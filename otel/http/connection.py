@@ -14,13 +14,13 @@ from otel.http.metrics import ACTIVE_CONNECTIONS, CONNECTION_DURATION
 from otel.logs.logger import get_logger
 from otel.request_names import UNMATCHED, WEBSOCKET
 
-# The handshake's answer: accepted, or refused with a response (ASGI extension "WebSocket Denial Response").
+# Handshake responses: accepted, or denied with a response (ASGI extension "WebSocket Denial Response").
 _ANSWERS: Final = frozenset({"websocket.accept", "websocket.http.response.start"})
 _log = get_logger("access")
 
 
 class Connection:
-    """The ASGI callables `receive` and `send` of one WebSocket connection, and what they saw."""
+    """The ASGI callables `receive` and `send` of one WebSocket connection, and what they observed."""
 
     __slots__ = (
         "_receive",
@@ -46,14 +46,14 @@ class Connection:
         ACTIVE_CONNECTIONS.add(1)
 
     async def receive(self) -> Message:
-        """Hands the application its next message; notes how the client closed."""
+        """Returns the application's next message; records how the client closed."""
         message = await self._receive()
         if message["type"] == "websocket.disconnect":
             self.close_code = message.get("code", 1005)
         return message
 
     async def send(self, message: Message) -> None:
-        """Passes the application's message on, with our headers on the handshake."""
+        """Forwards the application's message, adding our headers to the handshake response."""
         kind = message["type"]
         if kind in _ANSWERS:
             headers = with_identity(message.get("headers") or (), self.context, self._redactor)
@@ -61,7 +61,7 @@ class Connection:
             return
         if kind == "websocket.close":
             self.close_code = message.get("code", 1000)
-        # Past contrib's middleware, which would set status 200 on every message; a handshake's is 101.
+        # Bypasses contrib's middleware, which sets status 200 on every message; a handshake's is 101.
         await self._send(message)
 
     def finish(self) -> None:

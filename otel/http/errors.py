@@ -1,4 +1,4 @@
-"""The error boundary: what an unhandled error leaves behind, in the same words everywhere."""
+"""The error boundary: reports an unhandled error to every signal, and answers it with problem details."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _log = get_logger("error")
 
 
 def is_disconnect(error: BaseException) -> bool:
-    """Tell whether the error only says that the client has gone, which is nobody's fault."""
+    """Tell whether the error only means that the client disconnected, which is not a failure."""
     return issubclass(type(error), (ClientDisconnect, WebSocketDisconnect))
 
 
 def report(context: RequestContext, error: BaseException, *, observed: bool, at: int | None = None) -> None:
-    """Leaves an ERROR log record with the stack trace, a Sentry event and, if `observed`, a span exception.
+    """Emits an ERROR log record with the stack trace, a Sentry event and, if `observed`, a span exception.
 
-    `at` is when the answer ended, in nanoseconds since the epoch: nothing on a span is later than its end.
+    `at` is when the response ended, in nanoseconds since the epoch: no event may be later than its span.
     """
     span = context.span
     if observed and span.is_recording():
@@ -38,15 +38,15 @@ def report(context: RequestContext, error: BaseException, *, observed: bool, at:
     with told_once(error):
         if observed and span.is_recording():
             set_error(span, error, at=at)
-        capture(error, context)  # first: the record below would be the last step before itself
+        capture(error, context)  # first, or the record below would be the report's own last breadcrumb
         _log.error("unhandled_error", exc_info=error)
     settle(error)
 
 
 def answer_errors(app: Starlette, render_error: RenderError) -> bool:
-    """Makes `render_error` the application's handler of errors, if it has none; tells whether it has.
+    """Makes `render_error` the application's error handler, if it has none; returns whether it did.
 
-    Starlette's debug pages go before any handler.
+    Starlette's debug pages take precedence over any handler.
     """
     if app.debug or not {500, Exception}.isdisjoint(app.exception_handlers):
         return False
@@ -54,24 +54,24 @@ def answer_errors(app: Starlette, render_error: RenderError) -> bool:
     async def answer(request: Request, error: Exception) -> Response | None:
         context = REQUEST.get()
         if context is not None and context.answered:
-            return None  # half an answer has left: Starlette sends no other
+            return None  # the response has started: Starlette cannot send another one
         return render(render_error, request.scope, error)
 
-    app.add_exception_handler(Exception, answer)  # type: ignore[arg-type]  # it takes None where it sends nothing
+    app.add_exception_handler(Exception, answer)  # type: ignore[arg-type]  # None is fine where nothing is sent
     return True
 
 
 def render(render_error: RenderError, scope: Scope, error: Exception) -> Response:
-    """Return the service's answer to `error`, or `render_problem`'s if making it fails too."""
+    """Return the service's response to `error`, or `render_problem`'s if `render_error` fails too."""
     try:
         return render_error(scope, error)
-    except Exception:  # noqa: BLE001 - the client gets an answer whatever happens
+    except Exception:  # noqa: BLE001 - the client gets a response whatever happens
         _log.exception("render_error_failed")
         return render_problem(scope, error)
 
 
-def render_problem(scope: Scope, error: Exception) -> Response:  # noqa: ARG001 - the body says nothing of the error
-    """Return an answer to an unhandled error: RFC 9457, with the ids that find its telemetry."""
+def render_problem(scope: Scope, error: Exception) -> Response:  # noqa: ARG001 - the body reveals nothing about the error
+    """Return RFC 9457 problem details for an unhandled error, with the ids to look up its telemetry."""
     context = REQUEST.get()
     body: dict[str, object] = {
         "type": "about:blank",

@@ -1,4 +1,4 @@
-"""One request and its answer, watched as they pass: sizes, status, the last byte, the one access-log line."""
+"""One request and its response, watched as they pass: sizes, status, last byte, and the access-log line."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ _log = get_logger("access")
 
 
 class Exchange:
-    """The ASGI callables `receive` and `send` of one HTTP request, and what they saw.
+    """The ASGI callables `receive` and `send` of one HTTP request, and what they observed.
 
-    `observed` says that contrib's middleware has started a span for it, and that it gets an access-log line.
-    The span gets its status and its end here: contrib's own `send` decodes all headers of the answer twice,
-    for a length that is known here already.
+    `observed` means that contrib's middleware has started a span for it and that it gets an access-log line.
+    The span gets its status and its end here: contrib's own `send` decodes all response headers twice, for a
+    length that is already known here.
 
-    `finish` runs once: at the last body byte, or when the application has ended without one. Whatever runs
+    `finish` runs once: at the last body byte, or when the application has returned without one. Whatever runs
     after it (background tasks, clean-up) is not part of the request's time. After a 5xx it waits until the
-    application has returned: Starlette answers first and raises the error to the server afterwards.
+    application has returned: Starlette responds first and raises the error to the server afterwards.
     """
 
     __slots__ = (
@@ -94,11 +94,11 @@ class Exchange:
 
     @property
     def complete(self) -> bool:
-        """Whether the last byte of the answer has been sent."""
+        """Whether the last byte of the response has been sent."""
         return self.ended_at is not None
 
     async def receive(self) -> Message:
-        """Hands on the next message; notes a client that has gone, counts an unannounced body."""
+        """Returns the next message; records a client disconnect, measures a body without Content-Length."""
         message = await self._receive()
         if message["type"] == "http.disconnect":
             if self.ended_at is None:
@@ -108,7 +108,7 @@ class Exchange:
         return message
 
     async def send(self, message: Message) -> None:
-        """Passes the application's message on, with our headers on the first; the last ends the request."""
+        """Forwards the application's message, our headers on the first; the last one ends the request."""
         kind = message["type"]
         if kind == "http.response.start":
             await self._send_start(message)
@@ -129,7 +129,7 @@ class Exchange:
         self._trailers = message.get("trailers", False)
         context.answered = True
         if status >= FIRST_SERVER_ERROR and self.observed:
-            keep(context.span)  # so `traceresponse` says that there is a trace
+            keep(context.span)  # so that `traceresponse` carries the sampled flag
         headers = with_identity(message.get("headers", ()), context, self._redactor)
         await self._send({**message, "headers": headers})
 
@@ -146,14 +146,14 @@ class Exchange:
         return kind == "http.response.pathsend"
 
     def fail(self, error: BaseException) -> bool:
-        """Notes that `error` left the application; tells whether anybody has to hear of it.
+        """Records that `error` left the application; returns whether it must be reported.
 
-        Nobody has when the client has gone, or when the answer was a refusal (4xx) of the application's own.
+        It need not be if the client has disconnected or the application itself responded with a 4xx.
         """
         if is_disconnect(error):
             self.outcome = DISCONNECTED
             if self.status is not None and self.status >= FIRST_SERVER_ERROR:
-                self.status = None  # the framework's answer to nobody
+                self.status = None  # the framework's response, which nobody received
             return False
         if self.complete and self.status is not None and FIRST_REFUSAL <= self.status < FIRST_SERVER_ERROR:
             return False
@@ -206,7 +206,7 @@ class Exchange:
     def _write_access_log(self, seconds: float) -> None:
         context, status = self.context, self.status
         failed = status is None or status >= FIRST_SERVER_ERROR
-        # Semantic conventions name no duration of a log record: `duration_ms`, as in all our lines.
+        # The semantic conventions define no duration for log records: `duration_ms`, as in all our lines.
         fields: dict[str, object] = {
             "http.request.method": self.method,
             "http.request.body.size": self.request_bytes,
@@ -224,14 +224,14 @@ class Exchange:
 
 
 def _whole_segments(path: str) -> str:
-    """Cuts a long path between its segments: half a secret would not be recognised as one."""
+    """Cuts a long path at a segment boundary: redaction would not recognise half a secret."""
     if len(path) <= _LONGEST_PATH:
         return path
     return path[:_LONGEST_PATH].rpartition("/")[0] + "/…"
 
 
 def name_after_route(context: RequestContext, method: str) -> None:
-    """Gives the SERVER span the route that was found: `GET /courses/{course_id}` (HTTP conventions)."""
+    """Names the SERVER span after the matched route: `GET /courses/{course_id}` (HTTP conventions)."""
     route = context.route
     if route is None:
         return

@@ -1,4 +1,4 @@
-"""The few request headers that telemetry reads, found in one pass, and the two that it answers with."""
+"""The few request headers that telemetry reads, found in one pass, and the two response headers it adds."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _REQUEST_ID: Final = b"x-request-id"
 _TRACE_RESPONSE: Final = b"traceresponse"
 _OUR_LENGTHS: Final = frozenset({len(_REQUEST_ID), len(_TRACE_RESPONSE)})
 _JOINTS: Final = re.compile(r"[._-]")
-# Groups of digits, seven or more of them: a phone number, an account, a date of birth.
+# Groups of digits, seven digits or more: a phone number, an account, a date of birth.
 _GROUPS: Final = re.compile(r"(?=(?:[._-]*\d){7})\d+(?:[._-]+\d+)+")
 
 
 class RequestHeaders:
-    """What telemetry needs of the headers of one request.
+    """What telemetry needs from the headers of one request.
 
     `request_id` is the client's if it is acceptable, else a new one; `trace` holds the propagation headers as
     ASGI pairs, each name once; `content_length` is None if absent or not a number. `stranger` is the
-    `traceparent` of a peer that is not trusted, whose trace is not followed.
+    `traceparent` of an untrusted peer, whose trace is not continued.
     """
 
     __slots__ = ("content_length", "redactor", "request_id", "stranger", "trace", "user_agent")
@@ -57,14 +57,14 @@ class RequestHeaders:
             self.trace = _combined(self.trace)
 
     def distrust(self) -> None:
-        """Takes the trace context and the baggage away; who sent them is remembered as `stranger`."""
+        """Discards trace context and baggage; keeps the `traceparent` as `stranger`, for a link."""
         given = dict(self.trace).get(_TRACE_PARENT)
         self.stranger = None if given is None else given.decode("latin-1")
         self.trace = []
 
 
 def _combined(headers: Headers) -> Headers:
-    """Joins lists that came in several headers (RFC 9110 section 5.3); of two parents neither is one."""
+    """Joins repeated list headers (RFC 9110 section 5.3); drops `traceparent` if there are several."""
     values: dict[bytes, list[bytes]] = {}
     for name, value in headers:
         values.setdefault(name, []).append(value)
@@ -74,11 +74,10 @@ def _combined(headers: Headers) -> Headers:
 
 
 def accepted_request_id(value: bytes, redactor: Redactor) -> str | None:
-    """Return the client's request id if it is 1 to 64 letters, digits or one of `._-`, else None.
+    """Return the client's request id if it consists of 1 to 64 letters, digits or `._-`, else None.
 
-    One that looks like a secret or a person's datum is not taken over either, in whatever way it is joined (a
-    token, a card number, an account, a phone number): it would be masked on the span, and nothing could be
-    found by it.
+    One that looks like a secret or personal data (a token, card number, account or phone number, whatever its
+    separators) is rejected too: it would be masked on the span, so nothing could be found by it.
     """
     text = value.decode("latin-1")
     if not _ACCEPTABLE.fullmatch(text) or _GROUPS.fullmatch(text):
@@ -93,7 +92,7 @@ def new_request_id() -> str:
 
 
 def use_bits(bits: Callable[[int], int]) -> Callable[[], None]:
-    """Makes request ids of what `bits` returns for a number of bits, as a test may want; returns the undo."""
+    """Generates request ids from `bits(number_of_bits)`, for tests; returns the undo."""
     global _bits
     before, _bits = _bits, bits
 
@@ -109,11 +108,11 @@ def with_identity(
 ) -> Headers:
     """Return a copy of the response headers with `X-Request-ID` and `traceresponse` (W3C Trace Context 2).
 
-    One that the application has set stays, alone; its request id becomes the request's. A copy, because a
-    response object may be sent more than once.
+    A header that the application has set is kept and not added again; its request id becomes the request's.
+    It is a copy because a response object may be sent more than once.
 
-    The flags are those known now: a response that starts with a status below 500 and fails later is exported
-    although its `traceresponse` says "not sampled". A header that was sent cannot be changed.
+    The flags are those known when the response starts: one that starts with a status below 500 and fails later
+    is exported although its `traceresponse` says "not sampled". A header that was sent cannot be changed.
     """
     answer = [*headers]
     given: dict[bytes, bytes] = {}

@@ -1,4 +1,4 @@
-"""The metrics of the HTTP side: names and units of the HTTP semantic conventions where they have one."""
+"""The HTTP metrics: names and units follow the HTTP semantic conventions where those define one."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ _RESPONSE: Final[dict[str, Allowed]] = {
 REQUEST_DURATION: Final = Histogram(
     "http.server.request.duration",
     unit="s",
-    description="Time from a request to the last byte of its answer, without background tasks.",
+    description="Time from a request to the last byte of its response, without background tasks.",
     attributes={**_RESPONSE, "url.scheme": _SCHEMES, "error.type": ANY_BOUNDED(limit=100)},
     limit=4000,
 )
 ACTIVE_REQUESTS: Final = UpDownCounter(
     "http.server.active_requests",
     unit="{request}",
-    description="Requests that are being answered.",
+    description="Requests in progress.",
     attributes={"http.request.method": _METHODS, "url.scheme": _SCHEMES},
 )
 REQUEST_BODY_SIZE: Final = Histogram(
     "http.server.request.body.size",
     unit="By",
-    description="Size of request bodies, as announced or else as read; empty ones are not counted.",
+    description="Size of request bodies, from Content-Length or else as read; empty ones are not counted.",
     attributes=_RESPONSE,
     limit=4000,
 )
@@ -52,7 +52,7 @@ RESPONSE_BODY_SIZE: Final = Histogram(
 ACTIVE_CONNECTIONS: Final = UpDownCounter(
     "websocket.server.active_connections",
     unit="{connection}",
-    description="WebSocket connections that are open.",
+    description="Open WebSocket connections.",
 )
 CONNECTION_DURATION: Final = Histogram(
     "websocket.server.connection.duration",
@@ -80,36 +80,36 @@ HTTP_METRICS: Final = Catalogue(
 )
 
 Answer = tuple[str, str, int | None]
-"""Method, route and status of an answer; None where there was none."""
+"""Method, route and status of a response; the status is None if there was no response."""
 
 Outcome = tuple[str, str, int | None, str, str | None]
-"""The same with the scheme and the type of the error, if there was one."""
+"""An `Answer` with the scheme and the type of the error, if there was one."""
 
-# Each request asks for the same few series; what a flood of unknown values adds is forgotten again.
+# Requests use the same few series; the bound evicts what a flood of unknown values adds.
 _REMEMBERED: Final = 4096
 
 
 @lru_cache(_REMEMBERED)
 def active_requests(method: str, scheme: str) -> NumberSeries:
-    """Returns the series that counts the requests of this method and scheme that are being answered."""
+    """Returns the series that counts requests in progress of this method and scheme."""
     return ACTIVE_REQUESTS.with_attributes({"http.request.method": method, "url.scheme": scheme})
 
 
 @lru_cache(_REMEMBERED)
 def request_body_size(answer: Answer) -> HistogramSeries:
-    """Returns the series of the request bodies that were answered so."""
+    """Returns the series of request body sizes for this method, route and status."""
     return REQUEST_BODY_SIZE.with_attributes(_attributes(answer))
 
 
 @lru_cache(_REMEMBERED)
 def response_body_size(answer: Answer) -> HistogramSeries:
-    """Returns the series of the bodies of such answers."""
+    """Returns the series of response body sizes for this method, route and status."""
     return RESPONSE_BODY_SIZE.with_attributes(_attributes(answer))
 
 
 @lru_cache(_REMEMBERED)
 def request_duration(outcome: Outcome) -> HistogramSeries:
-    """Returns the series of the durations of requests that ended so."""
+    """Returns the series of request durations for this outcome."""
     *answer, scheme, error_type = outcome
     attributes = _attributes(answer) | {"url.scheme": scheme}
     return REQUEST_DURATION.with_attributes(

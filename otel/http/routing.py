@@ -1,9 +1,9 @@
-"""Notes the template of each route at the moment in which a router hands a request to it.
+"""Records the template of the matched route as the router hands the request to it.
 
 Starlette records neither the mounts that a request went through nor, in a FastAPI application, a plain route.
-Their templates cannot be told from the values in the path, and matching again costs what routing costs. So
-`handle` of its four kinds of routes is wrapped, as contrib wraps `BackgroundTask`; the wrapper reads what the
-application declared and nothing of the request.
+Their templates cannot be derived from the path, and matching again costs as much as routing. So `handle` of
+the four route classes is wrapped, as contrib wraps `BackgroundTask`; the wrapper reads only what the
+application declared, nothing from the request.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _Note = Callable[[Any, Scope], None]
 
 
 def expect_route(scope: Scope) -> FoundRoute:
-    """Return what will hold the template of the route that serves this request, with every prefix.
+    """Return the holder that will get the template of the matched route, with every prefix.
 
-    The application's own `root_path` is part of it, a server's or a proxy's is not: headers may have made it.
+    The application's own `root_path` is included; a server's or proxy's is not: it may come from headers.
     """
     found = scope[_FOUND] = FoundRoute()
     if _PREFIX not in scope:
@@ -82,7 +82,7 @@ def _note_route(route: Any, scope: Scope) -> None:  # noqa: ANN401 - as above
 
 
 def _included_template(scope: Scope, route: object) -> str | None:
-    """Return the template with the prefixes of included routers, which FastAPI leaves in the scope."""
+    """Return the template with the prefixes of included routers, which FastAPI stores in the scope."""
     context = scope.get("fastapi", {}).get("effective_route_context")
     if context is None or getattr(context, "original_route", None) is not route:
         return None
@@ -91,7 +91,7 @@ def _included_template(scope: Scope, route: object) -> str | None:
 
 
 def path_below_root(scope: Scope) -> str:
-    """Return the path as the application's router sees it: without `root_path`, where it begins with that.
+    """Return the path as the application's router sees it: without `root_path`, if it starts with that.
 
     A proxy may have removed the prefix already (ASGI specification, HTTP connection scope).
     """

@@ -2,9 +2,9 @@
 
 Contrib (0.66b2) matches all routes again for the span's name, decodes every header some seven times, sets
 each attribute twice and feeds two metrics that ours replace: 145 of its 199 µs per request. So its middleware
-gets a scope that holds the trace headers only, and the real attributes through `default_span_details`; it
-still extracts the parent, starts the span, makes it current, records the error that passes through it and
-ends the span if the last byte of an answer has not.
+gets a scope with only the trace headers, and the real attributes through `default_span_details`. It still
+extracts the parent, starts the span, makes it current, records an error that passes through it, and ends the
+span unless the last byte of the response already has.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def server_span(app: ASGIApp, redactor: Redactor) -> ASGIApp:
         exclude_spans=["receive", "send"],
     )
     middleware.duration_histogram_new = None
-    # No message comes its way, so it needs no function of its own for them, a dozen objects in each request.
+    # It gets no messages, so it needs no wrapper of `send`, which costs a dozen objects per request.
     setattr(middleware, "_get_otel_send", _same_send)  # noqa: B010 - FastAPI looks for this very class
     return cast("ASGIApp", middleware)
 
@@ -76,9 +76,9 @@ def slim_scope(scope: Scope, headers: RequestHeaders) -> Scope:
 
 
 class _DescribingTracer(Tracer):
-    """Starts the span with the attributes that `_details` left for it, so that they are set once.
+    """Starts the span with the attributes that `span_details` prepared, so that they are set only once.
 
-    Contrib sets the attributes that it passes here again, one by one: they are taken out of its mapping.
+    Contrib sets the attributes that it passes here again, one by one, so they are removed from its mapping.
     """
 
     def __init__(self, tracer: Tracer) -> None:
@@ -95,7 +95,7 @@ class _DescribingTracer(Tracer):
         record_exception: bool = True,  # noqa: FBT001, FBT002 - the signature of the API
         set_status_on_exception: bool = True,  # noqa: FBT001, FBT002 - the signature of the API
     ) -> Span:
-        """Starts the span of the API's contract."""
+        """Starts a span, as the API defines it."""
         if isinstance(attributes, dict) and DESCRIPTION in attributes:
             description = attributes[DESCRIPTION]
             attributes.clear()
@@ -112,12 +112,12 @@ class _DescribingTracer(Tracer):
         )
 
     def start_as_current_span(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - passed through
-        """Starts the span of the API's contract and makes it current."""
+        """Starts a span and makes it current, as the API defines it."""
         return self._tracer.start_as_current_span(*args, **options)
 
 
 def span_details(redactor: Redactor) -> Callable[[Scope], tuple[str, dict[str, Any]]]:
-    """Returns what tells a slim scope's first name and, under `DESCRIPTION`, its attributes."""
+    """Returns a function from a slim scope to its initial name and, under `DESCRIPTION`, its attributes."""
 
     def details(slim: Scope) -> tuple[str, dict[str, Any]]:
         scope, headers = slim[REAL_SCOPE], slim[HEADERS]
@@ -128,7 +128,7 @@ def span_details(redactor: Redactor) -> Callable[[Scope], tuple[str, dict[str, A
 
 
 def link_to_stranger(span: Span, traceparent: str) -> None:
-    """Links the span to the one that `traceparent` names, if it names any; its `tracestate` stays out."""
+    """Links the span to the one in `traceparent`, if it is valid; `tracestate` is ignored."""
     given = propagate.extract({"traceparent": traceparent}, context=Context())
     identity = trace.get_current_span(given).get_span_context()
     if identity.is_valid:
@@ -144,7 +144,7 @@ def _first_name(scope: Scope) -> str:
 
 
 def _description(scope: Scope, headers: RequestHeaders, redactor: Redactor) -> dict[str, Any]:
-    """Return the attributes of the HTTP conventions, private parts of the address and the query removed."""
+    """Return the attributes of the HTTP conventions, with a coarse client address and a redacted query."""
     described: dict[str, Any] = {
         "url.scheme": scope.get("scheme", "http"),
         "url.path": redactor.text(scope["path"]),
@@ -179,9 +179,9 @@ def _describe_protocol(described: dict[str, Any], scope: Scope) -> None:
 
 @lru_cache(_ADDRESSES_REMEMBERED)
 def coarse_address(address: str) -> str:
-    """Return a client's address without its last part: /24 of IPv4, /48 of IPv6, which names no one.
+    """Return a client's address truncated so that it identifies no one: /24 of IPv4, /48 of IPv6.
 
-    An IPv4 address inside an IPv6 one is treated as IPv4; what is no address comes back as it was.
+    An IPv4 address inside an IPv6 one is treated as IPv4; anything that is not an address is returned as is.
     Source: the truncation that data protection authorities accept as anonymous enough for web statistics.
     """
     found = _parsed(address)
@@ -202,7 +202,7 @@ def _parsed(address: str) -> IPv4Address | IPv6Address | None:
 
 
 class outside_of_any_span:  # noqa: N801 - used like a function, cheaper than contextlib
-    """Hides a span that leaked into the server's context: below it contrib starts an INTERNAL span."""
+    """Hides a span that leaked into the server's context: below it, contrib starts an INTERNAL span."""
 
     __slots__ = ("_token",)
 

@@ -44,7 +44,7 @@ def prepare_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not (folder / MARKER).exists() and any(folder.iterdir()):
             raise SettingsError(
-                f"{folder} is not empty and not this stack's: give STACK_DATA_DIR a folder of its own"
+                f"{folder} is not empty and not this stack's: set STACK_DATA_DIR to an empty or new folder"
             )
         (folder / MARKER).write_text("`make clean` removes this folder.\n", encoding="utf-8")
         folder.chmod(0o700)

@@ -41,7 +41,7 @@ def taken(wanted: Iterable[Wanted]) -> list[str]:
 
 
 def is_free(port: int) -> bool:
-    """Tells whether a server may listen on the loopback port; fading connections do not count."""
+    """Returns whether a server may listen on the loopback port; fading connections do not count."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,4 +1,4 @@
-"""Runs PostgreSQL for FerretDB in the foreground, as root or not, whatever folder the data lies in.
+"""Runs PostgreSQL for FerretDB in the foreground, as root or not, whatever folder holds the data.
 
     STACK_POSTGRES_PASSWORD=... python -m stack.native.postgres run --data-dir DIR --port N
 
@@ -63,7 +63,7 @@ class Account:
         return [command, "--no-new-privs", "--pdeathsig=INT", *(become if self.switch else [])]
 
     def may_enter(self, folder: Path) -> bool:
-        """Tells whether the user may reach what lies in the folder, by the modes of it and those above."""
+        """Returns whether the user may reach what lies in the folder, by the modes of it and those above."""
         return all(self._may_search(path) for path in (folder, *folder.parents))
 
     def _may_search(self, folder: Path) -> bool:
@@ -152,7 +152,7 @@ def _programs(account: Account) -> Iterator[Programs]:
 
 
 def _is_initialised(data: Path) -> bool:
-    """Tells whether there is a database in the folder; an empty or missing folder is none yet."""
+    """Returns whether there is a database in the folder; an empty or missing folder is none yet."""
     version = data / "PG_VERSION"
     if version.is_file():
         found = version.read_text().strip()
@@ -169,7 +169,7 @@ def _is_initialised(data: Path) -> bool:
 
 
 def _create(database: Database, programs: Programs) -> None:
-    """Creates the data in a folder beside, which gets its name when it is complete."""
+    """Creates the data in a sibling folder, renamed when it is complete."""
     new = database.data.with_name(f"{database.data.name}.new")
     if new.exists():
         shutil.rmtree(new)
@@ -210,8 +210,8 @@ def _finish(command: Sequence[str], data: Path, text: str) -> None:
         return
     if any("postmaster.pid" in line for line in complaints):
         raise ToolError(f"PostgreSQL is already running on {data}; stop that one first.")
-    said = " ".join(complaints) or result.stderr.strip() or f"status {result.returncode}"
-    raise ToolError(f"PostgreSQL cannot prepare {data}: {said}")
+    output = " ".join(complaints) or result.stderr.strip() or f"status {result.returncode}"
+    raise ToolError(f"PostgreSQL cannot prepare {data}: {output}")
 
 
 def _become(database: Database, programs: Programs) -> NoReturn:

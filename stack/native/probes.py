@@ -22,7 +22,7 @@ POSTGRES_SSL_REQUEST: Final = struct.pack("!ii", 8, 80877103)  # PostgreSQL's do
 
 @dataclass(frozen=True)
 class Health:
-    """``detail`` is empty when well, else what the part said or did not say; it never holds a secret."""
+    """``detail`` is empty if healthy, otherwise says what is wrong; it never contains a secret."""
 
     well: bool
     detail: str = ""

@@ -48,7 +48,7 @@ class Session:
         path.write_text(json.dumps(asdict(self)), encoding="utf-8")
 
     def alive(self) -> bool:
-        """Tells whether the supervisor itself runs."""
+        """Returns whether the supervisor itself runs."""
         try:
             process = psutil.Process(self.leader)
             return process.create_time() == self.started and process.status() != psutil.STATUS_ZOMBIE
@@ -64,7 +64,7 @@ class Session:
         return [process for process in found.values() if _lives(process)]
 
     def _owns(self, process: psutil.Process) -> bool:
-        """Tells whether the process is of this session; one older than the leader has a reused id."""
+        """Returns whether the process is of this session; one older than the leader has a reused id."""
         try:
             return os.getsid(process.pid) == self.leader and process.create_time() >= self.started
         except (ProcessLookupError, PermissionError, psutil.Error):

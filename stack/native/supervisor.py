@@ -1,4 +1,4 @@
-"""process-compose, wrapped: started in a session of its own, asked over a socket that only its owner opens.
+"""Wraps process-compose: runs it in its own session, queries it over a socket that only its owner can open.
 
 Its TCP interface listens on every address and knows no password, therefore a Unix socket in a private
 folder. Its own detached mode hides what it says when it cannot start, therefore a session made here.
@@ -84,7 +84,7 @@ class Supervisor:
         return Session.load(self._record)
 
     def running(self) -> bool:
-        """Tells whether the supervisor lives."""
+        """Returns whether the supervisor lives."""
         session = self.session()
         return session is not None and session.alive()
 
@@ -192,7 +192,7 @@ class Supervisor:
         """Stops every process in order and waits until none is left; returns how many there were.
 
         Parts get their own time to end (`shutdown.timeout_seconds`); what outlives all of that is killed,
-        and ``notice`` is told which.
+        and ``notice`` gets their names.
         """
         before = self.members()
         session = self.session()

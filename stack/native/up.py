@@ -21,7 +21,7 @@ LEARNERS = "learners"
 
 
 def up(environment: Environment, *, demo: bool) -> None:
-    """Starts the stack, loads the demo, prints what runs where; says so if it runs already.
+    """Starts the stack, loads the demo, prints what runs where; prints a notice if it is already running.
 
     An interrupt or a failure at any point leaves nothing running.
 
@@ -31,7 +31,7 @@ def up(environment: Environment, *, demo: bool) -> None:
     ensure_programs()
     stack = NativeStack(environment)
     if stack.running():
-        CONSOLE.print("The stack runs already.")
+        CONSOLE.print("The stack is already running.")
         show(stack)
         return
     with Display() as display:
@@ -83,7 +83,7 @@ def _line(progress: Progress) -> str:
 
 
 def study(stack: NativeStack) -> None:
-    """Loads the catalogue, then lets learners study for a minute in the background, unless they do."""
+    """Loads the catalogue, then lets learners study for a minute in the background, unless some are."""
     if studying(stack):
         CONSOLE.print(f"Simulated learners are already at work (log: {stack.log(LEARNERS)}).")
         return
@@ -95,7 +95,7 @@ def study(stack: NativeStack) -> None:
 
 
 def studying(stack: NativeStack) -> bool:
-    """Tells whether simulated learners are at work."""
+    """Returns whether simulated learners are at work."""
     learners = stack.supervisor.states().get(LEARNERS)
     return learners is not None and learners.status == "Running"
 

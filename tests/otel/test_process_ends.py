@@ -170,6 +170,6 @@ def test_what_could_not_leave_is_counted_in_the_last_line(
             if number is not None:
                 service.wait_until_ready()
             assert service.end(number) == (0 if number is None else -number)
-            [last] = [event for event in service.events if "did not end in time" in event]
+            [last] = [event for event in service.events if "not fully exported at shutdown" in event]
     assert "'traces': 1" in last
     assert service.events[0] == "job"

@@ -90,7 +90,7 @@ def test_a_day_with_make(newcomer: Newcomer) -> None:
     code, said = newcomer.types("up")
     assert code == 0, said
     assert Supervisor(newcomer.data).session() == running
-    assert "The stack runs already." in said
+    assert "The stack is already running." in said
     assert "Loading the demo" not in said
 
     code, said = newcomer.types("status")

@@ -7,7 +7,7 @@ import pytest
 from otel.config.settings import ConfigError, TelemetryConfig, settings
 
 
-def test_nothing_set_gives_the_defaults_of_the_specification() -> None:
+def test_an_empty_environment_gives_the_specifications_defaults() -> None:
     config = TelemetryConfig.from_env({})
     assert config == TelemetryConfig()
     assert config.span_queue_size == 2048
@@ -16,11 +16,11 @@ def test_nothing_set_gives_the_defaults_of_the_specification() -> None:
     assert config.otlp["traces"].endpoint == "http://localhost:4318/v1/traces"
 
 
-def test_empty_means_not_set() -> None:
+def test_an_empty_value_counts_as_unset() -> None:
     assert TelemetryConfig.from_env({"OTEL_BSP_MAX_QUEUE_SIZE": "", "SENTRY_DSN": " "}) == TelemetryConfig()
 
 
-def test_times_are_milliseconds_as_the_specification_says() -> None:
+def test_times_are_given_in_milliseconds() -> None:
     config = TelemetryConfig.from_env(
         {"OTEL_EXPORTER_OTLP_TIMEOUT": "2500", "OTEL_METRIC_EXPORT_INTERVAL": "500"}
     )
@@ -28,7 +28,7 @@ def test_times_are_milliseconds_as_the_specification_says() -> None:
     assert config.metric_export_interval == 0.5
 
 
-def test_the_variable_of_one_signal_wins_and_is_taken_as_it_stands() -> None:
+def test_a_signals_own_variable_wins_and_is_used_unchanged() -> None:
     config = TelemetryConfig.from_env(
         {
             "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318/",
@@ -54,11 +54,11 @@ def test_resource_attributes_are_decoded() -> None:
 
 
 @pytest.mark.parametrize(("value", "disabled"), [("true", True), ("TRUE", True), ("false", False)])
-def test_true_alone_switches_the_sdk_off(value: str, *, disabled: bool) -> None:
+def test_only_true_disables_the_sdk(value: str, *, disabled: bool) -> None:
     assert TelemetryConfig.from_env({"OTEL_SDK_DISABLED": value}).disabled is disabled
 
 
-def test_each_signal_has_variables_of_its_own() -> None:
+def test_each_signal_has_its_own_variables() -> None:
     config = TelemetryConfig.from_env(
         {
             "OTEL_EXPORTER_OTLP_TIMEOUT": "9000",
@@ -82,7 +82,7 @@ def test_each_signal_has_variables_of_its_own() -> None:
     assert config.otlp["metrics"].endpoint == "https://metrics.example/intake/"
 
 
-def test_propagators_count_once() -> None:
+def test_repeated_propagators_are_deduplicated() -> None:
     config = TelemetryConfig.from_env({"OTEL_PROPAGATORS": "baggage,tracecontext,baggage"})
     assert config.propagators == ("baggage", "tracecontext")
 
@@ -148,7 +148,7 @@ def test_limits_of_spans_and_records_win_over_the_general_ones() -> None:
         ("OTEL_CONFIG_FILE", "otel.yaml", "no configuration file"),
     ],
 )
-def test_a_wrong_value_names_its_key_and_what_is_allowed(key: str, value: str, allowed: str) -> None:
+def test_an_invalid_value_is_rejected_with_key_and_allowed_values(key: str, value: str, allowed: str) -> None:
     with pytest.raises(ConfigError) as caught:
         TelemetryConfig.from_env({key: value})
     assert caught.value.key == key
@@ -156,12 +156,12 @@ def test_a_wrong_value_names_its_key_and_what_is_allowed(key: str, value: str, a
     assert allowed in str(caught.value)
 
 
-def test_an_unknown_key_of_ours_is_refused_with_the_nearest() -> None:
+def test_an_unknown_key_of_ours_is_rejected_with_the_nearest_known_one() -> None:
     with pytest.raises(ConfigError, match="nearest is TELEMETRY_LOG_LEVEL"):
         TelemetryConfig.from_env({"TELEMETRY_LOG_LEVLE": "info"})
 
 
-def test_secrets_appear_neither_in_errors_nor_in_the_text_of_the_settings() -> None:
+def test_secrets_appear_neither_in_errors_nor_in_the_settings_repr() -> None:
     with pytest.raises(ConfigError) as caught:
         TelemetryConfig.from_env({"OTEL_EXPORTER_OTLP_HEADERS": "hunter2"})
     with pytest.raises(ConfigError, match="a DSN such as") as refused:
@@ -174,7 +174,7 @@ def test_secrets_appear_neither_in_errors_nor_in_the_text_of_the_settings() -> N
     assert "hunter2" not in f"{caught.value} {refused.value} {address.value} {config}"
 
 
-def test_a_certificate_that_exists_is_taken(tmp_path: Path) -> None:
+def test_an_existing_certificate_is_accepted(tmp_path: Path) -> None:
     path = tmp_path / "ca.pem"
     path.touch()
     config = TelemetryConfig.from_env({"OTEL_EXPORTER_OTLP_CERTIFICATE": str(path)})

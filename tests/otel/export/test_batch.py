@@ -45,7 +45,7 @@ def queue_to(
     return BatchQueue("items", exporter, capacity=capacity, batch_size=size, delay=delay)
 
 
-def test_a_full_batch_leaves_at_once(exporter: Exporter) -> None:
+def test_a_full_batch_is_exported_at_once(exporter: Exporter) -> None:
     queue = queue_to(exporter)
     for item in range(10):
         queue.put(item)
@@ -68,14 +68,14 @@ def test_items_that_cannot_be_encoded_are_dropped_and_the_others_exported(export
     assert queue.close(5)
 
 
-def test_a_single_item_leaves_after_the_delay(exporter: Exporter) -> None:
+def test_a_single_item_is_exported_after_the_delay(exporter: Exporter) -> None:
     queue = queue_to(exporter, delay=0.05)
     queue.put(1)
     wait_for(lambda: exporter.batches == [[1]])
     assert queue.close(5)
 
 
-def test_flush_sends_what_waits(exporter: Exporter) -> None:
+def test_flush_exports_the_waiting_items(exporter: Exporter) -> None:
     queue = queue_to(exporter)
     for item in range(25):
         queue.put(item)
@@ -91,7 +91,7 @@ def test_flush_of_an_empty_queue_returns_at_once(exporter: Exporter) -> None:
     assert queue.close(5)
 
 
-def test_flush_keeps_its_time_and_says_that_it_failed(exporter: Exporter) -> None:
+def test_flush_keeps_its_deadline_and_reports_failure(exporter: Exporter) -> None:
     exporter.gate.clear()
     queue = queue_to(exporter)
     queue.put(1)
@@ -102,7 +102,7 @@ def test_flush_keeps_its_time_and_says_that_it_failed(exporter: Exporter) -> Non
     assert queue.close(5)
 
 
-def test_flush_says_that_the_receiver_refused(exporter: Exporter) -> None:
+def test_flush_reports_a_rejected_export(exporter: Exporter) -> None:
     exporter.answer = False
     queue = queue_to(exporter)
     queue.put(1)
@@ -116,7 +116,7 @@ def test_flush_says_that_the_receiver_refused(exporter: Exporter) -> None:
     assert queue.close(5)
 
 
-def test_an_exporter_that_raises_costs_its_batch_and_not_the_thread(exporter: Exporter) -> None:
+def test_an_exporter_that_raises_loses_its_batch_but_not_the_thread(exporter: Exporter) -> None:
     exporter.error = OSError("no route")
     queue = queue_to(exporter)
     queue.put(1)
@@ -150,7 +150,7 @@ def test_a_full_queue_drops_the_oldest_and_memory_stays_bounded(exporter: Export
     }
 
 
-def test_close_keeps_its_time_and_counts_what_is_left_behind(exporter: Exporter) -> None:
+def test_close_keeps_its_deadline_and_counts_the_remaining_items(exporter: Exporter) -> None:
     exporter.gate.clear()
     queue = queue_to(exporter)
     for item in range(15):
@@ -162,7 +162,7 @@ def test_close_keeps_its_time_and_counts_what_is_left_behind(exporter: Exporter)
     exporter.gate.set()
 
 
-def test_an_export_that_ends_after_the_close_changes_no_account(exporter: Exporter) -> None:
+def test_an_export_that_finishes_after_close_does_not_change_the_account(exporter: Exporter) -> None:
     exporter.gate.clear()
     queue = queue_to(exporter)
     queue.put(1)
@@ -173,7 +173,7 @@ def test_an_export_that_ends_after_the_close_changes_no_account(exporter: Export
     assert queue.account.view() == {"produced": 1, "exported": 0, "dropped": {"shutdown": 1}, "pending": 0}
 
 
-def test_what_comes_after_the_end_is_counted_and_not_kept(exporter: Exporter) -> None:
+def test_items_put_after_close_are_counted_and_dropped(exporter: Exporter) -> None:
     queue = queue_to(exporter)
     queue.close(5)
     queue.put(1)

@@ -48,7 +48,7 @@ class Collector:
     process: subprocess.Popen[bytes]
 
     def received(self, kind: str) -> list[dict[str, Any]]:
-        """The decoded requests of one kind: `resourceSpans`, `resourceMetrics` or `resourceLogs`."""
+        """Returns the decoded requests of one kind: `resourceSpans`, `resourceMetrics` or `resourceLogs`."""
         lines = self.output.read_text().splitlines() if self.output.exists() else []
         decoded = [json.loads(line) for line in lines if line.endswith("}")]
         return [resource for request in decoded for resource in request.get(kind, ())]
@@ -116,7 +116,7 @@ async def latencies(app: FastAPI, count: int) -> list[float]:
     return times
 
 
-async def test_the_collector_takes_spans_metrics_and_records(app_telemetry: tuple[Collector, Any]) -> None:
+async def test_the_collector_accepts_spans_metrics_and_records(app_telemetry: tuple[Collector, Any]) -> None:
     collector, telemetry = app_telemetry
     await latencies(service(), 3)
     assert telemetry.shutdown().complete
@@ -145,7 +145,7 @@ async def test_the_collector_takes_spans_metrics_and_records(app_telemetry: tupl
     assert len(bodies) == 3
 
 
-def test_the_collector_and_prometheus_take_what_is_left_of_odd_values(
+def test_the_collector_and_prometheus_accept_sanitized_odd_values(
     app_telemetry: tuple[Collector, Any],
 ) -> None:
     collector, telemetry = app_telemetry
@@ -163,7 +163,7 @@ def test_the_collector_and_prometheus_take_what_is_left_of_odd_values(
     checked = subprocess.run(
         [tool_path("promtool"), "check", "metrics"], input=text, capture_output=True, check=False
     )
-    assert checked.returncode != 1, checked.stderr  # 1 is an error of the format, 3 one of style
+    assert checked.returncode != 1, checked.stderr  # 1 is a format error, 3 a style error
     assert telemetry.shutdown().complete
     assert all(not view["dropped"] for view in telemetry.accounting().values())
     spans = [
@@ -188,7 +188,7 @@ async def test_no_request_waits_for_a_collector_that_is_gone(
     started = time.monotonic()
     report = telemetry.shutdown()
     assert time.monotonic() - started <= 5
-    # An export that nobody answers takes its timeout, 10 s; bench/overhead has the figures of the rest.
+    # An unanswered export takes its full timeout of 10 s; bench/overhead has the other figures.
     assert slowest < 5
     assert report.accounts["traces"]["dropped"]["queue_full"] > 0
     account = report.accounts["traces"]

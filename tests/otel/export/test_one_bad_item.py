@@ -35,13 +35,13 @@ _RESOURCE = Resource({"service.name": "odd"})
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 KEYS: list[Any] = ["kind", Sub("kind"), UserString("kind"), HALF, "half", Sub(HALF)]
 VALUES: list[Any] = [*USUAL, *ODD, "eve@example.org", "é"]
-# By number, because Hypothesis asks an object for its hash.
+# Drawn by index, because Hypothesis hashes the objects it samples.
 PAIRS = st.tuples(st.sampled_from(KEYS), st.sampled_from(range(len(VALUES))).map(VALUES.__getitem__))
 
 
 @settings(deadline=None)
 @given(st.lists(PAIRS, max_size=12), st.booleans())
-def test_an_attribute_is_encoded_alike_first_and_later(pairs: list[tuple[Any, Any]], redacted: bool) -> None:  # noqa: FBT001 - drawn
+def test_a_cached_attribute_is_encoded_like_the_first(pairs: list[tuple[Any, Any]], redacted: bool) -> None:  # noqa: FBT001 - drawn
     clean = Redactor().value if redacted else None
     quick = AttributeEncoder(b"\x4a", clean)
     for pair in pairs * 2:
@@ -53,7 +53,7 @@ def test_an_attribute_is_encoded_alike_first_and_later(pairs: list[tuple[Any, An
 
 
 @pytest.mark.parametrize("group", EQUAL, ids=str)
-def test_equal_values_are_not_taken_for_each_other(group: tuple[Any, ...]) -> None:
+def test_equal_values_are_not_confused(group: tuple[Any, ...]) -> None:
     encoder = AttributeEncoder(b"\x4a")
     encoded: list[bytes] = []
     fresh: list[bytes] = []
@@ -94,14 +94,14 @@ HOPELESS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("parts", HOPELESS, ids=str)
-def test_a_span_without_a_form_is_left_out_alone(parts: dict[str, Any]) -> None:
+def test_only_the_unencodable_span_is_left_out(parts: dict[str, Any]) -> None:
     spans, left_out = encoded(odd_span(), odd_span(**parts), odd_span(name="after"))
     assert [span.name for span in spans] == ["odd", "after"]
     assert left_out == 1
 
 
 @pytest.mark.parametrize("moment", [None, -1, 2**64, 1.5, float("nan"), "now", Sub("9"), True, object()])
-def test_a_moment_that_is_none_costs_no_span(moment: Any) -> None:  # noqa: ANN401 - anything
+def test_an_invalid_timestamp_costs_no_span(moment: Any) -> None:  # noqa: ANN401 - anything
     event = Event("happened", {}, 7)
     event._timestamp = moment
     spans, _ = encoded(odd_span(start_time=moment), odd_span(end_time=moment), odd_span(events=(event,)))
@@ -110,12 +110,12 @@ def test_a_moment_that_is_none_costs_no_span(moment: Any) -> None:  # noqa: ANN4
 
 
 @pytest.mark.parametrize("value", [*USUAL, *ODD], ids=lambda each: type(each).__name__)
-def test_a_value_costs_no_span_in_any_place(value: Any) -> None:  # noqa: ANN401 - anything
+def test_no_value_costs_its_span(value: Any) -> None:  # noqa: ANN401 - anything
     odd: dict[Any, Any] = {"odd": value, HALF: value, "good": "yes"}
     link = Link(SpanContext(1, 2, is_remote=True), {})
     event = Event("happened", {}, 7)
     for part in (link, event):
-        part._attributes = odd  # past the SDK's own cleaning
+        part._attributes = odd  # bypasses the SDK's own cleaning
     scope = InstrumentationScope(HALF, HALF, HALF, {"good": "yes"})
     [span], left_out = encoded(
         odd_span(attributes=odd, links=(link,), events=(event,), instrumentation_scope=scope)
@@ -132,7 +132,7 @@ def unencodable(telemetry: Telemetry, signal: str) -> float:
     return sum(value for (_, labels), value in processed.items() if ("error_type", "unencodable") in labels)
 
 
-def test_an_item_that_is_left_out_is_counted(configure: Configure) -> None:
+def test_unencodable_items_are_counted(configure: Configure) -> None:
     with receiver() as collector:
         telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
         spans = telemetry._parts.spans
@@ -154,7 +154,7 @@ def test_an_item_that_is_left_out_is_counted(configure: Configure) -> None:
         assert unencodable(telemetry, "span") == len(HOPELESS) + 1
 
 
-def test_a_record_of_the_plain_api_leaves_whatever_it_holds(configure: Configure) -> None:
+def test_a_record_of_the_plain_api_is_exported_whatever_it_holds(configure: Configure) -> None:
     odd: dict[str, Any] = {
         "timestamp": -1,
         "observed_timestamp": 2**70,
@@ -178,13 +178,13 @@ def test_a_record_of_the_plain_api_leaves_whatever_it_holds(configure: Configure
         assert telemetry.accounting()["logs"]["dropped"] == {"unencodable": 1}
 
 
-def test_the_console_shows_the_rest_of_a_batch_too() -> None:
+def test_the_console_exporter_also_writes_the_rest_of_a_batch() -> None:
     console = RedactingSpanExporter(ConsoleSpanExporter(out=io.StringIO()), Redactor())
     batch = [odd_span(status=None), odd_span(name="after")]
     assert send_spans(console, batch) == Outcome(arrived=True, unencodable=1)
     assert '"name": "after"' in console._inner.out.getvalue()  # type: ignore[attr-defined]  # the stream given above
 
 
-def test_kinds_are_those_of_the_protocol() -> None:
+def test_span_kinds_match_the_protocol() -> None:
     spans, _ = encoded(*(odd_span(kind=kind) for kind in SpanKind))
     assert [span.kind for span in spans] == [1, 2, 3, 4, 5]

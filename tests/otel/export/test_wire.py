@@ -72,11 +72,11 @@ def spans(draw: st.DrawFn) -> ReadableSpan:
 
 @settings(deadline=None)
 @given(st.lists(spans(), max_size=4))
-def test_spans_are_encoded_as_by_the_sdk(batch: list[ReadableSpan]) -> None:
+def test_spans_are_encoded_as_the_sdk_does(batch: list[ReadableSpan]) -> None:
     redactor = Redactor()
     encode = SpanEncoder(redactor)
     expected = encode_spans([clean_span(redactor, span) for span in batch])
-    for _ in range(2):  # the second time from memory
+    for _ in range(2):  # the second time from the cache
         assert ExportTraceServiceRequest.FromString(encode(batch).body) == expected
 
 
@@ -113,7 +113,7 @@ _FIELDS = st.dictionaries(st.text(max_size=10), _JSON, max_size=5)
 
 @settings(deadline=None)
 @given(_FIELDS, st.one_of(st.none(), contexts()))
-def test_our_log_records_are_encoded_as_by_the_sdk(
+def test_our_log_records_are_encoded_as_the_sdk_does(
     attributes: dict[str, Any], span: SpanContext | None
 ) -> None:
     batch = [log_record(attributes, span=span), log_record({"n": 1})]
@@ -163,7 +163,7 @@ def test_nothing_private_is_encoded(span: ReadableSpan) -> None:
         assert b"[redacted]" in encoded
 
 
-def test_equal_values_of_different_types_are_told_apart() -> None:
+def test_equal_values_of_different_types_are_distinguished() -> None:
     values: Sequence[Any] = (1, True, 1.0, "1")
     span = [one_span(attributes={"value": value}) for value in values]
     sent = ExportTraceServiceRequest.FromString(SpanEncoder(Redactor())(span).body)
@@ -174,19 +174,19 @@ def test_equal_values_of_different_types_are_told_apart() -> None:
     assert sent.resource_spans[0].scope_spans[0].spans[2].attributes[0].value.double_value == 1.0
 
 
-def test_what_has_no_form_in_otlp_becomes_text() -> None:
+def test_values_that_otlp_cannot_carry_become_text() -> None:
     span = one_span(attributes={"half": "\ud800", "huge": 2**70, "good": "yes"})
     (sent,) = ExportTraceServiceRequest.FromString(SpanEncoder(Redactor())([span]).body).resource_spans
     attributes = {each.key: each.value.string_value for each in sent.scope_spans[0].spans[0].attributes}
     assert attributes == {"half": "?", "huge": str(2**70), "good": "yes"}
 
 
-def test_the_memory_of_attributes_is_bounded() -> None:
+def test_the_attribute_cache_is_bounded() -> None:
     encoder = AttributeEncoder(b"\x4a")
     for number in range(20_000):
         encoder.encode([("key", f"value {number}"), ("long", "x" * 1000), ("id", f"{number:032x}")], [])
     assert 0 < len(encoder._known[str]) <= 8192
-    assert {key for key, _ in encoder._known[str]} == {"key"}, "neither long texts nor ids, which come once"
+    assert {key for key, _ in encoder._known[str]} == {"key"}, "neither long texts nor ids, which never recur"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""MongoDB telemetry against the real database: spans below the request's, shapes without values, pools."""
+"""MongoDB telemetry against the real database: spans under the request's, shapes without values, pools."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ async def test_a_request_is_the_parent_of_its_commands(captured: Captured, datab
     assert _RUNNING.get() is None
 
 
-async def test_the_commands_of_a_failed_request_are_steps_of_its_report(
+async def test_the_commands_of_a_failed_request_are_breadcrumbs_of_its_report(
     captured: Captured, database: Database
 ) -> None:
     app = FastAPI()
@@ -107,7 +107,7 @@ async def test_the_commands_of_a_failed_request_are_steps_of_its_report(
     assert "hunter2" not in json.dumps(event, default=str)
 
 
-async def test_a_refused_command_is_an_error_span(captured: Captured, database: Database) -> None:
+async def test_a_rejected_command_is_an_error_span(captured: Captured, database: Database) -> None:
     with pytest.raises(OperationFailure):
         await database.command("noSuchCommand")
 
@@ -118,7 +118,7 @@ async def test_a_refused_command_is_an_error_span(captured: Captured, database: 
     assert captured.value("db.client.operation.duration", {"error.type": "CommandNotFound"}) == 1
 
 
-async def test_a_duplicate_key_is_no_error_of_the_database(captured: Captured, database: Database) -> None:
+async def test_a_duplicate_key_is_not_a_database_error(captured: Captured, database: Database) -> None:
     await database.courses.insert_one({"_id": "c1"})
     with pytest.raises(DuplicateKeyError):
         await database.courses.insert_one({"_id": "c1"})
@@ -128,7 +128,7 @@ async def test_a_duplicate_key_is_no_error_of_the_database(captured: Captured, d
     assert second.attributes["db.response.status_code"] == "11000"
 
 
-async def test_the_pool_is_counted(captured: Captured, database: Database) -> None:
+async def test_the_pools_connections_are_counted(captured: Captured, database: Database) -> None:
     await asyncio.gather(*(database.courses.find_one({"_id": str(n)}) for n in range(10)))
 
     state = "db.client.connection.state"
@@ -138,14 +138,16 @@ async def test_the_pool_is_counted(captured: Captured, database: Database) -> No
     assert captured.value("db.client.connection.create_time") >= 1
 
 
-async def test_a_wait_in_vain_for_a_connection_is_counted(captured: Captured, empty_mongodb_url: str) -> None:
+async def test_a_timeout_waiting_for_a_connection_is_counted(
+    captured: Captured, empty_mongodb_url: str
+) -> None:
     client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(
         empty_mongodb_url, maxPoolSize=1, waitQueueTimeoutMS=1, retryReads=False
     )
     courses = client.get_default_database()["courses"]
     await courses.find_one({})
     refused: list[BaseException] = []
-    while not refused:  # whoever comes second finds the one connection taken, unless the first was quicker
+    while not refused:  # until two queries overlap; there is only one connection
         answers = await asyncio.gather(*(courses.find_one({}) for _ in range(30)), return_exceptions=True)
         refused = [each for each in answers if isinstance(each, BaseException)]
     client.close()
@@ -156,7 +158,7 @@ async def test_a_wait_in_vain_for_a_connection_is_counted(captured: Captured, em
     assert captured.value("db.client.connection.timeouts", name) == len(refused)
 
 
-async def test_the_limit_is_that_of_the_open_pools(captured: Captured, empty_mongodb_url: str) -> None:
+async def test_the_limit_is_the_sum_of_the_open_pools(captured: Captured, empty_mongodb_url: str) -> None:
     before = captured.value("db.client.connection.max")
     for _ in range(2):
         with pymongo.MongoClient[dict[str, Any]](empty_mongodb_url, maxPoolSize=7) as client:
@@ -165,7 +167,7 @@ async def test_the_limit_is_that_of_the_open_pools(captured: Captured, empty_mon
     assert captured.value("db.client.connection.max") == before
 
 
-async def test_what_is_suppressed_leaves_nothing(captured: Captured, database: Database) -> None:
+async def test_a_suppressed_command_leaves_no_telemetry(captured: Captured, database: Database) -> None:
     with suppress_instrumentation():
         await database.courses.find_one({"_id": "c1"})
 
@@ -173,7 +175,7 @@ async def test_what_is_suppressed_leaves_nothing(captured: Captured, database: D
     assert captured.value("db.client.operation.duration") == 0
 
 
-def test_slow_commands_are_logged_by_their_shape(empty_mongodb_url: str) -> None:
+def test_slow_commands_are_logged_with_their_shape(empty_mongodb_url: str) -> None:
     config = TelemetryConfig(service_name="test", slow_query_ms=0, runtime_metrics=False, log_format="json")
     with capture_telemetry(config=config) as captured:
         with pymongo.MongoClient[dict[str, Any]](empty_mongodb_url) as client:
@@ -206,7 +208,7 @@ def test_commands_below_the_threshold_are_not_logged(empty_mongodb_url: str) -> 
         assert "slow_query" not in [record.body for record in captured.logs]
 
 
-def test_after_the_end_a_client_is_not_watched(empty_mongodb_url: str) -> None:
+def test_a_client_is_not_observed_after_shutdown(empty_mongodb_url: str) -> None:
     with capture_telemetry(), pymongo.MongoClient[dict[str, Any]](empty_mongodb_url) as client:
         database = client.get_default_database()
         database.command("ping")
@@ -237,7 +239,7 @@ def test_after_the_end_a_client_is_not_watched(empty_mongodb_url: str) -> None:
         ),
     ],
 )  # fmt: skip
-def test_a_shape_has_no_value(command: dict[str, Any], shape: str) -> None:
+def test_a_shape_has_no_values(command: dict[str, Any], shape: str) -> None:
     assert shape_of(command) == shape
 
 
@@ -251,7 +253,7 @@ values = st.recursive(
 
 
 @given(values)
-def test_no_value_of_any_filter_is_in_its_shape(value: object) -> None:
+def test_no_filters_values_are_in_its_shape(value: object) -> None:
     shape = shape_of({"find": "c", "filter": {"field": value}})
     assert "hunter2" not in shape
     assert len(shape) <= 1024

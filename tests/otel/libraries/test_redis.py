@@ -1,4 +1,4 @@
-"""Redis telemetry against the real server: spans without keys, scripts, batches, pool."""
+"""Redis telemetry against the real server: spans without keys, scripts, batches, pools."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def _client(captured: Captured, empty_redis_url: str) -> AsyncIterator[Red
     await client.aclose()
 
 
-async def test_a_command_is_a_span_without_keys_and_values(captured: Captured, client: Redis) -> None:
+async def test_a_commands_span_has_neither_keys_nor_values(captured: Captured, client: Redis) -> None:
     with trace.get_tracer("tests").start_as_current_span("caller"):
         await client.set("token:hunter2", "hunter2", ex=5)
 
@@ -48,7 +48,7 @@ async def test_a_command_is_a_span_without_keys_and_values(captured: Captured, c
     assert captured.value("db.client.operation.duration", labels) == 1
 
 
-async def test_the_first_call_of_a_script_is_no_error(captured: Captured, client: Redis) -> None:
+async def test_the_first_call_of_a_script_is_not_an_error(captured: Captured, client: Redis) -> None:
     assert await client.register_script(SCRIPT)(keys=["n"]) == 1
 
     assert [span.name for span in captured.spans] == ["EVALSHA", "SCRIPT LOAD", "EVALSHA"]
@@ -78,7 +78,7 @@ async def test_a_batch_is_one_span(captured: Captured, client: Redis) -> None:
     assert "hunter2" not in repr(captured.spans)
 
 
-async def test_a_refused_command_is_an_error(captured: Captured, client: Redis) -> None:
+async def test_a_rejected_command_is_an_error(captured: Captured, client: Redis) -> None:
     await client.set("text", "abc")
     with pytest.raises(ResponseError):
         await client.incr("text")
@@ -98,7 +98,7 @@ async def test_a_dead_server_is_an_error(captured: Captured) -> None:
     assert (span.name, span.status, span.attributes["error.type"]) == ("GET", "ERROR", "ConnectionError")
 
 
-async def test_a_server_behind_a_socket_is_named_by_its_path(captured: Captured, tmp_path: Path) -> None:
+async def test_a_server_on_a_unix_socket_is_named_by_its_path(captured: Captured, tmp_path: Path) -> None:
     server = RedisServer(tmp_path)
     try:
         async with Redis(unix_socket_path=str(server.socket), db=2) as client:
@@ -113,7 +113,7 @@ async def test_a_server_behind_a_socket_is_named_by_its_path(captured: Captured,
     assert captured.value("db.client.connection.wait_time", name) == 1
 
 
-async def test_the_pool_is_counted(captured: Captured, client: Redis) -> None:
+async def test_the_pools_connections_are_counted(captured: Captured, client: Redis) -> None:
     await asyncio.gather(*(client.get("a") for _ in range(5)))
 
     state = "db.client.connection.state"
@@ -121,7 +121,7 @@ async def test_the_pool_is_counted(captured: Captured, client: Redis) -> None:
     assert captured.value("db.client.connection.wait_time") >= 5
 
 
-async def test_a_pool_is_forgotten_with_the_telemetry_that_saw_it(empty_redis_url: str) -> None:
+async def test_a_pool_is_forgotten_when_its_telemetry_shuts_down(empty_redis_url: str) -> None:
     async with Redis.from_url(empty_redis_url) as client:
         with capture_telemetry() as captured:
             await client.ping()
@@ -133,7 +133,7 @@ async def test_a_pool_is_forgotten_with_the_telemetry_that_saw_it(empty_redis_ur
 
 
 @pytest.mark.parametrize("kind", [ConnectionPool, BlockingConnectionPool])
-async def test_a_wait_in_vain_for_a_connection_is_counted(
+async def test_a_timeout_waiting_for_a_connection_is_counted(
     captured: Captured, empty_redis_url: str, kind: type[ConnectionPool]
 ) -> None:
     patience = {"timeout": 0.01} if kind is BlockingConnectionPool else {}
@@ -161,7 +161,7 @@ async def test_slow_commands_are_logged(empty_redis_url: str) -> None:
     assert "hunter2" not in repr(captured.logs)
 
 
-async def test_the_client_is_as_before_after_the_end() -> None:
+async def test_the_client_is_restored_after_shutdown() -> None:
     before = (Redis.execute_command, Redis.from_url)
     with capture_telemetry():
         assert Redis.execute_command is not before[0]

@@ -107,7 +107,7 @@ ASYNC_CALLS: Final[Mapping[str, Callable[[Log], Any]]] = {
 
 @dataclass(frozen=True)
 class Said:
-    """A call's result from either logger: `failure` is the last line of the error, `calls` of the stack."""
+    """A call's result from either logger: `failure` is the error's last line, `calls` the stack's."""
 
     event: str
     level: str
@@ -118,12 +118,12 @@ class Said:
 
 @dataclass
 class Structlog:
-    """structlog with its own stdlib `BoundLogger` and the processors of its own guide, and what it made."""
+    """structlog with its own stdlib `BoundLogger` and the processors of its guide; keeps the results."""
 
     said: list[Said] = field(default_factory=list)
 
     def logger(self, name: str) -> Log:
-        """Returns a logger that is structlog's alone."""
+        """Returns a logger of structlog alone, without our pipeline."""
         processors: list[structlog.types.Processor] = [
             structlog.stdlib.filter_by_level,
             structlog.contextvars.merge_contextvars,

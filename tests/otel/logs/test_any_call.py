@@ -32,7 +32,7 @@ def _unlimited() -> Iterator[Captured]:
         yield captured
 
 
-def _alone() -> logging.Logger:
+def _isolated() -> logging.Logger:
     """Returns a logger with only our pipeline: pytest's own handler re-raises errors from bad arguments."""
     logger = logging.getLogger("tests.any")
     logger.handlers = [each for each in logging.getLogger().handlers if isinstance(each, Pipeline)]
@@ -58,7 +58,7 @@ def test_no_call_raises_and_each_leaves_a_line(
     *,
     mine: bool,
 ) -> None:
-    logger = _alone()
+    logger = _isolated()
     made = otel.get_logger(logger.name) if mine else structlog.get_logger(logger.name)
     log: Any = made.bind(**{name: case.value for name, case in bound.items()})
     before = _seen(unlimited)

@@ -1,4 +1,4 @@
-"""Records that the pipeline suppresses or loses: matched by whole names, counted, and never shown raw."""
+"""Records that the pipeline suppresses or loses: matched by whole names, counted, and never written raw."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NAME = st.text("ab.", min_size=1, max_size=6)
 
 
 @given(_NAME, st.lists(_NAME, min_size=1, max_size=3))
-def test_a_name_is_within_a_package_by_its_whole_parts(name: str, packages: list[str]) -> None:
+def test_a_name_belongs_to_a_package_by_whole_parts(name: str, packages: list[str]) -> None:
     parts = name.split(".")
     heads = {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
     assert is_within(name, tuple(packages)) == any(each in heads for each in packages)
@@ -37,7 +37,7 @@ def test_a_name_is_within_a_package_by_its_whole_parts(name: str, packages: list
 
 @pytest.mark.parametrize("name", ["requests", "urllib3.connectionpool", "opentelemetry.sdk", "sentry_sdk.x"])
 @pytest.mark.parametrize("neighbour", [False, True], ids=["itself", "neighbour"])
-def test_only_the_export_path_itself_is_not_exported(
+def test_only_loggers_of_the_export_path_are_not_exported(
     captured: Captured, name: str, *, neighbour: bool
 ) -> None:
     head, dot, rest = name.partition(".")
@@ -49,20 +49,20 @@ def test_only_the_export_path_itself_is_not_exported(
     assert captured.value(HELD_BACK, {"reason": "local"}) == (not neighbour)
 
 
-def test_an_error_report_of_a_neighbour_of_the_sdk_is_made(captured: Captured) -> None:
+def test_errors_of_loggers_with_similar_names_are_reported(captured: Captured) -> None:
     for name in ("opentelemetry", "opentelemetry.sdk", "opentelemetry_demo", "sentry_sdk_shim"):
         sentry_sdk.capture_event({"message": "said", "logger": name, "level": "error"})
 
     assert [event["logger"] for event in captured.errors] == ["opentelemetry_demo", "sentry_sdk_shim"]
 
 
-def test_the_opt_in_keeps_what_only_begins_like_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_opt_in_keeps_values_that_only_share_a_prefix_with_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "http/dup,https_client,database,databases,code")
     opt_in_to_stable()
     assert os.environ[VARIABLE] == "https_client,databases,code,http,database"
 
 
-def test_what_is_held_back_is_counted(captured: Captured) -> None:
+def test_suppressed_records_are_counted(captured: Captured) -> None:
     for _ in range(60):
         logging.getLogger("tests.burst").warning("again")
     set_level("tests.level", "error", 60)
@@ -75,7 +75,7 @@ def test_what_is_held_back_is_counted(captured: Captured) -> None:
     assert reasons == {"burst": 10, "level": 1, "local": 1}
 
 
-def test_lines_that_a_broken_stream_loses_are_counted(captured: Captured) -> None:
+def test_lines_lost_to_a_broken_stream_are_counted(captured: Captured) -> None:
     captured._output.close()
     for _ in range(3):
         get_logger("app").info("said")
@@ -86,7 +86,7 @@ def test_lines_that_a_broken_stream_loses_are_counted(captured: Captured) -> Non
 
 @contextmanager
 def broken_redaction(monkeypatch: pytest.MonkeyPatch, secret: str) -> Iterator[None]:
-    """Makes the redaction of fields fail, as a bug of ours would."""
+    """Makes the redaction of fields fail, like a bug of ours."""
 
     def broken(_: Redactor, __: str | None, found: object) -> object:
         raise ValueError(f"{found} {secret}")
@@ -97,7 +97,7 @@ def broken_redaction(monkeypatch: pytest.MonkeyPatch, secret: str) -> Iterator[N
 
 
 @pytest.mark.parametrize("where", ["argument", "message", "field", "error", "logger"])
-def test_a_record_that_is_lost_says_nothing_on_stderr_but_where(
+def test_a_lost_record_reports_only_its_location_on_stderr(
     captured: Captured, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], where: str
 ) -> None:
     secret = "ada@school.example"
@@ -126,7 +126,7 @@ def test_a_record_that_is_lost_says_nothing_on_stderr_but_where(
     assert [json.loads(line)["event"] for line in captured.lines] == ["goes on"]
 
 
-def test_nothing_is_said_of_lost_records_where_stdlib_is_told_to_be_quiet(
+def test_lost_records_are_not_reported_if_stdlib_must_not_raise(
     captured: Captured, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(logging, "raiseExceptions", False)
@@ -137,7 +137,7 @@ def test_nothing_is_said_of_lost_records_where_stdlib_is_told_to_be_quiet(
     assert captured.value(HELD_BACK, {"reason": "failed"}) == 1
 
 
-def test_the_count_of_a_burst_is_nobodys_record() -> None:
+def test_the_summary_of_a_burst_has_no_callers_context() -> None:
     config = TelemetryConfig(
         service_name="test", runtime_metrics=False, log_format="json", log_burst=1, log_burst_seconds=0.1
     )

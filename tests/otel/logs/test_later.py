@@ -1,4 +1,4 @@
-"""Lines rendered when they are written show what was true when they were logged."""
+"""Lines are rendered when they are written but show the state at the time of the call."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _LONG = 600.0
 
 
 class Output:
-    """What has been written to the stream of a service that may let its lines wait for ten minutes."""
+    """The stream of a service that may delay its lines by ten minutes."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     @property
     def entries(self) -> list[dict[str, Any]]:
-        """The lines that are written now."""
+        """Returns the lines written so far."""
         return [json.loads(line) for line in self._path.read_text().splitlines()]
 
     def flushed(self) -> list[dict[str, Any]]:
-        """The lines after all that waits is written."""
+        """Returns the lines after flushing those that wait."""
         for handler in logging.getLogger().handlers:
             handler.flush()
         return self.entries
@@ -59,7 +59,7 @@ def output(tmp_path: Path) -> Iterator[Output]:
             undo()
 
 
-def test_a_late_line_says_the_same_as_one_made_at_once(output: Output) -> None:
+def test_a_delayed_line_equals_one_written_at_once(output: Output) -> None:
     span = TracerProvider().get_tracer("test").start_span("work")
     request = RequestContext("r-1", span, {}, FoundRoute("/courses"))
     request.user_id = "usr_1"
@@ -69,7 +69,7 @@ def test_a_late_line_says_the_same_as_one_made_at_once(output: Output) -> None:
             log("enrolled", email="ada@example.org", count=2, ratio=0.5, note=None)
     REQUEST.reset(token)
 
-    late, at_once = output.entries  # a warning takes along what waits
+    late, at_once = output.entries  # a warning flushes the waiting lines
     assert late.pop("level") == "info"
     assert at_once.pop("level") == "warning"
     assert late.pop("timestamp") <= at_once.pop("timestamp")
@@ -80,7 +80,7 @@ def test_a_late_line_says_the_same_as_one_made_at_once(output: Output) -> None:
     assert late["email"] == "[redacted]"
 
 
-def test_a_late_line_does_not_know_what_came_after_it(output: Output) -> None:
+def test_a_delayed_line_shows_nothing_that_happened_after_it(output: Output) -> None:
     found = FoundRoute()
     request = RequestContext("r-1", TracerProvider().get_tracer("test").start_span("work"), {}, found)
     token = REQUEST.set(request)
@@ -100,7 +100,7 @@ def test_a_late_line_does_not_know_what_came_after_it(output: Output) -> None:
         assert {"user.id", "http.route"}.isdisjoint(entry)
 
 
-def test_lines_keep_their_order_whenever_they_are_made(output: Output) -> None:
+def test_lines_keep_their_order_whenever_they_are_rendered(output: Output) -> None:
     for number in range(9):
         if number % 3:
             get_logger("late").info("event", number=number)
@@ -110,7 +110,7 @@ def test_lines_keep_their_order_whenever_they_are_made(output: Output) -> None:
     assert [entry["number"] for entry in output.flushed()] == list(range(9))
 
 
-def test_a_line_that_cannot_be_made_loses_no_other(
+def test_a_line_that_cannot_be_rendered_costs_no_other(
     output: Output, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     value = Redactor.value
@@ -128,11 +128,11 @@ def test_a_line_that_cannot_be_made_loses_no_other(
     assert "late: ValueError in broken" in capsys.readouterr().err
 
 
-def test_logging_set_up_anew_does_not_end_the_pipe(output: Output) -> None:
+def test_reconfigured_logging_does_not_stop_the_pipeline(output: Output) -> None:
     get_logger("late").info("before")
     logging.config.dictConfig(LOGGING_CONFIG)  # as `uvicorn.run(app)` does, which closes all handlers
     assert [entry["event"] for entry in output.entries] == ["before"]
 
     get_logger("late").info("after")
-    assert [entry["event"] for entry in output.entries] == ["before"], "it waits as before"
+    assert [entry["event"] for entry in output.entries] == ["before"], "lines are still delayed"
     assert [entry["event"] for entry in output.flushed()] == ["before", "after"]

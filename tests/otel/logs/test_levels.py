@@ -27,7 +27,7 @@ def test_a_level_changes_what_is_logged_and_can_be_reset(log_to: Log) -> None:
 
 
 class Named(StrEnum):
-    """Texts as an application may hold them: members of an enumeration, which are texts of a subclass."""
+    """Names as an application may define them: enumeration members, which are instances of a str subclass."""
 
     LOGGER = "tests.levels.named"
     LEVEL = "DEBUG"
@@ -45,7 +45,7 @@ def test_names_may_be_members_of_an_enumeration(log_to: Log) -> None:
     assert [entry["event"] for entry in lines.entries] == ["shown", "shown by its level"]
 
 
-def test_configured_levels_hold_for_their_loggers(log_to: Log) -> None:
+def test_configured_levels_apply_to_their_loggers(log_to: Log) -> None:
     lines = log_to(log_level="warning", log_levels={"tests.talkative": "debug"})
     get_logger("tests.talkative").debug("shown")
     get_logger("tests.other").info("hidden")
@@ -53,7 +53,7 @@ def test_configured_levels_hold_for_their_loggers(log_to: Log) -> None:
     assert [entry["event"] for entry in lines.entries] == ["shown"]
 
 
-def test_drivers_that_write_whole_documents_at_debug_must_be_named_for_it(log_to: Log) -> None:
+def test_drivers_that_log_whole_documents_at_debug_need_an_explicit_level(log_to: Log) -> None:
     lines = log_to(log_level="debug")
     set_level("", "debug", 60)
     logging.getLogger("pymongo.command").debug('{"name": "Ada Lovelace"}')
@@ -65,7 +65,7 @@ def test_drivers_that_write_whole_documents_at_debug_must_be_named_for_it(log_to
     assert [entry["event"] for entry in lines.entries] == ["noticed", "asked for"]
 
 
-def test_nothing_holds_the_audit_log_back(log_to: Log) -> None:
+def test_nothing_suppresses_the_audit_log(log_to: Log) -> None:
     lines = log_to(log_level="critical", log_burst=1)
     set_level("", "critical", 60)
     set_level("audit", "critical", 60)

@@ -1,4 +1,4 @@
-"""Limits of the log: bursts, levels that revert by themselves, no colours in files; its form."""
+"""Limits of the log (bursts, levels that expire) and its formats (no colours in files)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Clock:
         return self.now
 
 
-def test_the_next_record_after_a_burst_says_how_many_were_held_back() -> None:
+def test_the_next_record_after_a_burst_has_the_number_suppressed() -> None:
     clock = Clock()
     bursts, message = BurstLimiter[Message](2, 10, clock), Message("app", 30, "again")
     assert [bursts.admit(message) for _ in range(5)] == [0, 0, None, None, None]
@@ -35,7 +35,7 @@ def test_the_next_record_after_a_burst_says_how_many_were_held_back() -> None:
     assert [bursts.admit(message) for _ in range(2)] == [3, 0]
 
 
-def test_an_ended_burst_is_reported_by_whoever_comes_next() -> None:
+def test_a_burst_that_is_over_is_reported_by_the_next_caller() -> None:
     clock = Clock()
     bursts, message = BurstLimiter[Message](2, 10, clock), Message("app", 30, "again")
     for _ in range(5):
@@ -46,7 +46,7 @@ def test_an_ended_burst_is_reported_by_whoever_comes_next() -> None:
     assert list(bursts.drain()) == []
 
 
-def test_the_memory_of_bursts_is_bounded() -> None:
+def test_the_number_of_remembered_bursts_is_bounded() -> None:
     bursts = BurstLimiter[Message](1, 10, Clock())
     for number in range(5000):
         bursts.admit(Message("app", 30, f"message {number}"))
@@ -54,7 +54,7 @@ def test_the_memory_of_bursts_is_bounded() -> None:
     assert len(bursts._windows) <= 1024
 
 
-def test_a_changed_level_ends_by_itself() -> None:
+def test_a_level_override_expires() -> None:
     clock, logger = Clock(), logging.getLogger("tests.levels.ended")
     logger.setLevel(logging.WARNING)
     overrides = LevelOverrides(clock)
@@ -68,7 +68,7 @@ def test_a_changed_level_ends_by_itself() -> None:
     assert not logger.isEnabledFor(logging.DEBUG)
 
 
-def test_a_raised_level_holds_back_the_loggers_below_and_ends() -> None:
+def test_a_raised_level_applies_to_child_loggers_and_expires() -> None:
     overrides = LevelOverrides(clock := Clock())
     overrides.set("tests.levels", "error", 60)
     assert overrides.refuses("tests.levels.below", logging.WARNING)
@@ -87,12 +87,12 @@ def test_a_raised_level_holds_back_the_loggers_below_and_ends() -> None:
         ("debug", float("nan"), "seconds"),
     ],
 )
-def test_a_wrong_level_names_the_field(level: str, seconds: float, named: str) -> None:
+def test_an_invalid_level_or_duration_is_rejected_by_name(level: str, seconds: float, named: str) -> None:
     with pytest.raises(ValueError, match=f"^{named}: "):
         set_level("app", level, seconds)
 
 
-def test_pretty_lines_hold_no_colours_for_a_file() -> None:
+def test_pretty_lines_for_a_file_have_no_colours() -> None:
     line = pretty_renderer(colors=False)({"timestamp": "t", "level": "info", "event": "said", "n": 1})
     assert line.isprintable()
     assert "said" in line
@@ -119,13 +119,13 @@ def test_a_terminal_gets_pretty_lines_unless_json_is_asked_for(log_format: str, 
     assert shown.startswith("{") == is_json
 
 
-def test_a_file_gets_json_lines_on_its_own(log_to: Log) -> None:
+def test_a_file_gets_json_lines_by_default(log_to: Log) -> None:
     lines = log_to(log_format="auto")
     get_logger("app").warning("said")
     assert [entry["event"] for entry in lines.entries] == ["said"]
 
 
-def test_the_line_names_where_the_service_runs() -> None:
+def test_a_line_has_the_services_resource_attributes() -> None:
     where = {"service.version": "1.2", "deployment.environment.name": "north"}
     config = TelemetryConfig(
         service_name="lms", resource_attributes=where, runtime_metrics=False, log_format="json"

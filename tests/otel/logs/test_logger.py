@@ -1,4 +1,4 @@
-"""Log lines: one per record whatever it holds, on the stream and over OTLP, limited and adjustable."""
+"""Log lines: one per record whatever it holds, on the stream and over OTLP, rate-limited."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ def test_a_line_has_the_fields_of_the_contract(log_to: Log) -> None:
     }
 
 
-def test_libraries_and_plain_structlog_pass_the_same_pipe(log_to: Log) -> None:
+def test_libraries_and_plain_structlog_use_the_same_pipeline(log_to: Log) -> None:
     lines = log_to()
     logging.getLogger("uvicorn.error").info("listens on %s", "port", extra={"color": "green"})
     structlog.get_logger("plain").warning("noticed", count=2)
-    # Past pytest's own handler, which raises on a library's mistake.
+    # Bypass pytest's own handler, which raises on a library's mistake.
     broken = {"name": "broken", "levelname": "ERROR", "levelno": 40, "msg": "%d apples", "args": ("none",)}
     logging.getLogger().handlers[-1].handle(logging.makeLogRecord(broken))
     with warnings.catch_warnings():
@@ -100,7 +100,7 @@ def test_no_text_can_forge_a_line_on_a_terminal(log_to: Log) -> None:
     assert all(line.isprintable() for line in shown)
 
 
-def test_a_field_cannot_pass_for_one_of_the_pipes_own(log_to: Log) -> None:
+def test_a_field_cannot_replace_one_of_the_pipelines_own(log_to: Log) -> None:
     lines = log_to()
     get_logger("app").info("said", level="critical", logger="root", timestamp="never")
 
@@ -109,7 +109,7 @@ def test_a_field_cannot_pass_for_one_of_the_pipes_own(log_to: Log) -> None:
     assert (entry["level_"], entry["logger_"], entry["timestamp_"]) == ("critical", "root", "never")
 
 
-def test_an_error_is_told_with_its_cause(log_to: Log) -> None:
+def test_an_error_is_logged_with_its_cause(log_to: Log) -> None:
     lines = log_to()
     try:
         fail("password=hunter2", "inner")
@@ -134,7 +134,7 @@ def test_a_burst_is_limited_and_counted(log_to: Log) -> None:
     assert (by_logger.count("library"), by_logger.count("access")) == (3, 10)
 
 
-def test_a_burst_that_nothing_follows_is_told_at_the_end() -> None:
+def test_a_burst_that_nothing_follows_is_reported_at_shutdown() -> None:
     lines = Lines()
     config = TelemetryConfig(log_format="json", log_burst=3, log_burst_seconds=600.0)
     undo = configure_logging(
@@ -147,7 +147,7 @@ def test_a_burst_that_nothing_follows_is_told_at_the_end() -> None:
     assert [entry.get("suppressed") for entry in lines.entries] == [None, None, None, 7]
 
 
-def test_a_closed_stream_loses_the_stream_only(
+def test_a_closed_stream_does_not_stop_the_export(
     capsys: pytest.CaptureFixture[str], captured: Captured
 ) -> None:
     assert captured.telemetry.config.log_format == "json"
@@ -159,7 +159,7 @@ def test_a_closed_stream_loses_the_stream_only(
     assert capsys.readouterr().err.count("Logging error") == 1
 
 
-def test_what_the_exporter_says_of_itself_is_never_exported(captured: Captured) -> None:
+def test_the_exporters_own_logs_are_never_exported(captured: Captured) -> None:
     logging.getLogger("opentelemetry.exporter.otlp").error("Failed to export")
     logging.getLogger("urllib3.connectionpool").warning("Retrying")
     logging.getLogger("app").warning("exported")
@@ -169,7 +169,7 @@ def test_what_the_exporter_says_of_itself_is_never_exported(captured: Captured) 
     assert captured.errors == []
 
 
-def test_a_record_by_otlp_has_native_context_and_severity(captured: Captured) -> None:
+def test_an_otlp_record_has_native_context_and_severity(captured: Captured) -> None:
     with trace.get_tracer("tests").start_as_current_span("inside") as span:
         get_logger(service="courses").warning("noticed", course_id="c1", nested={"token": "x", "n": 1})
         identity = span.get_span_context()
@@ -201,7 +201,7 @@ async def test_every_line_of_a_request_has_its_ids(captured: Captured) -> None:
     assert (user, route) == ("usr_1", "/api/v1/courses/{course_id}/fail")
 
 
-def test_configuring_can_be_taken_back() -> None:
+def test_configuring_can_be_undone() -> None:
     root = logging.getLogger()
     before = (list(root.handlers), root.level)
     undo = configure_logging(

@@ -1,4 +1,4 @@
-"""Every call on a stdlib logger says what stdlib's own record says, with its `extra` as fields."""
+"""Every call on a stdlib logger yields what stdlib's own record has, with its `extra` as fields."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Stdlib = logging.Logger | logging.LoggerAdapter[logging.Logger]
 
 
 class Records(logging.Handler):
-    """Keeps the records as a handler of the application gets them."""
+    """Keeps the records that an application's handler receives."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ def _records(captured: Captured) -> Iterator[Records]:
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 @pytest.mark.parametrize("adapted", [False, True], ids=["logger", "adapter"])
-def test_a_call_says_what_the_record_says(
+def test_a_line_has_what_the_record_has(
     captured: Captured, records: Records, call: Callable[[Stdlib], None], *, adapted: bool
 ) -> None:
     logger = logging.getLogger("tests.stdlib")
@@ -82,7 +82,7 @@ def test_an_extra_may_have_any_name(captured: Captured) -> None:
     assert {"event_": 1, "level_": 2, "event_fields": 3, "fields": 4}.items() <= line.items()
 
 
-def test_a_stack_is_redacted_and_leaves_by_otlp(captured: Captured) -> None:
+def test_a_stack_is_redacted_and_exported(captured: Captured) -> None:
     logging.getLogger("tests.stdlib").warning("password=hunter2-hunter2", stack_info=True)
 
     [record] = captured.logs

@@ -27,7 +27,7 @@ def written(stream: TextIO) -> str:
     return Path(stream.name).read_text()
 
 
-def test_lines_wait_for_others_and_for_the_delay_at_most(stream: TextIO) -> None:
+def test_lines_are_batched_for_at_most_the_delay(stream: TextIO) -> None:
     writer = LineWriter(stream, 0.02)
     writer.write("one\n", urgent=False)
     writer.write("two\n", urgent=False)
@@ -37,7 +37,7 @@ def test_lines_wait_for_others_and_for_the_delay_at_most(stream: TextIO) -> None
     writer.close()
 
 
-def test_an_urgent_line_takes_along_what_waits(stream: TextIO) -> None:
+def test_an_urgent_line_flushes_the_waiting_lines(stream: TextIO) -> None:
     writer = LineWriter(stream, _LONG)
     writer.write("one\n", urgent=False)
     assert written(stream) == ""
@@ -46,7 +46,7 @@ def test_an_urgent_line_takes_along_what_waits(stream: TextIO) -> None:
     writer.close()
 
 
-def test_what_waits_is_bounded(stream: TextIO) -> None:
+def test_the_buffer_is_bounded(stream: TextIO) -> None:
     writer = LineWriter(stream, _LONG)
     for _ in range(400):
         writer.write("x" * 1023 + "\n", urgent=False)
@@ -54,7 +54,7 @@ def test_what_waits_is_bounded(stream: TextIO) -> None:
     writer.close()
 
 
-def test_close_writes_what_waits_and_lets_nothing_wait_afterwards(stream: TextIO) -> None:
+def test_close_flushes_and_later_lines_are_written_at_once(stream: TextIO) -> None:
     writer = LineWriter(stream, _LONG)
     writer.write("one\n", urgent=False)
     writer.close()
@@ -88,7 +88,7 @@ def test_threads_do_not_mix_their_lines(stream: TextIO) -> None:
         assert [line for line in lines if line[0] == name] == [f"{name}{number}" for number in range(500)]
 
 
-def test_a_forked_child_leaves_the_parents_lines_to_it(stream: TextIO) -> None:
+def test_a_forked_child_does_not_write_the_parents_lines(stream: TextIO) -> None:
     writer = LineWriter(stream, _LONG)
     writer.write("parent\n", urgent=False)
     child = os.fork()
@@ -101,14 +101,14 @@ def test_a_forked_child_leaves_the_parents_lines_to_it(stream: TextIO) -> None:
     assert sorted(written(stream).splitlines()) == ["child", "parent"]
 
 
-def test_a_broken_stream_is_told_to_the_next_caller() -> None:
+def test_a_broken_stream_raises_at_the_next_caller() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     broken = os.fdopen(writing, "w")
     writer = LineWriter(broken, 0.001)
     writer.write("lost\n", urgent=False)
-    wait_until(lambda: writer._delay == 0, "the thread has met the broken pipe")
+    wait_until(lambda: writer._delay == 0, "the thread has hit the broken pipe")
     with pytest.raises(OSError, match="pipe"):
-        writer.write("told\n", urgent=False)
+        writer.write("raises\n", urgent=False)
     with pytest.raises(OSError, match="pipe"):
         broken.close()

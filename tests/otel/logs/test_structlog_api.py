@@ -1,4 +1,4 @@
-"""Every call on our logger says what the same call on structlog's own stdlib logger says."""
+"""Every call on our logger yields the same as the call on structlog's own stdlib logger."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LOGGERS: dict[str, Callable[[], Log]] = {
 
 @pytest.fixture(params=LOGGERS)
 def log(request: pytest.FixtureRequest, captured: Captured) -> Log:
-    """One of the ways to a logger, while telemetry is on."""
+    """A logger obtained in one of the possible ways, with telemetry configured."""
     assert captured.telemetry.config.log_format == "json"
     return LOGGERS[request.param]()
 
@@ -47,7 +47,7 @@ def _said(line: dict[str, Any]) -> Said:
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_a_call_says_what_structlog_says(captured: Captured, call: Callable[[Log], object]) -> None:
+def test_a_call_yields_what_structlog_yields(captured: Captured, call: Callable[[Log], object]) -> None:
     peer = Structlog()
     for each in (peer.logger(_NAME), *(ours() for ours in LOGGERS.values())):
         call(each)
@@ -56,7 +56,7 @@ def test_a_call_says_what_structlog_says(captured: Captured, call: Callable[[Log
 
 
 @pytest.mark.parametrize("call", ASYNC_CALLS.values(), ids=ASYNC_CALLS)
-async def test_an_awaited_call_says_what_structlog_says(
+async def test_an_awaited_call_yields_what_structlog_yields(
     captured: Captured, call: Callable[[Log], Any]
 ) -> None:
     peer = Structlog()
@@ -75,12 +75,12 @@ def test_our_logger_has_every_public_name_of_structlogs(captured: Captured) -> N
     assert stdlib | native <= set(dir(structlog.get_logger().bind()))
 
 
-async def test_what_only_structlogs_native_logger_has(log: Log, captured: Captured) -> None:
+async def test_methods_that_only_structlogs_native_logger_has(log: Log, captured: Captured) -> None:
     log.msg("one", a=1)
     await log.amsg("two", a=1)
     await log.awarn("three", a=1)
     with pytest.raises(ValueError, match="handled"):
-        await _fail_and_say(log)
+        await _fail_and_log(log)
 
     assert said(captured) == [
         Said("one", "info", {"a": 1}),
@@ -90,25 +90,25 @@ async def test_what_only_structlogs_native_logger_has(log: Log, captured: Captur
     ]
 
 
-async def _fail_and_say(log: Log) -> None:
+async def _fail_and_log(log: Log) -> None:
     try:
         fail("handled")
     except ValueError:
-        await log.aerror("four", exc_info=True)  # structlog's own finds no error in its thread
+        await log.aerror("four", exc_info=True)  # structlog's own logger sees no error in its thread
         raise
 
 
 @pytest.mark.parametrize(
     ("level", "expected"), [("warning", "warning"), (25, "level 25"), ("loud", "info"), (None, "info")]
 )
-def test_a_level_that_structlog_does_not_know_raises_nothing(
+def test_a_level_unknown_to_structlog_does_not_raise(
     log: Log, captured: Captured, level: object, expected: str
 ) -> None:
     log.log(level, "e")
     assert [each.level for each in said(captured)] == [expected]
 
 
-async def test_names_of_parameters_are_good_for_fields(log: Log, captured: Captured) -> None:
+async def test_fields_may_be_named_like_parameters(log: Log, captured: Captured) -> None:
     names = {"self": 1, "level": 2, "event": 3, "args": 4, "method": 5, "fields": 6}
     log.info("e", **names)
     log.log(logging.INFO, "e", **names)
@@ -119,10 +119,10 @@ async def test_names_of_parameters_are_good_for_fields(log: Log, captured: Captu
     assert [each.fields for each in said(captured)] == [expected] * 4
 
 
-def test_wrong_error_information_costs_no_record(log: Log, captured: Captured) -> None:
+def test_invalid_exc_info_costs_no_record(log: Log, captured: Captured) -> None:
     for given in [(), (1,), ("a", "b", "c"), (ValueError, None, None), object()]:
         log.error("e", exc_info=given)
-    # Past pytest's own handler, which raises.
+    # Bypass pytest's own handler, which raises.
     [pipe] = [each for each in logging.getLogger().handlers if isinstance(each, Pipeline)]
     for given in [("a", "b", "c"), True, "text"]:
         facts = {"name": "tests.odd", "msg": "e", "levelname": "ERROR", "levelno": 40, "exc_info": given}
@@ -160,7 +160,7 @@ def test_a_field_wins_over_a_context_variable(log: Log, captured: Captured) -> N
     assert said(captured)[0].fields == {"a": 3, "b": 2, "c": 1}
 
 
-async def test_tasks_have_context_variables_of_their_own(log: Log, captured: Captured) -> None:
+async def test_tasks_have_their_own_context_variables(log: Log, captured: Captured) -> None:
     async def work(name: str) -> None:
         bind_contextvars(task=name)
         await asyncio.sleep(0)
@@ -170,11 +170,11 @@ async def test_tasks_have_context_variables_of_their_own(log: Log, captured: Cap
     assert sorted(str(each.fields["task"]) for each in said(captured)) == ["a", "b"]
 
 
-def test_structlog_still_tells_whether_anything_is_bound() -> None:
+def test_structlog_still_has_the_internals_we_read() -> None:
     assert isinstance(facts._EVER_BOUND, dict), "structlog has renamed contextvars._CONTEXT_VARS"
 
 
-def test_capture_logs_sees_what_it_sees_of_structlogs_logger(log: Log, captured: Captured) -> None:
+def test_capture_logs_captures_the_same_as_from_structlogs_logger(log: Log, captured: Captured) -> None:
     def say(to: Log) -> None:
         to.bind(a=1).info("e", b=2)
         to.debug("%s", "quiet")
@@ -203,7 +203,7 @@ def test_capture_logs_works_without_telemetry(caplog: pytest.LogCaptureFixture) 
     assert caplog.messages == ["afterwards"]
 
 
-def test_processors_of_the_application_are_asked(captured: Captured) -> None:
+def test_the_applications_processors_are_applied(captured: Captured) -> None:
     def drop(_: object, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
         if event.pop("noise", False):
             raise structlog.DropEvent
@@ -222,13 +222,13 @@ def test_processors_of_the_application_are_asked(captured: Captured) -> None:
     ]
 
 
-def test_without_a_name_a_logger_is_its_modules(captured: Captured) -> None:
+def test_a_logger_without_a_name_gets_its_modules(captured: Captured) -> None:
     structlog.get_logger().warning("said")
     assert json.loads(captured.lines[-1])["logger"] == __name__
     assert logging.getLoggerClass() is logging.Logger
 
 
-def test_the_applications_own_configuration_comes_back() -> None:
+def test_the_applications_own_configuration_is_restored() -> None:
     structlog.configure(processors=[structlog.processors.JSONRenderer()], cache_logger_on_first_use=False)
     before = structlog.get_config()
     try:
@@ -239,7 +239,7 @@ def test_the_applications_own_configuration_comes_back() -> None:
         structlog.reset_defaults()
 
 
-def test_a_deep_stack_is_kept_to_its_innermost_calls(captured: Captured) -> None:
+def test_a_deep_stack_is_cut_to_its_innermost_calls(captured: Captured) -> None:
     def deep(left: int) -> None:
         if left:
             deep(left - 1)
@@ -252,7 +252,7 @@ def test_a_deep_stack_is_kept_to_its_innermost_calls(captured: Captured) -> None
     assert sum(line.startswith("  File") for line in shown) <= 50
 
 
-def test_an_error_that_was_never_raised_is_told(captured: Captured) -> None:
+def test_an_error_that_was_never_raised_is_logged(captured: Captured) -> None:
     otel.get_logger("app").error("e", exc_info=ValueError("made"))
     otel.get_logger("app").error("e", exc_info=error("raised"))
     assert [each.failure for each in said(captured)] == ["ValueError: made", "ValueError: raised"]

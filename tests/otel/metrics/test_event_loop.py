@@ -19,7 +19,7 @@ async def until_measured(count: int) -> None:
     await asyncio.to_thread(wait_for, lambda: measured()[0] >= count)
 
 
-async def test_a_blocked_loop_shows_its_lag() -> None:
+async def test_the_lag_of_a_blocked_loop_is_measured() -> None:
     LAG.forget()
     watch = LoopWatch()
     await until_measured(1)
@@ -31,6 +31,6 @@ async def test_a_blocked_loop_shows_its_lag() -> None:
     assert measured()[1] >= INTERVAL * 0.9
 
 
-def test_without_a_loop_there_is_nothing_to_watch() -> None:
+def test_watching_requires_a_running_loop() -> None:
     with pytest.raises(RuntimeError):
         LoopWatch()

@@ -1,4 +1,4 @@
-"""The page of Prometheus text is valid whatever metrics there are: one type a name, one line a series."""
+"""The Prometheus page is valid whatever metrics there are: one type per name, one line per series."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def telemetry(configure: Configure) -> Telemetry:
 
 
 def page(telemetry: Telemetry) -> list[str]:
-    """The lines of the page, which has been found valid."""
+    """Returns the lines of the page after validating it."""
     text = telemetry.prometheus_text().decode()
     lines = text.splitlines()
     for kind in ("# TYPE ", "# HELP "):
@@ -45,7 +45,7 @@ def page(telemetry: Telemetry) -> list[str]:
     checked = subprocess.run(
         [tool_path("promtool"), "check", "metrics"], input=text.encode(), capture_output=True, check=False
     )
-    assert checked.returncode != 1, checked.stderr  # 1 is an error of the format, 3 one of style
+    assert checked.returncode != 1, checked.stderr  # 1 is a format error, 3 a style error
     return lines
 
 
@@ -58,7 +58,7 @@ def make(scope: str, kind: str, name: str, **options: Any) -> Any:  # noqa: ANN4
     return getattr(metrics.get_meter(scope), f"create_{kind}")(name, **options)
 
 
-def test_a_name_keeps_the_type_that_came_first(telemetry: Telemetry) -> None:
+def test_the_first_metric_of_a_name_determines_its_type(telemetry: Telemetry) -> None:
     make("a", "counter", "jobs").add(1)
     make("b", "up_down_counter", "jobs.total").add(5)
     assert [line for line in page(telemetry) if "jobs" in line and not line.startswith("# HELP")] == [
@@ -68,7 +68,7 @@ def test_a_name_keeps_the_type_that_came_first(telemetry: Telemetry) -> None:
     assert left_out(telemetry) >= 1
 
 
-def test_a_histogram_and_a_metric_named_as_one_of_its_lines(telemetry: Telemetry) -> None:
+def test_a_histogram_and_a_metric_named_like_one_of_its_lines(telemetry: Telemetry) -> None:
     make("a", "gauge", "wait_count").set(1)
     make("a", "histogram", "wait").record(2, {"x": "1"})
     make("a", "histogram", "size").record(2)
@@ -97,7 +97,7 @@ def test_metrics_of_one_name_and_type_share_a_family(telemetry: Telemetry) -> No
 
 
 @pytest.mark.parametrize(("kind", "method"), [("gauge", "set"), ("counter", "add"), ("histogram", "record")])
-def test_a_series_is_there_once(telemetry: Telemetry, kind: str, method: str) -> None:
+def test_a_series_appears_once(telemetry: Telemetry, kind: str, method: str) -> None:
     bounds = {"explicit_bucket_boundaries_advisory": (1.0,)} if kind == "histogram" else {}
     getattr(make("a", kind, "depth", **bounds), method)(3, {"x.y": "1"})
     getattr(make("b", kind, "depth"), method)(4, {"x_y": "1"})
@@ -108,7 +108,7 @@ def test_a_series_is_there_once(telemetry: Telemetry, kind: str, method: str) ->
     assert left_out(telemetry) >= 1
 
 
-def test_a_gauge_may_have_the_labels_and_the_name_of_a_histograms_line(telemetry: Telemetry) -> None:
+def test_a_gauge_may_have_the_name_and_labels_of_a_histograms_line(telemetry: Telemetry) -> None:
     gauge = make("a", "gauge", "share_sum")
     for bound in ("1", "2"):
         gauge.set(1, {"le": bound})
@@ -116,7 +116,7 @@ def test_a_gauge_may_have_the_labels_and_the_name_of_a_histograms_line(telemetry
     assert left_out(telemetry) == 0
 
 
-def test_a_library_takes_no_name_of_ours(telemetry: Telemetry) -> None:
+def test_a_library_cannot_take_a_name_of_ours(telemetry: Telemetry) -> None:
     make("a", "gauge", "telemetry.values.unencodable.total").set(77)
     make("a", "gauge", "target.info").set(77)
     page(telemetry)
@@ -124,7 +124,7 @@ def test_a_library_takes_no_name_of_ours(telemetry: Telemetry) -> None:
     assert left_out(telemetry) >= 2
 
 
-def test_pages_that_are_made_at_once_do_not_mix(telemetry: Telemetry) -> None:
+def test_pages_rendered_concurrently_do_not_mix(telemetry: Telemetry) -> None:
     for number in range(50):
         make("a", "gauge", f"level.{number}").set(number)
     with ThreadPoolExecutor(4) as pool:

@@ -41,7 +41,7 @@ def _fresh() -> None:
 
 
 def refused(telemetry: Telemetry) -> dict[str, dict[str, float]]:
-    """The rejected measurements by metric and reason."""
+    """Returns the rejected measurements by metric and reason."""
     found: dict[str, dict[str, float]] = {}
     for (_, labels), value in families(telemetry).get("telemetry_measurements_refused", {}).items():
         found.setdefault(dict(labels)["metric"], {})[dict(labels)["reason"]] = value
@@ -59,9 +59,7 @@ def sent(collector: Receiver, name: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("kind", METHODS)
-def test_nothing_that_a_library_records_makes_it_raise_or_holds_the_rest_back(
-    configure: Configure, kind: str
-) -> None:
+def test_no_recorded_value_raises_or_blocks_the_others(configure: Configure, kind: str) -> None:
     with receiver() as collector:
         telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
         meter = metrics.get_meter("somelib")
@@ -84,7 +82,7 @@ def test_nothing_that_a_library_records_makes_it_raise_or_holds_the_rest_back(
     assert ("negative" in reasons) is (kind in ("counter", "histogram"))
 
 
-def test_a_sum_that_outgrows_64_bits_leaves_as_a_float(configure: Configure) -> None:
+def test_a_sum_over_64_bits_is_exported_as_a_float(configure: Configure) -> None:
     with receiver() as collector:
         telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
         counter = metrics.get_meter("somelib").create_counter("somelib.bytes")
@@ -104,7 +102,7 @@ def sum_of(point: Any) -> float:  # noqa: ANN401 - a point of any kind
 
 
 @pytest.mark.parametrize("kind", SUMMED)
-def test_an_amount_that_would_make_a_sum_infinite_is_refused_alone(configure: Configure, kind: str) -> None:
+def test_only_the_amount_that_would_make_a_sum_infinite_is_rejected(configure: Configure, kind: str) -> None:
     with receiver() as collector:
         telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
         instrument = getattr(metrics.get_meter("somelib"), f"create_{kind}")("somelib.bytes")
@@ -121,7 +119,7 @@ def test_an_amount_that_would_make_a_sum_infinite_is_refused_alone(configure: Co
     assert "not_finite" not in unencodable(telemetry)
 
 
-def test_a_sum_that_has_shrunk_takes_a_large_amount_again(configure: Configure) -> None:
+def test_a_sum_that_has_shrunk_accepts_a_large_amount_again(configure: Configure) -> None:
     telemetry = configure(OTEL_METRICS_EXPORTER="none")
     counter = metrics.get_meter("somelib").create_up_down_counter("somelib.level")
     for amount in (1.7e308, 1.7e308, -1.7e308, 1e308, -1.7e308, -1.7e308):
@@ -130,14 +128,14 @@ def test_a_sum_that_has_shrunk_takes_a_large_amount_again(configure: Configure) 
     assert refused(telemetry)["somelib.level"] == {"not_finite": 2}
 
 
-def test_sums_of_large_amounts_are_kept_for_a_bounded_number_of_series() -> None:
+def test_sums_of_large_amounts_are_tracked_for_a_bounded_number_of_series() -> None:
     sums = FiniteSums()
     taken = [sums.record(1, 1e308, {"n": number}, lambda: None) for number in range(2005)]
     assert taken.count(True) == 2001, "those beyond the limit share one sum"
     assert sums.record(1, 0.5e308, {"n": 3}, lambda: None)
 
 
-def test_a_gauge_may_be_as_large_as_it_likes_each_time(configure: Configure) -> None:
+def test_a_gauge_accepts_large_values_repeatedly(configure: Configure) -> None:
     telemetry = configure(OTEL_METRICS_EXPORTER="none")
     gauge = metrics.get_meter("somelib").create_gauge("somelib.level")
     for _ in range(3):
@@ -145,7 +143,7 @@ def test_a_gauge_may_be_as_large_as_it_likes_each_time(configure: Configure) -> 
     assert list(families(telemetry)["somelib_level"].values()) == [1.7e308]
 
 
-def test_texts_of_every_place_are_encodable(configure: Configure) -> None:
+def test_texts_are_made_encodable_everywhere(configure: Configure) -> None:
     with receiver() as collector:
         telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
         meter = metrics.get_meter_provider().get_meter(HALF, HALF, HALF, {HALF: HALF})
@@ -162,7 +160,7 @@ def test_texts_of_every_place_are_encodable(configure: Configure) -> None:
     assert unencodable(telemetry) == {"lone_surrogate": 8, "integer_over_64_bits": 1}
 
 
-def test_values_that_become_the_same_are_one_series(configure: Configure) -> None:
+def test_values_that_encode_alike_are_one_series(configure: Configure) -> None:
     telemetry = configure(OTEL_METRICS_EXPORTER="none")
     counter = metrics.get_meter("somelib").create_counter("somelib.odd")
     counter.add(1, {"kind": "\ud800"})
@@ -171,7 +169,7 @@ def test_values_that_become_the_same_are_one_series(configure: Configure) -> Non
 
 
 @pytest.mark.parametrize("kind", ["observable_counter", "observable_gauge", "observable_up_down_counter"])
-def test_a_bad_observation_costs_that_one_alone(configure: Configure, kind: str) -> None:
+def test_a_bad_observation_costs_only_itself(configure: Configure, kind: str) -> None:
     def observe(_: CallbackOptions) -> Iterable[Observation]:
         for amount in AMOUNTS:
             yield Observation(amount, {"kind": "amount"})
@@ -188,7 +186,7 @@ def test_a_bad_observation_costs_that_one_alone(configure: Configure, kind: str)
 
 
 @pytest.mark.parametrize("name", [HALF, "", "no spaces", None, 5, "a" * 300])
-def test_an_instrument_that_the_sdk_refuses_does_nothing(
+def test_an_instrument_that_the_sdk_rejects_does_nothing(
     configure: Configure,
     caplog: pytest.LogCaptureFixture,
     name: Any,  # noqa: ANN401 - anything
@@ -204,21 +202,21 @@ def test_an_instrument_that_the_sdk_refuses_does_nothing(
     assert "is not recorded" in caplog.text
 
 
-def test_a_declared_sum_outgrows_64_bits_too() -> None:
+def test_a_declared_sum_over_64_bits_becomes_a_float() -> None:
     assert sendable_number(2**63 - 1) == 2**63 - 1
     assert type(sendable_number(2**63)) is float
     assert math.isfinite(sendable_number(-(2**64)))
 
 
 @pytest.mark.parametrize("value", [None, "3", float("nan")])
-def test_a_point_that_cannot_be_sent_is_left_out_alone(value: Any) -> None:  # noqa: ANN401 - anything
+def test_only_the_unencodable_point_is_left_out(value: Any) -> None:  # noqa: ANN401 - anything
     points = [NumberDataPoint({}, 5, 3, each) for each in (1, value, 2**70)]
     metric = Metric("odd", "", "", Sum(points, AggregationTemporality.CUMULATIVE, is_monotonic=True))
     scope = ScopeMetrics(InstrumentationScope("odd"), [metric], "")
     data = sendable(MetricsData([ResourceMetrics(Resource({}), [scope], "")]))
     left: Any = data.resource_metrics[0].scope_metrics[0].metrics[0].data.data_points
     assert [each.value for each in left] == [1, 2.0**70]
-    assert all(each.time_unix_nano == 5 for each in left), "no point is older than its start"
+    assert all(each.time_unix_nano == 5 for each in left), "the remaining points keep their timestamps"
 
 
 def test_losses_of_undeclared_metrics_are_bounded() -> None:

@@ -77,7 +77,7 @@ def test_an_undeclared_attribute_is_dropped_and_counted() -> None:
     assert counter.losses.dropped == 2
 
 
-def test_an_enumeration_counts_as_its_text() -> None:
+def test_an_enumeration_member_counts_as_its_text() -> None:
     outcome = StrEnum("outcome", {"CREATED": "created"})
     counter = enrollments()
     counter.add(1, {"outcome": outcome["CREATED"]})
@@ -85,14 +85,14 @@ def test_an_enumeration_counts_as_its_text() -> None:
     assert type(key[0][1]) is str
 
 
-def test_listed_values_start_at_zero_so_that_the_first_increment_is_seen() -> None:
+def test_listed_values_start_at_zero_so_that_the_first_increment_shows() -> None:
     values = {
         each.attributes: each.value for each in enrollments().snapshots() if isinstance(each, NumberSnapshot)
     }
     assert values == {(("outcome", "created"),): 0, (("outcome", "full"),): 0}
 
 
-def test_values_that_cannot_be_listed_have_no_series_before_their_first_measurement() -> None:
+def test_unlisted_values_have_no_series_before_their_first_measurement() -> None:
     assert routes().snapshots() == []
 
 
@@ -103,7 +103,7 @@ def test_order_of_attributes_does_not_matter() -> None:
     assert numbers(counter) == {(("http.route", "/a"), ("status", 200)): 2}
 
 
-def test_an_integer_out_of_range_is_left_out() -> None:
+def test_an_integer_out_of_range_is_dropped() -> None:
     counter = routes()
     counter.add(1, {"http.route": "/a", "status": 999})
     assert numbers(counter) == {(("http.route", "/a"),): 1}
@@ -138,14 +138,14 @@ def test_a_flood_of_texts_becomes_other() -> None:
     assert numbers(counter)[("http.route", "_OTHER"),] == 97
 
 
-def test_a_text_without_end_becomes_other() -> None:
+def test_an_overlong_text_becomes_other() -> None:
     counter = routes()
     counter.add(1, {"http.route": "/" * 10_000})
     assert numbers(counter) == {(("http.route", "_OTHER"),): 1}
 
 
 @pytest.mark.parametrize("amount", [-1, math.nan, math.inf, -math.inf])
-def test_a_counter_refuses_what_does_not_count(amount: float) -> None:
+def test_a_counter_rejects_invalid_amounts(amount: float) -> None:
     counter = enrollments()
     counter.add(amount, {"outcome": "created"})
     assert numbers(counter) == {}
@@ -153,7 +153,7 @@ def test_a_counter_refuses_what_does_not_count(amount: float) -> None:
 
 
 @pytest.mark.parametrize("amount", [-1, math.nan, math.inf])
-def test_a_histogram_refuses_what_is_no_size(amount: float) -> None:
+def test_a_histogram_rejects_invalid_values(amount: float) -> None:
     histogram = Histogram("x.duration", unit="s", description="X.")
     histogram.record(amount)
     assert histogram.losses.refused.total() == 1
@@ -203,7 +203,7 @@ def test_reading_without_taking_leaves_the_exemplar_for_the_export() -> None:
     assert len(histogram_of(histogram).exemplars) == 1
 
 
-def test_a_span_that_is_not_sampled_is_no_exemplar() -> None:
+def test_an_unsampled_span_is_not_an_exemplar() -> None:
     histogram = Histogram("x.duration", unit="s", description="X.")
     tracer = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False).get_tracer("t")
     with tracer.start_as_current_span("s"):
@@ -211,7 +211,7 @@ def test_a_span_that_is_not_sampled_is_no_exemplar() -> None:
     assert histogram_of(histogram).exemplars == ()
 
 
-def test_a_callback_gives_the_values_until_it_is_undone() -> None:
+def test_a_callback_provides_the_values_until_it_is_removed() -> None:
     gauge = Gauge("x.level", unit="1", description="X.", attributes={"side": ("left", "right")})
     undo = gauge.observe(lambda: [Observation(4, {"side": "left"}), Observation(math.nan, {"side": "right"})])
     assert numbers(gauge) == {(("side", "left"),): 4}
@@ -253,7 +253,7 @@ def test_threads_lose_no_increment() -> None:
         pytest.param("lms.enrollments", "1", "", "description", id="no description"),
     ],
 )
-def test_a_malformed_declaration_says_what_is_wrong(
+def test_a_malformed_declaration_is_rejected_with_the_reason(
     name: str, unit: str, description: str, part: str
 ) -> None:
     with pytest.raises(ValueError, match=part):
@@ -277,12 +277,12 @@ def test_limits_must_be_positive() -> None:
         Counter("x", unit="1", description="X.", attributes={"a": ()})
 
 
-def test_a_catalogue_refuses_a_name_twice() -> None:
+def test_a_catalogue_rejects_a_duplicate_name() -> None:
     with pytest.raises(ValueError, match=r"twice: lms\.enrollments"):
         Catalogue("lms", enrollments(), enrollments())
 
 
-def test_a_catalogue_tells_our_metrics_from_those_of_libraries() -> None:
+def test_a_catalogue_separates_our_metrics_from_those_of_libraries() -> None:
     external = External("x.size", kind="histogram", unit="By", description="X.", recorded_by="somelib")
     ours = enrollments()
     catalogue = Catalogue("lms", ours, external)

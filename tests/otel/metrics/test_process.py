@@ -22,7 +22,7 @@ Reading = Callable[[], dict[str, float]]
 
 @pytest.fixture(name="telemetry")
 def _telemetry(configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Telemetry:
-    """Telemetry of the worker with the number 0, whoever else runs on this machine."""
+    """Telemetry of worker 0, whatever else runs on this machine."""
     with monkeypatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(tmp_path))
         telemetry = configure(**NONE, TELEMETRY_RUNTIME_METRICS="on")
@@ -31,7 +31,7 @@ def _telemetry(configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def work() -> None:
-    """Uses the CPU for more than the clock's tick, which /proc counts in."""
+    """Uses the CPU for more than a clock tick, the resolution of /proc."""
     end = time.process_time() + 0.1
     while time.process_time() < end:
         pass
@@ -51,7 +51,7 @@ def test_the_machine_reports_itself(telemetry: Telemetry) -> None:
     assert sum(found["system_filesystem_usage_bytes"].values()) > 1e8
 
 
-def test_the_cpu_that_was_used_since_the_last_collection_is_told(telemetry: Telemetry) -> None:
+def test_cpu_utilization_since_the_last_collection_is_reported(telemetry: Telemetry) -> None:
     work()
     found = families(telemetry)
     [process], [system] = (
@@ -61,7 +61,7 @@ def test_the_cpu_that_was_used_since_the_last_collection_is_told(telemetry: Tele
     assert 0 < system <= 1
 
 
-def test_the_load_is_that_of_one_minute(telemetry: Telemetry) -> None:
+def test_the_load_is_the_one_minute_average(telemetry: Telemetry) -> None:
     before = os.getloadavg()[0]
     [load] = families(telemetry)["system_cpu_load_average_1m"].values()
     assert load in {before, os.getloadavg()[0]}
@@ -91,12 +91,12 @@ def garbage(field: str) -> Reading:
         ("cpython_gc_uncollectable_objects", "cpython_gc_generation", garbage("uncollectable")),
     ],
 )
-def test_a_running_total_is_that_of_the_system(
+def test_a_running_total_equals_the_systems(
     telemetry: Telemetry, family: str, label: str, read: Reading
 ) -> None:
     gc.collect()
     before = read()
-    told = by_label(telemetry, family, label) if before else {}
+    reported = by_label(telemetry, family, label) if before else {}
     after = read()
-    assert told.keys() == before.keys()
-    assert all(before[each] <= told[each] <= after[each] for each in told)
+    assert reported.keys() == before.keys()
+    assert all(before[each] <= reported[each] <= after[each] for each in reported)

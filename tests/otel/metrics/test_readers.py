@@ -61,7 +61,7 @@ def exported(collector: Receiver, name: str) -> Metric:
     return metric
 
 
-def test_declared_metrics_leave_by_otlp(configure: Configure) -> None:
+def test_declared_metrics_are_exported_over_otlp(configure: Configure) -> None:
     with receiver() as collector:
         telemetry = configure(CATALOGUE, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
         ENROLLMENTS.add(2, {"outcome": "created"})
@@ -81,7 +81,7 @@ def test_declared_metrics_leave_by_otlp(configure: Configure) -> None:
         assert telemetry.shutdown().complete
 
 
-def test_a_histogram_leaves_with_its_exemplar(configure: Configure) -> None:
+def test_a_histogram_is_exported_with_its_exemplar(configure: Configure) -> None:
     with receiver() as collector:
         telemetry = configure(CATALOGUE, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
         with trace.get_tracer("t").start_as_current_span("s") as span:
@@ -146,7 +146,7 @@ def test_a_library_metric_keeps_listed_attributes_and_its_limit(configure: Confi
 
 
 def losses(telemetry: Telemetry, metric: str) -> dict[str, float]:
-    """The metric's losses to the rules, by the last word of the `telemetry.*` metric that counts them."""
+    """Returns the metric's losses to the rules, by the last word of the metric that counts them."""
     label = (("metric", metric),)
     found = families(telemetry)
     return {
@@ -161,7 +161,7 @@ def losses(telemetry: Telemetry, metric: str) -> dict[str, float]:
 
 
 def refusals(telemetry: Telemetry, metric: str) -> dict[str, float]:
-    """The metric's rejected measurements, by reason."""
+    """Returns the metric's rejected measurements, by reason."""
     counted = families(telemetry).get("telemetry_measurements_refused", {})
     return {
         dict(labels)["reason"]: value
@@ -170,7 +170,7 @@ def refusals(telemetry: Telemetry, metric: str) -> dict[str, float]:
     }
 
 
-def test_the_rules_hold_for_what_a_library_records(configure: Configure) -> None:
+def test_the_rules_apply_to_a_librarys_measurements(configure: Configure) -> None:
     listed: dict[str, Allowed] = {"method": ("a",)}
 
     def external(name: str, kind: Kind) -> External:
@@ -180,7 +180,7 @@ def test_the_rules_hold_for_what_a_library_records(configure: Configure) -> None
     telemetry = configure(Catalogue("x", *(external(f"x.{kind}", kind) for kind in kinds)))
     meter, bad = metrics.get_meter("somelib"), {"method": "zzz", "mail": "a@b.example"}
     context = trace.set_span_in_context(trace.INVALID_SPAN)
-    for _ in range(2):  # a library may ask twice for one instrument
+    for _ in range(2):  # a library may create an instrument twice
         meter.create_counter("x.counter", "s").add(1, bad, context)
         meter.create_up_down_counter("x.updowncounter", "s").add(1, bad, context)
         meter.create_gauge("x.gauge", "s").set(1, bad, context)
@@ -195,7 +195,7 @@ def test_the_rules_hold_for_what_a_library_records(configure: Configure) -> None
     assert found["x_histogram_seconds"]["x_histogram_seconds_count", (("method", "_OTHER"),)] == 2
 
 
-def test_the_rules_hold_for_what_a_library_lets_us_ask(configure: Configure) -> None:
+def test_the_rules_apply_to_a_librarys_callbacks(configure: Configure) -> None:
     def observe(_: metrics.CallbackOptions) -> list[Observation]:
         return [Observation(7, {"method": "M", "host": "h"})]
 
@@ -223,7 +223,7 @@ def test_a_library_metric_of_another_unit_is_not_the_declared_one(configure: Con
     }
 
 
-def test_an_undeclared_metric_leaves_as_its_library_made_it_up_to_a_limit(configure: Configure) -> None:
+def test_an_undeclared_metric_is_exported_unchanged_up_to_a_limit(configure: Configure) -> None:
     telemetry = quiet(configure)
     calls = metrics.get_meter("somelib").create_counter("somelib.undeclared")
     for number in range(UNDECLARED_LIMIT + 5):
@@ -235,7 +235,7 @@ def test_an_undeclared_metric_leaves_as_its_library_made_it_up_to_a_limit(config
     assert f"at most {UNDECLARED_LIMIT} series" in render([])
 
 
-def test_what_the_rules_took_away_is_reported(configure: Configure) -> None:
+def test_losses_to_the_rules_are_reported(configure: Configure) -> None:
     telemetry = quiet(configure)
     ENROLLMENTS.add(1, {"outcome": "bribed", "mail": "a@b.example"})
     ENROLLMENTS.add(-1)
@@ -243,7 +243,7 @@ def test_what_the_rules_took_away_is_reported(configure: Configure) -> None:
     assert "a@b.example" not in telemetry.prometheus_text().decode()
 
 
-def test_our_metrics_leave_beside_the_sdks_of_the_same_scope(configure: Configure) -> None:
+def test_our_metrics_are_exported_beside_the_sdks_of_the_same_scope(configure: Configure) -> None:
     with receiver() as collector:
         telemetry = configure(CATALOGUE, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
         ENROLLMENTS.add(1, {"mail": "a@b.example"})
@@ -255,7 +255,7 @@ def test_our_metrics_leave_beside_the_sdks_of_the_same_scope(configure: Configur
         assert collector.latest("otel.sdk.metric_reader.collection.duration")
 
 
-def test_no_series_stands_twice_in_the_prometheus_text(configure: Configure) -> None:
+def test_no_series_appears_twice_in_the_prometheus_text(configure: Configure) -> None:
     with receiver() as collector:
         telemetry = configure(CATALOGUE, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
         assert telemetry.flush(5)

@@ -32,7 +32,7 @@ def test_the_sdk_reports_about_itself(configure: Configure) -> None:
         assert "otel_sdk_exporter_operation_duration_seconds" in found
 
 
-def test_what_waits_and_what_has_left_is_told(configure: Configure) -> None:
+def test_queue_sizes_and_processed_items_are_reported(configure: Configure) -> None:
     with receiver() as collector:
         telemetry = configure(
             OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OTEL_BLRP_MAX_QUEUE_SIZE="700", **LATER
@@ -43,12 +43,12 @@ def test_what_waits_and_what_has_left_is_told(configure: Configure) -> None:
         waiting = families(telemetry)
         assert telemetry.flush(5)
         flushed = families(telemetry)
-        told = {
+        reported = {
             name: [sum(found[name].values()) for found in (waiting, flushed)]
             for signal in (SPAN, LOG)
             for name in (f"{signal}_queue_size", f"{signal}_queue_capacity", f"{signal}_processed")
         }
-    assert told == {
+    assert reported == {
         f"{SPAN}_queue_size": [3, 0],
         f"{SPAN}_queue_capacity": [2048, 2048],
         f"{SPAN}_processed": [0, 3],
@@ -58,11 +58,11 @@ def test_what_waits_and_what_has_left_is_told(configure: Configure) -> None:
     }
 
 
-def test_what_a_full_queue_drops_is_told_with_the_reason(configure: Configure) -> None:
+def test_items_dropped_by_a_full_queue_are_reported_with_the_reason(configure: Configure) -> None:
     with black_hole() as nowhere:
         telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=nowhere, OTEL_BSP_MAX_QUEUE_SIZE="4", **LATER)
         end_spans(20)
         processed = by_label(telemetry, f"{SPAN}_processed", "error_type")
         lost = telemetry.accounting()["traces"]["dropped"]
-    assert lost["queue_full"] >= 12  # four may be on their way, and four wait
+    assert lost["queue_full"] >= 12  # four may be in flight, and four wait
     assert processed == {"": 0, "queue_full": lost["queue_full"]}

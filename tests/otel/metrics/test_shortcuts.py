@@ -1,4 +1,4 @@
-"""Whatever an instrument is given, it never raises, and its cache gives the same result as the rules."""
+"""Instruments never raise, whatever the input, and their cache gives the same results as the rules."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ NAMES = st.sets(st.sampled_from([*RULES, "other"]), max_size=2)
 
 @st.composite
 def calls(draw: st.DrawFn) -> list[tuple[Any, dict[str, Any]]]:
-    """Calls whose attributes have few names, and values that are mostly equal to each other."""
+    """Draws calls whose attributes have few names, and values that are mostly equal to each other."""
     names, groups = draw(NAMES), draw(st.lists(st.sampled_from(EQUAL), min_size=1, max_size=2))
     values = st.sampled_from([value for group in groups for value in group])
     attributes = st.fixed_dictionaries(dict.fromkeys(sorted(names), values))
@@ -66,7 +66,7 @@ def record(instrument: Declared, amount: Any, attributes: Any, context: Any = No
 
 
 def state(instrument: Declared) -> tuple[dict[str, Any], tuple[object, ...]]:
-    """What an instrument holds, by the text of its attributes: True and 1 have different ones."""
+    """Returns the instrument's state by the repr of its attributes, which differs for True and 1."""
     series = {
         repr(each.attributes): (each.counts, each.total)
         if isinstance(each, HistogramSnapshot)
@@ -80,7 +80,7 @@ def state(instrument: Declared) -> tuple[dict[str, Any], tuple[object, ...]]:
 @pytest.mark.parametrize("kind", KINDS)
 @settings(deadline=None)
 @given(calls())
-def test_a_remembered_call_gives_what_the_rules_give(
+def test_a_cached_call_gives_the_same_as_the_rules(
     kind: type[Declared], made_calls: list[tuple[Any, dict[str, Any]]]
 ) -> None:
     quick, slow = made(kind), made(kind)
@@ -94,7 +94,7 @@ def test_a_remembered_call_gives_what_the_rules_give(
 @pytest.mark.parametrize("kind", [Counter, UpDownCounter, Histogram])
 @settings(deadline=None)
 @given(calls())
-def test_a_series_that_is_kept_gives_what_its_instrument_gives(
+def test_a_bound_series_gives_the_same_as_its_instrument(
     kind: type[Any], made_calls: list[tuple[Any, dict[str, Any]]]
 ) -> None:
     instrument, kept = made(kind), made(kind)
@@ -110,7 +110,7 @@ def test_a_series_that_is_kept_gives_what_its_instrument_gives(
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("attributes", ATTRIBUTES, ids=lambda each: type(each).__name__)
-def test_nothing_that_an_instrument_is_given_makes_it_raise(kind: type[Declared], attributes: Any) -> None:  # noqa: ANN401 - anything
+def test_an_instrument_never_raises(kind: type[Declared], attributes: Any) -> None:  # noqa: ANN401 - anything
     instrument = made(kind, 1000)
     for amount in AMOUNTS:
         record(instrument, amount, attributes)
@@ -125,7 +125,7 @@ def test_nothing_that_an_instrument_is_given_makes_it_raise(kind: type[Declared]
 
 
 def encoded(instrument: Declared) -> list[Any]:
-    """The points as the exporter encodes them."""
+    """Returns the points as the exporter encodes them."""
     sdks = MetricsData([ResourceMetrics(Resource({}), [], "")])
     every = DeclaredMetrics([Catalogue("odd", instrument)]).added_to(sdks, take_exemplars=True)
     sent = ExportMetricsServiceRequest.FromString(encode_metrics(every).SerializeToString())
@@ -134,7 +134,7 @@ def encoded(instrument: Declared) -> list[Any]:
 
 
 @pytest.mark.parametrize("kind", [Counter, UpDownCounter, Gauge])
-def test_a_bad_observation_costs_that_one_alone(kind: type[Any]) -> None:
+def test_a_bad_observation_costs_only_itself(kind: type[Any]) -> None:
     instrument: Any = made(kind, 1000)
     good = [Observation(1, each) for each in ATTRIBUTES]
     instrument.observe(lambda: [*ODD, *good, Observation(7, {"kind": "z"})])
@@ -143,7 +143,7 @@ def test_a_bad_observation_costs_that_one_alone(kind: type[Any]) -> None:
     assert instrument.losses.refused["not_a_number"] == len(ODD)
 
 
-def test_losses_are_the_reasons() -> None:
+def test_losses_are_counted_by_reason() -> None:
     losses = Losses()
     for amount in (-1, math.nan, 10**400, None, "3"):
         assert losses.admitted(amount, may_be_negative=False) is None

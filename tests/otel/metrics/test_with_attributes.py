@@ -34,7 +34,7 @@ def values(snapshots: list[Snapshot]) -> list[float]:
     return [each.total if isinstance(each, HistogramSnapshot) else each.value for each in snapshots]
 
 
-def test_it_adds_to_the_series_that_its_instrument_adds_to() -> None:
+def test_it_shares_the_series_of_its_instrument() -> None:
     instrument = counter()
     bound = instrument.with_attributes({"kind": "a"})
     assert values(instrument.snapshots()) == []
@@ -43,7 +43,7 @@ def test_it_adds_to_the_series_that_its_instrument_adds_to() -> None:
     assert values(instrument.snapshots()) == [3]
 
 
-def test_it_outlives_a_new_start_of_its_instrument() -> None:
+def test_it_survives_a_reset_of_its_instrument() -> None:
     instrument = counter()
     bound = instrument.with_attributes({"kind": "a"})
     bound.add(2)
@@ -53,7 +53,7 @@ def test_it_outlives_a_new_start_of_its_instrument() -> None:
 
 
 @pytest.mark.parametrize("attributes", [{"kind": "c"}, {"kind": "a", "who": "eve"}])
-def test_what_the_rules_take_away_is_counted_each_time(attributes: dict[str, object]) -> None:
+def test_losses_to_the_rules_are_counted_each_time(attributes: dict[str, object]) -> None:
     instrument = counter()
     instrument.add(1, {"kind": "a"})
     instrument.add(1, {"kind": "b"})
@@ -63,7 +63,7 @@ def test_what_the_rules_take_away_is_counted_each_time(attributes: dict[str, obj
     assert instrument.losses.folded + instrument.losses.dropped == 3
 
 
-def test_a_histogram_keeps_the_sampled_span_alone() -> None:
+def test_a_histogram_keeps_only_the_sampled_span() -> None:
     instrument = histogram()
     bound = instrument.with_attributes({"kind": "a"})
     bound.record(0.2, _SAMPLED)
@@ -75,7 +75,7 @@ def test_a_histogram_keeps_the_sampled_span_alone() -> None:
 
 
 @pytest.mark.parametrize("amount", [-1, math.inf, math.nan])
-def test_a_histogram_refuses_what_is_no_measurement(amount: float) -> None:
+def test_a_histogram_rejects_invalid_measurements(amount: float) -> None:
     instrument = histogram()
     instrument.with_attributes({"kind": "a"}).record(amount, _DROPPED)
     assert instrument.losses.refused.total() == 1

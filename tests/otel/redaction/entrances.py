@@ -1,4 +1,4 @@
-"""Brings the cases of the corpus in, by every way into a service's telemetry."""
+"""Feeds the corpus' cases into a service's telemetry, through every entry point."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ _HEADERS = {"user_agent": "User-Agent", "tracestate": "Tracestate", "request_id"
 
 @dataclass(frozen=True)
 class Entry:
-    """A case under way; its number is its trace id, and part of the names of its metrics."""
+    """A case being run; its number is its trace id and part of its metrics' names."""
 
     number: int
     case: Case
 
 
-class Failed(Exception):  # noqa: N818 - the end of every case's request
-    """Raised with the case's text, so that a report is made."""
+class Failed(Exception):  # noqa: N818 - every case's request ends with it
+    """Raised with the case's text, to trigger an error report."""
 
 
 def application(entries: list[Entry]) -> FastAPI:
-    """Returns an application whose one route does with a case what careless code does, and fails."""
+    """Returns an application whose only route handles a case as careless code would, then fails."""
     app = FastAPI()
 
     @app.get("/fail/{course_id:path}")
@@ -50,7 +50,7 @@ def application(entries: list[Entry]) -> FastAPI:
     return app
 
 
-async def bring_in(app: FastAPI, entry: Entry) -> Answer:
+async def send_case(app: FastAPI, entry: Entry) -> Answer:
     """Sends the request of a case."""
     case = entry.case
     headers = [("traceparent", f"00-{entry.number:032x}-b7ad6b7169203331-01")]
@@ -110,7 +110,7 @@ def _name(entry: Entry, _asked: Request) -> None:
 
 
 def _measure(entry: Entry, attributes: dict[str, Any], *, description: str = "", unit: str = "1") -> None:
-    """Measures through OpenTelemetry's plain API."""
+    """Records metrics through OpenTelemetry's plain API."""
     meter = metrics.get_meter("corpus")
     meter.create_counter(f"corpus.counter.{entry.number}", unit, description).add(1, attributes)
     meter.create_histogram(f"corpus.histogram.{entry.number}", unit, description).record(1, attributes)

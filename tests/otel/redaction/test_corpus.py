@@ -1,4 +1,4 @@
-"""The corpus through the library: nothing that should be gone leaves by any of its ways."""
+"""Runs the corpus through the library: nothing that must be redacted leaves by any output."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ NUMBERED = re.compile(r"corpus[._]\w+?[._](\d+)")
 WAYS = ("spans", "records", "lines", "metrics", "page", "reports", "answers")
 
 Left = dict[int, dict[str, list[str]]]
-"""By the number of a case and the way: the texts that left."""
+"""The exported texts by case number and output."""
 
 
 @pytest.fixture(name="left", scope="module")
 def _left(tmp_path_factory: pytest.TempPathFactory) -> Left:
-    """All cases in one process, one request each; what left is told apart by trace ids and metric names."""
+    """All cases in one process, one request each; outputs are told apart by trace ids and metric names."""
     output = tmp_path_factory.mktemp("corpus") / "output"
     with receiver() as collector, intake() as errors, output.open("w") as stream:
         with redirect_stdout(stream), redirect_stderr(stream):
-            page, answers = asyncio.run(_bring_all_in(collector, errors))
+            page, answers = asyncio.run(_send_all(collector, errors))
         left: Left = defaultdict(lambda: defaultdict(list))
         found = [
             *_spans_and_records(collector),
@@ -52,8 +52,8 @@ def _left(tmp_path_factory: pytest.TempPathFactory) -> Left:
 Found = tuple[int, str, list[str]]
 
 
-async def _bring_all_in(collector: Receiver, errors: Intake) -> tuple[str, list[Found]]:
-    from tests.otel.redaction.entrances import Entry, application, bring_in  # noqa: PLC0415 - takes the meter
+async def _send_all(collector: Receiver, errors: Intake) -> tuple[str, list[Found]]:
+    from tests.otel.redaction.entrances import Entry, application, send_case  # noqa: PLC0415 - it gets a meter on import
 
     config = {
         "OTEL_SERVICE_NAME": "corpus",
@@ -70,7 +70,7 @@ async def _bring_all_in(collector: Receiver, errors: Intake) -> tuple[str, list[
     app = application(entries)
     answers: list[Found] = []
     for entry in entries:
-        answer = await bring_in(app, entry)
+        answer = await send_case(app, entry)
         answers.append((entry.number, "answers", list(strings(answer.headers))))
     page = telemetry.prometheus_text().decode()
     assert telemetry.shutdown(60).complete
@@ -117,9 +117,9 @@ def _page(page: str) -> Iterator[Found]:
 
 
 @pytest.mark.parametrize("number", range(1, len(CASES) + 1), ids=lambda number: str(CASES[number - 1]))
-def test_nothing_that_should_be_gone_leaves(number: int, left: Left) -> None:
+def test_nothing_that_must_be_redacted_leaves(number: int, left: Left) -> None:
     case, ways = CASES[number - 1], left[number]
     assert {way: found for way in WAYS if (found := leaks(case, ways[way]))} == {}
     ways_of = ("spans",) if case.place == "user_agent" else ("spans", "records", "lines")
     assert {way: lost for way in ways_of if (lost := losses(case, ways[way]))} == {}
-    assert ways["reports"], "the request should have failed and have been reported"
+    assert ways["reports"], "the request must fail and be reported"

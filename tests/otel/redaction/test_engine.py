@@ -1,4 +1,4 @@
-"""What the engine takes out, what it leaves alone, and that no text can make it slow."""
+"""What the engine redacts, what it keeps, and that no text can make it slow."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_secret_in_a_text_is_replaced(text: str, secret: str) -> None:
 
 
 @pytest.mark.parametrize("text", CLEAN)
-def test_a_clean_text_comes_back_as_it_was(text: str) -> None:
+def test_a_clean_text_is_returned_unchanged(text: str) -> None:
     assert REDACTOR.text(text) == text
     assert REDACTOR.text(text) is text
 
@@ -81,14 +81,14 @@ def test_a_clean_text_comes_back_as_it_was(text: str) -> None:
     ["password", "newPassword", "user_password", "access_token", "X-API-Key", "Authorization", "set-cookie",
      "user.email", "fullName", "clientSecret", "LOCKER", "db.password"],
 )  # fmt: skip
-def test_a_key_alone_can_hide_its_value(key: str) -> None:
+def test_a_sensitive_key_masks_its_value(key: str) -> None:
     assert REDACTOR.value(key, "Ada") == MASK
 
 
 @pytest.mark.parametrize(
     "key", ["token_type", "session.id", "user.id", "tokens_remaining", "course_id", "author", "tokenizer"]
 )
-def test_a_harmless_key_hides_nothing(key: str) -> None:
+def test_a_harmless_key_masks_nothing(key: str) -> None:
     assert not is_sensitive_key(key)
 
 
@@ -118,13 +118,13 @@ def test_values_are_redacted_at_any_depth_and_become_json() -> None:
     }
 
 
-def test_a_value_that_holds_itself_ends() -> None:
+def test_a_value_that_contains_itself_is_cut() -> None:
     loop: dict[str, object] = {}
     loop["again"] = loop
     assert "cut" in json.dumps(REDACTOR.mapping(loop))
 
 
-def test_an_object_that_cannot_be_shown_is_named() -> None:
+def test_an_object_that_cannot_be_rendered_is_named() -> None:
     class Broken:
         def __str__(self) -> str:
             raise ValueError
@@ -134,7 +134,7 @@ def test_an_object_that_cannot_be_shown_is_named() -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60), st.integers(0, 2**32))
-def test_no_surrounding_lets_a_generated_secret_through(before: str, after: str, seed: int) -> None:
+def test_a_generated_secret_is_masked_in_any_surrounding(before: str, after: str, seed: int) -> None:
     source = random.Random(seed)  # noqa: S311 - repeatable
     body = base64.urlsafe_b64encode(source.randbytes(30)).decode().rstrip("=")
     jwt = f"eyJhbGciOiJIUzI1NiJ9.eyJ{body}.{body}"
@@ -144,12 +144,12 @@ def test_no_surrounding_lets_a_generated_secret_through(before: str, after: str,
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=400))
-def test_any_text_is_survived_and_stays_redacted(text: str) -> None:
+def test_redacting_any_text_is_idempotent(text: str) -> None:
     once = REDACTOR.text(text)
     assert REDACTOR.text(once) == once
 
 
-def test_nine_in_ten_random_numbers_are_no_cards() -> None:
+def test_nine_in_ten_random_numbers_are_not_cards() -> None:
     source = random.Random(3)  # noqa: S311 - repeatable
     numbers = [str(source.randrange(10**15, 10**16)) for _ in range(2000)]
     assert 0.05 < sum(map(passes_luhn, numbers)) / len(numbers) < 0.15
@@ -189,7 +189,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("part", HOSTILE)
-def test_time_grows_with_the_text_and_not_with_its_square(part: str) -> None:
+def test_time_grows_linearly_with_the_text(part: str) -> None:
     def seconds(length: int) -> float:
         text = part * (length // len(part))
         started = time.process_time()
@@ -202,7 +202,7 @@ def test_time_grows_with_the_text_and_not_with_its_square(part: str) -> None:
     assert long < 0.02 + short * 8 * 4  # eight times the text; a square would be 64 times
 
 
-def test_spans_of_others_are_redacted_on_their_way_out() -> None:
+def test_spans_of_other_libraries_are_redacted_on_export() -> None:
     sink, token = InMemorySpanExporter(), secrets.token_urlsafe(30) + "aA11"
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(RedactingSpanExporter(sink, REDACTOR)))
@@ -222,7 +222,7 @@ def test_spans_of_others_are_redacted_on_their_way_out() -> None:
     provider.shutdown()
 
 
-def test_a_value_that_was_clean_under_one_key_is_masked_under_a_sensitive_one() -> None:
+def test_a_value_that_is_clean_under_one_key_is_masked_under_a_sensitive_one() -> None:
     redactor = Redactor()
 
     assert redactor.value("course", "algebra") == "algebra"

@@ -1,4 +1,4 @@
-"""What the redactor remembers gives what its rules give; what OTLP could not carry is counted each time."""
+"""The redactor's cache gives the same results as its rules; what OTLP cannot carry is counted each time."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ PAIRS = st.tuples(st.sampled_from(range(len(KEYS))), st.sampled_from(range(len(V
 
 
 def seen(redactor: Redactor, pair: tuple[int, int]) -> str:
-    # By its text: nan is not equal to itself, and 1 is equal to True.
+    # Compared by repr: nan is not equal to itself, and 1 is equal to True.
     return repr(redactor.value(KEYS[pair[0]], VALUES[pair[1]]))
 
 
 @settings(deadline=None)
 @given(st.lists(PAIRS, max_size=12))
-def test_a_value_is_redacted_alike_first_and_later(pairs: list[tuple[int, int]]) -> None:
+def test_a_cached_value_is_redacted_like_the_first(pairs: list[tuple[int, int]]) -> None:
     later: Counter[str] = Counter()
     quick = Redactor(count=lambda reason: later.update([reason]))
     first: Counter[str] = Counter()
@@ -44,7 +44,7 @@ def test_a_value_is_redacted_alike_first_and_later(pairs: list[tuple[int, int]])
         assert later == first
 
 
-def test_what_a_log_record_holds_is_counted(configure: Configure) -> None:
+def test_unencodable_values_of_log_records_are_counted(configure: Configure) -> None:
     DeclaredMetrics([SELF_METRICS]).forget()
     with receiver() as collector:
         telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)

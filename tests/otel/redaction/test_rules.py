@@ -1,4 +1,4 @@
-"""The rules in both dialects: what the library finds, the Collector finds; and what checks and names say."""
+"""The rules in both dialects: what the library finds, the Collector finds; the checks and the key names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AROUND = st.sampled_from(["", "", " ", "a", "7", "\n", "ä", "=", '"', "@", "://
 @settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_what_the_library_finds_the_collector_finds(rule: Rule, data: st.DataObject) -> None:
-    """Apart from the case, which the library ignores where a check decides."""
+    """Compares spans except for letter case, which the library ignores where a check decides."""
     ours, theirs = re.compile(rule.after + rule.pattern, re.ASCII), re.compile(rule.re2(), re.ASCII)
     match = data.draw(st.from_regex(theirs, fullmatch=True))
     text = data.draw(AROUND) + match + data.draw(AROUND)
@@ -68,12 +68,12 @@ def test_an_account_has_its_countrys_length_and_checksum(account: str) -> None:
     assert not is_account("XX" + account[2:])
 
 
-def test_a_card_is_told_by_its_check_digit_in_any_writing() -> None:
+def test_a_card_is_recognized_by_its_check_digit_in_any_notation() -> None:
     assert passes_luhn("4111%201111%201111%201111")
     assert not passes_luhn("4111 1111 1111 1112")
 
 
-def test_a_generated_run_has_both_cases_and_two_digits() -> None:
+def test_an_opaque_run_has_both_cases_and_two_digits() -> None:
     assert is_opaque("aB1c2")
     assert not is_opaque("aB1c")
     assert not is_opaque("ab1c2")
@@ -82,19 +82,19 @@ def test_a_generated_run_has_both_cases_and_two_digits() -> None:
 @pytest.mark.parametrize(
     "rest", ["", "_hash", "Hash", "2", "_of_yesterday", "_e", ".value", "-x-y", "_length_of_it"]
 )
-def test_a_secret_word_hides_whatever_its_end(rest: str) -> None:
+def test_a_secret_word_masks_whatever_follows_it(rest: str) -> None:
     assert is_sensitive_key(f"new_password{rest}")
 
 
 @pytest.mark.parametrize(
     "end", ["type", "count", "length", "size", "limit", "ttl", "seconds", "bytes", "valid"]
 )
-def test_a_harmless_end_shows_the_value(end: str) -> None:
+def test_a_harmless_suffix_keeps_the_value(end: str) -> None:
     for key in (f"password_{end}", f"password{end.title()}", f"user.password.reset-{end.upper()}"):
         assert not is_sensitive_key(key)
         assert is_sensitive_key(f"{key}_x")
 
 
-def test_a_name_that_is_too_long_for_one_hides_its_value() -> None:
+def test_a_key_over_256_characters_masks_its_value() -> None:
     assert is_sensitive_key("a" * 257)
     assert not is_sensitive_key("a" * 256)

@@ -1,4 +1,4 @@
-"""Random secrets in every input, looked for in all that leaves: spans, records, lines, errors, metrics."""
+"""Plants random secrets in every input and searches every output: spans, records, lines, errors, metrics."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def everything(captured: Captured) -> str:
 
 
 def sent(collector: Receiver, errors: Intake) -> bytes:
-    """The very bytes that left by OTLP, and the events that the intake got."""
+    """Returns the bytes sent over OTLP and the events that the intake received."""
     requests = [*collector.traces, *collector.metrics, *collector.logs]
     return b"".join(each.SerializeToString() for each in requests) + json.dumps(errors.events).encode()
 
@@ -39,7 +39,7 @@ async def test_no_secret_of_a_request_leaves(captured: Captured, seed: int) -> N
 
 
 @pytest.mark.parametrize("seed", range(ROUNDS))
-def test_no_secret_that_code_hands_over_leaves(captured: Captured, seed: int) -> None:
+def test_no_secret_that_code_passes_in_leaves(captured: Captured, seed: int) -> None:
     secrets = plant(seed)
     hand_everything_over(secrets)
 
@@ -69,7 +69,7 @@ async def test_no_secret_is_on_the_wire(
         assert telemetry.shutdown(30).complete
         out, err = capfd.readouterr()
         left = sent(collector, errors) + shown + out.encode() + err.encode()
-    # The looking would find them: what is no secret is there.
+    # The search works: texts that are not secret are found.
     assert all(word in left for word in (b"unhandled_error", b"/courses/{course_id}/fail", b"LookupError"))
     assert len(errors.events) > ROUNDS
     found = [secret for secrets in planted for secret in secrets.all if secret.encode() in left]

@@ -110,6 +110,9 @@ def with_identity(
 
     A header that the application has set is kept and not added again; its request id becomes the request's.
     It is a copy because a response object may be sent more than once.
+
+    The flags are those known when the response starts: a stream that starts with a status below 500 and fails
+    later is exported although its `traceresponse` says "not sampled", as a sent header cannot be changed.
     """
     answer = [*headers]
     given: dict[bytes, bytes] = {}

@@ -148,6 +148,8 @@ class Counter(_Sum):
     """A monotonic counter. If all attribute values are listed, every series starts at zero.
 
     The zero lets Prometheus see the first increment. `unit` is UCUM, such as `{enrollment}`.
+    Amounts may be integers or floats. A sum of integers is exact up to 64 bits. With a float in it, or beyond
+    64 bits, it is a float: above 2**53 an increment of 1 is lost (IEEE 754, 53 bits of precision).
 
     Raises:
         ValueError: The declaration is incomplete or malformed.

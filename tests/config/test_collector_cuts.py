@@ -28,6 +28,6 @@ def test_what_mask_truncates_is_counted_and_logged_once(tmp_path: Path) -> None:
         assert running.metric(CUT, otel_signal="logs") == 2 * (128 + 1)
         assert running.metric(DROPPED, otel_signal="logs") == 2 * 2
         assert running.metric(DROPPED, otel_signal="traces") == 0
-        said = [line for line in running.log().splitlines() if "items over the bounds" in line]
+        said = [line for line in running.log().splitlines() if "items exceeded the bounds" in line]
     assert len(said) == 2, "one a signal"
     assert "vvv" not in "".join(said)

@@ -159,8 +159,10 @@ def _user_id(entry: Entry, _asked: Request) -> None:
 def _bytes(entry: Entry, _asked: Request) -> None:
     data = entry.case.input.encode()
     _log.info("said", data=data, deep={"data": [data]}, text=base64.b64encode(data).decode())
-    with _tracer.start_as_current_span("said", attributes={"data": data}):
-        pass
+    _library.warning("said", extra={"data": bytearray(data), "pairs": [("data", memoryview(data))]})
+    with _tracer.start_as_current_span("said", attributes={"data": data, "list": [data]}) as span:
+        span.add_event("said", {"data": data})
+    _measure(entry, {"data": data})
 
 
 def _nothing(_entry: Entry, _asked: Request) -> None:

@@ -54,7 +54,7 @@ class CapturedSpan:
 
 @dataclass(frozen=True, slots=True)
 class CapturedLog:
-    """One log record as exported over OTLP; record n, counted from 0, is n seconds after the first instant."""
+    """One log record as exported over OTLP; record n, from 0, is n seconds after the first instant."""
 
     body: Any
     time: str

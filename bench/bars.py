@@ -1,4 +1,4 @@
-"""Horizontal bars as SVG, for figures that are measured once and looked at often."""
+"""Draws horizontal bars as SVG."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Bars:
         title: above it.
         labels: of the groups.
         series: by name, a value per label; all of one unit.
-        form: how a value is written, such as ``{:.0%}``.
-        mark: a value that gets a line across; None is none.
+        form: the format of a value, such as ``{:.0%}``.
+        mark: a value marked with a line across; None: no line.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Says on what a figure was measured."""
+"""Describes the machine that a figure was measured on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def described() -> str:
-    """Returns processor, cores, memory-free words and the load at this moment, for a page's head."""
+    """Returns cores, processor, system and current load average, for the head of a page."""
     model = "an unknown processor"
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):

@@ -36,7 +36,7 @@ async def until(what: str, condition: Callable[[], Awaitable[bool]], patience: f
         patience: seconds.
 
     Raises:
-        BenchError: it was not true in time.
+        BenchError: it did not become true in time.
     """
     deadline, pause = time.monotonic() + patience, PAUSE
     while not await condition():
@@ -74,13 +74,13 @@ class Program:
 
     @property
     def handle(self) -> psutil.Process:
-        """Returns the process for reading its use of CPU and memory.
+        """Returns the process, to read its CPU and memory usage.
 
         Raises:
-            BenchError: it does not run.
+            BenchError: it was not started.
         """
         if self._process is None:
-            raise BenchError(f"{self.name} does not run")
+            raise BenchError(f"{self.name} was not started")
         return psutil.Process(self._process.pid)
 
     def launch(self) -> None:
@@ -99,7 +99,7 @@ class Program:
         """Starts the process and returns when it is ready.
 
         Raises:
-            BenchError: it ended or is not ready in time; with the end of what it wrote.
+            BenchError: it exited or is not ready in time; the message has the tail of its output.
         """
         self.launch()
         try:
@@ -111,14 +111,14 @@ class Program:
 
     async def _answers(self, client: httpx.AsyncClient) -> bool:
         if not self.running:
-            raise BenchError(f"{self.name} ended before it was ready")
+            raise BenchError(f"{self.name} exited before it was ready")
         try:
             return (await client.get(self.ready, timeout=2)).is_success
         except httpx.TransportError:
             return False
 
     async def stop(self) -> None:
-        """Terminates the process (SIGTERM), and kills it if that takes more than half a minute."""
+        """Terminates the process (SIGTERM), and kills it if that takes more than 90 s."""
         if self._process is None:
             return
         self._process.terminate()

@@ -53,7 +53,7 @@ def watch(folder: Path, job: str, ports: Sequence[int]) -> None:
     """Makes the folder's Prometheus scrape exactly these ports for a job, within a second."""
     content = [{"targets": [f"{LOOPBACK}:{port}" for port in ports]}]
     place = folder / "prometheus-etc" / "targets" / f"{job}.json"
-    # Prometheus reads the file as soon as it changes: it must never be half written.
+    # Prometheus reads the file as soon as it changes: it must never see it half written.
     place.with_suffix(".new").write_text(json.dumps(content))
     place.with_suffix(".new").replace(place)
 
@@ -68,7 +68,7 @@ def loki(folder: Path, port: int) -> Program:
     }
     configuration = REPOSITORY / "stack" / "loki" / "loki.yml"
     command = [str(tool_path("loki")), f"-config.file={configuration}", "-config.expand-env=true"]
-    # Not /ready: that waits a quarter of a minute for other Lokis.
+    # Not /ready: that waits 15 s for other Lokis.
     ready = local(port, "/loki/api/v1/labels")
     return Program("loki", command, folder, ready, environment)
 

@@ -30,7 +30,7 @@ class _Shared:
 class LogLevels:
     """The changed levels: applied in this process at once, in the others at their next `follow`.
 
-    Without Redis a change applies to this process alone: it is needed most during an outage.
+    Without Redis a change applies to this process alone, because it is needed most during an outage.
     """
 
     def __init__(self, redis: RedisClient, clock: Clock) -> None:
@@ -42,7 +42,7 @@ class LogLevels:
         """Changes a level temporarily; returns whether every process will apply it.
 
         Raises:
-            ValueError: Too many levels are already changed.
+            ValueError: Too many levels are already overridden.
         """
         otel.set_level(logger, level, seconds)
         shared = _Shared(level, self._now() + seconds * 1000)
@@ -75,7 +75,7 @@ class LogLevels:
 
     def _apply(self, logger: str, shared: _Shared) -> None:
         seconds = (shared.ends_ms - self._now()) / 1000
-        with suppress(ValueError):  # it expires within a second, or too many are changed here
+        with suppress(ValueError):  # it expires within a second, or too many are overridden here
             otel.set_level(logger, shared.level, seconds)
 
     async def _held(self) -> dict[str, _Shared]:

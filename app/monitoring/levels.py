@@ -39,11 +39,11 @@ class LevelNotChanged(NotFound):
 
 
 class TooManyLevels(Conflict):
-    """A hundred levels are already changed."""
+    """A hundred levels are already overridden."""
 
     code = "too_many_levels"
     title = "Too many changed levels"
-    sentence = "Too many log levels are already changed; reset one first."
+    sentence = "Too many log levels are already overridden; reset one first."
 
 
 class LevelChange(BaseModel):

@@ -61,10 +61,10 @@ class Start:
 
 
 async def measure(name: str, folder: Path, rounds: int) -> Start:
-    """Starts a Collector repeatedly, each time on an empty disk, and returns how long that took.
+    """Starts a Collector repeatedly, each time on an empty disk, and returns the start-up times.
 
     Raises:
-        BenchError: it ended, or was not ready within half a minute.
+        BenchError: it exited, or was not ready within half a minute.
     """
     urls = {"PROMETHEUS_URL": _NOWHERE, "LOKI_URL": _NOWHERE, "JAEGER_OTLP_URL": _NOWHERE}
     seconds, memory = [], 0.0
@@ -88,7 +88,7 @@ async def _ready(collector: Collector) -> float:
                     return time.monotonic() - started
             except httpx.TransportError:
                 await asyncio.sleep(_PAUSE)
-    raise BenchError(f"the Collector does not start; it wrote:\n{collector.program.tail()}")
+    raise BenchError(f"the Collector did not start; its output:\n{collector.program.tail()}")
 
 
 def components(program: Path) -> int:
@@ -103,7 +103,7 @@ def page(size: float, count: int, starts: Sequence[Start]) -> str:
     """Returns the figures as Markdown."""
     moment = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {described()}"
     lines = [
-        "# The lean Collector, beside the contrib image",
+        "# The lean Collector, compared with the contrib image",
         "",
         f"Written by `python -m bench.distribution` ({moment}). As data: `distribution.json`.",
         "",
@@ -117,8 +117,9 @@ def page(size: float, count: int, starts: Sequence[Start]) -> str:
         lines.append(f"| start-up, {start.sum} | {median(start.seconds):.2f} s ({spread}) | not published |")
         lines.append(f"| memory when ready, {start.sum} | {start.megabytes:.0f} MB | not published |")
     tail = (
-        f"The lean build is {size / CONTRIB_MEGABYTES:.0%} of the published size. Start-up: from start of "
-        "the process, on an empty disk, to 200 of its health check; median and range. Memory: resident, then."
+        f"The lean build is {size / CONTRIB_MEGABYTES:.0%} of the published size. Start-up: from the start "
+        "of the process, on an empty disk, until its health check returns 200; median and range. Memory: "
+        "resident, at that moment."
     )
     return "\n".join([*lines, "", tail, ""])
 
@@ -145,11 +146,13 @@ async def _starts(rounds: int) -> list[Start]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns 0 when everything was measured and written, 2 when something could not be."""
+    """Returns 0 if everything was measured and written, 2 if something failed."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.distribution", description=(__doc__ or "").splitlines()[0]
     )
-    parser.add_argument("--rounds", type=int, default=7, help="how often each sum is started (default 7)")
+    parser.add_argument(
+        "--rounds", type=int, default=7, help="how often each set of fragments is started (default 7)"
+    )
     options = parser.parse_args(argv)
     try:
         program = tool_path("otelcol-lms")

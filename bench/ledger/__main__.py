@@ -23,13 +23,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m bench.ledger",
         description="Sends numbered spans, points and records through the real Collector into the real "
-        "stores, breaks something meanwhile, and counts what was acknowledged and is not stored.",
+        "stores, breaks something on the way, and counts what was acknowledged but is not stored.",
     )
     form = parser.add_mutually_exclusive_group(required=True)
     form.add_argument("--short", action="store_true", help="the scenarios of `make test`, about two minutes")
     form.add_argument("--long", action="store_true", help="all; writes docs/ledger.md and docs/ledger.json")
     form.add_argument("--scenario", action="append", metavar="NAME", help="only this one; may be repeated")
-    form.add_argument("--list", action="store_true", help="print the scenarios and end")
+    form.add_argument("--list", action="store_true", help="print the scenarios and exit")
     return parser
 
 
@@ -37,7 +37,7 @@ def _chosen(options: argparse.Namespace) -> list[Scenario]:
     """Returns the scenarios of the command line.
 
     Raises:
-        BenchError: one that does not exist.
+        BenchError: a name is unknown.
     """
     known = {scenario.name: scenario for scenario in SCENARIOS}
     unknown = [name for name in options.scenario or () if name not in known]

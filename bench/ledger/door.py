@@ -19,7 +19,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def silence_servers() -> None:
-    """Keeps the doors' servers quiet; only for programs, because the level is the whole process's."""
+    """Silences the servers' logs; only for a main program, because the level is process-wide."""
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
 
 

@@ -28,7 +28,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 SIGNALS: Final = ("traces", "metrics", "logs")
 NUMBER: Final = "ledger.number"
 METRIC: Final = "ledger.points"
-# Items of one request, and so the spans of one trace and the series of the metric.
+# Items per request, and so spans per trace and series of the metric.
 BATCH: Final = 20
 _SECOND: Final = 1_000_000_000
 _MILLISECOND: Final = 1_000_000
@@ -38,8 +38,8 @@ class Clock:
     """Unique nanoseconds since the epoch, because the stores also distinguish items by time.
 
     Args:
-        skew: seconds that the sender's clock is ahead of (behind, if negative) the true time.
-        step: nanoseconds between two values at least.
+        skew: seconds by which the sender's clock is ahead of the true time; negative: behind.
+        step: the minimum difference of two values, in nanoseconds.
     """
 
     def __init__(self, skew: float = 0.0, step: int = 1000) -> None:

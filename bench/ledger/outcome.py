@@ -1,4 +1,4 @@
-"""Plays a scenario and reports any broken promises in its ledger."""
+"""Plays a scenario and reports the promises that its ledger breaks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.ledger.tally import Row, settle, tally
 from bench.ledger.world import SINKS, Stage, World, stage
 from bench.process import BenchError, until
 
-# Seconds: it is scraped and evaluated every second, and the loss alerts fire without delay.
+# Seconds: scrapes and rule evaluations run every second, and the loss alerts have no delay.
 _FIRES_WITHIN: Final = 15.0
 
 
@@ -37,7 +37,7 @@ class Outcome:
         rows: one per sink and signal.
         answers: responses to the senders, by status.
         shown: the evidence with its values.
-        problems: sentences; none means that the scenario kept its promise.
+        problems: one sentence per broken promise.
         seconds: how long it took.
         skipped: why it was not played; empty if it was.
     """
@@ -108,22 +108,22 @@ async def _shown(on: Stage, evidence: Evidence) -> Shown:
 def wrong(row: Row, scenario: Scenario) -> Iterator[str]:
     """Yields a sentence for each promise of the scenario that a primary sink's row breaks."""
     if not row.sent or not row.acknowledged:
-        yield f"{row.sink}: nothing was acknowledged, so nothing is proved"
+        yield f"{row.sink}: nothing was acknowledged, so this proves nothing"
     if row.lost and row.sink not in scenario.losses:
         yield f"{row.sink}: {row.lost} of {row.acknowledged} acknowledged items are lost"
     if not row.lost and row.sink in scenario.losses:
         yield f"{row.sink}: nothing is lost, although {scenario.losses[row.sink]}"
     if scenario.lost and row.lost > scenario.lost:
-        yield f"{row.sink}: {row.lost} acknowledged items are lost, {scenario.lost} had to be"
+        yield f"{row.sink}: {row.lost} acknowledged items are lost, at most {scenario.lost} may be"
     if row.duplicated:
-        yield f"{row.sink}: shows {row.duplicated} items more than once"
+        yield f"{row.sink}: returns {row.duplicated} items more than once"
     if row.repeated and not scenario.repeats:
-        yield f"{row.sink}: was given {row.repeated} items more than once"
+        yield f"{row.sink}: received {row.repeated} items more than once"
 
 
 def wrong_answers(rows: tuple[Row, ...], answers: Counter[str], scenario: Scenario) -> Iterator[str]:
     """Yields a sentence for each promise about the senders that the responses break."""
     if scenario.calm and answers.keys() != {"200"}:
-        yield f"the senders were answered {dict(answers)} instead of 200 only"
+        yield f"the senders got {dict(answers)} instead of only 200"
     if scenario.refuses and all(row.sent == row.acknowledged for row in rows):
-        yield "everything was acknowledged: nothing was full"
+        yield "everything was acknowledged: no queue was full"

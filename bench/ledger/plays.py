@@ -24,22 +24,22 @@ async def all_down(stage: Stage) -> None:
 
 
 async def prometheus_down(stage: Stage) -> None:
-    """Makes Prometheus refuse connections for that long; the others must still receive theirs."""
+    """Makes Prometheus refuse connections for as long; the others must still receive their items."""
     await _outage(stage, "prometheus")
 
 
 async def loki_down(stage: Stage) -> None:
-    """Makes Loki refuse connections for that long; the others must still receive theirs."""
+    """Makes Loki refuse connections for as long; the others must still receive their items."""
     await _outage(stage, "loki")
 
 
 async def jaeger_down(stage: Stage) -> None:
-    """Makes Jaeger refuse connections for that long; the others must still receive theirs."""
+    """Makes Jaeger refuse connections for as long; the others must still receive their items."""
     await _outage(stage, "jaeger")
 
 
 async def backlog(stage: Stage) -> None:
-    """Queues ten thousand items of each signal while every sink is down: they are sent in full batches."""
+    """Queues ten thousand items of each signal while every sink is down, to be sent in full batches."""
     await stage.down(*SINKS.values())
     await stage.sender.send(10_000, _FAST)
     await stage.up()
@@ -148,7 +148,7 @@ async def killed_in_replay(stage: Stage) -> None:
     await stage.sender.send(1000, 500)
     await stage.up()
     stage.behave(Fault(delay=0.5))
-    await until("each sink got a part", lambda: _each_some(stage))
+    await until("each sink received some items", lambda: _each_received_some(stage))
     await stage.crash()
     for signal in SIGNALS:
         if stage.delivered(signal) >= len(stage.sender.books[signal].acknowledged):
@@ -157,7 +157,7 @@ async def killed_in_replay(stage: Stage) -> None:
     stage.behave(Fault())
 
 
-async def _each_some(stage: Stage) -> bool:
+async def _each_received_some(stage: Stage) -> bool:
     return all(stage.delivered(signal) for signal in SIGNALS)
 
 
@@ -183,7 +183,7 @@ async def _fill(stage: Stage, signal: str) -> None:
     book = stage.sender.books[signal]
     while len(book.sent) - len(book.acknowledged) < 2 * BATCH:
         if len(book.sent) > _FAR_TOO_MUCH:
-            raise BenchError(f"{len(book.sent)} items of {signal} filled nothing: the queue is too large")
+            raise BenchError(f"{len(book.sent)} items of {signal} did not fill the queue: it is too large")
         await stage.sender.send(BATCH, _FAST, (signal,))
 
 
@@ -192,7 +192,7 @@ async def disk_full(stage: Stage) -> None:
     await stage.down(*SINKS.values())
     await asyncio.gather(*(_fill(stage, signal) for signal in SIGNALS))
     await stage.up()
-    # Also a load while it recovers: the queue's gauge is right again only after the next item.
+    # Send during the recovery, too: the queue's gauge is correct again only after the next item.
     await stage.sender.send(200, _RATE)
 
 

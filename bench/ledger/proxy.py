@@ -23,9 +23,9 @@ class Fault:
 
     Args:
         delay: seconds before it answers.
-        answer: this status instead of the store's; None is the store's own.
-        stores: whether the store receives the request anyway. With ``answer`` that is a lost
-            acknowledgement.
+        answer: this status instead of the store's; None passes on the store's own.
+        stores: whether the store receives the request anyway; with ``answer`` set, its
+            acknowledgement is lost.
     """
 
     delay: float = 0.0
@@ -43,12 +43,12 @@ def status(code: int) -> Fault:
 
 @dataclass(slots=True)
 class Wire:
-    """What was seen on the way to one store, by run.
+    """The traffic to one store, by run.
 
     Args:
-        delivered: how often each number was in a request that the store took (2xx of the store).
-        answers: status codes that the Collector was given.
-        active: requests that are being worked on.
+        delivered: how often each number was in a request that the store accepted (2xx).
+        answers: status codes returned to the Collector.
+        active: requests in progress.
     """
 
     delivered: dict[str, Counter[int]] = field(default_factory=dict)
@@ -61,8 +61,8 @@ class Proxy:
 
     Args:
         name: the sink.
-        signal: what it takes.
-        port: where the Collector sends to.
+        signal: which it forwards.
+        port: the port that the Collector sends to.
         store: base URL of the real store.
     """
 

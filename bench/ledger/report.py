@@ -35,7 +35,7 @@ def _alert(shown: Shown) -> str:
 
 
 def data(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Returns everything that was counted, for a machine to read."""
+    """Returns all counts, machine-readable."""
     return {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": described(),
@@ -74,22 +74,22 @@ Written by `make ledger` ({moment}, {machine}); the same figures as data are in 
 
 Numbered spans, points and records go over OTLP/HTTP into the real Collector with the fragments of
 `collector-config/`, and from there, through a proxy that plays the fault, into the real Prometheus, Loki and
-Jaeger. A sender repeats 429, 502, 503, 504 and broken connections as an SDK does. At the end the stores are
-asked which numbers they hold.
+Jaeger. Like an SDK, a sender retries after 429, 502, 503, 504 and broken connections. At the end the stores
+are queried for the numbers they hold.
 
-- **sent**: put on the wire at least once. **acknowledged**: answered with 2xx; from here on the Collector
-  answers for it. **stored**: what the store shows of what was sent.
-- **lost**: acknowledged and not stored. **duplicated**: shown more than once by the store. **repeated**:
-  given to the store more than once, because delivery is at least once.
-- An outage "longer than the default retry" is longer than 300 s of the exporter's default, in time that runs
-  60 times faster (so do the fragments' retry pauses), unless the title says unscaled.
-- Where something has to be lost or refused, the page names the metric that shows it and the alert that fired:
-  the Prometheus of the ledger scrapes the Collector and has the rules of `alertmanager/rules/`.
+- **sent**: put on the wire at least once. **acknowledged**: answered with 2xx; from then on the Collector
+  is responsible for it. **stored**: sent and found in the store.
+- **lost**: acknowledged and not stored. **duplicated**: returned more than once by the store. **repeated**:
+  delivered to the store more than once, because delivery is at least once.
+- An outage "longer than the default retry" exceeds the exporter's default of 300 s, in time that runs 60
+  times faster (as do the fragments' retry pauses), unless the title says unscaled.
+- Where items must be lost or rejected, the page names the metric that shows it and the alert that fired: the
+  ledger's Prometheus scrapes the Collector and loads the rules of `alertmanager/rules/`.
 - The Collector is the native stack's, with `mask.yaml`, `journal.yaml` and `refusals.yaml`. A scenario whose
-  name ends in `-stock` has what the contrib image has, in Compose and Kubernetes: stock processors and
+  name ends in `-stock` runs what Compose and Kubernetes run on the contrib image: stock processors and
   file_storage.
-- The last scenario is a control: a Collector with the defaults that public demonstrations use. It must lose,
-  or the ledger could not see a loss.
+- The last scenario is a control: a Collector with the defaults that public demonstrations use. It must lose
+  items; otherwise the ledger could not detect a loss.
 
 """
 
@@ -126,7 +126,7 @@ def _section(outcome: Outcome) -> str:
     answers = ", ".join(f"{code}: {count}" for code, count in sorted((outcome.answers or {}).items()))
     lines += ["", f"Answers to the sender: {answers}."]
     reasons = sorted({f"{sink}: {why}" for sink, why in outcome.scenario.losses.items()})
-    lines += ["", "Lost, because:", *(f"- {reason}" for reason in reasons)] if reasons else []
+    lines += ["", "Lost because:", *(f"- {reason}" for reason in reasons)] if reasons else []
     lines += [""] if outcome.shown or outcome.problems else []
     lines += [
         f"- shown by `{each.evidence.metric}` = {each.value:g}; {_alert(each)}" for each in outcome.shown

@@ -13,11 +13,11 @@ ITEMS: Final = {"traces": "spans", "metrics": "metric_points", "logs": "log_reco
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A metric of the Collector that must have moved, and the alert that must have fired for it.
+    """A metric of the Collector that must have increased, and the alert that must have fired for it.
 
     Args:
         metric: as the Collector exposes it.
-        alert: by the project's rules, in the real Prometheus, about this Collector.
+        alert: one of the project's rules, evaluated for this Collector by the real Prometheus.
         labels: that the series must have.
     """
 
@@ -37,12 +37,12 @@ class Scenario:
         setting: the Collector and the sender.
         short: whether the short form plays it.
         losses: sinks that must lose acknowledged items here, with the reason. All others must lose none.
-        lost: how many items those sinks may lose at most, each; 0 is no limit.
-        evidence: metrics that must have moved.
-        repeats: whether a store may be given an item twice (at-least-once). It must show it once.
-        refuses: whether the sender must have been refused something for good.
+        lost: the most items that each of those sinks may lose; 0 is no limit.
+        evidence: metrics that must have increased.
+        repeats: whether a store may receive an item twice (at-least-once); it must still return it once.
+        refuses: whether some requests of the sender must remain unacknowledged.
         calm: whether the sender must have seen nothing but 200.
-        disk: size of the queues' disk in MiB; 0 is the disk of the machine. Needs the right to mount.
+        disk: size of the queues' disk in MiB; 0 is the machine's own disk. Needs permission to mount.
     """
 
     name: str

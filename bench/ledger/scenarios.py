@@ -14,7 +14,7 @@ from bench.ledger.world import SINKS, Setting
 # What Compose and Kubernetes run: the contrib image's own masking and queues.
 _STOCK: Final = ("base.yaml", *(f"{sink}.yaml" for sink in SINKS.values()))
 PLAIN: Final = str(Path(__file__).resolve().parent.parent / "plain.yaml")
-# Small steps, so that a queue is emptied in many requests, and so that little fills it.
+# Small batches: a queue drains in many requests, and few items fill it.
 _SMALL_BATCH: Final = {"flush_timeout": "100ms", "min_size": 2048, "max_size": 4096}
 _QUEUE_VARIABLES: Final = (
     "COLLECTOR_TRACES_QUEUE_BYTES",
@@ -37,14 +37,14 @@ def _plain_retry(scale: float) -> dict[str, Any]:
     return {"exporters": {f"otlp_http/{sink}": {"retry_on_failure": retry} for sink in SINKS.values()}}
 
 
-_EVERYWHERE_400: Final = dict.fromkeys(SINKS.values(), "400 says that no repetition will help")
+_EVERYWHERE_400: Final = dict.fromkeys(SINKS.values(), "400 means that a retry will not help")
 _EVERYWHERE_500: Final = dict.fromkeys(
-    SINKS.values(), "otlp_http repeats 429, 502, 503 and 504 only; 500 is permanent to it"
+    SINKS.values(), "otlp_http retries only 429, 502, 503 and 504; it treats 500 as permanent"
 )
 _WINDOW: Final = {
     "prometheus": "older than out_of_order_time_window, or too far ahead: prometheus.yaml drops it, "
-    "because Prometheus would refuse the whole request for it",
-    "loki": "older than half of max_chunk_age behind its stream, or too far ahead: answered 400",
+    "because Prometheus would reject the whole request",
+    "loki": "more than half of max_chunk_age behind its stream, or too far ahead: rejected with 400",
 }
 _OUTSIDE: Final = (
     *dropped({"loki": ""}),
@@ -55,7 +55,7 @@ _OUTSIDE: Final = (
     ),
 )
 _DEFAULTS: Final = dict.fromkeys(
-    SINKS.values(), "the default retry ends after 300 s, and the queue is memory"
+    SINKS.values(), "the default retry gives up after 300 s, and the queue is in memory"
 )
 _TINY: Final = dict.fromkeys(_QUEUE_VARIABLES, "32768")
 _IMPATIENT: Final = Patience(deadline=1.0, timeout=0.5)
@@ -87,7 +87,7 @@ SCENARIOS: Final = (
     Scenario(
         "backlog", "10,000 items of each signal replayed in full batches after an outage", plays.backlog
     ),
-    Scenario("slow", "every sink takes 2 s for an answer", plays.slow),
+    Scenario("slow", "every sink takes 2 s to answer", plays.slow),
     Scenario(
         "too-slow",
         "every sink stores, but answers after the exporter's timeout",

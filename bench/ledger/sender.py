@@ -26,7 +26,7 @@ class Book:
     Args:
         sent: every number that was put on the wire at least once.
         acknowledged: numbers whose request got a 2xx that rejected nothing: the Collector answers for these.
-        answers: status codes, and ``unreachable``, by how often they came.
+        answers: how often each status code, and ``unreachable``, came back.
     """
 
     sent: set[int] = field(default_factory=set)
@@ -41,7 +41,7 @@ class Patience:
     Args:
         first: seconds of the first pause.
         longest: seconds of the longest pause.
-        deadline: seconds after which it gives up a request.
+        deadline: seconds after which it gives up on a request.
         timeout: seconds that it waits for one answer.
     """
 
@@ -86,11 +86,11 @@ class Sender:
         self._clocks = {signal: clock_for(signal, skew) for signal in SIGNALS}
 
     async def send(self, items: int, rate: float, signals: tuple[str, ...] = SIGNALS) -> None:
-        """Sends items of each signal and returns when the last is acknowledged, refused or given up.
+        """Sends items of each signal and returns when the last is acknowledged, rejected or given up.
 
         Args:
             items: of each signal; rounded up to whole requests.
-            rate: items per second of each signal, at most.
+            rate: the maximum, in items per second of each signal.
             signals: which.
         """
         await asyncio.gather(*(self._send(signal, items, rate) for signal in signals))
@@ -119,7 +119,7 @@ class Sender:
             pause = min(pause * 2, self._patience.longest)
 
     async def _attempt(self, signal: str, numbers: range, body: bytes) -> bool:
-        """Sends once; returns whether the matter is settled."""
+        """Sends once; returns whether no retry is needed."""
         book = self.books[signal]
         try:
             answer = await self._client.post(f"/v1/{signal}", content=body)

@@ -2,7 +2,7 @@
 
 The contract is https://docs.sentry.io/concepts/otlp/ as of 2026-05: the DSN's host and
 ``/api/<project>/integration/otlp`` with ``/v1/traces`` and ``/v1/logs``, the key in ``x-sentry-auth``,
-protobuf; metrics are not taken.
+protobuf; metrics are not accepted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _BASE: Final = f"/api/{_PROJECT}/integration/otlp"
 
 
 class SentryIntake:
-    """Counts the numbered spans and records that it takes; keeps a sentence for each request that is wrong.
+    """Counts the numbered spans and records that it accepts; records a message for each wrong request.
 
     Args:
         port: where it listens.

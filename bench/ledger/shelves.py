@@ -36,7 +36,7 @@ class Shelves:
         await self._client.aclose()
 
     async def stored(self, signal: str, run: str) -> Counter[int]:
-        """Returns how often the store shows each number of the run.
+        """Returns how often the store returns each number of the run.
 
         Raises:
             BenchError: the store rejects the query.
@@ -49,7 +49,7 @@ class Shelves:
         return await readers[signal](run)
 
     async def fires(self, alert: str, port: int) -> bool:
-        """Returns whether the alert about the program whose metrics are at that port has fired by now."""
+        """Returns whether the alert has fired so far for the program with metrics on this port."""
         selector = f'ALERTS{{alertname="{alert}", alertstate="firing", instance="{LOOPBACK}:{port}"}}'
         found = await self._get(
             f"{self._urls['metrics']}/api/v1/query", {"query": f"max_over_time({selector}[1h])"}

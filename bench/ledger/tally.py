@@ -14,7 +14,7 @@ from bench.ledger.items import SIGNALS
 from bench.ledger.world import SINKS, Stage
 from bench.process import BenchError, until
 
-# Seconds that a store may take to show what it accepted.
+# Seconds until a store must return what it accepted.
 _SHOWN_WITHIN: Final = 10.0
 _SETTLED_WITHIN: Final = 180.0
 
@@ -27,10 +27,10 @@ class Row:
         sink: the store.
         signal: what it holds.
         sent: items that were put on the wire.
-        acknowledged: of those, answered with 2xx: the Collector promised to deliver them.
-        stored: of those sent, what the store shows.
-        duplicated: items that the store shows more than once.
-        repeated: items that the store was given more than once; it may hide that.
+        acknowledged: of those, answered with 2xx: the Collector promises to deliver them.
+        stored: of those sent, the ones that the store returns.
+        duplicated: items that the store returns more than once.
+        repeated: items that the store received more than once; it may deduplicate them.
         lost: acknowledged and not stored.
     """
 
@@ -51,7 +51,7 @@ async def settle(stage: Stage) -> None:
     empty; so it is also enough that everything acknowledged has been delivered.
 
     Raises:
-        BenchError: it takes longer than three minutes; with what each queue holds.
+        BenchError: it takes longer than three minutes; the message has the size of each queue.
     """
     sizes: dict[str, float] = {}
 

@@ -24,7 +24,7 @@ from stack.native.ports import free_ports
 SINKS: Final = {"traces": "jaeger", "metrics": "prometheus", "logs": "loki"}
 PRIMARY: Final = ("base.yaml", *LEAN, "prometheus.yaml", "loki.yaml", "jaeger.yaml")
 OPTIONAL: Final = "sentry.yaml"
-# The default limit of the Collector's retries, in seconds: after it, a default configuration drops.
+# The default limit of the Collector's retries, in seconds: after that, a default configuration drops data.
 DEFAULT_RETRY: Final = 300.0
 SCALE: Final = 60.0
 
@@ -36,7 +36,7 @@ class World:
     Args:
         folder: for everything that is written.
         programs: the real stores.
-        proxies: by signal, what the Collector takes for the stores.
+        proxies: by signal, the proxies that the Collector sends to.
         sentry: the optional sink.
         shelves: reads the stores.
     """
@@ -55,7 +55,7 @@ class World:
         await self.sentry.door.open()
 
     def environment(self) -> dict[str, str]:
-        """Returns where the fragments find their sinks: at the proxies."""
+        """Returns the variables that point the fragments' sinks at the proxies."""
         return {
             "PROMETHEUS_URL": self.proxies["metrics"].url,
             "LOKI_URL": self.proxies["logs"].url,
@@ -66,7 +66,7 @@ class World:
 
 @asynccontextmanager
 async def world() -> AsyncIterator[World]:
-    """Starts the real stores and the proxies on free ports, and ends them."""
+    """Starts the real stores and the proxies on free ports, and stops them."""
     with tempfile.TemporaryDirectory(prefix="ledger-") as name:
         folder = Path(name)
         ports = free_ports(8)
@@ -89,7 +89,7 @@ async def world() -> AsyncIterator[World]:
             await shelves.close()
             await sentry.door.shut()
             await asyncio.gather(*(proxy.close() for proxy in proxies.values()))
-            # Their data is thrown away: they need not save it.
+            # Their data is discarded, so they need not flush it.
             for program in programs:
                 program.kill()
 
@@ -100,11 +100,10 @@ class Setting:
 
     Args:
         scale: how many times shorter than in the fragments the retry pauses are.
-        sentry: whether the optional sink's fragment is there.
+        sentry: whether the optional sink's fragment is included.
         environment: further variables.
         overlay: configuration merged last.
         patience: how the sender retries.
-        state: where the queues are; None is a folder of the run.
         fragments: the files; empty is the native stack's edge and the three primary sinks.
     """
 
@@ -132,7 +131,7 @@ class Stage:
 
     @property
     def outage(self) -> float:
-        """Returns seconds that are longer than the default retry in this scenario's time."""
+        """Returns a duration in seconds that exceeds the default retry, in this scenario's time."""
         return DEFAULT_RETRY * 1.1 / self.setting.scale
 
     def proxy(self, sink: str) -> Proxy:
@@ -153,7 +152,7 @@ class Stage:
             self.proxy(sink).fault = fault
 
     def delivered(self, signal: str) -> int:
-        """Returns how many numbers of the run the store of the signal took so far."""
+        """Returns how many numbers of the run the signal's store has accepted so far."""
         return len(self.world.proxies[signal].wire.delivered.get(self.run, ()))
 
     async def crash(self) -> None:
@@ -194,7 +193,7 @@ class Stage:
 
 @asynccontextmanager
 async def stage(here: World, name: str, setting: Setting) -> AsyncIterator[Stage]:
-    """Starts a Collector and a sender for one scenario and ends them."""
+    """Starts a Collector and a sender for one scenario, and stops them."""
     here.runs += 1
     run = f"{name}-{here.runs}"
     await here.all_open()

@@ -25,7 +25,7 @@ _INTERRUPTED: Final = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns 0 when everything was measured and written, 2 when something could not be."""
+    """Returns 0 if everything was measured and written, 2 if something failed."""
     options = _parser().parse_args(arguments)
     load_before = f"load average {os.getloadavg()[0]:.1f}"
     try:
@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         choices=[each.name for each in VARIANTS],
         metavar="NAME",
-        help="measure this one beside the bare application; several times for more (default: all of "
+        help="measure this variant and the bare application; may be repeated (default: all of "
         + ", ".join(each.name for each in VARIANTS)
         + ")",
     )
@@ -76,9 +76,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 _DESCRIPTION: Final = (
-    "Measures CPU time and throughput of one application without telemetry, with what most people copy, with "
-    "logfire, and with ours feature by feature; in-process and over uvicorn with a real database call; with "
-    "1 and 100 routes. Installs the peers once, into the user's cache."
+    "Measures CPU time and throughput of one application without telemetry, with the stack that most people "
+    "copy, with logfire, and with ours feature by feature; in-process and over uvicorn with a real database "
+    "call; with 1 and 100 routes. Installs the peers once, into the user's cache."
 )
 
 

@@ -32,7 +32,7 @@ def application(routes: int, database_url: str = "") -> FastAPI:
 
     Args:
         routes: how many, at least 1.
-        database_url: MongoDB's; each request then reads its course there. Empty: it is made up.
+        database_url: MongoDB's; each request then reads its course there. Empty: the course is generated.
     """
     courses: dict[str, Any] = {}
 
@@ -41,7 +41,7 @@ def application(routes: int, database_url: str = "") -> FastAPI:
         if not database_url:
             yield
             return
-        # The driver is loaded by those who use it: it is instrumented by then.
+        # Only applications with a database load the driver, after it has been instrumented.
         from motor.motor_asyncio import AsyncIOMotorClient  # noqa: PLC0415 - see above
 
         client: Any = AsyncIOMotorClient(database_url)

@@ -1,4 +1,4 @@
-"""Where our overhead goes: differences between variants, and between threads."""
+"""Breaks our overhead down, by differences between variants and by threads."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from bench.overhead.figures import CALLING, OTHER, SENDING, SERVING, Series
 from bench.overhead.variants import BARE, CORE, OURS, UNCONTRIBUTED, UNLISTENED, UNMATCHED
 
 _MICRO: Final = 1e6
-# What is measured, the variant that has it, the one that has it not.
+# What is measured, the variant with it, the variant without it.
 _PARTS: Final = (
     ("request ids, context, metrics, errors", CORE, BARE),
     ("the SERVER span, exported", "ours-span", CORE),
     ("the access log on stdout", "ours-access", "ours-span"),
     ("the same record by OTLP", "ours-logs", "ours-access"),
     ("the rest: Sentry, process metrics", OURS, "ours-logs"),
-    ("*of all that:* redaction", OURS, "ours-unredacted"),
-    ("*of all that:* HTTP metrics", OURS, "ours-unmeasured"),
-    ("*of all that:* contrib's middleware", OURS, UNCONTRIBUTED),
+    ("*included above:* redaction", OURS, "ours-unredacted"),
+    ("*included above:* HTTP metrics", OURS, "ours-unmeasured"),
+    ("*included above:* contrib's middleware", OURS, UNCONTRIBUTED),
 )
 _HEAD: Final = """\
 ## Where our overhead goes
 
-Differences between two variants of the same round, their median; a small one drowns in the noise of a busy
-machine and may come out negative. "Of all that" are shares of the rows above it, not additions.
+Median differences between two variants within a round; on a busy machine a small one is lost in the noise and
+may be negative. Rows "included above" are part of the rows above them, not additional.
 """
 
 
 def breakdown(measured: Sequence[Series]) -> str:
-    """Returns the section of the page; of what was not measured it says nothing."""
+    """Returns the section of the page; omits what was not measured."""
     tables = [table for each in measured for table in (_served(each) if each.served else _in_process(each))]
     return "\n".join([_HEAD, *tables]) if tables else ""
 
@@ -40,13 +40,13 @@ def _in_process(series: Series) -> list[str]:
         return []
     rows = [f"| {what} | {_micro(series.difference(one, other))} |" for what, one, other in parts]
     exporting = series.median(OURS, "cpu") - series.median(OURS, "path")
-    rows.append(f"| *of all that:* threads that encode and send | {_micro(exporting)} |")
+    rows.append(f"| *included above:* threads that encode and send | {_micro(exporting)} |")
     matching = series.difference("contrib-tuned", UNMATCHED)
     tuned = series.overhead("contrib-tuned")
     sentence = (
-        f"Contrib's own search for the route takes {_micro(matching)} µs of its {_micro(tuned)} µs (its row "
-        f"with stable names) at {series.routes} routes. Ours reads the route that the router has found and "
-        "saves all of it: contrib's middleware is in use for the span's parent, start, context and errors."
+        f"Contrib's own route matching takes {_micro(matching)} µs of its {_micro(tuned)} µs (the row with "
+        f"stable names) at {series.routes} routes. Ours reads the route that the router found and saves all "
+        "of that: it uses contrib's middleware only for the span's parent, start, context and errors."
     )
     head = [f"In-process, routes: {series.routes}", "", "| part | CPU µs |", "|---|---|"]
     return ["\n".join([*head, *rows, "", sentence, ""])]
@@ -64,7 +64,7 @@ def _served(series: Series) -> list[str]:
     lines = ["| thread | bare, CPU µs | ours | difference |", "|---|---|---|---|", *rows, ""]
     if UNLISTENED in series.rounds:
         spent = _micro(series.difference(OURS, UNLISTENED))
-        lines += [f"Of the difference, MongoDB's span, metrics and pool cost {spent} µs.", ""]
+        lines += [f"MongoDB's span, metrics and pool account for {spent} µs of the difference.", ""]
     return ["\n".join([f"Over uvicorn with one MongoDB read, routes: {series.routes}", "", *lines])]
 
 

@@ -1,11 +1,11 @@
 """One variant in its own process: ``python -m bench.overhead.child NAME``, with commands on stdin.
 
-Each line on stdin is a request in JSON, each line on stdout its answer; what the application prints goes
-to the file of `--output`.
+Each line on stdin is a request in JSON, each line on stdout its answer; the application's own output goes
+to the `--output` file.
 
     {"do": "run", "requests": N}    serve N requests in-process
     {"do": "count", "requests": N}  the same, counting the interpreter's calls
-    {"do": "flush"}                 send everything that waits
+    {"do": "flush"}                 send all pending telemetry
     {"do": "clock"}                 CPU seconds of this process
 """
 
@@ -34,7 +34,7 @@ from bench.overhead.variants import variant
 
 Answer = dict[str, Any]
 
-# By the start of a thread's name; the database driver works in the event loop's executor.
+# By the prefix of a thread's name; the database driver works in the event loop's executor.
 _WORK: Final = {
     "otel-": SENDING,
     "Otel": SENDING,
@@ -70,7 +70,7 @@ class Child:
         return {}
 
     def clock(self) -> Answer:
-        """Returns the CPU seconds used by this process, in total and by the threads' work."""
+        """Returns the CPU seconds used by this process, in total and by kind of thread."""
         threads: dict[str, float] = {}
         for thread in threading.enumerate():
             used = time.clock_gettime(time.pthread_getcpuclockid(thread.ident or 0))
@@ -86,7 +86,7 @@ def _work_of(thread: str) -> str:
 
 
 def serve_in_process(child: Child, routes: int, replies: TextIO) -> None:
-    """Answers requests of the parent until it closes stdin; the application is called directly."""
+    """Answers the parent's requests until it closes stdin; calls the application directly."""
 
     async def run() -> None:
         async with child.app.router.lifespan_context(child.app):
@@ -127,8 +127,8 @@ async def _counted(exchanges: Exchanges, requests: int) -> Answer:
 async def _measured(exchanges: Exchanges, child: Child, requests: int) -> Answer:
     """Serves the requests, then flushes their telemetry.
 
-    `wall` and `path` (CPU of the serving thread) are those of the requests alone; `cpu` is the whole
-    process's, with the sending.
+    `wall` and `path` (CPU of the serving thread) cover the requests alone; `cpu` covers the whole
+    process, exporting included.
     """
     gc.collect()
     cpu, path, wall = time.process_time(), time.thread_time(), time.perf_counter()
@@ -143,12 +143,12 @@ def serve_uvicorn(child: Child, port: int, replies: TextIO) -> None:
     config = uvicorn.Config(child.app, port=port, access_log=False, log_level="warning")
     server = uvicorn.Server(config)
 
-    def obey() -> None:
+    def answer_commands() -> None:
         for line in sys.stdin:
             print(json.dumps(getattr(child, json.loads(line)["do"])()), file=replies, flush=True)
         server.should_exit = True
 
-    threading.Thread(target=obey, daemon=True).start()
+    threading.Thread(target=answer_commands, daemon=True).start()
     server.run()
 
 

@@ -30,8 +30,8 @@ class Connection(asyncio.Protocol):
 
     Args:
         request: the bytes of one request.
-        left: shared by the connections of a run: how many requests are still to be sent.
-        latencies: gets the seconds of each.
+        left: how many requests are still to be sent; shared by the connections of a run.
+        latencies: the seconds of each request are appended here.
     """
 
     def __init__(self, request: bytes, left: list[int], latencies: list[float]) -> None:
@@ -50,7 +50,7 @@ class Connection(asyncio.Protocol):
         self._next()
 
     def data_received(self, data: bytes) -> None:
-        """Collects an answer; when it is whole, sends the next request."""
+        """Collects a response; when it is complete, sends the next request."""
         self._buffer += data
         size = answer_size(self._buffer)
         if size is None or len(self._buffer) < size:
@@ -63,7 +63,7 @@ class Connection(asyncio.Protocol):
         self._next()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Fails the run if the server closes the connection in the middle of it."""
+        """Fails the run if the server closes the connection during it."""
         self._fail(f"the connection was closed: {error}")
 
     def _next(self) -> None:
@@ -77,7 +77,7 @@ class Connection(asyncio.Protocol):
         self._transport.write(self._request)
 
     def _fail(self, why: str) -> None:
-        self._settle(BenchError(f"the server's answer was not 200: {why}"))
+        self._settle(BenchError(f"a request failed: {why}"))
 
     def _settle(self, error: BenchError | None) -> None:
         if self.done.done():
@@ -91,7 +91,7 @@ class Connection(asyncio.Protocol):
 
 
 def answer_size(received: bytes) -> int | None:
-    """Returns the bytes of the first answer in `received`, head and body; None while its head is not whole.
+    """Returns the size in bytes of the first response in `received`; None while its head is incomplete.
 
     Raises:
         BenchError: The response does not state its length.

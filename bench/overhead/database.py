@@ -22,7 +22,7 @@ from stack.native.tools import tool_path
 
 @asynccontextmanager
 async def database(folder: Path) -> AsyncIterator[str]:
-    """Gives the URL of a database that holds the courses, for as long as the block runs.
+    """Runs a database that holds the courses while the block runs, and yields its URL.
 
     Raises:
         BenchError: It did not start.
@@ -31,7 +31,7 @@ async def database(folder: Path) -> AsyncIterator[str]:
     postgres_port, port = free_ports(2)
     password = secrets.token_urlsafe(16)
     url = f"mongodb://lms:{password}@{LOOPBACK}:{port}/{DATABASE}?authMechanism=PLAIN"
-    # The database's name is FerretDB's own, whatever MongoDB calls its databases.
+    # FerretDB's own PostgreSQL database, whatever the MongoDB databases are called.
     environment = {"FERRETDB_POSTGRESQL_URL": f"postgres://{LOOPBACK}:{postgres_port}/lms"}
     environment |= {"FERRETDB_LISTEN_ADDR": f"{LOOPBACK}:{port}", "FERRETDB_LOG_LEVEL": "error"}
     run = [sys.executable, "-m", "stack.native.postgres", "run"]
@@ -59,7 +59,7 @@ async def _listens(port: int) -> bool:
 
 
 def _filled(url: str) -> bool:
-    """Puts the courses in; False if the database is not there yet."""
+    """Inserts the courses; returns False while the database is not up."""
     try:
         with pymongo.MongoClient[dict[str, Any]](url, serverSelectionTimeoutMS=500) as client:
             courses = client[DATABASE][COLLECTION]

@@ -1,4 +1,4 @@
-"""The peers' own Python environment: in the user's cache, installed once, by hash, never in the project's."""
+"""The peers' own Python environment: in the user's cache, installed once by hash, apart from the project's."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PEERS: Final = WheelTool(
 
 
 def peers_python() -> Path:
-    """Returns the Python that has every variant's packages; installs them if they are not there.
+    """Returns the Python that has every variant's packages; installs them if they are missing.
 
     Raises:
         ToolError: They could not be installed; the text says why.

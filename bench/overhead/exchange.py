@@ -23,7 +23,7 @@ _OK: Final = 200
 
 
 class WrongAnswerError(Exception):
-    """The application sent a wrong response; the figure would mean nothing."""
+    """The application sent a wrong response, so the figure would mean nothing."""
 
 
 class Exchanges:
@@ -31,7 +31,7 @@ class Exchanges:
 
     Args:
         app: the application.
-        routes: how many it has; the last is asked.
+        routes: how many it has; requests go to the last.
     """
 
     def __init__(self, app: FastAPI, routes: int) -> None:
@@ -57,7 +57,7 @@ class Exchanges:
         """Serves that many requests.
 
         Raises:
-            WrongAnswerError: One was not answered with 200 and a whole body.
+            WrongAnswerError: One was not answered with 200 and a complete body.
         """
         self._bodies = 0
         for _ in range(requests):
@@ -66,7 +66,7 @@ class Exchanges:
             if self._status != _OK:
                 raise WrongAnswerError(f"{scope['path']} was answered with {self._status}")
         if self._bodies != requests:
-            raise WrongAnswerError(f"{requests} requests had {self._bodies} whole answers")
+            raise WrongAnswerError(f"{requests} requests had {self._bodies} complete responses")
 
     async def _receive(self) -> dict[str, Any]:
         return {"type": "http.request", "body": b"", "more_body": False}

@@ -1,4 +1,4 @@
-"""From rounds to figures: medians, and ratios between what was measured in the same round."""
+"""Turns rounds into figures: medians, and ratios between values of the same round."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Round:
     """One variant's part of one round, per request in seconds.
 
     Args:
-        wall: time on the clock; over uvicorn the run's divided by its requests, so 1/wall is the throughput.
-        cpu: CPU of all threads of the process, sending included.
-        path: CPU of the thread that serves; 0 where it was not looked at.
+        wall: elapsed time; over uvicorn the run's, divided by its requests, so 1/wall is the throughput.
+        cpu: CPU of all threads of the process, exporting included.
+        path: CPU of the serving thread; 0 where it was not measured.
         latency: median from request to answer, over uvicorn.
         threads: over uvicorn, the CPU by what the threads do: `SERVING`, `CALLING`, `SENDING` or `OTHER`.
     """
@@ -40,7 +40,7 @@ class Series:
         requests: per round.
         rounds: by variant, all of the same length, in the order of measurement.
         arrived: by variant, what the sink saw per request: ``spans``, ``server``, ``logs``, ``bytes``.
-        calls: by variant, calls of functions per request in the serving thread: no clock, so no noise.
+        calls: by variant, function calls per request in the serving thread: counted, so free of timing noise.
     """
 
     routes: int
@@ -55,16 +55,16 @@ class Series:
         return float(median(getattr(each, what) for each in self.rounds[name]))
 
     def overhead(self, name: str, what: str = "cpu") -> float:
-        """Returns the median over the rounds of what the variant costs more than the bare application."""
+        """Returns the median over the rounds of the variant's extra cost over the bare application."""
         return median(self._overheads(name, what))
 
     def share_of_overhead(self, name: str, of: str, what: str = "cpu") -> float:
         """Returns the variant's overhead as a share of another's: the median of the rounds' shares.
 
-        Rounds in which the other's overhead drowned in noise (it is not positive) are left out.
+        Rounds in which the other's overhead is lost in noise (not positive) are left out.
 
         Raises:
-            ValueError: There is no round left.
+            ValueError: No round is left.
         """
         pairs = zip(self._overheads(name, what), self._overheads(of, what), strict=True)
         shares = [mine / theirs for mine, theirs in pairs if theirs > 0]
@@ -73,25 +73,25 @@ class Series:
         return median(shares)
 
     def difference(self, name: str, other: str, what: str = "cpu") -> float:
-        """Returns the median over the rounds of what the variant costs more than the other one."""
+        """Returns the median over the rounds of the variant's extra cost over the other one."""
         pairs = zip(self.rounds[name], self.rounds[other], strict=True)
         return float(median(getattr(mine, what) - getattr(theirs, what) for mine, theirs in pairs))
 
     def of_threads(self, name: str, work: str) -> float:
-        """Returns the median over the rounds of the CPU of the threads that do this work."""
+        """Returns the median over the rounds of the CPU used by the threads that do this work."""
         return median(each.threads.get(work, 0.0) for each in self.rounds[name])
 
     def cpu_share(self, name: str) -> float:
-        """Returns the bare application's CPU as a share of the variant's, the rounds' median."""
+        """Returns the median over the rounds of the bare application's CPU as a share of the variant's."""
         pairs = zip(self.rounds[name], self.rounds[BARE], strict=True)
         return median(bare.cpu / mine.cpu for mine, bare in pairs)
 
     def throughput_share(self, name: str) -> float:
-        """Returns the variant's throughput as a share of the bare application's, the rounds' median."""
+        """Returns the median over the rounds of the variant's share of the bare application's throughput."""
         return median(self._throughput_shares(name))
 
     def throughput_range(self, name: str) -> tuple[float, float]:
-        """Returns the least and the greatest of the rounds' shares of the bare application's throughput."""
+        """Returns the lowest and the highest of the rounds' shares of the bare application's throughput."""
         shares = self._throughput_shares(name)
         return min(shares), max(shares)
 

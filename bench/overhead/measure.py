@@ -33,7 +33,7 @@ class Plan:
     Args:
         rounds: in-process; over uvicorn half as many.
         requests: of each variant per round.
-        variants: who takes part.
+        variants: which take part.
     """
 
     rounds: int
@@ -42,12 +42,12 @@ class Plan:
 
     @property
     def in_process(self) -> list[Variant]:
-        """Those of the variants that are measured without a network."""
+        """Returns the variants that are measured without a network."""
         return [each for each in self.variants if not each.only_served]
 
     @property
     def served(self) -> list[Variant]:
-        """Those of the variants that are measured over uvicorn as well."""
+        """Returns the variants that are also measured over uvicorn."""
         return [each for each in self.variants if each.name in SERVED]
 
 
@@ -55,7 +55,7 @@ async def measure(plan: Plan, python: Path) -> list[Series]:
     """Measures everything and returns a series for each number of routes, in-process and over uvicorn.
 
     Raises:
-        BenchError: A process ended, answered wrongly, or its telemetry did not arrive.
+        BenchError: A process exited or answered wrongly, or its telemetry did not arrive.
         ToolError: The database's programs are not built.
     """
     with tempfile.TemporaryDirectory() as name:
@@ -70,7 +70,7 @@ async def measure(plan: Plan, python: Path) -> list[Series]:
 
 
 async def in_process(plan: Plan, place: Place) -> Series:
-    """Measures every variant without a network, after a look at what it sends.
+    """Measures every variant without a network, after checking what it sends.
 
     Raises:
         BenchError: As for `measure`.
@@ -145,7 +145,7 @@ async def _until_served(port: int) -> None:
 
 @asynccontextmanager
 async def sink_running(folder: Path) -> AsyncIterator[int]:
-    """Gives the port of a receiver that runs for as long as the block."""
+    """Runs a receiver while the block runs, and yields its port."""
     (port,) = free_ports(1)
     command = [sys.executable, "-m", "bench.overhead.sink", str(port)]
     program = Program("sink", command, folder, local(port, "/seen"), {})
@@ -157,10 +157,10 @@ async def sink_running(folder: Path) -> AsyncIterator[int]:
 
 
 async def _arrived(participant: Participant) -> dict[str, float]:
-    """Lets the variant serve a few requests, watches what it sends, and returns that per request.
+    """Lets the variant serve a few requests and returns what it sends per request.
 
     Raises:
-        BenchError: It is not what the variant should send.
+        BenchError: It does not send what it should.
     """
     sink = local(participant.place.sink)
     async with httpx.AsyncClient(base_url=sink, timeout=30) as client:

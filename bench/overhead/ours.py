@@ -24,7 +24,7 @@ Attach = Callable[[FastAPI], Flush]
 
 
 def plain() -> Attach:
-    """The two calls of a service; the variant's environment switches features."""
+    """Makes the two calls that a service makes; the variant's environment switches features."""
     otel.configure(TelemetryConfig.from_env())
 
     def attach(app: FastAPI) -> Flush:
@@ -48,7 +48,7 @@ def without_metrics() -> Attach:
 
 
 def without_contrib() -> Attach:
-    """Everything, but the SERVER span is started here and not by contrib's middleware: its share of ours."""
+    """Everything, but the SERVER span is started here, not by contrib's middleware, to measure its share."""
     setattr(otel.http.app, "server_span", _span_alone)  # noqa: B010 - as above
     return plain()
 
@@ -77,7 +77,7 @@ def _span_alone(app: ASGIApp, redactor: Redactor) -> ASGIApp:
 
 
 def _flush() -> None:
-    """Sends spans and log records. Metrics leave once a minute, whatever the load; so do the peers'."""
+    """Sends spans and log records. Metrics are exported once a minute, whatever the load, like the peers'."""
     for current in (TRACERS, LOGGERS):
         provider: Any = current.target
         if hasattr(provider, "force_flush"):

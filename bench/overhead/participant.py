@@ -26,8 +26,8 @@ class Place:
         folder: for what the processes write.
         sink: port of the receiver.
         routes: how many the application has.
-        database_url: empty: no database.
-        port: to serve on over uvicorn; 0: in-process.
+        database_url: empty for no database.
+        port: to serve on over uvicorn; 0 for in-process.
     """
 
     python: Path
@@ -52,10 +52,10 @@ class Participant:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Starts the process and returns when its application is made.
+        """Starts the process and returns when its application is ready.
 
         Raises:
-            BenchError: It ended before.
+            BenchError: It exited first.
         """
         name = service_name(self.variant, self.place)
         command = ["-m", "bench.overhead.child", self.variant.name, "--routes", str(self.place.routes)]
@@ -76,7 +76,7 @@ class Participant:
         """Sends one request of `bench.overhead.child` and returns the answer.
 
         Raises:
-            BenchError: The process does not run, or does not answer within two minutes.
+            BenchError: The process is not running, or does not answer within two minutes.
         """
         if self._process is None or self._process.stdin is None:
             raise BenchError(f"{self.variant.name} was not started")
@@ -84,7 +84,7 @@ class Participant:
         return await self._answer()
 
     async def stop(self) -> None:
-        """Ends the process: its stdin is closed, and if that is not enough it is killed."""
+        """Stops the process by closing its stdin; kills it if that does not suffice."""
         if self._process is None or self._process.stdin is None:
             return
         self._process.stdin.close()
@@ -99,7 +99,7 @@ class Participant:
         if self._process is not None and self._process.stdout is not None:
             line = await self._line(self._process.stdout)
         if not line:
-            raise BenchError(f"{self.variant.name} ended; it wrote:\n{self._last_words()}")
+            raise BenchError(f"{self.variant.name} exited; its last output:\n{self._last_errors()}")
         found: dict[str, Any] = json.loads(line)
         return found
 
@@ -107,20 +107,20 @@ class Participant:
         try:
             return await asyncio.wait_for(output.readline(), _PATIENCE)
         except TimeoutError:
-            raise BenchError(f"{self.variant.name} has not answered for {_PATIENCE:g} s") from None
+            raise BenchError(f"{self.variant.name} did not answer within {_PATIENCE:g} s") from None
 
-    def _last_words(self) -> str:
+    def _last_errors(self) -> str:
         name = service_name(self.variant, self.place)
         return (self.place.folder / f"{name}.err").read_text(errors="replace")[-3000:]
 
 
 def service_name(variant: Variant, place: Place) -> str:
-    """Returns the name under which the sink knows this process."""
+    """Returns the service name by which the sink counts this process."""
     return f"{variant.name}-{place.routes}{'-served' if place.port else ''}"
 
 
 def environment_of(variant: Variant, place: Place) -> Mapping[str, str]:
-    """Returns all that the variant's process gets of an environment."""
+    """Returns the complete environment of the variant's process."""
     environment = {key: os.environ[key] for key in _PASSED if key in os.environ}
     environment |= {
         "OTEL_SERVICE_NAME": service_name(variant, place),

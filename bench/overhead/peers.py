@@ -1,6 +1,6 @@
 """The peers, set up as their own documentation says, each in its own process.
 
-What the project does not depend on is imported by name: it is in the benchmark's environment only.
+Packages that the project does not depend on are imported by name: only the benchmark's environment has them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Attach = Callable[[FastAPI], Flush]
 
 
 def contrib() -> Attach:
-    """OpenTelemetry as its "getting started" sets it up, without options."""
+    """OpenTelemetry as its "getting started" page sets it up, without options."""
     flush = _sdk()
 
     def attach(app: FastAPI) -> Flush:
@@ -46,7 +46,7 @@ def contrib_tuned() -> Attach:
 
 
 def contrib_unmatched() -> Attach:
-    """The same, but no route ever matches: what its own search for the route costs."""
+    """The same, but no route ever matches, to measure the cost of its own route matching."""
     library = import_module("opentelemetry.instrumentation.fastapi")
     setattr(library, "_get_route_details", lambda _scope: None)  # noqa: B010 - taken out by force, to measure it
     return contrib_tuned()
@@ -54,7 +54,7 @@ def contrib_unmatched() -> Attach:
 
 def copied() -> Attach:
     """What most services have: contrib, Sentry and prometheus-fastapi-instrumentator side by side."""
-    sentry_sdk.init()  # the DSN comes from SENTRY_DSN; integrations are found by themselves
+    sentry_sdk.init()  # the DSN comes from SENTRY_DSN; integrations are detected automatically
     flush = _sdk()
     instrumentator = import_module("prometheus_fastapi_instrumentator").Instrumentator
 
@@ -69,7 +69,7 @@ def copied() -> Attach:
 def logfire() -> Attach:
     """Logfire with its "alternative backends" recipe: OTEL_EXPORTER_OTLP_ENDPOINT and no cloud.
 
-    Its print-out of every span on the console is off, which spares it time.
+    Printing every span to the console is off, which saves it time.
     """
     library = import_module("logfire")
     library.configure(send_to_logfire=False, console=False)

@@ -20,7 +20,7 @@ _SECTION: Final = """\
 
 `Redactor` takes **{log:.1f} µs** for a log record with {log_values} fields and **{span:.1f} µs** for
 a span with {span_values} attributes: CPU time of the calls that the pipelines make for the access log and the
-SERVER span, each item with ids and figures of its own; the median of {repeats} repeats in one process.
+SERVER span, each item with its own ids and figures; the median of {repeats} repeats in one process.
 """
 
 Fields = Mapping[str, AttributeValue]

@@ -26,7 +26,7 @@ _MICRO: Final = 1e6
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """When and on what was measured; `load_before` is the load average before anything of ours ran."""
+    """When and where the measurement ran; `load_before` is the load average before it started."""
 
     moment: str
     machine: str
@@ -43,7 +43,7 @@ class Circumstances:
 
 @dataclass(frozen=True, slots=True)
 class Alone:
-    """What is measured by itself, without other variants beside it."""
+    """The measurements that need no comparison between variants."""
 
     redaction: Redaction
     worst: Sequence[worst.Worst]
@@ -61,29 +61,29 @@ CPython {python}, FastAPI {fastapi}). The rounds are in `overhead.json`.
 
 ## How to read it
 
-- Every variant is a process of its own with the same packages, the same application and the same receiver: a
-  local server that takes OTLP over HTTP and Sentry's envelopes and answers 200. Serialising and sending
-  are **in** everyone's CPU figures; metrics are sent once a minute by everyone, and so are outside of them.
+- Every variant runs in its own process with the same packages, the same application and the same receiver: a
+  local server that accepts OTLP over HTTP and Sentry envelopes and answers 200. Serialising and sending
+  **count** in every variant's CPU figures; metrics, which all variants send once a minute, do not.
 - In-process: the application is called as a server would call it, {requests} requests per round one after
-  the other, always to the last route; then everything that waits is sent. **CPU** is the whole process's CPU
+  the other, always to the last route; then all pending telemetry is sent. **CPU** is the whole process's CPU
   time per request, **path** that of the serving thread alone (what the request itself waits for),
-  **calls** the functions that it calls (counted: the same under any load), **requests/s** is 1 / wall time.
-- Rounds are interleaved (A B C, A B C, ...); figures are medians over the rounds, overheads and shares are
-  taken within a round and then their median. The quartiles of CPU are in brackets.
-- CPU times of a busy machine are longer than those of a quiet one (shared caches and cores), for all variants
-  alike: compare the shares between machines, not the microseconds.
+  **calls** its function calls (counted: the same under any load), **requests/s** is 1 / wall time.
+- Rounds are interleaved (A B C, A B C, ...); figures are medians over the rounds; overheads and shares are
+  computed within each round before the median is taken. CPU quartiles are in brackets.
+- CPU times are longer on a busy machine than on a quiet one (shared caches and cores), for all variants
+  alike: across machines compare the shares, not the microseconds.
 - "The copied stack" is OpenTelemetry's contrib instrumentation, Sentry and prometheus-fastapi-instrumentator
   side by side with their defaults. "logfire" follows its recipe for another backend: an OTLP endpoint.
-- The rows from "ours: ids" on add one feature after another; what `TelemetryConfig` cannot switch is in the
-  first. Redaction and HTTP metrics cannot be switched off: the benchmark takes them out by force.
-- uvicorn's own access log is off for everyone; ours writes one, to a file, the peers write none. Sentry's
-  defaults send no traces. Logfire's console print-out is off.
+- From "ours: ids" on, each row adds a feature; the first has everything that `TelemetryConfig` cannot switch
+  off. Redaction and HTTP metrics have no switch: the benchmark patches them out.
+- uvicorn's own access log is off in all variants; ours writes one to a file, the peers write none. Sentry's
+  defaults send no traces. Logfire's console output is off.
 - Over uvicorn the client, the receiver and the database share the machine's cores with the application. The
-  aim's figure is "of bare", throughput against throughput, in brackets its range over the rounds: where that
-  is wide, other work had the cores, and the median says little. "bare CPU / its" beside it is the bare
-  application's CPU per request against the variant's, which is what a machine with cores to spare would show.
+  aim applies to "of bare", the share of the bare application's throughput, with its range over the rounds in
+  brackets: where that is wide, other work used the cores, and the median means little. "bare CPU / its" is
+  the bare application's CPU per request as a share of the variant's: what a machine with spare cores would show.
 - "arrives" is what the receiver decoded per request before the measurement, as a check that no variant is
-  fast by sending nothing.
+  fast because it sends nothing.
 
 """
 

@@ -1,4 +1,4 @@
-"""One cheap receiver for all variants: accepts OTLP and Sentry envelopes, responds 200, stores nothing.
+"""A cheap receiver for all variants: accepts OTLP and Sentry envelopes, answers 200, stores nothing.
 
 While watched it decodes what arrives, to catch a variant that sends less than it should; during a
 measurement it does not. ``python -m bench.overhead.sink PORT``

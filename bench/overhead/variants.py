@@ -22,13 +22,13 @@ class Variant:
 
     Args:
         name: the short name on the command line and in the data.
-        title: what the reader sees.
-        entry: ``module:function`` in bench.overhead; called before the application is made, it returns
-            what is to be done with the application. Empty: nothing.
-        environment: variables of its process, besides those that all have.
+        title: its label in the table.
+        entry: ``module:function`` in bench.overhead; called before the application is created, it
+            returns the function that instruments it. Empty: none.
+        environment: variables of its process, in addition to the common ones.
         sentry: whether its process gets a DSN.
         spans: spans that must arrive per request without a database, exactly one of them of kind SERVER.
-        only_served: whether it differs from another over uvicorn with a database alone.
+        only_served: whether it differs from another only over uvicorn with a database.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Variant:
 
 
 _STABLE: Final = {"OTEL_SEMCONV_STABILITY_OPT_IN": "http,database"}
-# What TelemetryConfig lets one switch, all off: what is left cannot be switched.
+# Everything that TelemetryConfig can switch is off; the rest has no switch.
 _LEAST: Final = {
     "OTEL_TRACES_SAMPLER": "always_off",
     "OTEL_TRACES_EXPORTER": "none",

@@ -1,7 +1,7 @@
 """Measures how long the worst record and the worst failing request block the event loop.
 
-``python -m bench.overhead.worst FILE`` writes it.
-Values and failures that naive telemetry walks for seconds, passed to our library in its own process.
+Passes values and failures that keep naive telemetry busy for seconds to our library, in its own process;
+``python -m bench.overhead.worst FILE`` writes the result.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from otel.config.settings import TelemetryConfig
 
 RECORD_AIM, REQUEST_AIM = 0.005, 0.025
 _REPEATS: Final = 15
-_NOWHERE: Final = "127.0.0.1:9"  # the port "discard": what is sent there is refused at once
+_NOWHERE: Final = "127.0.0.1:9"  # the discard port, which refuses connections at once
 _MILLI: Final = 1000
 _SECTION: Final = """\
-## The worst that one item costs
+## The most expensive items
 
 CPU time of the serving thread, the median of {repeats} repeats, redaction included; in brackets the first
-time, which also reads source files and fills caches.
+run, which also reads source files and fills caches.
 
-| what | worst | it is | aim |
+| what | worst | case | aim |
 |---|---|---|---|
 {rows}
 """
@@ -45,7 +45,7 @@ Values = Mapping[str, Callable[[], object]]
 
 @dataclass(frozen=True, slots=True)
 class Worst:
-    """Seconds of the costliest case, `first` those of its first time."""
+    """Seconds of the costliest case; `first` is its first run."""
 
     what: str
     case: str
@@ -143,7 +143,7 @@ def _fail(levels: int, error: Exception) -> None:
 def _caught(error: Exception, levels: int) -> Exception:
     try:
         _fail(levels, error)
-    except Exception as caught:  # noqa: BLE001 - it was given
+    except Exception as caught:  # noqa: BLE001 - the caller chose the type
         return caught
     raise AssertionError
 
@@ -207,7 +207,7 @@ async def _worst_request() -> Worst:
         for number, value in enumerate(values):
             otel.breadcrumb("course.loaded", number=number, value=value)
         error = raised[case]
-        # Each raise makes a traceback longer: it begins as it did the first time.
+        # Each raise extends the traceback, so start from the original one.
         raise error.with_traceback(stacks[case])
 
     otel.instrument(app, render_error=otel.render_problem)
@@ -244,7 +244,7 @@ def main() -> None:
     otel.configure(TelemetryConfig.from_env({"OTEL_SERVICE_NAME": "bench", **exporting, **unlimited}))
     found = [_worst_record(), asyncio.run(_worst_request())]
     Path(sys.argv[1]).write_text(json.dumps([asdict(each) for each in found]))
-    os._exit(0)  # nothing has to arrive
+    os._exit(0)  # nothing needs to arrive
 
 
 if __name__ == "__main__":

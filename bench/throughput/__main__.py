@@ -26,9 +26,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m bench.throughput",
         description="Measures items per second and core of the Collector with and without its safeguards, "
         "and the time until the real stores show an item; writes docs/throughput.md, .json and .svg, "
-        "and docs/sizing.md, which is arithmetic on them.",
+        "and docs/sizing.md, which is calculated from them.",
     )
-    parser.add_argument("--rounds", type=int, default=3, help="how often everything is measured (default 3)")
+    parser.add_argument("--rounds", type=int, default=3, help="number of rounds (default 3)")
     parser.add_argument("--seconds", type=float, default=4.0, help="length of one load (default 4)")
     parser.add_argument("--probes", type=int, default=40, help="latency probes per signal (default 40)")
     return parser
@@ -55,7 +55,7 @@ async def _latencies(probes: int) -> list[Latency]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Returns 0 when everything was measured and written, 2 when something could not be."""
+    """Returns 0 if everything was measured and written, 2 if something failed."""
     options = _parser().parse_args(argv)
     load_before = os.getloadavg()[0]
     try:

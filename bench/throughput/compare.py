@@ -31,12 +31,12 @@ class Safeguard:
 
 SAFEGUARDS: Final = (
     Safeguard("bounds and redaction in one pass, by `mask`", "full", "no-redaction"),
-    Safeguard("the same by stock processors", "stock", "no-redaction"),
-    Safeguard("of it, redaction: patterns for keys and values", "stock", "bounds"),
-    Safeguard("of it, bounds: limits, cuts, texts brought to redaction and back", "bounds", "no-redaction"),
+    Safeguard("the same with stock processors", "stock", "no-redaction"),
+    Safeguard("of which redaction: patterns for keys and values", "stock", "bounds"),
+    Safeguard("of which bounds: limits, truncation, texts to redaction and back", "bounds", "no-redaction"),
     Safeguard("disk queue, with fsync", "no-redaction", "bare"),
-    Safeguard("of it, fsync", "full", "no-fsync"),
-    Safeguard("all: everything on, less the same parts without them", "full", "bare"),
+    Safeguard("of which fsync", "full", "no-fsync"),
+    Safeguard("all: everything on, minus the same components without them", "full", "bare"),
 )
 
 

@@ -1,7 +1,7 @@
-"""The load, in its own process: prepared requests over keep-alive connections, as fast as possible.
+"""Generates the load, in its own process: prepared requests over keep-alive connections, as fast as possible.
 
 ``python -m bench.throughput.load PORT SIGNAL SECONDS CONNECTIONS`` reads the bearer token from standard input
-and prints what it counted as JSON.
+and prints its counts as JSON.
 """
 
 from __future__ import annotations

@@ -43,8 +43,8 @@ class Figure:
         items: acknowledged.
         seconds: that the load lasted.
         cpu_seconds: of the Collector, from the first request until its queues were empty.
-        load_cpu_seconds: of the load, to see that it was not the bottleneck.
-        refused: requests that were not answered 200.
+        load_cpu_seconds: of the load generator, to check that it was not the bottleneck.
+        refused: requests not answered with 200.
     """
 
     variant: str
@@ -87,7 +87,7 @@ async def measure(variant: Variant, signal: str, seconds: float, sink: str) -> F
     """Starts the variant, loads it with one signal and returns its results.
 
     Raises:
-        BenchError: the load failed, nothing was acknowledged, or the queues do not empty.
+        BenchError: the load failed, nothing was acknowledged, or the queues did not drain.
     """
     with tempfile.TemporaryDirectory(prefix="throughput-") as name:
         folder = Path(name)
@@ -143,5 +143,5 @@ async def _load(collector: Collector, signal: str, seconds: float) -> Counted:
     )
     output, _ = await process.communicate(f"{collector.token}\n".encode())
     if process.returncode:
-        raise BenchError(f"the load ended with {process.returncode}")
+        raise BenchError(f"the load exited with status {process.returncode}")
     return Counted(**json.loads(output))

@@ -1,4 +1,4 @@
-"""Requests as a busy service sends them: full batches of one service with the usual attributes."""
+"""Builds requests as a busy service sends them: full batches with typical attributes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _RESOURCE: Final[dict[str, str | int]] = {
 
 
 def request(signal: str) -> bytes:
-    """Returns an OTLP request (protobuf) of ITEMS spans, histogram points or log records of this moment."""
+    """Returns an OTLP request (protobuf) of ITEMS spans, histogram points or log records, timestamped now."""
     return _BUILDERS[signal]()
 
 

@@ -1,4 +1,4 @@
-"""The throughput's figures as a page, as data and as a plot."""
+"""Writes the throughput figures as a page, as data and as a plot."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ AIM_SECONDS: Final = 5.0
 
 
 def throughput_table(figures: Sequence[Figure]) -> str:
-    """Returns of every variant items per CPU second, µs each, and the share of the plain peer (Markdown)."""
+    """Returns each variant's items per CPU second, µs each, and share of the plain peer's, as Markdown."""
     head = " | ".join(f"{NAMES[signal]} per core and second | µs each | share" for signal in SIGNALS)
     lines = [f"| Collector | {head} |", "|---" + "|--:" * 9 + "|"]
     for variant in VARIANTS:
@@ -61,35 +61,35 @@ The same figures as data: `throughput.json`.
 {throughput}
 
 "Per core and second" is items acknowledged per second of the Collector's own CPU time, from the first
-request until its queues are empty: what else the machine does matters little, and a sizing multiplies it.
-Median of {rounds} rounds; within a round every Collector runs once per signal, one after the other, so that a
+request until its queues are empty, so other load on the machine matters little, and it
+scales with the cores. Median of {rounds} rounds; within a round every Collector runs once per signal, one after the other, so that a
 slow minute of the machine hits all of them. The share is the median of the rounds' own shares, "µs each" is
-CPU microseconds per item. The plain peer compresses what it sends, as exporters do by default, and ours does
-not: the row without gzip compares like with like. All run with `GOGC=400` and 400 MiB, but those without a
-disk queue with 6 GiB: the backlog of the load lies in memory then, and with 400 MiB collecting garbage takes
-two thirds of their time.
+CPU microseconds per item. The plain peer compresses what it sends, the exporters' default; ours does not:
+the row without gzip compares like with like. All run with `GOGC=400` and 400 MiB, except that those without a
+disk queue have 6 GiB: they keep the backlog in memory, and with 400 MiB garbage collection takes two thirds
+of their time.
 
-The load: {connections} keep-alive connections from a process of its own, requests of {items} items with the
-attributes of a web service ({sizes}), made before the clock starts. The sink takes everything at once and
-keeps nothing.
+The load: {connections} keep-alive connections from a separate process, requests of {items} items with the
+attributes of a web service ({sizes}), built before the clock starts. The sink accepts everything at once and
+stores nothing.
 
-**Aim**: everything on has at least {aim:.0%} of the plain peer's. {verdict}
+**Aim**: everything on reaches at least {aim:.0%} of the plain peer's. {verdict}
 Against the plain peer without gzip: {like}.
 
 ## What each safeguard costs
 
 {costs}
 
-CPU microseconds per item: the difference of two Collectors above that differ in nothing else, within a
-round; the median of the rounds (lowest to highest). A range that crosses 0 drowns in the machine's noise.
+CPU microseconds per item: the difference within a round between two of the Collectors above that differ in
+nothing else; median of the rounds (lowest to highest). A cost whose range includes 0 is lost in the noise.
 Why redaction costs this much, and what was tried: [sizing.md](sizing.md).
 
-## From the sender to the store's answer
+## From the sender to the store's query result
 
 {latency}
 
-A probe is sent and its store asked (Jaeger, Prometheus, Loki; the real ones) until it shows it, under 200
-items per second and signal of other load. **Aim**: {seconds:g} s at p95. {latency_verdict}
+A probe is sent, and its store (the real Jaeger, Prometheus or Loki) is queried until it returns the probe,
+under a background load of 200 items per second and signal. **Aim**: {seconds:g} s at p95. {latency_verdict}
 """
 
 

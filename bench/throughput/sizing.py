@@ -1,4 +1,4 @@
-"""The sizing page, calculated from the throughput figures, so that it follows them."""
+"""Calculates the sizing page from the throughput figures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TEMPLATE: Final = Path(__file__).with_suffix(".md")
 _BUSY: Final = 0.65
 _FILE: Final = 1.25
 _HOURS: Final = 5
-# Bytes that the queue's journal writes for one of data, as counted: the page says how.
+# Bytes that the journal writes per byte of data; the page describes how they were counted.
 _AMPLIFICATION: Final = 1.4
 _MILLION: Final = 1_000_000
 # The first table's rows: the name in the template, and the variant.

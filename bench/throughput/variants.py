@@ -17,13 +17,13 @@ SINKS: Final = {"traces": "jaeger", "metrics": "prometheus", "logs": "loki"}
 _CLEAN: Final = ("traces/clean", "metrics/clean", "logs/clean")
 _STOCK: Final = tuple(FRAGMENTS / f"{name}.yaml" for name in ("base", *SINKS.values()))
 _OURS: Final = (*_STOCK, *(FRAGMENTS / name for name in LEAN))
-# Without a disk the backlog of the load lies in memory; near the usual limit most work is collecting garbage.
+# Without a disk queue the backlog is in memory; near the usual limit most CPU time is garbage collection.
 _ROOM: Final = {"GOMEMLIMIT": "6GiB", "COLLECTOR_MEMORY_MIB": "6000", "COLLECTOR_MEMORY_SPIKE_MIB": "500"}
 Change = Callable[[str, dict[str, Any]], None]
 
 
 def _same(_name: str, _fragment: dict[str, Any]) -> None:
-    """Returns the fragment unchanged."""
+    """Leaves the fragment unchanged."""
 
 
 def _without_gzip(_name: str, fragment: dict[str, Any]) -> None:
@@ -68,8 +68,8 @@ class Variant:
     Args:
         name: short.
         title: for the report; up to the first colon it labels the plot.
-        change: what is changed in each of its files.
-        files: what it is made of, in order.
+        change: applied to each of its files.
+        files: its configuration, in order.
         environment: variables that differ from the others'.
     """
 
@@ -96,7 +96,7 @@ VARIANTS: Final = (
 
 
 def recipe(variant: Variant, folder: Path, environment: dict[str, str]) -> Recipe:
-    """Returns the variant's Collector; its files, changed, are written into the folder."""
+    """Writes the variant's changed files into the folder and returns its Collector."""
     files = [_changed(source, folder, variant.change) for source in variant.files]
     return Recipe([str(path) for path in files], {**environment, **variant.environment})
 

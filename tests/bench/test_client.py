@@ -15,7 +15,7 @@ Answering = Callable[[bytes, asyncio.StreamWriter], None]
 
 @asynccontextmanager
 async def server(answer: Answering) -> AsyncIterator[int]:
-    """A server of one's own that answers byte by byte as the test wants."""
+    """Runs a server that writes exactly the bytes the test wants; yields its port."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -45,7 +45,7 @@ async def test_every_request_is_sent_once_over_all_connections() -> None:
     assert 0 < taken.latency <= taken.wall
 
 
-async def test_an_answer_in_pieces_is_put_together() -> None:
+async def test_a_response_in_pieces_is_reassembled() -> None:
     def answer(_: bytes, writer: asyncio.StreamWriter) -> None:
         for byte in ANSWER:
             writer.write(bytes([byte]))
@@ -67,13 +67,13 @@ async def test_a_wrong_answer_ends_the_run_with_its_reason(answer: bytes, why: s
             await load(port, "/", 20)
 
 
-async def test_a_server_that_hangs_up_ends_the_run() -> None:
+async def test_a_closed_connection_ends_the_run() -> None:
     async with server(lambda _, writer: writer.close()) as port:
         with pytest.raises(BenchError, match="closed"):
             await load(port, "/", 20)
 
 
-def test_the_size_of_an_answer_is_known_as_soon_as_its_head_is_whole() -> None:
+def test_the_size_of_a_response_is_known_once_its_head_is_complete() -> None:
     assert answer_size(ANSWER[:20]) is None
     assert answer_size(ANSWER[:-2]) == len(ANSWER)
     assert answer_size(ANSWER + b"HTTP/1.1 200") == len(ANSWER)

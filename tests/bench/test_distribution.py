@@ -1,4 +1,4 @@
-"""The lean Collector's figures: measured on the real binary, and small enough to be called lean."""
+"""Measures the lean Collector's real binary, which must be small enough to be called lean."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from stack.collector import LEAN, fragments
 from stack.native.tools import tool_path
 
 
-async def test_a_start_is_measured_until_the_collector_answers(tmp_path: Path) -> None:
+async def test_start_up_is_measured_until_the_collector_answers(tmp_path: Path) -> None:
     start = await measure("all-in-one", tmp_path, rounds=1)
     assert 0.02 < start.seconds[0] < 30
     assert 20 < start.megabytes < 300
 
 
-def test_the_sum_is_that_of_the_preset() -> None:
+def test_the_measured_fragments_are_those_of_the_preset() -> None:
     chosen = fragments("all-in-one", {"JAEGER_OTLP_URL": "http://127.0.0.1:1", **dict(LEAN.values())})
     assert SUMS["all-in-one"] == tuple(path.name for path in chosen)
 

@@ -24,13 +24,13 @@ def test_share_of_overhead_is_the_median_of_the_rounds_shares() -> None:
     assert series.share_of_overhead(OURS, COPIED) == pytest.approx(0.3)
 
 
-def test_rounds_whose_overhead_drowned_in_noise_are_left_out_of_the_share() -> None:
+def test_rounds_whose_overhead_is_lost_in_noise_are_left_out_of_the_share() -> None:
     series = series_of(bare=[1.0, 2.0], ours=[1.2, 2.3], copied=[2.0, 1.9])
 
     assert series.share_of_overhead(OURS, COPIED) == pytest.approx(0.2)
 
 
-def test_a_share_of_nothing_is_refused() -> None:
+def test_a_share_of_no_overhead_is_rejected() -> None:
     series = series_of(bare=[1.0], ours=[1.2], copied=[0.9])
 
     with pytest.raises(ValueError, match="copied never cost more"):

@@ -1,4 +1,4 @@
-"""The benchmark's own processes, with the variants that need no peer."""
+"""Runs the benchmark's own processes, with the variants that need no peer."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def test_a_round_of_bare_and_ours_with_telemetry_that_arrives(tmp_path: Pa
     assert series.calls[OURS] > series.calls[BARE] > 0
 
 
-async def test_a_variant_that_sends_too_little_is_found_out(tmp_path: Path) -> None:
+async def test_a_variant_that_sends_too_little_is_detected(tmp_path: Path) -> None:
     silent = Variant("ours-core", "silent", "ours:plain", variant("ours-core").environment, spans=1)
     async with sink_running(tmp_path) as sink:
         place = Place(python=Path(sys.executable), folder=tmp_path, sink=sink, routes=1)
@@ -42,7 +42,7 @@ async def test_a_variant_that_sends_too_little_is_found_out(tmp_path: Path) -> N
             await in_process(Plan(1, 5, [silent]), place)
 
 
-async def test_a_process_that_cannot_start_says_why(tmp_path: Path) -> None:
+async def test_a_process_that_cannot_start_reports_why(tmp_path: Path) -> None:
     broken = Variant(BARE, "broken", environment={"PYTHONHOME": "/nowhere"})
     place = Place(python=Path(sys.executable), folder=tmp_path, sink=1, routes=1)
     participant = Participant(broken, place)

@@ -50,7 +50,7 @@ def measured() -> list[Series]:
     ]
 
 
-def test_page_data_and_chart_tell_the_same_figures(tmp_path: Path) -> None:
+def test_page_data_and_chart_show_the_same_figures(tmp_path: Path) -> None:
     alone = Alone(REDACTION, WORST)
     page, data, plot = (path.read_text() for path in write(measured(), CIRCUMSTANCES, alone, tmp_path))
 
@@ -96,21 +96,21 @@ def everything() -> list[Series]:
     return [in_process, Series(100, served=True, requests=400, rounds=served)]
 
 
-def test_the_breakdown_takes_one_variant_from_the_other() -> None:
+def test_the_breakdown_subtracts_one_variant_from_another() -> None:
     page = breakdown(everything())
 
     names = [each.name for each in VARIANTS]
     contrib = 10 * (names.index(OURS) - names.index(UNCONTRIBUTED))
     matching = 10 * (names.index("contrib-tuned") - names.index(UNMATCHED))
     exporting = 2 * names.index(OURS)
-    assert f"| *of all that:* contrib's middleware | {contrib} |" in page
-    assert f"| *of all that:* threads that encode and send | {exporting} |" in page
-    assert f"Contrib's own search for the route takes {matching} µs of its 20 µs" in page
+    assert f"| *included above:* contrib's middleware | {contrib} |" in page
+    assert f"| *included above:* threads that encode and send | {exporting} |" in page
+    assert f"Contrib's own route matching takes {matching} µs of its 20 µs" in page
     assert "| the serving thread | 300 | 420 | 120 |" in page
     assert "| encode and send | 0 | 30 | 30 |" in page
 
 
-def test_of_a_part_the_breakdown_says_what_it_knows() -> None:
+def test_the_breakdown_omits_what_was_not_measured() -> None:
     first, second = everything()
     for name in list(first.rounds)[3:]:
         del first.rounds[name]

@@ -48,7 +48,7 @@ def test_a_watched_sink_counts_by_service() -> None:
     assert counts["a"]["bytes"] > counts["b"]["bytes"] > 0
 
 
-def test_a_sink_at_rest_takes_everything_and_counts_nothing() -> None:
+def test_an_unwatched_sink_accepts_everything_and_counts_nothing() -> None:
     sink = Sink()
     sink.answer("/watch", b"")
     sink.answer("/rest", b"")

@@ -56,7 +56,7 @@ def test_a_share_names_its_peer() -> None:
     assert ratio(measured(), "full", "logs", "plain-no-gzip") == pytest.approx((10 / 200 + 16 / 300) / 2)
 
 
-def test_items_per_core_and_microseconds_each_stand_beside_each_other() -> None:
+def test_the_table_has_items_per_core_and_microseconds_each() -> None:
     assert per_core(measured()[: len(measured()) // 2], "plain", "traces") == pytest.approx(50_000)
     assert micros(measured()[: len(measured()) // 2], "plain", "traces") == pytest.approx(20)
 
@@ -66,7 +66,7 @@ def test_items_per_core_and_microseconds_each_stand_beside_each_other() -> None:
     assert "| plain peer without gzip | 100,000 | 10 | 200% |" in "\n".join(table)
 
 
-def test_page_data_and_plot_tell_the_same_figures(tmp_path: Path) -> None:
+def test_page_data_and_plot_show_the_same_figures(tmp_path: Path) -> None:
     latencies = [Latency("full", "traces", (0.5, 0.6))]
     written = {path.name: path.read_text() for path in write(measured(), latencies, 3.4, tmp_path)}
 
@@ -75,8 +75,8 @@ def test_page_data_and_plot_tell_the_same_figures(tmp_path: Path) -> None:
     assert "**Missed**: spans 10%, points 10%, records 10%." in page
     assert "Against the plain peer without gzip: spans 5%, points 5%, records 5%." in page
     assert "| disk queue, with fsync | 49 (38 to 60) | 49 (38 to 60) | 49 (38 to 60) |" in page
-    assert "| of it, fsync | 3 (-4 to 10) |" in page
-    assert "| the same by stock processors | 385 (350 to 420) |" in page
+    assert "| of which fsync | 3 (-4 to 10) |" in page
+    assert "| the same with stock processors | 385 (350 to 420) |" in page
     data = json.loads(written["throughput.json"])
     assert [Figure(**each) for each in data["figures"]] == measured()
     ET.fromstring(written["throughput.svg"])  # noqa: S314 - our own drawing, well-formed or not
@@ -89,7 +89,7 @@ def test_every_safeguard_compares_collectors_that_are_measured() -> None:
 
 
 def _pipelines(files: dict[str, Any]) -> dict[str, Any]:
-    """Returns the pipelines as the Collector merges the files: what comes later counts."""
+    """Returns the pipelines as the Collector merges the files: later files win."""
     found: dict[str, Any] = {}
     for fragment in files.values():
         for name, pipeline in fragment.get("service", {}).get("pipelines", {}).items():
@@ -105,9 +105,9 @@ def test_each_variant_changes_what_its_name_says_and_nothing_else(tmp_path: Path
         made[variant.name] = {Path(file).name: yaml.safe_load(Path(file).read_text()) for file in files}
 
     assert made["plain"] == {PLAIN.name: yaml.safe_load(PLAIN.read_text())}
-    naked = made["plain-no-gzip"][PLAIN.name]
-    assert [exporter.pop("compression") for exporter in naked["exporters"].values()] == ["none"] * 3
-    assert naked == made["plain"][PLAIN.name]
+    uncompressed = made["plain-no-gzip"][PLAIN.name]
+    assert [exporter.pop("compression") for exporter in uncompressed["exporters"].values()] == ["none"] * 3
+    assert uncompressed == made["plain"][PLAIN.name]
     assert made["full"].keys() - made["stock"].keys() == LEAN.keys()
     assert {name: made["full"][name] for name in made["stock"]} == made["stock"]
     pipelines = {name: _pipelines(files) for name, files in made.items() if "base.yaml" in files}
@@ -123,7 +123,7 @@ def test_each_variant_changes_what_its_name_says_and_nothing_else(tmp_path: Path
     assert made["bounds"] == made["stock"]
 
 
-def test_the_sizing_page_is_arithmetic_on_the_figures_beside_it() -> None:
+def test_the_sizing_page_is_calculated_from_the_committed_figures() -> None:
     data = json.loads((DOCS / "throughput.json").read_text())
 
     assert sizing.page([Figure(**each) for each in data["figures"]]) == (DOCS / "sizing.md").read_text()
@@ -133,7 +133,7 @@ def test_a_capacity_is_never_rounded_up() -> None:
     assert [sizing.rounded(each) for each in (3_199.0, 40_999.0, 99.9, 12.0)] == [3_100, 40_000, 99, 12]
 
 
-def test_a_sizing_says_how_many_cores_and_bytes_its_figures_mean() -> None:
+def test_a_sizing_derives_cores_and_bytes_from_its_figures() -> None:
     text = sizing.page(measured())
 
     assert "redaction by `mask`, disk queue, fsync) | 4,100 | 4,100 | 4,100 |" in text

@@ -1,4 +1,4 @@
-"""Writes the rules of otel/redaction/ into collector-config/base.yaml: one list, for both sides."""
+"""Writes the rules of otel/redaction/ into collector-config/base.yaml, so that both share one list."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _RULES: Final = [rule for rule in RULES if rule.collector]
 _PAIR: Final = "a sensitive name and its value"
 KEYS: Final = (KEY, *FOREIGN_KEYS)
 VALUES: Final = {**{rule.name: rule.re2() for rule in _RULES}, _PAIR: re2(PAIR)}
-# What no name of an attribute or a metric may look like.
+# What the name of an attribute or a metric must not look like.
 UNFIT: Final = re2(NAMES)
-# What is left in a body when its values are masked, so it is a key. A masked pair still looks like a pair.
+# A match left in a body whose values are masked must be in a key. A masked pair still looks like a pair.
 LEFT: Final = "|".join(pattern for name, pattern in VALUES.items() if name not in (_PAIR, "header"))
 
 _BLOCK: Final = re.compile(
@@ -24,7 +24,7 @@ _BLOCK: Final = re.compile(
     r"(?P<text>.*?)^(?P=indent)# End of the rules\.\n",
     re.MULTILINE | re.DOTALL,
 )
-# The end of a pattern in a statement; what comes before it is written by hand.
+# The generated end of a pattern in a statement; the part before it is written by hand.
 _SLOTS: Final = (
     re.compile(r'(delete_matching_keys\([\w.]+, "\[\^\\\\w\./:-\](?:\|\^\([a-z|]+\)\\\\\.)?)[^"]*"'),
     re.compile(
@@ -34,10 +34,10 @@ _SLOTS: Final = (
 
 
 def render() -> str:
-    """Returns base.yaml with the current rules, and everything else unchanged.
+    """Returns base.yaml with the current rules and everything else unchanged.
 
     Raises:
-        CollectorError: a place where rules belong is missing.
+        CollectorError: a block or statement that takes rules is missing.
     """
     text = (FRAGMENTS / "base.yaml").read_text(encoding="utf-8")
     blocks = {match["what"] for match in _BLOCK.finditer(text)}
@@ -53,7 +53,7 @@ def render() -> str:
 
 
 def in_statement(pattern: str) -> str:
-    """Returns a pattern as it is written between the quotes of an OTTL string."""
+    """Returns a pattern escaped for an OTTL string."""
     return pattern.replace("\\", "\\\\").replace('"', '\\"')
 
 

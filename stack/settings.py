@@ -1,4 +1,4 @@
-"""What runs around the platform: its addresses, limits and secrets, read from STACK_* variables."""
+"""Settings of everything around the platform: addresses, limits and secrets, read from STACK_* variables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 PREFIX: Final = "STACK_"
-# As a person types it in the repository; a fresh machine has no other Python with the packages.
+# As typed in the repository; a fresh machine has no other Python with the packages.
 PYTHON: Final = ".venv/bin/python"
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -19,7 +19,7 @@ Secret = Annotated[SecretStr, Field(min_length=16)]
 
 
 def _hours(value: str) -> str:
-    """Returns hours and days as hours, which every store understands."""
+    """Converts hours or days to hours, which every store understands."""
     match = re.fullmatch(r"([1-9][0-9]{0,4})([hd])", value)
     if match is None:
         raise ValueError("must be hours or days, such as 168h or 7d")
@@ -113,18 +113,18 @@ class StackSettings(BaseModel):
 
     @model_validator(mode="after")
     def _mail_is_whole(self) -> Self:
-        """Raises ValueError naming the half that mail lacks."""
+        """Raises ValueError if only one of the two mail settings is set."""
         if (self.mail_to is None) != (self.mail_smarthost is None):
             raise ValueError("STACK_MAIL_TO and STACK_MAIL_SMARTHOST belong together: set both or neither")
         return self
 
     @model_validator(mode="after")
     def _ports_differ(self) -> Self:
-        """Raises ValueError naming two variables that ask for the same port."""
+        """Raises ValueError naming two variables that set the same port."""
         seen: dict[int, str] = {}
         for variable, port in self.ports().items():
             if port in seen:
-                raise ValueError(f"{seen[port]} and {variable} both ask for port {port}: change one of them")
+                raise ValueError(f"{seen[port]} and {variable} are both port {port}: change one of them")
             seen[port] = variable
         return self
 
@@ -133,7 +133,7 @@ class StackSettings(BaseModel):
         """Reads the STACK_* variables; an empty value counts as absent.
 
         Raises:
-            SettingsError: a value is missing or broken; one line per variable.
+            SettingsError: a value is missing or invalid; one line per variable.
         """
         keys = {variable(name): name for name in cls.model_fields}
         found = {name: environ[key] for key, name in keys.items() if environ.get(key)}
@@ -143,7 +143,7 @@ class StackSettings(BaseModel):
             raise SettingsError("\n".join(_sentences(error))) from None
 
     def ports(self) -> dict[str, int]:
-        """Returns every port by the variable that sets it, in the order of the fields."""
+        """Returns every port, keyed by the variable that sets it, in field order."""
         names = [name for name in type(self).model_fields if name.startswith("port_")]
         return {variable(name): getattr(self, name) for name in names}
 
@@ -154,12 +154,12 @@ class StackSettings(BaseModel):
 
 
 def data_folder(given: Path) -> Path:
-    """Returns the absolute path of a data folder; a relative one is below the repository."""
+    """Returns the absolute path of a data folder; a relative one is resolved against the repository."""
     return (REPOSITORY / given.expanduser()).resolve()
 
 
 def variable(field: str) -> str:
-    """Returns the environment variable of a field: ``port_loki`` is ``STACK_PORT_LOKI``."""
+    """Returns the environment variable of a field: ``STACK_PORT_LOKI`` for ``port_loki``."""
     return PREFIX + field.upper()
 
 

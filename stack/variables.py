@@ -1,4 +1,4 @@
-"""Every variable that `.env` may hold, taken from the classes that read it."""
+"""Lists every variable that `.env` may contain, taken from the classes that read them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ APP_PREFIX: Final = "LMS_"
 
 @dataclass(frozen=True)
 class Variable:
-    """One line of `.env`; ``default`` is None where a value must be given."""
+    """One line of `.env`; ``default`` is None if a value is required."""
 
     key: str
     description: str
@@ -42,7 +42,7 @@ def _password() -> str:
     return secrets.token_urlsafe(18)
 
 
-# How a value that must be given is made. Every other one is 32 random bytes, safe in URLs and Compose files.
+# How required values are generated. All others are 32 random bytes, safe in URLs and Compose files.
 GENERATORS: Final[Mapping[str, Callable[[], str]]] = {
     "LMS_ADMIN_PASSWORD": _password,
     "LMS_CERTIFICATE_KEY": lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("="),
@@ -52,7 +52,7 @@ GENERATORS: Final[Mapping[str, Callable[[], str]]] = {
 
 
 def sections() -> list[Section]:
-    """Returns every variable that `.env` may hold, the platform's first."""
+    """Returns every variable that `.env` may contain, the platform's first."""
     return [
         Section("The platform", _of_model(Settings, APP_PREFIX)),
         Section("What runs around it", _of_model(StackSettings, PREFIX)),
@@ -69,7 +69,7 @@ def required() -> list[Variable]:
 
 
 def generate(key: str) -> str:
-    """Returns a fresh value for a variable that must be given."""
+    """Returns a fresh value for a required variable."""
     return GENERATORS.get(key, lambda: secrets.token_urlsafe(32))()
 
 

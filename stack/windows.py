@@ -1,4 +1,4 @@
-"""Holds the Collector's queues and the stores' limits together (``make check`` runs it).
+"""Compares the Collector's queues with the stores' limits (``make check`` runs it).
 
 A queue that keeps data longer than a store accepts it loses that data silently; so does a queue that is
 smaller than the outage it is supposed to survive. The figures are in six files; this reads all of them.
@@ -22,7 +22,7 @@ from stack.settings import StackSettings
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 SIGNALS: Final = ("traces", "metrics", "logs")
-MARGIN: Final = 1.25  # a file needs more than what it holds
+MARGIN: Final = 1.25  # a file takes more room than its content
 FILES: Final = "file_storage/queues"
 JOURNAL: Final = LEAN["journal.yaml"][1]
 _DEFAULT: Final = re.compile(r"\$\{(?:env:)?(?P<name>[A-Z0-9_]+)(?::-(?P<default>[^}]*))?\}")
@@ -57,7 +57,7 @@ def seconds(text: object) -> float:
     """
     parts = _DURATION.findall(str(text))
     if not parts or "".join(number + unit for number, unit in parts) != str(text):
-        raise WindowsError(f"{text!r} is no duration: write it like 6h or 90m")
+        raise WindowsError(f"{text!r} is not a duration: write it like 6h or 90m")
     return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 
@@ -69,7 +69,7 @@ def size(text: object) -> int:
     """
     match = _SIZE.fullmatch(str(text))
     if match is None:
-        raise WindowsError(f"{text!r} is no size: write it like 1048576 or 256KB")
+        raise WindowsError(f"{text!r} is not a size: write it like 1048576 or 256KB")
     return int(match[1]) * _BYTES[match[2]]
 
 
@@ -80,11 +80,11 @@ def load(path: Path, environ: Mapping[str, str]) -> Any:  # noqa: ANN401 - YAML 
 
 
 def rules(repository: Path, environ: Mapping[str, str]) -> list[Rule]:
-    """Returns every relation between the queues' and the stores' windows, as the files of the repository say.
+    """Returns every relation between the queues' and the stores' windows, as configured in the repository.
 
     Raises:
-        WindowsError: a value that cannot be read.
-        KeyError: a setting that the comparison needs is missing; the message is its name.
+        WindowsError: a value cannot be parsed.
+        KeyError: a setting that the comparison needs is missing; the argument is its name.
     """
     collector = repository / "collector-config"
     promise = load(collector / "windows.yml", environ)
@@ -102,7 +102,7 @@ def rules(repository: Path, environ: Mapping[str, str]) -> list[Rule]:
 
 
 def _sinks(fragments: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any], bool]]:
-    """Yields exporter, signal, its configuration and whether it is optional, for every queue on disk."""
+    """Yields exporter, signal, configuration and whether it is optional, for every queue."""
     for fragment in fragments.values():
         exporters = fragment.get("exporters") or {}
         for name, pipeline in (fragment.get("service", {}).get("pipelines") or {}).items():
@@ -122,7 +122,7 @@ def _held(
 
 
 def _disk(fragments: Mapping[str, Any], base: Mapping[str, Any]) -> Iterator[Rule]:
-    """Yields what makes "acknowledged" mean "on disk", as numbers: 0 is as it must be, 1 is not."""
+    """Yields the conditions under which "acknowledged" means "on disk", as numbers: 0 if met, 1 if not."""
     storage, journal = base["extensions"][FILES], fragments["journal"]["extensions"][JOURNAL]
     for name in ("fsync", "recreate", "create_directory"):
         yield Rule(storage.get(name) is not True, 0, f"{FILES}: {name} is true (0: it is)")
@@ -198,7 +198,7 @@ def _stores(repository: Path, environ: Mapping[str, str], held: float) -> Iterat
 def _clocks(
     repository: Path, environ: Mapping[str, str], fragments: Mapping[str, Any], held: float
 ) -> Iterator[Rule]:
-    """Yields what must hold because a store counts back from its newest item, made by the fastest clock."""
+    """Yields the rules for stores that count back from their newest item, dated by the fastest clock."""
     prometheus = load(repository / "stack/prometheus/prometheus.yml", environ)
     loki = load(repository / "stack/loki/loki.yml", environ)
     accepted = " ".join(
@@ -217,7 +217,7 @@ def _clocks(
 
 
 def _sizes(environ: Mapping[str, str], fragments: Mapping[str, Any]) -> Iterator[Rule]:
-    """Yields what a store that forgets by size must have room for: what a queue holds, once replayed."""
+    """Yields the rule that a store with a size limit has room for a replayed queue."""
     limit = environ.get("STACK_METRICS_MAX_MB") or StackSettings.model_fields["metrics_max_mb"].default
     for exporter, signal, configuration, optional in _sinks(fragments):
         if signal == "metrics" and not optional:
@@ -228,7 +228,7 @@ def _sizes(environ: Mapping[str, str], fragments: Mapping[str, Any]) -> Iterator
 
 
 def _texts(repository: Path, environ: Mapping[str, str], base: Mapping[str, Any]) -> Iterator[Rule]:
-    """Yields the Collector's limits compared with what the stores accept without cutting."""
+    """Yields the Collector's text limits against the lengths that the stores accept without truncation."""
     limits = load(repository / "stack/loki/loki.yml", environ)["limits_config"]
     tempo = load(repository / "stack/tempo/tempo.yaml", environ)
     restore = base["processors"]["transform/restore"]
@@ -241,7 +241,7 @@ def _texts(repository: Path, environ: Mapping[str, str], base: Mapping[str, Any]
 def _only(pattern: str, text: str, file: str) -> str:
     found = re.search(pattern, text)
     if found is None:
-        raise WindowsError(f"{file} has nothing that matches {pattern}")
+        raise WindowsError(f"nothing in {file} matches {pattern}")
     return found[1]
 
 
@@ -249,12 +249,12 @@ def _longest(groups: Sequence[Mapping[str, Sequence[str]]], pattern: str) -> int
     statements = [text for group in groups for text in group["statements"]]
     found = [int(match[1]) for text in statements for match in re.finditer(pattern, text)]
     if not found:
-        raise WindowsError(f"transform/restore in base.yaml cuts nothing that matches {pattern}")
+        raise WindowsError(f"no statement of transform/restore in base.yaml matches {pattern}")
     return max(found)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Prints one line per relation; 1 if one does not hold, 2 if a file cannot be read."""
+    """Prints one line per relation; returns 1 if one does not hold, 2 if a file cannot be read."""
     parser = argparse.ArgumentParser(
         prog="python -m stack.windows", description=(__doc__ or "").splitlines()[0]
     )

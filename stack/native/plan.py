@@ -1,4 +1,4 @@
-"""What a native start consists of: process-compose.yaml with this environment's values, and its parts."""
+"""Plans a native start: process-compose.yaml with this environment's values, and the parts in it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z_]+)\}")
 
 @dataclass(frozen=True)
 class Part:
-    """One process. ``once``: it ends when its work is done. ``speaks``: its log says when it is ready."""
+    """One process. ``once``: it exits when its work is done. ``speaks``: a log line announces readiness."""
 
     name: str
     title: str
@@ -42,7 +42,7 @@ class Part:
     speaks: bool
 
     def health(self) -> Health:
-        """Asks the part itself; a part without a probe is well."""
+        """Probes the part itself; a part without a probe counts as healthy."""
         if self.probe is None:
             return Health(well=True)
         kind, target = self.probe
@@ -53,7 +53,7 @@ class Plan:
     """The native stack of one environment. Nothing is written or started here."""
 
     def __init__(self, environment: Environment, programs: Mapping[str, Path]) -> None:
-        """Takes the settings and the path of each program by its name (`loki`, `otelcol-lms`...)."""
+        """Takes the settings and each program's path by name (`loki`, `otelcol-lms`...)."""
         self.environment = environment
         self.folder = environment.stack.folder
         self.etc = self.folder / "etc"
@@ -65,7 +65,7 @@ class Plan:
 
     @cached_property
     def mongodb_url(self) -> str:
-        """The database's address with its login: the user's own, else FerretDB's."""
+        """The database's URL with credentials: the user's own, else FerretDB's."""
         if self.environment.given("MONGODB_URL"):
             return self.environment.app.mongodb_url
         password = quote(self.environment.stack.postgres_password.get_secret_value(), safe="")
@@ -74,7 +74,7 @@ class Plan:
 
     @cached_property
     def redis_url(self) -> str:
-        """Redis' address with its password: the user's own, else ours."""
+        """The URL of Redis with its password: the user's own, else ours."""
         if self.environment.given("REDIS_URL"):
             return self.environment.app.redis_url
         password = quote(self.environment.stack.redis_password.get_secret_value(), safe="")
@@ -82,7 +82,7 @@ class Plan:
 
     @cached_property
     def sentry_dsn(self) -> str:
-        """Where errors go: the user's DSN, else Bugsink's, known before it starts."""
+        """Where errors go: the user's DSN, else Bugsink's, which is known before Bugsink starts."""
         given = self.environment.values.get("SENTRY_DSN")
         key = self.bugsink_key.hex
         return given or f"http://{key}@127.0.0.1:{self.environment.stack.port_bugsink}/{BUGSINK_PROJECT}"
@@ -128,12 +128,12 @@ class Plan:
         }
 
     def fragments(self) -> list[Path]:
-        """Returns the Collector's files, of the folder that `assemble` fills."""
+        """Returns the Collector's configuration files, in the folder that `assemble` fills."""
         files = collector.fragments("all-in-one", self._collector_sinks())
         return [self.etc / "collector" / path.name for path in files]
 
     def _collector_sinks(self) -> dict[str, str]:
-        """Addresses of the sinks, and whose build it is: they decide which fragments are used."""
+        """Addresses of the sinks and the lean build's switches: they decide which fragments are used."""
         sinks = {
             **dict(collector.LEAN.values()),
             "JAEGER_OTLP_URL": f"http://127.0.0.1:{self.environment.stack.port_jaeger_otlp}",
@@ -142,12 +142,12 @@ class Plan:
             return sinks
         if not self.environment.given("SENTRY_DSN"):
             raise SettingsError(
-                "STACK_SENTRY_OTLP is on, but SENTRY_DSN is missing: set it, or turn the first off"
+                "STACK_SENTRY_OTLP is on, but SENTRY_DSN is missing: set it, or turn STACK_SENTRY_OTLP off"
             )
         return sinks | collector.sentry_environment(self.environment.values["SENTRY_DSN"])
 
     def app_environment(self) -> dict[str, str]:
-        """Returns the platform's variables: what the user has set, and what only the stack knows."""
+        """Returns the platform's variables: those the user has set, and those only the stack knows."""
         given = self.environment.with_prefixes("LMS_", "OTEL_", "TELEMETRY_", "SENTRY_")
         token = self.environment.stack.otlp_token.get_secret_value()
         name = self.environment.app.environment
@@ -198,7 +198,7 @@ class Plan:
         return self.environment.given(process.get("x-unless", ""))
 
     def parts(self) -> list[Part]:
-        """Returns the parts in the order of the file: each after those that it needs."""
+        """Returns the parts in file order: each after those it depends on."""
         running = {name: each for name, each in self._processes.items() if not each.get("disabled")}
         return [self._part(name, process) for name, process in running.items()]
 
@@ -223,14 +223,14 @@ class Plan:
         return (kind, targets.get(kind, str(wanted[0].port))) if kind else None
 
     def document(self) -> str:
-        """Returns the file that process-compose reads. It holds secrets."""
+        """Returns the text of the file that process-compose reads. It contains secrets."""
         source = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))
         source["processes"] = {name: self._finished(name, each) for name, each in self._processes.items()}
-        # process-compose expands variables in the whole text; `$$` is a dollar.
+        # process-compose expands variables in the whole text; `$$` escapes a dollar.
         return yaml.safe_dump(source, sort_keys=False, width=10_000).replace("$", "$$")
 
     def _finished(self, name: str, process: Mapping[str, Any]) -> dict[str, Any]:
-        """Adds what every process has: a log that is bounded, a restart, an end in bounded time."""
+        """Adds the common defaults: a bounded log, restarts, a shutdown timeout."""
         finished = {
             "working_dir": str(self.folder),
             "log_location": str(self.log(name)),
@@ -252,7 +252,7 @@ class Plan:
         return finished
 
     def log(self, part: str) -> Path:
-        """Returns the file that holds what a part wrote last."""
+        """Returns the current log file of a part."""
         return self.folder / "logs" / f"{part}.log"
 
 
@@ -260,7 +260,7 @@ def fill(node: Any, values: Mapping[str, str | list[str]]) -> Any:  # noqa: ANN4
     """Returns ``node`` with each ${NAME} replaced by its value.
 
     Raises:
-        KeyError: nothing has that name: a mistake in process-compose.yaml.
+        KeyError: no value has that name: a mistake in process-compose.yaml.
     """
     if isinstance(node, dict):
         return {key: fill(each, values) for key, each in node.items()}

@@ -1,4 +1,4 @@
-"""Looks at the ports before anything starts, because a port that is taken fails late and obscurely."""
+"""Checks the ports before anything starts, because a port in use fails late and obscurely."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Wanted:
-    """A port, the part that opens it, and the variable that changes it."""
+    """A port, the part that listens on it, and the variable that sets it."""
 
     port: int
     part: str
@@ -21,19 +21,19 @@ class Wanted:
 
 
 def taken(wanted: Iterable[Wanted]) -> list[str]:
-    """Returns a sentence for each port that something else holds or two parts ask for."""
+    """Returns a sentence for each port that is in use or that two parts want."""
     sentences: list[str] = []
     seen: dict[int, Wanted] = {}
     for each in wanted:
         if each.port in seen:
             first = seen[each.port]
             sentences.append(
-                f"Port {each.port} is asked for twice, by {first.part} ({first.variable}) and {each.part} "
+                f"Port {each.port} is assigned twice, to {first.part} ({first.variable}) and {each.part} "
                 f"({each.variable}): set one of the variables to another port in .env."
             )
         elif not is_free(each.port):
             sentences.append(
-                f"Port {each.port}, which {each.part} needs, is taken{_holder(each.port)}: stop that, "
+                f"Port {each.port}, which {each.part} needs, is in use{_holder(each.port)}: stop it, "
                 f"or set {each.variable} to another port in .env."
             )
         seen.setdefault(each.port, each)
@@ -41,7 +41,7 @@ def taken(wanted: Iterable[Wanted]) -> list[str]:
 
 
 def is_free(port: int) -> bool:
-    """Returns whether a server may listen on the loopback port; fading connections do not count."""
+    """Returns whether a server can listen on the loopback port; connections in TIME_WAIT do not count."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -53,7 +53,7 @@ def is_free(port: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Returns different ports that nothing listens on now."""
+    """Returns ``count`` distinct ports that nothing listens on now."""
     sockets = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(count)]
     try:
         for each in sockets:
@@ -65,7 +65,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def _holder(port: int) -> str:
-    """Names the process that listens on the port, as far as this user may know."""
+    """Names the process that listens on the port, if this user may see it."""
     try:
         connections = psutil.net_connections(kind="tcp")
     except psutil.AccessDenied:

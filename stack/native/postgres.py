@@ -1,12 +1,12 @@
-"""Runs PostgreSQL for FerretDB in the foreground, as root or not, whatever folder holds the data.
+"""Runs PostgreSQL for FerretDB in the foreground, as root or not, with its data in any folder.
 
     STACK_POSTGRES_PASSWORD=... python -m stack.native.postgres run --data-dir DIR --port N
 
-PostgreSQL refuses to run as root, so as root it runs as the user that owns the data, `nobody` for new
-data. That user may often not enter the folders above the data (a /root of mode 0700, a mkdtemp
-folder). Instead of giving it a capability, the server is started inside the data folder and knows it
-only as /proc/self/cwd, which needs no right on the folders above. Its programs must be reachable by
-name; where they are not, they run from a temporary copy.
+PostgreSQL refuses to run as root, so root starts it as the user that owns the data (`nobody` for new
+data). Often that user may not enter the folders above the data (a /root of mode 0700, a mkdtemp
+folder). Rather than grant it a capability, we start the server inside the data folder, which it knows
+only as /proc/self/cwd: that needs no permission on the folders above. Its programs must be reachable
+by path; where they are not, they run from a temporary copy.
 """
 
 import argparse
@@ -33,9 +33,9 @@ MAJOR_VERSION = "16"
 
 _HERE = "/proc/self/cwd"
 _UNPRIVILEGED = "nobody"
-_COPY_FOLDERS = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - mkdtemp makes a folder of our own there
+_COPY_FOLDERS = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - mkdtemp makes a private folder there
 _SHELL = "/bin/sh"
-# $0 is a folder to remove at the end, or empty. `wait` returns early when a signal comes.
+# $0 is a folder to remove at the end, or empty. `wait` returns early when a signal arrives.
 _FOREGROUND = """
 "$@" </dev/null & server=$!
 trap 'kill -INT "$server"' INT TERM
@@ -48,14 +48,14 @@ exit "$status"
 
 @dataclass(frozen=True)
 class Account:
-    """Whom PostgreSQL runs as; `switch` says whether that is another user than ours."""
+    """The user that PostgreSQL runs as; `switch` is true if it differs from ours."""
 
     uid: int
     gid: int
     switch: bool
 
     def prefix(self) -> list[str]:
-        """Returns the command that starts another one as this user, which ends when we do."""
+        """Returns the prefix that runs a command as this user and interrupts it when we die."""
         command = shutil.which("setpriv")
         if command is None:
             raise ToolError("setpriv is missing; install util-linux.")
@@ -63,7 +63,7 @@ class Account:
         return [command, "--no-new-privs", "--pdeathsig=INT", *(become if self.switch else [])]
 
     def may_enter(self, folder: Path) -> bool:
-        """Returns whether the user may reach what lies in the folder, by the modes of it and those above."""
+        """Returns whether the modes of the folder and of its parents let the user in."""
         return all(self._may_search(path) for path in (folder, *folder.parents))
 
     def _may_search(self, folder: Path) -> bool:
@@ -75,7 +75,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Programs:
-    """The folder of `postgres` and `initdb`, whom they run as, and the temporary copy if they are one."""
+    """The folder of `postgres` and `initdb`, the account they run as, and the temporary copy, if any."""
 
     folder: Path
     account: Account
@@ -141,35 +141,35 @@ def _programs(account: Account) -> Iterator[Programs]:
     parent = next((path for path in _COPY_FOLDERS if path.is_dir() and account.may_enter(path)), None)
     if parent is None:
         raise ToolError(
-            f"User {account.uid}, whom PostgreSQL runs as, may not enter {folder}; set STACK_CACHE_DIR."
+            f"User {account.uid}, which PostgreSQL runs as, may not enter {folder}; set STACK_CACHE_DIR."
         )
     with tempfile.TemporaryDirectory(prefix="lms-postgres-", dir=parent) as copy:
         Path(copy).chmod(0o755)
-        # PostgreSQL finds its libraries by their place relative to its program.
+        # PostgreSQL finds its libraries relative to its program.
         unneeded = shutil.ignore_patterns("pginstall18", "include")
         shutil.copytree(folder.parents[2], copy, ignore=unneeded, dirs_exist_ok=True)
         yield Programs(Path(copy) / folder.relative_to(folder.parents[2]), account, Path(copy))
 
 
 def _is_initialised(data: Path) -> bool:
-    """Returns whether there is a database in the folder; an empty or missing folder is none yet."""
+    """Returns whether the folder contains a database; an empty or missing folder does not."""
     version = data / "PG_VERSION"
     if version.is_file():
         found = version.read_text().strip()
         if found != MAJOR_VERSION:
             raise ToolError(
-                f"{data} was made by PostgreSQL {found}, this is {MAJOR_VERSION}; dump and restore it."
+                f"{data} was created by PostgreSQL {found}, this is {MAJOR_VERSION}; dump and restore it."
             )
         return True
     if data.exists() and any(data.iterdir()):
         raise ToolError(
-            f"{data} is not empty and no PostgreSQL data; choose another --data-dir or move it away."
+            f"{data} is not empty and holds no PostgreSQL data; choose another --data-dir or move it away."
         )
     return False
 
 
 def _create(database: Database, programs: Programs) -> None:
-    """Creates the data in a sibling folder, renamed when it is complete."""
+    """Creates the database in a sibling folder and renames that once it is complete."""
     new = database.data.with_name(f"{database.data.name}.new")
     if new.exists():
         shutil.rmtree(new)
@@ -178,7 +178,7 @@ def _create(database: Database, programs: Programs) -> None:
         os.chown(new, programs.account.uid, programs.account.gid)
     arguments = ["-D", _HERE, "-U", "postgres", "--auth=reject", "--encoding=UTF8", "--locale=C"]
     _finish(programs.command("initdb", *arguments), new, "")
-    # Written by the account itself: root writes nothing into another user's folder.
+    # The account itself writes the file: root must not write into another user's folder.
     hosts = f"host {database.name} {database.name} 127.0.0.1/32 scram-sha-256\n"
     _finish([*programs.account.prefix(), "tee", "pg_hba.conf"], new, hosts)
     _in_single_mode(new, programs, "postgres", f'CREATE ROLE "{database.name}" LOGIN;')
@@ -194,8 +194,8 @@ def _password_statement(database: Database) -> str:
 
 
 def _in_single_mode(data: Path, programs: Programs, name: str, statement: str) -> None:
-    """Runs one statement as superuser in a single-user server that accepts no connections."""
-    # A statement that failed must not appear in a log: it may hold the password.
+    """Runs one statement as superuser in single-user mode, which accepts no connections."""
+    # A failed statement must not be logged: it may contain the password.
     quiet = _flags({"log_min_error_statement": "panic"})
     _finish(programs.command("postgres", "--single", "-D", _HERE, *quiet, name), data, statement + "\n")
 
@@ -215,12 +215,12 @@ def _finish(command: Sequence[str], data: Path, text: str) -> None:
 
 
 def _become(database: Database, programs: Programs) -> NoReturn:
-    """Goes on as a shell that runs the server: a Python that does nothing but wait would hold 10 MB."""
+    """Replaces this process with a shell that runs the server: an idle Python would hold 10 MB."""
     settings = _flags({**SETTINGS, "port": str(database.port), "cluster_name": database.name})
     command = programs.command("postgres", "-D", _HERE, *settings)
     os.chdir(database.data)
     shell = [_SHELL, "-c", _FOREGROUND, str(programs.copy or ""), *command]
-    os.execve(_SHELL, shell, _environment())  # noqa: S606 - the shell is what we become
+    os.execve(_SHELL, shell, _environment())  # noqa: S606 - replaces us with a fixed shell
 
 
 def _flags(settings: Mapping[str, str]) -> list[str]:
@@ -251,7 +251,7 @@ def _password() -> str:
     password = os.environ.get(PASSWORD_VARIABLE, "")
     if not password or "\n" in password or "\0" in password:
         raise ToolError(
-            f"{PASSWORD_VARIABLE} is missing or has a line break; set it to the database's password."
+            f"{PASSWORD_VARIABLE} is missing or contains a line break; set it to the database's password."
         )
     return password
 
@@ -273,7 +273,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="run")
     run = commands.add_parser("run", help="run it in the foreground; SIGTERM or SIGINT stops it cleanly")
-    run.add_argument("--data-dir", type=Path, required=True, help="data folder, made if it is missing")
+    run.add_argument("--data-dir", type=Path, required=True, help="data folder, created if missing")
     run.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
     run.add_argument(
         "--name", type=_identifier, default="lms", help="name of the role and of the database (lms)"

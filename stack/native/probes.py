@@ -1,4 +1,4 @@
-"""Asks each part for its health in the part's own language."""
+"""Health probes: each speaks the protocol of the part it checks."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ import pymongo.errors
 import redis
 
 SECONDS: Final = 3.0
-# Parts speak plain HTTP; httpx would read all of the machine's certificates at each question, for 45 ms.
+# Parts speak plain HTTP; httpx would load the system's certificates for each request, at 45 ms.
 NO_CERTIFICATES: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 POSTGRES_SSL_REQUEST: Final = struct.pack("!ii", 8, 80877103)  # PostgreSQL's documentation, "Message Formats"
 
 
 @dataclass(frozen=True)
 class Health:
-    """``detail`` is empty if healthy, otherwise says what is wrong; it never contains a secret."""
+    """A part's health; ``detail`` is empty if healthy, else the problem, and never contains a secret."""
 
     well: bool
     detail: str = ""
 
 
 def http(url: str) -> Health:
-    """Well if GET answers with a 2xx."""
+    """Healthy if GET returns a 2xx."""
     try:
         answer = httpx.get(url, timeout=SECONDS, trust_env=False, verify=NO_CERTIFICATES)
     except httpx.HTTPError as error:
@@ -40,7 +40,7 @@ def http(url: str) -> Health:
 
 
 def postgres(port: str) -> Health:
-    """Well if the server on the loopback port answers PostgreSQL's SSL request."""
+    """Healthy if the server on the loopback port answers PostgreSQL's SSL request."""
     try:
         with socket.create_connection(("127.0.0.1", int(port)), timeout=SECONDS) as connection:
             connection.settimeout(SECONDS)
@@ -52,7 +52,7 @@ def postgres(port: str) -> Health:
 
 
 def mongodb(url: str) -> Health:
-    """Well if the database accepts the login and answers `ping`."""
+    """Healthy if the database accepts the credentials and answers `ping`."""
     milliseconds = int(SECONDS * 1000)
     try:
         with pymongo.MongoClient[dict[str, object]](
@@ -70,7 +70,7 @@ def mongodb(url: str) -> Health:
 
 
 def cache(url: str) -> Health:
-    """Well if Redis accepts the login and answers PING."""
+    """Healthy if Redis accepts the credentials and answers PING."""
     try:
         with redis.Redis.from_url(url, socket_timeout=SECONDS, socket_connect_timeout=SECONDS) as client:
             client.ping()

@@ -1,8 +1,8 @@
-"""Which processes belong to a running stack, known from the session that its supervisor leads.
+"""Finds the processes of a running stack by the session that its supervisor leads.
 
-The supervisor is started as the leader of a new session, so every process below it carries its id, also
-after the supervisor itself was killed. PostgreSQL's workers open sessions of their own: they are found as
-children of a member.
+The supervisor starts as the leader of a new session, so every process below it carries its session id, even
+after the supervisor is killed. PostgreSQL's workers open sessions of their own: they are found as children
+of a member.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Session:
         path.write_text(json.dumps(asdict(self)), encoding="utf-8")
 
     def alive(self) -> bool:
-        """Returns whether the supervisor itself runs."""
+        """Returns whether the supervisor itself is running."""
         try:
             process = psutil.Process(self.leader)
             return process.create_time() == self.started and process.status() != psutil.STATUS_ZOMBIE
@@ -56,7 +56,7 @@ class Session:
             return False
 
     def members(self) -> list[psutil.Process]:
-        """Returns every living process of the session, and the children of these."""
+        """Returns every living process of the session, with its children."""
         inside = [process for process in psutil.process_iter() if self._owns(process)]
         found = {process.pid: process for process in inside}
         for process in inside:
@@ -64,7 +64,7 @@ class Session:
         return [process for process in found.values() if _lives(process)]
 
     def _owns(self, process: psutil.Process) -> bool:
-        """Returns whether the process is of this session; one older than the leader has a reused id."""
+        """Returns whether the process is in this session; if it predates the leader, the id was reused."""
         try:
             return os.getsid(process.pid) == self.leader and process.create_time() >= self.started
         except (ProcessLookupError, PermissionError, psutil.Error):
@@ -72,7 +72,7 @@ class Session:
 
 
 def wait_gone(members: Callable[[], Iterable[psutil.Process]], seconds: float) -> list[psutil.Process]:
-    """Waits until ``members`` finds nothing, at most ``seconds``; returns what is left."""
+    """Waits at most ``seconds`` for ``members`` to find nothing; returns what is left."""
     deadline = time.monotonic() + seconds
     while left := list(members()):
         if time.monotonic() > deadline:
@@ -82,7 +82,7 @@ def wait_gone(members: Callable[[], Iterable[psutil.Process]], seconds: float) -
 
 
 def kill(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
-    """Sends a signal to each process that still lives."""
+    """Sends a signal to each process that is still alive."""
     for process in processes:
         try:
             process.send_signal(number)

@@ -1,4 +1,4 @@
-"""`make status` without Docker: each part's health on one screen, asked of the part itself."""
+"""`make status` without Docker: the health of every part, probed directly, on one screen."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def status(folder: Path) -> bool:
     if not supervisor.running():
         left = supervisor.members()
         CONSOLE.print(
-            f"The supervisor is gone, {len(left)} processes are left: `make down` ends them."
+            f"The supervisor is gone, but {len(left)} processes are left: `make down` stops them."
             if left
             else STOPPED
         )
@@ -65,7 +65,7 @@ def _why(health: Health) -> str:
 
 
 def _print(lines: list[tuple[str, ...]]) -> None:
-    """Prints columns as wide as their longest word; a narrow terminal wraps the last one, nothing is cut."""
+    """Prints columns as wide as their longest entry; a narrow terminal wraps the last, nothing is cut."""
     heads = ("Part", "Health", "Process", "Restarts", "MiB", "Ports", "What it is")
     widths = [max(map(len, column)) for column in zip(heads, *lines, strict=True)]
     for line in [heads, *lines]:
@@ -80,12 +80,12 @@ def _totals(stack: NativeStack) -> None:
     learners = "; simulated learners are at work" if studying(stack) else ""
     CONSOLE.print(
         f"\n{len(members)} processes, {total >> 20} MiB, {code >> 20} of them "
-        f"program code that the kernel may take back{learners}. Data and logs: {stack.folder}"
+        f"program code that the kernel can reclaim{learners}. Data and logs: {stack.folder}"
     )
 
 
 def _memory(pid: int) -> int:
-    """Returns the MiB of a part with its children; memory that they share is counted once."""
+    """Returns the MiB used by a part and its children, counting shared memory once."""
     try:
         process = psutil.Process(pid)
         family = [process, *process.children(recursive=True)]
@@ -95,7 +95,7 @@ def _memory(pid: int) -> int:
 
 
 def proportional(process: psutil.Process) -> int:
-    """Returns the bytes of a process, each shared page divided by its users (PSS)."""
+    """Returns the bytes of a process, each shared page divided among its users (PSS)."""
     try:
         return int(process.memory_full_info().pss)
     except psutil.Error:
@@ -103,7 +103,7 @@ def proportional(process: psutil.Process) -> int:
 
 
 def mapped(process: psutil.Process) -> int:
-    """Returns how many of these bytes are pages of files, mostly program code; 0 if that may not be read."""
+    """Returns how many of these bytes are file pages, mostly program code; 0 if that is unreadable."""
     try:
         rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="ascii")
     except OSError:

@@ -1,7 +1,7 @@
 """Wraps process-compose: runs it in its own session, queries it over a socket that only its owner can open.
 
-Its TCP interface listens on every address and knows no password, therefore a Unix socket in a private
-folder. Its own detached mode hides what it says when it cannot start, therefore a session made here.
+The socket is a Unix socket in a private folder, because the TCP interface listens on every address without a
+password. The session is created here, because process-compose's detached mode hides why it failed to start.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ ANSWER_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 90.0
 LEADER_SECONDS: Final = 5.0
 KILL_SECONDS: Final = 5.0
-# What a process may need of the caller's environment; nothing else is passed on.
+# What a process may need from the caller's environment; nothing else is passed on.
 INHERITED: Final = (
     *("PATH", "HOME", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR"),
     *("STACK_CACHE_DIR", "XDG_CACHE_HOME"),  # where the programs are
 )
 PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
-# The supervisor collects garbage at 1.25 times what lives, not at 2 times, as the Go programs under it do.
+# The supervisor collects garbage at 1.25 times the live heap, not 2 times, like the Go programs it runs.
 GARBAGE: Final = {"GOGC": "25"}
 LOOPBACK: Final = "127.0.0.1,localhost"
 
 
 class StackError(Exception):
-    """The stack cannot do what was asked; the message names the part, the reason and what to do."""
+    """The stack cannot do what was asked; the message names the part, the reason and the fix."""
 
 
 @dataclass(frozen=True)
 class State:
-    """What the supervisor says of one part: ``status`` is process-compose's word (Running, Restarting...)."""
+    """One part as the supervisor sees it; ``status`` is process-compose's (Running, Restarting...)."""
 
     name: str
     status: str
@@ -80,11 +80,11 @@ class Supervisor:
         return Path(tempfile.gettempdir()) / f"stack-{os.getuid()}-{digest}" / "supervisor.sock"
 
     def session(self) -> Session | None:
-        """Returns the session of the last start on this boot, running or not."""
+        """Returns the session of the last start since boot, running or not."""
         return Session.load(self._record)
 
     def running(self) -> bool:
-        """Returns whether the supervisor lives."""
+        """Returns whether the supervisor is running."""
         session = self.session()
         return session is not None and session.alive()
 
@@ -92,7 +92,7 @@ class Supervisor:
         """Starts process-compose on ``config`` and waits until it answers.
 
         Raises:
-            StackError: it ended, or did not answer in time; its output is in the message.
+            StackError: it exited or did not answer in time; the message includes its output.
         """
         _private_folder(self.run)
         _private_folder(self.socket.parent)
@@ -123,9 +123,7 @@ class Supervisor:
         while not self._answers():
             if process.poll() is not None or time.monotonic() > deadline:
                 said = self._output.read_text(encoding="utf-8", errors="replace").strip()
-                raise StackError(
-                    f"The supervisor did not start: {said or 'it said nothing'} (log: {self.log})"
-                )
+                raise StackError(f"The supervisor did not start: {said or 'no output'} (log: {self.log})")
             time.sleep(0.05)
 
     def _answers(self) -> bool:
@@ -143,19 +141,19 @@ class Supervisor:
         return {item["name"]: _state(item) for item in answer["data"]}
 
     def last_lines(self, part: str, count: int = 15) -> list[str]:
-        """Returns the last lines that a part wrote, from memory: also when the disk is full."""
+        """Returns a part's last lines of output from memory, so a full disk does not matter."""
         try:
-            # Limit 0: everything from there to the end. Any other limit counts from the wrong end.
+            # Limit 0 means everything up to the end. Any other limit counts from the wrong end.
             _, answer = self._request("GET", f"/process/logs/{part}/{count}/0")
         except UNREACHABLE:
             return []
         return list(answer.get("logs") or [])
 
     def start_part(self, part: str) -> None:
-        """Starts a part that does not run.
+        """Starts a part that is not running.
 
         Raises:
-            StackError: it runs already, or there is no such part.
+            StackError: it is already running, or there is no such part.
         """
         self._command("POST", f"/process/start/{part}")
 
@@ -163,7 +161,7 @@ class Supervisor:
         """Stops a part and leaves it stopped.
 
         Raises:
-            StackError: it does not run, or there is no such part.
+            StackError: it is not running, or there is no such part.
         """
         self._command("PATCH", f"/process/stop/{part}")
 
@@ -173,7 +171,7 @@ class Supervisor:
             raise StackError(f"The supervisor refused {path}: {answer.get('error', answer)}")
 
     def _request(self, method: str, path: str) -> tuple[bool, Any]:
-        """Returns whether the supervisor did it, and its answer.
+        """Returns whether the request succeeded, and the answer.
 
         Raises:
             OSError, HTTPException: it does not answer.
@@ -191,14 +189,14 @@ class Supervisor:
     def stop(self, notice: Callable[[str], None]) -> int:
         """Stops every process in order and waits until none is left; returns how many there were.
 
-        Parts get their own time to end (`shutdown.timeout_seconds`); what outlives all of that is killed,
-        and ``notice`` gets their names.
+        Each part gets its own time to exit (`shutdown.timeout_seconds`); what outlives that is killed, and
+        ``notice`` gets their names.
         """
         before = self.members()
         session = self.session()
         if session is not None and session.alive():
             kill([process for process in before if process.pid == session.leader], signal.SIGTERM)
-            # process-compose 1.64 may hang when stopped while a part waits for one that never started.
+            # process-compose 1.64 may hang if stopped while a part waits for one that never started.
             parts_left = wait_gone(lambda: self._parts(session), STOP_SECONDS)
             left = wait_gone(self.members, 0 if parts_left else LEADER_SECONDS)
         else:
@@ -206,7 +204,7 @@ class Supervisor:
             left = wait_gone(self.members, STOP_SECONDS / 3)
         if left:
             notice(
-                f"Killing what did not end in time: {', '.join(f'{p.name()} (pid {p.pid})' for p in left)}"
+                f"Killing what did not exit in time: {', '.join(f'{p.name()} (pid {p.pid})' for p in left)}"
             )
             kill(left, signal.SIGKILL)
             wait_gone(self.members, KILL_SECONDS)
@@ -219,14 +217,14 @@ class Supervisor:
         return [process for process in self.members() if process.pid != session.leader]
 
     def _reap(self) -> None:
-        """Takes note of the supervisor's end, if this process started it."""
+        """Collects the supervisor's exit status, if this process started it."""
         if self._child is not None:
             self._child.wait(KILL_SECONDS)
             self._child = None
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket. httpx does it too, but leaks the socket if there is no answer."""
+    """HTTP over a Unix socket. httpx can do it too, but leaks the socket if there is no answer."""
 
     def __init__(self, path: Path) -> None:
         super().__init__("supervisor", timeout=STOP_SECONDS)
@@ -240,7 +238,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Returns the little of ``environ`` that every part gets; with a proxy, loopback stays direct."""
+    """Returns the few variables that every part inherits; loopback always bypasses a proxy."""
     kept = {key: environ[key] for key in (*INHERITED, *PROXIES) if key in environ}
     if any(key in kept for key in PROXIES):
         direct = ",".join(filter(None, (environ.get("NO_PROXY") or environ.get("no_proxy"), LOOPBACK)))

@@ -1,11 +1,11 @@
-"""The native stack's programs: builds what is missing, says where they are.
+"""Builds the native stack's programs where they are missing, and finds them.
 
     python -m stack.native.tools build [--tool NAME]...
     python -m stack.native.tools path [--tool NAME]...
     python -m stack.native.tools list
 
-The programs lie in a cache of the user (`STACK_CACHE_DIR` moves it), under a hash of what they are
-built from: a second checkout builds nothing.
+The programs are in the user's cache (`STACK_CACHE_DIR` moves it), under a hash of what they are built
+from, so a second checkout builds nothing.
 """
 
 import argparse
@@ -30,13 +30,13 @@ _INTERRUPTED = 130
 
 
 def ensure(names: Iterable[str], board: Board | None = None) -> dict[str, Path]:
-    """Makes the programs that are missing and returns the path of each.
+    """Builds the programs that are missing and returns the path of each.
 
-    Shows its progress on standard error. Interrupted, it leaves no half program, and the next call
-    continues where it stopped.
+    Shows progress on standard error. An interrupt leaves no partial program, and the next call continues
+    where this one stopped.
 
     Raises:
-        ToolError: there is no such program, or it could not be made; the text says what to do.
+        ToolError: there is no such program, or it could not be built; the text says what to do.
     """
     wanted = tuple(dict.fromkeys(names))
     tools = dict.fromkeys(tool_of(name) for name in wanted if provided(name) is None)
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     except BrokenPipeError:
-        # A reader that has seen enough, as in `list | head`: what is left has nowhere to go.
+        # The reader closed the pipe, as in `list | head`: the rest of the output goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
@@ -97,7 +97,7 @@ def _state(cache: Path, tool: Tool, name: str) -> str:
     if not is_built(cache, tool):
         return "not built"
     path = tool_dir(cache, tool) / tool.binaries[name]
-    # An environment's program is a small script; only the size of a binary says something.
+    # An environment's program is a small script; only the size of a binary is of interest.
     script = isinstance(tool, WheelTool) and tool.kind == "environment"
     return str(path) if script else f"{path}  {path.stat().st_size / 1e6:.0f} MB"
 
@@ -108,9 +108,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="build|path|list")
     for name, text in (
-        ("build", "make the programs that are missing (all, or those named)"),
+        ("build", "build the programs that are missing (all, or those named)"),
         ("path", "print where programs are; fails if one is not built"),
-        ("list", "print every program with its version, place and size"),
+        ("list", "print every program with its version, path and size"),
     ):
         command = commands.add_parser(
             name, help=text, description=text, aliases=["ensure"] if name == "build" else []
@@ -120,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
             "--tool",
             action="append",
             metavar="NAME",
-            help="a program; may be given several times (default: all)",
+            help="a program; repeatable (default: all)",
         )
     return parser
 

@@ -1,4 +1,4 @@
-"""`make up` without Docker: everything from an empty folder to a table of what to open."""
+"""`make up` without Docker: from an empty folder to a table of what to open."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LEARNERS = "learners"
 
 
 def up(environment: Environment, *, demo: bool) -> None:
-    """Starts the stack, loads the demo, prints what runs where; prints a notice if it is already running.
+    """Starts the stack, loads the demo and prints what runs where; says so if it is already running.
 
     An interrupt or a failure at any point leaves nothing running.
 
@@ -66,7 +66,7 @@ class Display:
             self._live.stop()
 
     def watch(self, progress: Progress) -> None:
-        """Takes note of a start's progress."""
+        """Shows the progress of a start."""
         if self._live:
             self._live.update(_line(progress))
             return
@@ -83,7 +83,7 @@ def _line(progress: Progress) -> str:
 
 
 def study(stack: NativeStack) -> None:
-    """Loads the catalogue, then lets learners study for a minute in the background, unless some are."""
+    """Loads the catalogue and simulates learners in the background for a minute, unless some are at work."""
     if studying(stack):
         CONSOLE.print(f"Simulated learners are already at work (log: {stack.log(LEARNERS)}).")
         return

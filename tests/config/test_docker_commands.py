@@ -141,7 +141,7 @@ def test_taken_ports_are_refused_with_service_and_variable(
     port = environment.stack.port_grafana
     with socket.create_server(("127.0.0.1", port)), pytest.raises(DockerError) as refused:
         docker.up(environment, demo=False)
-    assert f"Port {port}, which grafana needs, is taken" in str(refused.value)
+    assert f"Port {port}, which grafana needs, is in use" in str(refused.value)
     assert "set STACK_PORT_GRAFANA to another port in .env" in str(refused.value)
     assert fake.arguments("up") == fake.arguments("down") == []
 

@@ -87,7 +87,7 @@ def test_builds_all_binaries_of_a_module(tool: GoTool, cache: Path, board: Board
     assert _run(folder / "greet") == "hello from hello\n"
     assert _run(folder / "extra") == "hello from extra\n"
     assert {path.name for path in cache.iterdir()} == {"tools", "lock"}
-    assert re.search(r"^Making greeting with go1\.\d+", screen.getvalue())
+    assert re.search(r"^Building greeting with go1\.\d+", screen.getvalue())
     assert re.search(r"^greeting: done in \d+ s, \d+ MB$", screen.getvalue(), re.MULTILINE)
 
 
@@ -158,7 +158,7 @@ def test_an_unreachable_module_proxy_is_named_as_such(
     (tool.folder / "go.sum").write_text(f"example.test/absent v1.0.0 h1:{'A' * 43}=\n")
     source = tool.folder / "cmd" / "hello" / "main.go"
     source.write_text('package main\n\nimport _ "example.test/absent"\n\nfunc main() {}\n')
-    with pytest.raises(ToolError, match=r"a download did not work\. Check the network"):
+    with pytest.raises(ToolError, match=r"a download failed\. Check the network"):
         make_all([tool], cache, board)
 
 

@@ -58,7 +58,7 @@ def test_the_shell_wins_over_the_file(dotenv: Path) -> None:
         ("COLOUR", "red", ".env: COLOUR is not a setting: remove the line."),
         ("STACK_PORT_LOKI", "hundred", "STACK_PORT_LOKI is not valid"),
         ("STACK_PORT_LOKI", "70000", "STACK_PORT_LOKI is not valid"),
-        ("STACK_PORT_LOKI", "9090", "STACK_PORT_PROMETHEUS and STACK_PORT_LOKI both ask for port 9090"),
+        ("STACK_PORT_LOKI", "9090", "STACK_PORT_PROMETHEUS and STACK_PORT_LOKI are both port 9090"),
         ("STACK_RETENTION_LOGS", "a week", "STACK_RETENTION_LOGS is not valid: must be hours or days"),
         ("STACK_MAIL_TO", "ops@lms.example", "STACK_MAIL_TO and STACK_MAIL_SMARTHOST belong together"),
         ("LMS_PROT", "8000", "LMS_PROT is not a setting; the nearest is LMS_PORT"),

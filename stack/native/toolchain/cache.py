@@ -1,4 +1,4 @@
-"""Where built tools lie: one folder per user, shared by all checkouts, each tool under its own hash."""
+"""The cache of built tools: one folder per user, shared by all checkouts, each tool under its own hash."""
 
 import errno
 import fcntl
@@ -18,7 +18,7 @@ _FOLDER = "stegmaier-lms"
 
 
 def cache_dir(environ: Mapping[str, str] = os.environ) -> Path:
-    """Returns the cache's folder: `STACK_CACHE_DIR`, else /var/cache for root, else the XDG cache.
+    """Returns the cache folder: `STACK_CACHE_DIR`, else /var/cache for root, else the XDG cache.
 
     Source: XDG Base Directory Specification (a relative XDG_CACHE_HOME is ignored).
 
@@ -37,7 +37,7 @@ def cache_dir(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def tool_dir(cache: Path, tool: Tool) -> Path:
-    """Returns the folder of the tool's present version, whether it exists or not."""
+    """Returns the folder of the tool's current version, whether it exists or not."""
     if tool is GO:
         return cache / f"go-{tool.release}"
     return cache / "tools" / f"{tool.name}-{tool.key}"
@@ -51,12 +51,12 @@ def is_built(cache: Path, tool: Tool) -> bool:
 
 @contextmanager
 def exclusive(cache: Path, waiting: Callable[[str], None]) -> Iterator[None]:
-    """Holds the cache's build lock; calls `waiting` once, with a sentence, if another process has it.
+    """Holds the cache's build lock; calls `waiting` once, with a sentence, if another process holds it.
 
-    The kernel drops the lock with the process, so a killed build does not block others.
+    The kernel releases the lock when the process dies, so a killed build does not block others.
 
     Raises:
-        ToolError: the cache cannot be written.
+        ToolError: the cache is not writable.
     """
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -64,17 +64,17 @@ def exclusive(cache: Path, waiting: Callable[[str], None]) -> Iterator[None]:
     except OSError as error:
         raise ToolError(
             f"The tools' cache {cache} cannot be written ({error.strerror}); "
-            "set STACK_CACHE_DIR to a folder of yours."
+            "set STACK_CACHE_DIR to a folder of your own."
         ) from error
     with lock:
-        told = False
+        announced = False
         while not _try_lock(lock.fileno()):
-            if not told:
+            if not announced:
                 lock.seek(0)
                 waiting(
                     f"Another build (process {lock.read().strip() or 'unknown'}) is running; waiting for it."
                 )
-                told = True
+                announced = True
             time.sleep(_LOCK_POLL_SECONDS)
         lock.seek(0)
         lock.truncate()
@@ -95,10 +95,10 @@ def _try_lock(descriptor: int) -> bool:
 
 @contextmanager
 def staged(final: Path) -> Iterator[Path]:
-    """Gives an empty folder that becomes `final` in one step when the block ends well, else disappears.
+    """Yields an empty folder that is renamed to `final` if the block succeeds, and removed if not.
 
-    What an earlier, killed process left half done under the same name is removed first; call it
-    under the cache's lock.
+    First removes partial folders that killed processes left under the same name; call it while holding
+    the cache's lock.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
     for debris in final.parent.glob(f"{final.name}.partial-*"):
@@ -118,10 +118,10 @@ def staged(final: Path) -> Iterator[Path]:
 
 
 def require_space(folder: Path, needed: int, *, reusable: Callable[[], int]) -> None:
-    """Returns if the file system has `needed` bytes free, counting what an earlier build left there.
+    """Checks that the file system has `needed` bytes free, counting what an earlier build left there.
 
     Raises:
-        ToolError: it has not; the text says how much there is and how much is needed.
+        ToolError: it has not; the text gives the free and the needed space.
     """
     free = shutil.disk_usage(folder).free
     if free >= needed or free + reusable() >= needed:
@@ -133,5 +133,5 @@ def require_space(folder: Path, needed: int, *, reusable: Callable[[], int]) -> 
 
 
 def size_of(folder: Path) -> int:
-    """Returns the bytes that the files below the folder take, 0 if there is no such folder."""
+    """Returns the total size in bytes of the files below the folder, 0 if there is no such folder."""
     return sum(os.lstat(Path(root) / name).st_size for root, _, names in os.walk(folder) for name in names)

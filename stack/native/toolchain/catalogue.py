@@ -1,4 +1,4 @@
-"""What the native stack is made of: every tool, its binaries, and where its pins are."""
+"""The tools of the native stack, with their binaries and the folders of their pins."""
 
 from pathlib import Path
 
@@ -133,7 +133,7 @@ def tool_of(binary: str) -> Tool:
     """Returns the tool that has this binary.
 
     Raises:
-        ToolError: no tool has it; the text lists the names there are.
+        ToolError: no tool has it; the text lists the known names.
     """
     for tool in (*TOOLS, GO):
         if binary in tool.binaries:

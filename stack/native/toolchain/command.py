@@ -1,4 +1,4 @@
-"""Runs one build command so that it can be stopped at any moment and says why it failed."""
+"""Runs one build command, which can be stopped at any moment, and explains its failure."""
 
 import os
 import signal
@@ -19,13 +19,13 @@ _NETWORK_SIGNS = (
 )  # fmt: skip
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: someone asked for it
-    """The command was stopped because the whole build was."""
+class Stopped(Exception):  # noqa: N818 - not an error but a request
+    """The command was stopped together with the whole build."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Where and how commands run; `stop` ends them, `tick` is called while they run."""
+    """Where and how commands run; `stop` terminates them, `tick` is called while they run."""
 
     folder: Path
     environment: Mapping[str, str]
@@ -35,10 +35,10 @@ class Setting:
 
 
 def run(what: str, command: Sequence[str], setting: Setting) -> None:
-    """Runs the command to its end, its output appended to the log.
+    """Runs the command until it exits; appends its output to the log.
 
     Raises:
-        Stopped: `setting.stop` was set; the command and its children have ended.
+        Stopped: `setting.stop` was set; the command has exited.
         ToolError: it failed; the text names `what`, the last lines of output and the log.
     """
     with setting.log.open("ab") as log:
@@ -50,7 +50,7 @@ def run(what: str, command: Sequence[str], setting: Setting) -> None:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # A group of its own: Ctrl-C reaches us, and we end the whole group.
+                # A process group of its own: Ctrl-C reaches only us, and we terminate the whole group.
                 start_new_session=True,
             )
         except OSError as error:
@@ -84,7 +84,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _explain(what: str, log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    # A line that is one word is the name of a package that was compiled.
+    # A line of one word is the name of a compiled package.
     telling = [line for line in lines if len(line.split()) > 1][-_TAIL_LINES:]
     text = "\n".join(f"  {line}" for line in telling)
     return f"{what} failed{_remedy(text)} The full log is {log}. Its last lines:\n{text}"
@@ -95,5 +95,5 @@ def _remedy(text: str) -> str:
     if "no space left on device" in lowered:
         return ": the disk is full. Free some space and run it again; it continues where it stopped."
     if any(sign in lowered for sign in _NETWORK_SIGNS):
-        return ": a download did not work. Check the network and run it again; it continues where it stopped."
+        return ": a download failed. Check the network and run it again; it continues where it stopped."
     return "."

@@ -1,2 +1,2 @@
 class ToolError(Exception):
-    """A tool is missing or cannot be made; the text is one sentence for the user, with the remedy."""
+    """A tool is missing or cannot be built; the text is one sentence for the user, with the remedy."""

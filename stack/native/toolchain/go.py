@@ -14,7 +14,7 @@ from stack.native.toolchain.errors import ToolError
 from stack.native.toolchain.kinds import COMPILER_FLAGS, GoTool
 
 _QUERY_SECONDS = 30
-# Anything else that steers Go or C compilers would make the build depend on the user's habits.
+# Dropped, so that the build does not depend on the user's Go or C compiler settings.
 _FOREIGN_PREFIXES = ("GO", "CGO_")
 _LIBRARY_PACKAGES = "-f={{if .Standard}}{{.ImportPath}}{{end}}"
 
@@ -31,12 +31,12 @@ class Go:
 
 
 def needed_version(tools: Iterable[GoTool]) -> tuple[int, ...]:
-    """Returns the least Go version that builds all these tools."""
+    """Returns the lowest Go version that builds all these tools."""
     return max((tool.go_line for tool in tools), default=(1,))
 
 
 def find_on_path(least: tuple[int, ...]) -> Go | None:
-    """Returns the machine's Go if there is one and it is new enough."""
+    """Returns the Go on the PATH if there is one and it is new enough."""
     command = shutil.which("go")
     if command is None:
         return None
@@ -79,7 +79,7 @@ def _without_go_settings(environ: Mapping[str, str], keep: AbstractSet[str]) -> 
 def without_direct(proxies: str) -> str:
     """Returns a GOPROXY list without its last resort `direct`, so that a build fails fast and needs no git.
 
-    A list that is nothing but `direct` or `off` stays as it is: the user said so.
+    A list of only `direct` or `off` is kept: the user chose it.
     """
     return re.sub(r"[,|]\s*direct\s*$", "", proxies)
 
@@ -87,14 +87,14 @@ def without_direct(proxies: str) -> str:
 def environment(go: Go, scratch: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Returns the environment for `go build`.
 
-    All caches are in `scratch`; of the user's own Go settings only the module proxy counts.
+    All caches are in `scratch`; of the user's own Go settings only the module proxy is kept.
     """
     proxies = _query(go.command, "GOPROXY", environ)
     return {
         **_without_go_settings(environ, keep=frozenset()),
         "HOME": environ.get("HOME", str(scratch)),
         "CGO_ENABLED": "0",
-        # A compiler lives for seconds; collecting its garbage costs a quarter of the time.
+        # A compiler process lives for seconds; garbage collection would cost a quarter of the time.
         "GOGC": "off",
         "GOMEMLIMIT": "1GiB",
         "GOENV": "off",
@@ -112,29 +112,29 @@ def environment(go: Go, scratch: Path, environ: Mapping[str, str] = os.environ) 
 
 
 def download_command(go: Go, modules: Iterable[str]) -> list[str]:
-    """Returns the command that downloads modules and prints a JSON object for each, in their order."""
+    """Returns the command that downloads modules and prints a JSON object for each, in order."""
     return [str(go.command), "mod", "download", "-json", *modules]
 
 
 def load_command(go: Go, tool: GoTool, more: Iterable[str] = ()) -> list[str]:
     """Returns the command that downloads the modules that the build needs, and no others.
 
-    It prints what the tool needs of Go's own library, a package a line, without the parts of packages.
+    It prints the standard library packages that the tool needs, one per line.
     """
     tags = [flag for flag in tool.build_flags if flag.startswith("-tags=")]
     return [str(go.command), "list", "-deps", _LIBRARY_PACKAGES, *tags, *more, *tool.packages.values()]
 
 
 def library_command(go: Go, packages: Iterable[str]) -> list[str]:
-    """Returns the command that compiles these packages of Go's own library, as the tools need them."""
+    """Returns the command that compiles these standard library packages with the tools' flags."""
     return [str(go.command), "build", "-v", *COMPILER_FLAGS, *packages]
 
 
 def build_command(go: Go, tool: GoTool, output: Path, more: Iterable[str] = ()) -> list[str]:
     """Returns the command that builds all binaries of the tool into the folder `output`.
 
-    `more` are flags that say where its parts lie. Go names each binary after its package's last
-    element; `rename_outputs` gives them their own names.
+    `more` are further flags (see `instead.flags`). Go names each binary after the last element of its
+    package; `rename_outputs` gives it its final name.
     """
     return [
         str(go.command),
@@ -151,12 +151,12 @@ def rename_outputs(tool: GoTool, output: Path) -> None:
     """Gives each built binary the name that the catalogue promises.
 
     Raises:
-        ToolError: the build left no such file.
+        ToolError: the build produced no such file.
     """
     for binary, package in tool.packages.items():
         built = output / Path(tool.folder if package == "." else package).name
         if not built.is_file():
             raise ToolError(
-                f"Building {tool.name} left no {built.name}; its package {package} is no program."
+                f"Building {tool.name} produced no {built.name}; its package {package} is not a program."
             )
         built.rename(output / binary)

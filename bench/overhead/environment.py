@@ -1,4 +1,4 @@
-"""The peers' own Python environment: in the user's cache, installed once by hash, apart from the project's."""
+"""The peers' own Python environment, installed once by hash in the user's cache, apart from the project's."""
 
 from __future__ import annotations
 

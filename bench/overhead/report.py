@@ -81,7 +81,7 @@ CPython {python}, FastAPI {fastapi}). The rounds are in `overhead.json`.
 - Over uvicorn the client, the receiver and the database share the machine's cores with the application. The
   aim applies to "of bare", the share of the bare application's throughput, with its range over the rounds in
   brackets: where that is wide, other work used the cores, and the median means little. "bare CPU / its" is
-  the bare application's CPU per request as a share of the variant's: what a machine with spare cores would show.
+  the bare application's CPU per request as a share of the variant's, as with cores to spare.
 - "arrives" is what the receiver decoded per request before the measurement, as a check that no variant is
   fast because it sends nothing.
 

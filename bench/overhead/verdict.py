@@ -36,7 +36,9 @@ def aims(measured: Sequence[Series]) -> list[Aim]:
         if series.routes != MOST_ROUTES or OURS not in series.rounds:
             continue
         if series.served:
-            sentence = "share of the bare application's throughput that ours keeps, over uvicorn with a database call"
+            sentence = (
+                "share of the bare application's throughput that ours keeps, over uvicorn with a database"
+            )
             found.append(Aim(sentence, series.throughput_share(OURS), _KEPT, at_most=False))
             continue
         found += [

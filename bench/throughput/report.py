@@ -61,11 +61,11 @@ The same figures as data: `throughput.json`.
 {throughput}
 
 "Per core and second" is items acknowledged per second of the Collector's own CPU time, from the first
-request until its queues are empty, so other load on the machine matters little, and it
-scales with the cores. Median of {rounds} rounds; within a round every Collector runs once per signal, one after the other, so that a
+request until its queues are empty, so other load on the machine matters little, and it scales with the cores.
+Median of {rounds} rounds; within a round every Collector runs once per signal, one after the other, so that a
 slow minute of the machine hits all of them. The share is the median of the rounds' own shares, "µs each" is
-CPU microseconds per item. The plain peer compresses what it sends, the exporters' default; ours does not:
-the row without gzip compares like with like. All run with `GOGC=400` and 400 MiB, except that those without a
+CPU microseconds per item. The plain peer compresses what it sends, the exporters' default; ours does not: the
+row without gzip compares like with like. All run with `GOGC=400` and 400 MiB, except that those without a
 disk queue have 6 GiB: they keep the backlog in memory, and with 400 MiB garbage collection takes two thirds
 of their time.
 

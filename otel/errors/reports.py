@@ -1,4 +1,4 @@
-"""The one call that reports an unhandled error, and what starts it; without sentry-sdk it does nothing."""
+"""Reports unhandled errors once `start_reports` has found a DSN; importable without sentry-sdk."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class ErrorReportsView(TypedDict):
-    """Error reports that the client has taken, and those that were lost, by reason.
+    """Counts error reports: those captured, and those dropped by reason.
 
-    After the end captured = sent + dropped, but for `filtered`, which are no errors and were not taken.
+    After shutdown captured = sent + dropped, except for `filtered`: those are not errors, so not captured.
     """
 
     captured: int
@@ -32,19 +32,19 @@ class ErrorReports(Protocol):
 
     @property
     def captured(self) -> int:
-        """Counts the reports that it has taken."""
+        """Returns how many reports were captured."""
         ...
 
     def forget(self) -> None:
-        """Starts to count from nothing, as a forked child must."""
+        """Resets all counts, as a forked child must."""
         ...
 
     def flush(self, seconds: float) -> bool:
-        """Waits until what is queued has left or is lost, `seconds` at most; True if nothing is left."""
+        """Waits up to `seconds` until queued reports are sent or lost; returns True if none is left."""
         ...
 
     def dropped(self) -> dict[str, int]:
-        """Counts the reports that were lost, by reason."""
+        """Returns how many reports were lost, by reason."""
         ...
 
 
@@ -53,9 +53,9 @@ _capture: _Capture | None = None
 
 
 def capture(error: BaseException, request: RequestContext | None) -> str | None:
-    """Reports an unhandled error with what is known of its request; returns the event's id if it was taken.
+    """Reports an unhandled error and its request; returns the event's id, or None if it was not captured.
 
-    Does nothing until `start_reports` found a DSN. Never raises.
+    Does nothing until `start_reports` has found a DSN. Never raises.
     """
     return None if _capture is None else _capture(error, request)
 
@@ -63,7 +63,7 @@ def capture(error: BaseException, request: RequestContext | None) -> str | None:
 def start_reports(
     config: TelemetryConfig, redactor: Redactor, *, transport: Transport | None = None
 ) -> SentryHandle | None:
-    """Starts error reports if `SENTRY_DSN` is set; returns their handle, or None without a DSN.
+    """Starts error reporting if `SENTRY_DSN` is set; returns its handle, or None without a DSN.
 
     Raises:
         ConfigError: `SENTRY_DSN` is set and sentry-sdk is not installed.

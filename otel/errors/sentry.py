@@ -1,8 +1,8 @@
-"""Error reports to Sentry (or what speaks its protocol), captured at our own boundary.
+"""Reports errors to Sentry, or to anything that speaks its protocol, from our own error boundary.
 
-No stock integration is installed: those of FastAPI and Starlette cost 60 to 100 µs per healthy request, copy
+No stock integration is installed: those for FastAPI and Starlette cost 60 to 100 µs per healthy request, copy
 request data and patch libraries. Here a healthy request costs nothing; a failed one is described from its
-`RequestContext`. Propagation stays W3C: nothing of sentry-sdk touches the propagators.
+`RequestContext`. Propagation stays W3C: sentry-sdk does not touch the propagators.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 
 _FIRST_SERVER_ERROR: Final = 500
 _IGNORED_LOGGERS: Final = ("opentelemetry", "sentry_sdk")
-# By this class alone: a client library's error may carry the status that *it* got, and is an error of ours.
-_FRAMEWORKS_REFUSAL: Final = "HTTPException"
+# Only this class: a client library's error may carry the status that *it* received, yet the failure is ours.
+_HTTP_REFUSAL: Final = "HTTPException"
 _ENDED_EARLY: Final = frozenset(
     {"CancelledError", "ClientDisconnect", "WebSocketDisconnect", "KeyboardInterrupt"}
 )
-# In the hint of what our own boundary reports: it knows what was answered, whatever kind of error it was.
+# Marks the hint of a report from our own boundary: it knows the response, so the error's type is irrelevant.
 _ANSWERED: Final = "otel.answered"
 _LONGEST_TAG: Final = 200
 _LONGEST_STEP: Final = 1024
@@ -51,7 +51,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class SentryHandle:
-    """The running reporter: how to flush it and what it lost."""
+    """The running reporter: flushes and closes it, and counts what it lost."""
 
     bursts: BurstLimiter[Failure]
     client: Any = None
@@ -59,35 +59,35 @@ class SentryHandle:
     reported: int = 0
     filtered: int = 0
     held_back: int = 0
-    lock: threading.RLock = field(default_factory=threading.RLock)  # a signal's handler may report, too
+    lock: threading.RLock = field(default_factory=threading.RLock)  # a signal handler may report, too
 
     @property
     def captured(self) -> int:
-        """Counts the reports that were taken, from whoever: those that were sent, are lost or still wait."""
+        """Returns how many reports were captured, by any caller: sent, lost or still queued."""
         return int(getattr(self.transport, "taken", self.reported)) + self.held_back
 
     def flush(self, seconds: float) -> bool:
-        """Waits until queued events have left or are lost, at most `seconds`; True if none is left."""
+        """Waits up to `seconds` until queued events are sent or lost; returns True if none is left."""
         self.client.flush(timeout=seconds)
         return not getattr(self.transport, "unsent", 0)
 
     def dropped(self) -> dict[str, int]:
-        """Return how many events did not arrive, by reason; `filtered` are those that are no errors."""
+        """Returns how many events did not arrive, by reason; `filtered` ones are not errors."""
         lost = {"filtered": self.filtered, "burst": self.held_back, **getattr(self.transport, "lost", {})}
         return {reason: count for reason, count in lost.items() if count and reason != "before_send"}
 
     def admit(self, failed: Failure) -> int | None:
-        """Tells how many reports of the same failure were held back before this one; None holds it back."""
+        """Returns how many reports of the same failure were held back before; None holds this one back."""
         with self.lock:
             suppressed = self.bursts.admit(failed)
-            list(self.bursts.reports())  # bursts that have ended are forgotten, their count is in `dropped`
+            list(self.bursts.reports())  # evicts bursts that have ended; `dropped` counts their reports
             self.held_back += suppressed is None
         return suppressed
 
     def forget(self) -> None:
-        """Starts from nothing, as a forked child must.
+        """Resets counts and queue, as a forked child must.
 
-        What the parent has queued it sends itself, by connections of its own; its losses are its own, too.
+        The parent sends what it has queued over its own connections, and counts its own losses.
         """
         self.reported = self.filtered = self.held_back = 0
         self.lock = threading.RLock()
@@ -96,7 +96,7 @@ class SentryHandle:
             self.transport = self.client.transport = CountingTransport(self.client.options)
 
     def close(self, seconds: float = 2.0) -> None:
-        """Flushes, stops the sender's thread and stops capturing; what is unsent then is lost."""
+        """Flushes, stops the sender thread and stops capturing; whatever is still unsent is lost."""
         global _handle  # noqa: PLW0603 - one reporter per process, as in sentry-sdk
         self.client.close(timeout=seconds)
         if isinstance(self.transport, CountingTransport):
@@ -116,10 +116,10 @@ def configure_sentry(
     *,
     transport: Transport | type[Transport] | None = None,
 ) -> SentryHandle | None:
-    """Starts the error reports if `SENTRY_DSN` is set; returns their handle, or None without a DSN.
+    """Starts error reporting if `SENTRY_DSN` is set; returns its handle, or None without a DSN.
 
-    Every event passes `before_send`: no event for 4xx, disconnects and cancellations; trace id of the current
-    span; redaction of everything in it, at any depth. Local variables and request bodies are never attached.
+    Every event passes `before_send`: it filters 4xx responses, disconnects and cancellations, adds the ids of
+    the current span, and redacts at any depth. Local variables and request bodies are never attached.
 
     Raises:
         sentry_sdk.utils.BadDsn: The DSN is malformed.
@@ -151,9 +151,9 @@ def configure_sentry(
 
 
 def capture(error: BaseException, request: RequestContext | None) -> str | None:
-    """Reports an unhandled error with what is known of its request; returns the event's id if it was taken.
+    """Reports an unhandled error and its request; returns the event's id, or None if it was not captured.
 
-    Without `configure_sentry` this does nothing. It never raises: a broken report must not break a response.
+    Does nothing before `configure_sentry`. Never raises: a broken report must not break a response.
     """
     handle = _handle
     if handle is None:
@@ -168,7 +168,7 @@ def capture(error: BaseException, request: RequestContext | None) -> str | None:
 
 
 def _report(handle: SentryHandle, error: BaseException, request: RequestContext | None) -> str | None:
-    if request is None and _is_no_failure(error):
+    if request is None and _is_expected(error):
         handle.filtered += 1
         return None
     failed = failure_of(error, None if request is None else request.route or UNMATCHED)
@@ -185,7 +185,7 @@ def _report(handle: SentryHandle, error: BaseException, request: RequestContext 
 
 
 def _describe(event: Event, failed: Failure, request: RequestContext | None) -> None:
-    # Not by the message: it holds ids, which would make an issue of every event.
+    # The message is not part of the fingerprint: the ids in it would make every event an issue of its own.
     event["fingerprint"] = [failed.error, _place(failed)]
     event["contexts"] = {}
     route = failed.route
@@ -206,12 +206,12 @@ def _describe(event: Event, failed: Failure, request: RequestContext | None) -> 
 
 
 def _place(failed: Failure) -> str:
-    """Returns the route, or where there is none the function that raised: each has issues of its own."""
+    """Returns the route, or the function that raised if there is none; issues are grouped by it."""
     return failed.function or "no request" if failed.route in (None, UNMATCHED) else failed.route
 
 
 def _crumbs(steps: Iterable[Step]) -> list[dict[str, Any]]:
-    """Returns the steps, the latest with their data first of all: one budget holds for what they carry."""
+    """Returns the steps in order; they share one budget for their data, spent on the latest ones first."""
     budget = Budget()
     return [_crumb(step, budget) for step in reversed(list(steps))][::-1]
 
@@ -241,38 +241,38 @@ def _tags(request: RequestContext, route: str) -> dict[str, str]:
 
 def _before_send(handle: SentryHandle, redactor: Redactor) -> Callable[[Event, Hint], Event | None]:
     def before_send(event: Event, hint: Hint) -> Event | None:
-        if _is_no_error(event, hint):
+        if _is_ignored(event, hint):
             handle.filtered += 1
             return None
         _link_to_trace(event)
         event["contexts"]["runtime"] = dict(_RUNTIME)
         redacted = cast("Event", redactor.mapping(dict(event)))
         if "timestamp" in event:
-            redacted["timestamp"] = event["timestamp"]  # Sentry wants it as it made it
+            redacted["timestamp"] = event["timestamp"]  # sentry-sdk expects the object that it created
         return redacted
 
     return before_send
 
 
-def _is_no_error(event: Event, hint: Hint) -> bool:
+def _is_ignored(event: Event, hint: Hint) -> bool:
     if hint.get(_ANSWERED):
         return False
     if is_within(str(event.get("logger") or ""), _IGNORED_LOGGERS):
         return True
     error = (hint.get("exc_info") or (None, None, None))[1]
-    return error is not None and _is_no_failure(error)
+    return error is not None and _is_expected(error)
 
 
-def _is_no_failure(error: BaseException) -> bool:
-    """Tells whether the error is an answer that is meant, or the end of what nobody waits for."""
+def _is_expected(error: BaseException) -> bool:
+    """Tells whether the error is an intended response, or ends work that nobody waits for any more."""
     names = {type_name(each) for each in type(error).__mro__}
-    if _FRAMEWORKS_REFUSAL in names:
+    if _HTTP_REFUSAL in names:
         return bool(getattr(error, "status_code", _FIRST_SERVER_ERROR) < _FIRST_SERVER_ERROR)
     return not names.isdisjoint(_ENDED_EARLY)
 
 
 def _link_to_trace(event: Event) -> None:
-    """Give an event that someone else captured the ids of the current span."""
+    """Adds the ids of the current span to an event that was not captured by us."""
     identity = trace.get_current_span().get_span_context()
     contexts = event.setdefault("contexts", {})
     ours = "fingerprint" in event and "trace" in contexts

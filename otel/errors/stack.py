@@ -1,4 +1,4 @@
-"""An exception and those behind it as Sentry's exception values: bounded, with the frame that raised."""
+"""Turns an exception and its causes into Sentry's exception values: bounded, but with the raising frame."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _AROUND: Final = 5
 
 
 class _Kept(NamedTuple):
-    """How many frames stay at both ends of a stack, and how many of the innermost show their source."""
+    """How many frames are kept at each end of a stack, and how many of the innermost show their source."""
 
     outermost: int
     innermost: int
@@ -32,11 +32,11 @@ _BEHIND: Final = _Kept(3, 7, 1)
 
 
 def exception_values(error: BaseException, options: dict[str, Any]) -> list[dict[str, Any]]:
-    """Returns `error` as the last value, before it its causes and the members of its groups, 10 in all.
+    """Returns `error` as the last value, preceded by its causes and the members of its groups, 10 in all.
 
-    However deep a stack is, its ends stay, the frame that raised among them; `frames_omitted` says which
-    are missing. sentry-sdk (2.75) bounds neither chains nor what a report costs, and drops a stack of more
-    than 2,000 frames. https://develop.sentry.dev/sdk/data-model/event-payloads/exception/
+    However deep a stack is, both ends are kept, including the raising frame; `frames_omitted` gives the range
+    left out. sentry-sdk (2.75) bounds neither the length of a chain nor the cost of a report, and drops
+    stacks of more than 2,000 frames. https://develop.sentry.dev/sdk/data-model/event-payloads/exception/
     """
     values: list[dict[str, Any]] = []
     seen = {id(error)}
@@ -69,15 +69,15 @@ def _value(error: BaseException, number: int, parent: int | None, source: str | 
 
 def _behind(error: BaseException) -> list[tuple[BaseException, str]]:
     found: list[tuple[BaseException, str]] = []
-    led = before(error)
-    if led is not None:
-        found.append((led.error, "__cause__" if led.is_cause else "__context__"))
+    preceding = before(error)
+    if preceding is not None:
+        found.append((preceding.error, "__cause__" if preceding.is_cause else "__context__"))
     inside = members(error)[:_MOST_EXCEPTIONS]
     return found + [(member, f"exceptions[{number}]") for number, member in enumerate(inside)]
 
 
 def _stack(stack: TracebackType | None, kept: _Kept, options: dict[str, Any]) -> dict[str, Any]:
-    """Returns `stacktrace` with the frames of both ends; nothing for an exception that was not raised."""
+    """Returns `stacktrace` with the frames at both ends; an empty dict for an exception never raised."""
     if stack is None:
         return {}
     outermost: list[TracebackType] = []
@@ -109,7 +109,7 @@ def _frame(step: TracebackType, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _source(step: TracebackType) -> dict[str, Any]:
-    """Returns the raising line and five around it; sentry-sdk reads the whole file for each frame anew."""
+    """Returns the frame's line and five around it; sentry-sdk would re-read the whole file for each frame."""
     code = step.tb_frame.f_code
     linecache.lazycache(code.co_filename, step.tb_frame.f_globals)
     lines = linecache.getlines(code.co_filename)

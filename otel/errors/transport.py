@@ -1,4 +1,4 @@
-"""The error reports' way out: sentry-sdk's own transport, which also counts what it lost."""
+"""Sends error reports with sentry-sdk's own transport, and counts those that are lost."""
 
 from __future__ import annotations
 
@@ -14,22 +14,21 @@ if TYPE_CHECKING:
 
 
 class CountingTransport(HttpTransport):
-    """Sentry's own transport, and a public count of the events that it took, and lost by Sentry's reason.
+    """Sentry's own transport that also counts the events it accepted, and those it lost by Sentry's reason.
 
-    `taken` are the events that were sent, are lost or wait. An event is unsent until it has left or is lost:
-    then it is queued or on its way.
+    `taken` counts all accepted events: sent, lost or unsent. An unsent event is queued or in flight.
     """
 
     def __init__(self, options: dict[str, Any]) -> None:
         self.taken = 0
         self.lost: Counter[str] = Counter()
         self._unsent: set[Item] = set()
-        self._counting = threading.RLock()  # a signal's handler may report while its thread counts
+        self._counting = threading.RLock()  # a signal handler may report while its thread counts
         self._is_ended = False
         super().__init__(options)
 
     def capture_envelope(self, envelope: Envelope) -> None:
-        """Takes an envelope and queues it."""
+        """Counts an envelope's events and queues it."""
         with self._counting:
             events = _events_in(envelope)
             self.taken += len(events)
@@ -38,11 +37,11 @@ class CountingTransport(HttpTransport):
 
     @property
     def unsent(self) -> int:
-        """Counts the events that wait for what becomes of them."""
+        """Returns how many events are neither sent nor lost yet."""
         return len(self._unsent)
 
     def end(self) -> None:
-        """Counts what is unsent as lost by `shutdown`, and sends nothing more; the outcome comes too late."""
+        """Counts unsent events as lost to `shutdown`, sends nothing more and ignores later outcomes."""
         with self._counting:
             self._is_ended = True
             if self._unsent:
@@ -57,7 +56,7 @@ class CountingTransport(HttpTransport):
         *,
         quantity: int = 1,
     ) -> None:
-        """Counts an event that does not arrive: `queue_overflow`, `network_error`, `ratelimit_backoff` ..."""
+        """Counts a lost event by its reason: `queue_overflow`, `network_error`, `ratelimit_backoff` ..."""
         category = data_category if item is None else item.data_category
         if category == "error":
             self._lose(reason, item, quantity)
@@ -79,7 +78,7 @@ class CountingTransport(HttpTransport):
             self.lost[reason] += count
             if item is not None:
                 self._unsent.discard(item)
-            elif reason != "before_send":  # lost before it was an item, such as by SENTRY_SAMPLE_RATE
+            elif reason != "before_send":  # lost before it became an item, for example to SENTRY_SAMPLE_RATE
                 self.taken += count
 
 

@@ -1,1 +1,1 @@
-"""What is not ours, as text and plain values: bounded, and whatever its own code does."""
+"""Turns foreign objects into text and plain values: bounded, whatever their own code does."""

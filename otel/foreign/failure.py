@@ -1,7 +1,7 @@
-"""An exception as text: its stack, its causes and its group, as Python prints them, but bounded.
+"""Formats an exception with its stack, causes and group members as Python prints them, but bounded.
 
-`traceback.format_exception` visits everything that an exception leads to: a group of groups has as many
-members as ten levels of fifteen make, a chain of retries thousands of causes with a thousand frames each.
+`traceback.format_exception` visits everything reachable from an exception: nested groups may hold 15**10
+members, a chain of retries thousands of causes with a thousand frames each.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from otel.foreign.values import Budget
 
 LONGEST_STACK: Final = 12_288
 MOST_ERRORS: Final = 10
-"""Exceptions of one chain and its groups that are shown."""
+"""How many exceptions of one chain and its groups are shown."""
 
 FIRST_FRAMES, LAST_FRAMES = 10, 40
-"""Frames of one exception that are shown: where it came from, and where it was raised."""
+"""How many frames of one exception are shown: the outermost, and the innermost, where it was raised."""
 
 _LONGEST_MESSAGE: Final = 2048
 _LONGEST_LINE: Final = 400
 _MOST_NOTES: Final = 5
 _MOST_COUNTED: Final = 100
 
-# The getters of `BaseException` itself: a subclass may hide them behind code of its own.
+# The getters of `BaseException` itself: a subclass may override the attributes with its own code.
 _traceback: Final[Any] = BaseException.__dict__["__traceback__"].__get__
 _cause: Final[Any] = BaseException.__dict__["__cause__"].__get__
 _context: Final[Any] = BaseException.__dict__["__context__"].__get__
@@ -42,70 +42,72 @@ _MEANWHILE: Final = "\nDuring handling of the above exception, another exception
 
 
 def stack_text(error: BaseException) -> str:
-    """Returns stack, causes and group of any exception as text: never raises, at most 12,288 characters.
+    """Returns stack, causes and group of any exception as text of about 12,288 characters; never raises.
 
-    At most 10 exceptions are shown, the given one first of all, with at most 50 frames and 2,048 characters
-    of message each; a mark says what was left out.
+    At most 10 exceptions are shown, with at most 50 frames and 2,048 characters of message each; the given
+    one takes precedence. A mark says what was left out.
     """
     return "".join(stack_pieces(error))
 
 
 def stack_pieces(error: BaseException) -> list[str]:
-    """Returns the same in pieces, a frame or a message each: frames repeat from failure to failure."""
-    told = _TOLD.get()
-    if told is not None and told[0] is error:
-        return told[1]
+    """Returns the same in pieces of a frame or a message each: frames repeat from failure to failure."""
+    cached = _CACHED.get()
+    if cached is not None and cached[0] is error:
+        return cached[1]
     try:
         return _Formatted(error).pieces()
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException:  # noqa: BLE001 - a source loader or a property is foreign code as well
+    except BaseException:  # noqa: BLE001 - source loaders and properties are foreign code, too
         return [unprintable(type(error))]
 
 
 @contextmanager
 def told_once(error: BaseException) -> Iterator[None]:
-    """Makes the pieces of this exception once, for all who ask for them inside the block."""
-    token = _TOLD.set((error, stack_pieces(error)))
+    """Formats this exception once for all callers of `stack_pieces` and `stack_text` inside the block."""
+    token = _CACHED.set((error, stack_pieces(error)))
     try:
         yield
     finally:
-        _TOLD.reset(token)
+        _CACHED.reset(token)
 
 
-_TOLD: Final[ContextVar[tuple[BaseException, list[str]] | None]] = ContextVar("otel.told", default=None)
+_CACHED: Final[ContextVar[tuple[BaseException, list[str]] | None]] = ContextVar(
+    "otel.stack_pieces", default=None
+)
 
 
-class Led(NamedTuple):
-    """An exception that led to another: its direct cause, or what was being handled meanwhile."""
+class Preceding(NamedTuple):
+    """An exception that led to another: its direct cause, or the one that was being handled."""
 
     error: BaseException
     is_cause: bool
 
 
-def before(error: BaseException) -> Led | None:
-    """Returns the exception that led to this one, None if there is none or it is suppressed."""
+def before(error: BaseException) -> Preceding | None:
+    """Returns the exception that led to this one, or None if there is none or it is suppressed."""
     cause = _cause(error)
     if cause is not None:
-        return Led(cause, is_cause=True)
+        return Preceding(cause, is_cause=True)
     context = _context(error)
-    return None if context is None or _is_suppressed(error) else Led(context, is_cause=False)
+    return None if context is None or _is_suppressed(error) else Preceding(context, is_cause=False)
 
 
 def stack_of(error: BaseException) -> TracebackType | None:
-    """Returns the outermost step of an exception's traceback, None if it was not raised."""
+    """Returns the outermost entry of an exception's traceback, or None if it was not raised."""
     found: TracebackType | None = _traceback(error)
     return found
 
 
 def members(error: BaseException) -> tuple[BaseException, ...]:
-    """Returns the exceptions of a group, nothing for any other."""
+    """Returns the exceptions of a group; an empty tuple for any other exception."""
     found: tuple[BaseException, ...] = _members(error) if issubclass(type(error), BaseExceptionGroup) else ()
     return found
 
 
 def frames(error: BaseException) -> tuple[list[TracebackType], int, list[TracebackType]]:
-    """Returns the first 10 frames of an exception, how many are left out, and the last 40."""
+    """Returns the first 10 frames of an exception, how many are left out, and the last 40 frames."""
     walk = _walk(stack_of(error))
     first = list(islice(walk, FIRST_FRAMES))
     last: deque[TracebackType] = deque(maxlen=LAST_FRAMES)
@@ -133,9 +135,9 @@ class _Formatted:
         return self._chain(self._error, "")
 
     def _chain(self, error: BaseException, margin: str) -> list[str]:
-        """Return the pieces of an exception and of what led to it, the oldest first, as Python has it."""
+        """Returns the pieces of an exception and of those that led to it, oldest first, as Python does."""
         pieces: list[str] = []
-        latest: Led | None = Led(error, is_cause=True)
+        latest: Preceding | None = Preceding(error, is_cause=True)
         link = ""
         while latest is not None and id(latest.error) not in self._seen:
             error = latest.error
@@ -165,7 +167,7 @@ class _Formatted:
 
 
 def _fitted(pieces: list[str], room: int) -> list[str]:
-    """Returns the message, which is the last piece, and the frames that fit, most of them innermost ones."""
+    """Returns the message, which is the last piece, and the frames that fit, favouring the innermost."""
     if sum(map(len, pieces)) <= room:
         return pieces
     stack, message = pieces[:-1], shortened(pieces[-1], max(room, 0))
@@ -195,8 +197,8 @@ def _own(error: BaseException) -> Iterator[str]:
         yield from _lines(last)
     message = Budget(room=_LONGEST_MESSAGE).error(error)
     name = full_type_name(type(error))
-    told = [f"{name}: {message}" if message else name, *notes_of(error)]
-    yield "\n".join(told) + "\n"
+    lines = [f"{name}: {message}" if message else name, *notes_of(error)]
+    yield "\n".join(lines) + "\n"
 
 
 def _lines(steps: list[TracebackType]) -> Iterator[str]:
@@ -206,7 +208,7 @@ def _lines(steps: list[TracebackType]) -> Iterator[str]:
 
 
 def notes_of(error: BaseException) -> list[str]:
-    """Returns the first 5 notes of an exception (PEP 678), 2,048 characters together at most."""
+    """Returns the first 5 notes of an exception (PEP 678), at most 2,048 characters in all."""
     try:
         notes = object.__getattribute__(error, "__notes__")
     except AttributeError:
@@ -221,7 +223,7 @@ def _indented(text: str, margin: str) -> str:
 
 def _length_of_chain(error: BaseException, seen: set[int]) -> int:
     count, counted = 0, set(seen)
-    latest: Led | None = Led(error, is_cause=True)
+    latest: Preceding | None = Preceding(error, is_cause=True)
     while latest is not None and id(latest.error) not in counted and count < _MOST_COUNTED:
         counted.add(id(latest.error))
         count += 1
@@ -230,7 +232,7 @@ def _length_of_chain(error: BaseException, seen: set[int]) -> int:
 
 
 def shortened_in_the_middle(text: str, longest: int) -> str:
-    """Returns the text, or the lines of its start and its end: they say more of a stack than its middle."""
+    """Returns the text, or its first and last lines: they say more about a stack than the middle does."""
     if len(text) <= longest:
         return text
     half = max(longest - len(CUT) - 2, 0) // 2

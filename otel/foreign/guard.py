@@ -1,4 +1,4 @@
-"""The last line: what fails while something is recorded is logged, and never reaches the caller."""
+"""The last line of defence: a failure to record telemetry is logged, and never reaches the caller."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _Recording = TypeVar("_Recording", bound=Callable[..., Any])
 
 
 def note_failure(what: str) -> None:
-    """Logs that recording has failed, with the error that is being handled; never raises."""
-    with suppress(Exception):  # there is nowhere left to say it
+    """Logs that recording failed, with the error being handled; never raises."""
+    with suppress(Exception):  # there is nowhere left to report it
         _log.warning("telemetry_failed: %s", what, exc_info=True)
 
 
 def harmless(recording: _Recording) -> _Recording:
-    """Makes a function that records something return None instead of raising; the failure is logged."""
+    """Makes a recording function log its failure and return None instead of raising."""
 
     @wraps(recording)
     def guarded(*args: Any, **options: Any) -> Any:  # noqa: ANN401 - passed through

@@ -1,4 +1,4 @@
-"""The message of a stdlib log record: its text with its arguments, whatever both of them are."""
+"""Formats the message of a stdlib log record, whatever its text and its arguments are."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _MOST_ARGUMENTS: Final = 64
 def message_of(record: logging.LogRecord) -> str:
     """Returns the record's message: never raises, at most 8,192 characters.
 
-    Arguments are shown by their bounded text (`otel.foreign.values.Budget`), numbers by the format that the
-    message asks for. If text and arguments do not fit together, both are shown side by side.
+    Arguments appear as bounded text (`otel.foreign.values.Budget`), numbers in the format that the message
+    asks for. If text and arguments do not match, both are shown side by side.
     """
     message, arguments = record.msg, record.args
     if type(record).getMessage is not logging.LogRecord.getMessage:
@@ -30,7 +30,7 @@ def message_of(record: logging.LogRecord) -> str:
         return shortened(text % _guarded(arguments, budget), LONGEST)
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException:  # noqa: BLE001 - wrong arguments of a library's log call must not lose its text
+    except BaseException:  # noqa: BLE001 - wrong arguments in a library's log call must not lose its text
         return shortened(f"{text} {text_of(arguments)}", LONGEST)
 
 
@@ -49,14 +49,14 @@ def _guarded(arguments: Any, budget: Budget) -> Any:  # noqa: ANN401 - stdlib ta
     return _Named(arguments, budget)
 
 
-def _argument(value: Any, budget: Budget) -> Any:  # noqa: ANN401 - looked at by its type
+def _argument(value: Any, budget: Budget) -> Any:  # noqa: ANN401 - inspected by its type
     if is_scalar(value) and (type(value) is not str or len(value) <= _SHORT):
         return value
     return _Shown(value, budget)
 
 
 class _Shown:
-    """Takes the place of an argument while the message is made: every text of it is bounded."""
+    """Stands in for an argument while the message is formatted, and bounds its text."""
 
     __slots__ = ("_budget", "_value")
 
@@ -74,7 +74,7 @@ class _Shown:
         return int(self._value)
 
     def __index__(self) -> int:
-        return self._value.__index__()  # type: ignore[no-any-return]  # a number's own
+        return self._value.__index__()  # type: ignore[no-any-return]  # the number's own method
 
     def __float__(self) -> float:
         return float(self._value)
@@ -90,7 +90,7 @@ class _Shown:
 
 
 class _Named(_Shown):
-    """The mapping of a message's named arguments."""
+    """Stands in for the mapping of a message's named arguments."""
 
     __slots__ = ()
 

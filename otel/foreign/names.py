@@ -1,22 +1,22 @@
-"""Names of types and marks of what was cut: they run no code of the object that they name."""
+"""Names types and marks cuts, without running code of the object in question."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 CUT: Final = "…[cut]"
-"""Ends a text, stands last in a list and is the key of a mapping's rest, where something was left out."""
+"""Marks an omission: ends a text, is the last item of a list, and the key of a mapping's remainder."""
 
 CYCLE: Final = "…[cycle]"
-"""Takes the place of a container inside itself."""
+"""Replaces a container inside itself."""
 
 CUT_COUNT: Final = "telemetry.cut"
-"""The attribute that counts the values that were left out of an item or shortened."""
+"""The attribute that counts the values of an item that were left out or shortened."""
 
 LONGEST_NAME: Final = 200
 _LONGEST_WORD: Final = 200
 
-# The getters of `type` itself: a metaclass may answer the plain attribute with an error.
+# The getters of `type` itself: a metaclass may raise when asked for the plain attribute.
 _qualified: Final[Any] = type.__dict__["__qualname__"].__get__
 _module: Final[Any] = type.__dict__["__module__"].__get__
 
@@ -28,7 +28,7 @@ def type_name(kind: type) -> str:
 
 
 def module_name(kind: type) -> str:
-    """Returns the name of the module that a class says it is from, empty if it says none."""
+    """Returns the module name that a class states, or an empty one if it states none."""
     try:
         module = _module(kind)
     except AttributeError:  # a class may delete its module's name
@@ -37,20 +37,20 @@ def module_name(kind: type) -> str:
 
 
 def full_type_name(kind: type) -> str:
-    """Returns the name with the module, which builtins go without: `exception.type` of the conventions."""
+    """Returns the class name with its module, except for builtins: `exception.type` of the conventions."""
     module = module_name(kind)
     return f"{module}.{type_name(kind)}" if module and module != "builtins" else type_name(kind)
 
 
 def unprintable(kind: type) -> str:
-    """Returns what takes the place of an object whose own text cannot be made."""
+    """Returns the replacement for an object whose `str` fails."""
     return f"<unprintable {type_name(kind)}>"
 
 
 def shortened(text: str, longest: int) -> str:
-    """Returns `text`, or its start and the mark `…[cut]`, `longest` characters together.
+    """Returns `text`, or its start followed by `…[cut]`, at most `longest` characters in all.
 
-    The cut is at white space where there is some: half a secret would not be recognised as one.
+    It cuts at white space if there is any nearby: redaction would not recognise half a secret.
     """
     if len(text) <= longest:
         return text
@@ -62,9 +62,9 @@ def shortened(text: str, longest: int) -> str:
 
 
 def is_scalar(value: object) -> bool:
-    """Tells whether the value is a text, a number, a truth value or None, and not of a class below them.
+    """Tells whether the value is a str, int, float, bool or None, and not of a subclass.
 
-    Not by a set of types: the class of a class may refuse to be hashed.
+    A set of types would not do: a metaclass may refuse to be hashed.
     """
     kind = type(value)
     return kind is str or kind is int or kind is float or kind is bool or value is None

@@ -1,4 +1,4 @@
-"""Foreign values as plain ones: a bounded walk that runs as little foreign code as it can."""
+"""Copies foreign values into plain ones by a bounded walk that runs as little foreign code as possible."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from otel.foreign.weight import (
 )
 
 LONGEST: Final = 8192
-"""Characters of one text, and of all texts of one item together."""
+"""How many characters one text may have, and all texts of one item together."""
 
 MOST_NODES: Final = 256
 MOST_WEIGHED: Final = 500
 MOST_ITEMS: Final = 1000
-"""Attributes of one call that are looked at; the SDK has a lower limit and counts what is over that."""
+"""How many attributes of one call are read; the SDK has a lower limit and counts those beyond it."""
 
 _LONGEST_KEY: Final = 256
-_PRICE_OF_A_CALL: Final = 8  # nodes: at most 32 objects of an item are asked for their text
+_PRICE_OF_A_CALL: Final = 8  # nodes: `str` is called on at most 32 objects of an item
 _DEEPEST: Final = 12  # a Sentry event nests nine levels
-_LARGEST: Final = 4096  # bits; the digits of a larger number take time with their square
+_LARGEST: Final = 4096  # bits; conversion to decimal takes quadratic time
 _LISTED: Final = (Sequence, AbstractSet, ValuesView)
 _SMALL: Final = frozenset({UUID, Decimal, PosixPath, PurePosixPath, IPv4Address, IPv6Address})
 _KNOWN: Final[tuple[tuple[Any, Callable[[Any], str]], ...]] = (
@@ -46,7 +46,7 @@ _KNOWN: Final[tuple[tuple[Any, Callable[[Any], str]], ...]] = (
 )
 
 Plain: TypeAlias = Union[bool, int, float, str, "list[Plain]", "dict[str, Plain]", None]
-"""What JSON has; whole numbers may have any size, other numbers may be infinite or none."""
+"""The types of JSON; integers may have any size, floats may be infinite or NaN."""
 
 _arguments: Final[Any] = BaseException.__dict__["args"].__get__
 _group_message: Final[Any] = BaseExceptionGroup.__dict__["message"].__get__
@@ -54,17 +54,17 @@ _group_members: Final[Any] = BaseExceptionGroup.__dict__["exceptions"].__get__
 
 
 class Budget:
-    """What one telemetry item may still hold, shared by all of its values.
+    """How much one telemetry item may still hold, shared by all of its values.
 
-    `value` never raises, but for KeyboardInterrupt and SystemExit, which may come from a signal. It is
-    bounded: 256 nodes, 8,192 characters, 12 levels, and 500 nodes inside objects that are asked for their
-    text. `cut` counts the values that were left out or shortened; `otel.foreign.names` has their marks.
+    `value` never raises, except for KeyboardInterrupt and SystemExit, which may come from a signal. It is
+    bounded: 256 nodes, 8,192 characters, 12 levels, and 500 nodes inside objects whose `str` is called. `cut`
+    counts the values that were left out or shortened; `otel.foreign.names` has their marks.
 
     Numbers, texts and containers are copied. Dataclasses, attrs classes and pydantic models become mappings
-    of the fields that their own repr shows, for it would walk everything they refer to. Any other object is
-    asked for its `str` if its class has written one and it holds little; one that is large, has no text, or
-    fails to make it, is named by its type. Nothing can interrupt a `__str__` that takes its time: it is
-    called once for each object, and for at most 32 objects of an item.
+    of the fields that their generated repr shows, because that repr would walk everything they refer to. For
+    any other object `str` is called if its class defines one and the object holds little; an object that is
+    large, has no `str` of its own or fails in it is replaced by the name of its type. Nothing can interrupt a
+    slow `__str__`: it is called once per object, for at most 32 objects of an item.
     """
 
     __slots__ = ("_path", "cut", "nodes", "room", "unweighed")
@@ -76,7 +76,7 @@ class Budget:
         self.cut = 0
         self._path: list[int] = []
 
-    def value(self, value: Any) -> Plain:  # noqa: ANN401 - anything, and looked at by its type
+    def value(self, value: Any) -> Plain:  # noqa: ANN401 - anything, inspected by its type
         """Returns a plain copy of the value."""
         if self.nodes <= 0:
             self.cut += 1
@@ -87,11 +87,11 @@ class Budget:
             return self._value(value, kind)
         except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException:  # noqa: BLE001 - foreign code raises what it likes
+        except BaseException:  # noqa: BLE001 - foreign code may raise anything
             return self.text(unprintable(kind))
 
     def text(self, text: str) -> str:
-        """Returns the text, or as much of it as there is room for."""
+        """Returns the text, shortened to the room that is left."""
         room = self.room
         self.room = max(room - len(text), 0)
         if len(text) <= room:
@@ -100,7 +100,7 @@ class Budget:
         return shortened(text, room)
 
     def error(self, error: BaseException) -> str:
-        """Returns the message of an exception; a text that nobody has written is made of its arguments."""
+        """Returns the message of an exception: its own `__str__` or, without one, its arguments."""
         kind = type(error)
         try:
             return self.text(self._message(error, kind))
@@ -110,7 +110,7 @@ class Budget:
             return self.text(unprintable(kind))
 
     def _value(self, value: Any, kind: type) -> Plain:  # noqa: ANN401 - as in `value`
-        # By the type alone: `isinstance` asks the object for its `__class__`.
+        # Only by the type: `isinstance` asks the object for its `__class__`.
         if value is None or kind is bool:
             return value  # type: ignore[no-any-return]  # see the condition
         if issubclass(kind, str):
@@ -136,7 +136,7 @@ class Budget:
             return self._inside(value, self._mapping, value.items(), 0)
         if issubclass(kind, _LISTED) and not issubclass(
             kind, UserString
-        ):  # whose items are lists of their own
+        ):  # whose items are UserStrings again
             return self._inside(value, self._list, value, 0)
         return self.text(self._written(value, kind))
 
@@ -146,21 +146,21 @@ class Budget:
         self.cut += 1
         return f"<int of {value.bit_length()} bits>"
 
-    def _inside(self, container: object, copy: Any, content: Any, size: int) -> Plain:  # noqa: ANN401 - a pair
+    def _inside(self, container: object, copy: Any, content: Any, size: int) -> Plain:  # noqa: ANN401 - a method and its argument
         path = self._path
         if id(container) in path or len(path) >= _DEEPEST:
             self.cut += 1
             return CUT if len(path) >= _DEEPEST else CYCLE
         path.append(id(container))
         try:
-            return copy(content, size)  # type: ignore[no-any-return]  # both of them return a plain value
+            return copy(content, size)  # type: ignore[no-any-return]  # either method returns a plain value
         finally:
             path.pop()
 
     def _list(self, elements: Iterable[object], size: int) -> list[Plain]:
-        # Taken in one go, in C where the container is a builtin one: another thread may change it.
+        # Taken in one go, in C for builtin containers: another thread may change it.
         taken = list(islice(elements, self.nodes + 1))
-        if len(taken) == 2 and type(taken[0]) is bytes:  # noqa: PLR2004 - a header: its name tells what is secret
+        if len(taken) == 2 and type(taken[0]) is bytes:  # noqa: PLR2004 - a header, redacted by its name
             taken[0] = taken[0].decode("latin-1")
         shown: list[Plain] = []
         for element in taken:
@@ -223,10 +223,10 @@ class Budget:
         )
 
     def own_text(self, value: object, form: Callable[[object], str] = str) -> str:
-        """Returns `form(value)`, `str` or `repr`, if the object holds little; else text of the bounded copy.
+        """Returns `form(value)`, `str` or `repr`, if the object holds little; else the bounded copy as text.
 
         Raises:
-            BaseException: What the object's own code raises.
+            BaseException: Whatever the object's own code raises.
         """
         kind = type(value)
         self.nodes -= _PRICE_OF_A_CALL
@@ -250,12 +250,12 @@ def text_of(value: object, longest: int = LONGEST) -> str:
     return shortened(_guarded_text(budget, value), longest)
 
 
-def items_of(mapping: Any, most: int = MOST_ITEMS) -> list[tuple[Any, Any]]:  # noqa: ANN401 - what a caller gives
-    """Returns the items of any mapping, however many it has, `most` of them; none of None.
+def items_of(mapping: Any, most: int = MOST_ITEMS) -> list[tuple[Any, Any]]:  # noqa: ANN401 - whatever a caller passes
+    """Returns at most `most` items of any mapping, however large it is; an empty list for None.
 
     Raises:
-        TypeError: It is no mapping.
-        BaseException: What the own code of a foreign mapping raises.
+        TypeError: It is not a mapping.
+        BaseException: Whatever the code of a foreign mapping raises.
     """
     kind = type(mapping)
     if issubclass(kind, dict):
@@ -264,18 +264,18 @@ def items_of(mapping: Any, most: int = MOST_ITEMS) -> list[tuple[Any, Any]]:  # 
         return list(islice(mapping.items(), most))
     if mapping is None:
         return []
-    raise TypeError(f"{type_name(kind)} is no mapping")
+    raise TypeError(f"{type_name(kind)} is not a mapping")
 
 
 def _guarded_text(budget: Budget, value: object) -> str:
-    # As `str` has it where that is safe: a tuple in its parentheses, a dataclass with its name.
+    # As `str` would show it where that is safe: a tuple in parentheses, a dataclass with its name.
     kind = type(value)
     try:
         if issubclass(kind, BUILTIN_CONTAINERS) or generated_fields(value, kind) is not None:
             return budget.own_text(value)
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException:  # noqa: BLE001 - as in `Budget.value`, which shows what is around the broken part
+    except BaseException:  # noqa: BLE001 - as in `Budget.value`, which shows everything but the broken part
         return _as_text(budget.value(value))
     return _as_text(budget.value(value))
 

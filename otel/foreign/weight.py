@@ -1,4 +1,4 @@
-"""What an object holds, and how much its own text would have to visit, without running code of the object."""
+"""Finds what an object holds, and how much its `str` would visit, without running the object's code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from otel.foreign.names import is_scalar, module_name
 
 CHARACTERS_OF_A_NODE: Final = 32
-_BITS_OF_A_NODE: Final = 96  # a digit has some three bits
+_BITS_OF_A_NODE: Final = 96  # a decimal digit takes about three bits
 
 _arguments: Final[Any] = BaseException.__dict__["args"].__get__
 BUILTIN_LISTS: Final = (list, tuple, set, frozenset)
@@ -20,10 +20,10 @@ _WALKED: Final = (Mapping, Sequence, AbstractSet, BaseException)
 
 
 def generated_fields(value: object, kind: type) -> list[tuple[str, object]] | None:
-    """Returns names and values that a generated repr shows, None for a class that has none.
+    """Returns the names and values that a generated repr shows, or None for a class without one.
 
-    Those of dataclasses, attrs classes and pydantic models. A field of `repr=False` is left out, and so is
-    one that the object does not hold yet: reading it could load it.
+    Covers dataclasses, attrs classes and pydantic models. Fields with `repr=False` are left out, and so are
+    those that the object does not hold yet: reading one could load it.
     """
     names = generated_names(kind)
     if names is None:
@@ -38,11 +38,11 @@ def generated_fields(value: object, kind: type) -> list[tuple[str, object]] | No
     return fields
 
 
-def generated_names(kind: Any) -> list[str] | None:  # noqa: ANN401 - a class, asked for what it may not have
-    """Returns the names of the fields that a generated repr shows, None for any other class."""
+def generated_names(kind: Any) -> list[str] | None:  # noqa: ANN401 - a class that may lack the attributes read here
+    """Returns the names of the fields that a generated repr shows, or None for a class without one."""
     text, representation = kind.__str__, kind.__repr__
     if text is object.__str__ and hasattr(representation, "__wrapped__"):
-        # `reprlib.recursive_repr` around it: dataclasses do that.
+        # Dataclasses wrap theirs in `reprlib.recursive_repr`.
         fields = getattr(kind, "__dataclass_fields__", None)
         return None if fields is None else [name for name, field in fields.items() if field.repr]
     if text is object.__str__ and hasattr(kind, "__attrs_attrs__"):
@@ -55,11 +55,11 @@ def generated_names(kind: Any) -> list[str] | None:  # noqa: ANN401 - a class, a
 
 
 def weight(value: object, most: int) -> int:
-    """Returns how many objects a text of `value` may visit, or a number over `most` if that is many.
+    """Returns how many objects the text of `value` may visit, or a number over `most` if there are more.
 
-    It counts what a repr could show: what the object holds, through containers, generated classes and other
-    objects of its module as often as they are met, but for what holds them. Long texts and numbers count by
-    their length.
+    It counts what a repr could show: everything the object holds, through containers, generated classes and
+    other objects of its module, each time it is met, except for its own holders. Long texts and numbers count
+    by their length.
     """
     walk, total = _Walk(most), 1
     inside, path = [walk.begin(value)], {id(value)}
@@ -82,7 +82,7 @@ def weight(value: object, most: int) -> int:
     return total
 
 
-def _size(value: Any) -> int:  # noqa: ANN401 - looked at by its type
+def _size(value: Any) -> int:  # noqa: ANN401 - inspected by its type
     kind = type(value)
     if kind is str or kind is bytes or kind is bytearray:
         return len(value) // CHARACTERS_OF_A_NODE
@@ -90,11 +90,11 @@ def _size(value: Any) -> int:  # noqa: ANN401 - looked at by its type
 
 
 _Opened = tuple[Iterator[object], str | None, int]
-"""What an object holds, the module whose objects are looked into (None: of any), and the object's id."""
+"""What an object holds, the module whose objects are opened (None: any module), and the object's id."""
 
 
 class _Known(NamedTuple):
-    """What one walk has found out about a class."""
+    """What a walk remembers about a class."""
 
     module: str
     container: Any
@@ -103,20 +103,20 @@ class _Known(NamedTuple):
 
 
 class _Walk:
-    """Looks into objects; what it finds out about a class it remembers while it goes."""
+    """Opens objects, and remembers what it finds out about their classes."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._classes: dict[int, _Known] = {}
 
     def begin(self, value: object) -> _Opened:
-        """Returns what the object holds from which the walk starts."""
+        """Returns what the walk's first object holds."""
         known = self._class_of(value)
         module = None if known.container is not None else known.module
         return iter(self._parts(value, known)), module, id(value)
 
     def open(self, value: object, module: str | None) -> _Opened | None:
-        """Returns what a text of the object may show, None if it is a leaf."""
+        """Returns what the object's text may show, or None if it is a leaf."""
         known = self._class_of(value)
         if known.container is not None or known.fields is not None:
             return iter(self._parts(value, known)), module, id(value)
@@ -133,7 +133,7 @@ class _Walk:
             known = self._classes[id(kind)] = _Known(module_name(kind), container, fields, _slots(kind))
         return known
 
-    def _parts(self, value: Any, known: _Known) -> list[object]:  # noqa: ANN401 - looked at by its type
+    def _parts(self, value: Any, known: _Known) -> list[object]:  # noqa: ANN401 - inspected by its type
         most = self._most
         if known.container is dict:
             return list(chain.from_iterable(list(islice(dict.items(value), most))))
@@ -163,7 +163,7 @@ def _of_slots(value: object, known: _Known) -> list[object]:
 def _slot(descriptor: MemberDescriptorType, value: object) -> object:
     try:
         return descriptor.__get__(value)
-    except AttributeError:  # nothing has been put in yet
+    except AttributeError:  # the slot is not set yet
         return None
 
 

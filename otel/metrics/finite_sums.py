@@ -14,21 +14,21 @@ _REST: Final = (0, "")
 
 
 def can_overflow(amount: float) -> bool:
-    """Whether such amounts can make a sum infinite: it takes 10**289 of the smaller ones."""
+    """Tells whether amounts of this size can make a sum infinite; it takes 10**289 of any smaller ones."""
     return not -UNUSUAL < amount < UNUSUAL
 
 
 class FiniteSums:
-    """Adds up the large amounts of each series as the SDK does, to see an infinite sum before it is one.
+    """Adds up the large amounts of each series as the SDK does, to reject one before a sum becomes infinite.
 
-    A series is that of one instrument and one set of attributes. Those beyond the first 2000 share one sum,
-    so an amount may be refused there although its own series could take it. Thread-safe.
+    A series is one instrument with one set of attributes. Series beyond the first 2000 share one sum, so an
+    amount may be rejected although its own series could take it. Thread-safe.
     """
 
     __slots__ = ("_lock", "_sums")
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # taken twice when a signal handler records
+        self._lock = threading.RLock()  # reentrant: a signal handler may record
         self._sums: dict[tuple[int, str], float] = {}
 
     def record(
@@ -38,9 +38,9 @@ class FiniteSums:
         attributes: Mapping[str, Any] | None,
         measure: Callable[[], None],
     ) -> bool:
-        """Calls `measure`, which adds `amount` to the SDK's sum; returns False if that would be infinite.
+        """Calls `measure`, which adds `amount` to the SDK's sum, unless the sum would become infinite.
 
-        `attributes` are plain values, as `otel.encodable` makes them.
+        Returns False if it would. `attributes` are plain values, as `otel.encodable` makes them.
         """
         series = (instrument, repr(sorted((attributes or {}).items(), key=_key)))
         with self._lock:
@@ -50,7 +50,7 @@ class FiniteSums:
             if not math.isfinite(total):
                 return False
             self._sums[series] = total
-            measure()  # within the lock: two threads add in the order in which they were admitted
+            measure()  # under the lock, so that threads add in the order in which they were admitted
             return True
 
 

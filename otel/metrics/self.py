@@ -41,7 +41,7 @@ FOLDED: Final = Counter(
 REFUSED: Final = Counter(
     "telemetry.measurements.refused",
     unit="{measurement}",
-    description="Measurements rejected because the amount was negative or not a finite number.",
+    description="Measurements rejected: negative, not a finite number, or would make a sum infinite.",
     attributes={**_METRIC, "reason": ("negative", "not_finite", "not_a_number", "failed")},
 )
 UNENCODABLE: Final = Counter(

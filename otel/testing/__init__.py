@@ -1,4 +1,4 @@
-"""Telemetry for tests: the real pipeline, kept in memory instead of exported."""
+"""Telemetry for tests: the real pipeline, with its output kept in memory instead of exported."""
 
 from otel.testing.capture import Captured, capture_telemetry
 

@@ -1,4 +1,4 @@
-"""Telemetry for tests: the real pipeline, kept in memory instead of sent.
+"""Telemetry for tests: the real pipeline, with its output kept in memory instead of exported.
 
     with capture_telemetry(LMS_METRICS) as captured:
         app = FastAPI()
@@ -8,8 +8,8 @@
     assert captured.value("lms.enrollments", {"outcome": "created"}) == 1
     assert captured.logs[-1].body == "enrolled"
 
-Everything passes the same instruments, rules and redaction as in production. Trace, span and request ids
-count up from one and times are on a fixed clock, so a whole request can be compared with a snapshot:
+Everything passes through the same instruments, rules and redaction as in production. Trace, span and request
+ids count up from one and times are on a fixed clock, so a whole request can be compared with a snapshot:
 
     assert captured.snapshot() == json.loads(Path("whole_request.json").read_text())
 """
@@ -52,7 +52,7 @@ _OWN: Final = ("otel.sdk.", "telemetry.", "process.", "system.", "cpython.", "as
 
 
 class Captured:
-    """What the telemetry has produced so far; every property looks again."""
+    """What the telemetry has produced so far; every property reads the current state."""
 
     def __init__(self, telemetry: Telemetry, sinks: MemorySinks, output: io.StringIO) -> None:
         self.telemetry = telemetry
@@ -62,41 +62,41 @@ class Captured:
 
     @property
     def spans(self) -> list[CapturedSpan]:
-        """The finished spans, in the order of their starts."""
+        """The finished spans, in the order in which they started."""
         return spans_of(self._sinks.spans.get_finished_spans())
 
     @property
     def logs(self) -> list[CapturedLog]:
-        """The log records as they leave by OTLP, in the order in which they were written."""
+        """The log records as exported over OTLP, in the order in which they were written."""
         return logs_of(self._sinks.logs.get_finished_logs())
 
     @property
     def lines(self) -> list[str]:
-        """The log lines as they stand on stdout: one JSON object each."""
+        """The log lines as written to stdout: one JSON object each."""
         return self._output.getvalue().splitlines()
 
     @property
     def errors(self) -> list[dict[str, Any]]:
-        """The error reports as they leave for Sentry; none where sentry-sdk is not installed."""
+        """The error reports as sent to Sentry; empty if sentry-sdk is not installed."""
         return [] if self._sinks.errors is None else self._sinks.errors.events
 
     @property
     def metrics(self) -> dict[str, list[CapturedSeries]]:
-        """All series that are not zero, by metric name, collected now."""
+        """All non-zero series by metric name, collected now."""
         return series_of(self._reader.get_metrics_data())
 
     def value(self, metric: str, attributes: Mapping[str, object] | None = None) -> float:
-        """Returns the sum of the metric's series that have these attributes; 0 if there is none.
+        """Returns the sum of the metric's series that have these attributes; 0 if there are none.
 
-        A histogram counts its measurements.
+        For a histogram it is the number of measurements.
         """
         wanted = (attributes or {}).items()
         return sum(each.value for each in self.metrics.get(metric, ()) if wanted <= each.attributes.items())
 
     def snapshot(self) -> dict[str, Any]:
-        """Returns spans, log records and the service's metrics as plain values for a comparison.
+        """Returns spans, log records and the service's metrics as plain values to compare.
 
-        Metrics of the library, the process and the machine are left out, as are sums of durations.
+        Metrics of the library, the process and the machine are left out, and so are histogram sums.
         """
         return {
             "spans": [plain(each) for each in self.spans],
@@ -111,13 +111,13 @@ class Captured:
 
 @contextmanager
 def capture_telemetry(*catalogues: Catalogue, config: TelemetryConfig | None = None) -> Iterator[Captured]:
-    """Configures telemetry that is kept in memory, until the end of the block.
+    """Configures telemetry that stays in memory, and shuts it down at the end of the block.
 
     Counts start at zero. `config` defaults to a service called `test` without process and system metrics;
-    its exporters and its Sentry DSN are replaced, so nothing can leave.
+    its exporters and its Sentry DSN are replaced, so nothing leaves the process.
 
     Raises:
-        RuntimeError: Telemetry is configured already in this process.
+        RuntimeError: Telemetry is already configured in this process.
     """
     chosen = config or TelemetryConfig(service_name="test", runtime_metrics=False, log_format="json")
     output = io.StringIO()

@@ -1,4 +1,4 @@
-"""What `otel.testing` shows of the telemetry that it kept, as plain values."""
+"""Captured telemetry as plain values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import format_span_id, format_trace_id
 
 FIRST_INSTANT: Final = datetime(2026, 1, 1, tzinfo=UTC)
-"""The first instant of the fixed clock; each later instant of the capture is one second on."""
+"""The first instant on the fixed clock; each later instant of a capture is one second after the previous."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class CapturedEvent:
 
 @dataclass(frozen=True, slots=True)
 class CapturedLink:
-    """The span that a span is linked to; ids are hexadecimal."""
+    """A link to another span; ids are hexadecimal."""
 
     trace_id: str
     span_id: str
@@ -54,7 +54,7 @@ class CapturedSpan:
 
 @dataclass(frozen=True, slots=True)
 class CapturedLog:
-    """One log record as it leaves by OTLP; the n-th of a capture is n seconds after the first instant."""
+    """One log record as exported over OTLP; record n, from 0, is n seconds after the first instant."""
 
     body: Any
     time: str
@@ -75,7 +75,7 @@ class CapturedSeries:
 
 
 def spans_of(finished: Sequence[ReadableSpan]) -> list[CapturedSpan]:
-    """Turns finished spans into plain values, in the order of their starts."""
+    """Turns finished spans into plain values, in the order in which they started."""
     clock = _Clock(finished)
     ordered = sorted(finished, key=lambda span: (span.start_time or 0, span.end_time or 0))
     return [_span(span, clock) for span in ordered]
@@ -87,7 +87,7 @@ def logs_of(records: Iterable[ReadableLogRecord]) -> list[CapturedLog]:
 
 
 def series_of(data: MetricsData | None) -> dict[str, list[CapturedSeries]]:
-    """Turns a collection of metrics into plain values by metric name; series at zero are left out."""
+    """Turns collected metrics into plain values by metric name; series at zero are left out."""
     found: dict[str, list[CapturedSeries]] = {}
     for resource in data.resource_metrics if data else ():
         for scope in resource.scope_metrics:
@@ -98,9 +98,9 @@ def series_of(data: MetricsData | None) -> dict[str, list[CapturedSeries]]:
 
 
 def plain(captured: CapturedSpan | CapturedLog) -> dict[str, Any]:
-    """Turns a captured span or record into dictionaries, lists and texts that are the same in every run.
+    """Turns a captured span or record into dictionaries, lists and strings that are the same in every run.
 
-    Durations become 0, of a stack trace the last line stays.
+    Durations become 0; a stack trace is reduced to its last line.
     """
     values = asdict(captured)
     values["attributes"] = _stable(values["attributes"])
@@ -120,7 +120,7 @@ def _stable(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Clock:
-    """Puts the instants of a capture on a clock that shows the same in every run."""
+    """Maps the instants of a capture to a clock that reads the same in every run."""
 
     def __init__(self, spans: Iterable[ReadableSpan]) -> None:
         instants = {
@@ -179,4 +179,4 @@ def _series(point: object) -> CapturedSeries:
         return CapturedSeries(dict(point.attributes or {}), point.count, point.sum)
     if isinstance(point, NumberDataPoint):
         return CapturedSeries(dict(point.attributes or {}), point.value)
-    raise TypeError(f"an exponential histogram is not shown: {point!r}")
+    raise TypeError(f"exponential histograms are not supported: {point!r}")

@@ -16,7 +16,7 @@ class MemoryTransport(Transport):
         self.events: list[dict[str, Any]] = []
 
     def capture_envelope(self, envelope: Envelope) -> None:
-        """Keeps the event of an envelope."""
+        """Keeps the envelope's event, if it has one."""
         event = envelope.get_event()
         if event is not None:
             self.events.append(dict(event))

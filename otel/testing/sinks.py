@@ -1,4 +1,4 @@
-"""Sinks that keep telemetry in memory, and ids that count: what `otel.testing` is made of."""
+"""The in-memory sinks and counting ids behind `capture_telemetry`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class CountingIds(IdGenerator):
-    """Makes the ids 1, 2, 3 …, so that every run of a test has the same."""
+    """Generates the ids 1, 2, 3 …, the same in every run of a test."""
 
     def __init__(self) -> None:
         self._spans = self._traces = 0
@@ -32,10 +32,10 @@ class CountingIds(IdGenerator):
 
 @dataclass(frozen=True, slots=True)
 class MemorySinks:
-    """Where a test's telemetry goes: kept at once, in the caller's thread; `output` takes the log lines."""
+    """Where a test's telemetry goes, at once and in the caller's thread; `output` receives log lines."""
 
     spans: InMemorySpanExporter
     logs: InMemoryLogRecordExporter
-    errors: MemoryTransport | None  # None where sentry-sdk is not installed
+    errors: MemoryTransport | None  # None if sentry-sdk is not installed
     ids: CountingIds
     output: TextIO

@@ -1,1 +1,1 @@
-"""Spans: how they are made, sampled and queued."""
+"""Spans: created, sampled and queued."""

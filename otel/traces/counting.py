@@ -1,4 +1,4 @@
-"""Counts spans as they start and run, as the SDK does, without asking for its instruments each time."""
+"""Counts started and live spans as the SDK does, without looking its instruments up each time."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _LIVE: Final = {
     decision: LIVE_SPANS.with_attributes({SPAN_SAMPLING_RESULT: decision.name})
     for decision in (Decision.RECORD_ONLY, Decision.RECORD_AND_SAMPLE)
 }
-# By where the parent is and what was decided: what counts the start, and what the running span.
+# By the parent's origin and the sampling decision: the series of started and of live spans.
 _series: Final[dict[tuple[str, Decision], tuple[NumberSeries, NumberSeries | None]]] = {}
 
 
 def count_start(parent: SpanContext | None, decision: Decision) -> NumberSeries | None:
-    """Counts a span that starts; returns the series to take it from when it ends, None if it does not run."""
+    """Counts a started span; returns the live-span series to decrement at its end, None if it was dropped."""
     origin = "none" if parent is None else "remote" if parent.is_remote else "local"
     series = _series.get((origin, decision))
     if series is None:

@@ -1,7 +1,7 @@
-"""The current span around a piece of code, and how a failure of that code shows on it.
+"""Makes a span current around a block of code, and records the exception that leaves the block.
 
-The API's own `use_span` (1.45.2) puts the exception into an f-string. One that cannot be shown would raise
-there, and the application would get that error instead of its own.
+The API's own `use_span` (1.45.2) formats the exception with an f-string. If the exception's `__str__` fails,
+the application would get that error instead of its own.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from otel.foreign.values import error_text
 def set_error(
     span: Span, error: BaseException, *, event: bool = True, status: bool = True, at: int | None = None
 ) -> None:
-    """Records an exception on a span, as an event and as its status: ERROR with type and message.
+    """Records an exception on a span, as an event and as the status ERROR with type and message.
 
     `at` is the event's time in nanoseconds since the epoch (default: now).
     """
@@ -37,11 +37,11 @@ def set_error(
         span.set_status(Status(StatusCode.ERROR, described))
 
 
-class use_span:  # noqa: N801 - it takes the place of a function of the API
+class use_span:  # noqa: N801 - it replaces a function of the API
     """Makes a span current inside a `with`, or around each call of a decorated function or coroutine.
 
     The contract is that of `opentelemetry.trace.use_span`: an `Exception` is recorded on the span unless the
-    arguments say otherwise, and leaves as it came.
+    arguments say otherwise, and propagates unchanged.
     """
 
     __slots__ = ("_end_on_exit", "_record_exception", "_set_status", "_span", "_token")
@@ -105,9 +105,9 @@ def _end(span: Span) -> None:
 
 
 def replace_use_span() -> Callable[[], None]:
-    """Puts ours in the place of the API's function, which tracers and middlewares call; returns the undo."""
+    """Replaces the API's `use_span`, which tracers and middleware call, with ours; returns the undo."""
     original = trace.use_span
-    setattr(trace, "use_span", use_span)  # noqa: B010 - mypy knows it as a function
+    setattr(trace, "use_span", use_span)  # noqa: B010 - mypy types it as a function
 
     def undo() -> None:
         setattr(trace, "use_span", original)  # noqa: B010 - as above

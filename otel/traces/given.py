@@ -1,4 +1,4 @@
-"""What callers give to a span, as what the SDK and the exporters can carry: bounded, and whatever it is."""
+"""Turns whatever callers pass to a span into bounded values that the SDK and the exporters can carry."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _LONGEST_NAME: Final = 1024
 _LATEST: Final = 2**63  # nanoseconds; OTLP has 64 bits for a time
 
 
-def clean_value(value: Any, budget: Budget) -> Any:  # noqa: ANN401 - anything becomes what the SDK takes
-    """Returns the value itself if it is plain or a short sequence of plain ones, else a bounded copy."""
+def clean_value(value: Any, budget: Budget) -> Any:  # noqa: ANN401 - accepts anything, returns what the SDK accepts
+    """Returns a plain value or a short sequence of plain values as it is, anything else as a bounded copy."""
     kind = type(value)
     if (
         (kind is tuple or kind is list)
@@ -33,13 +33,13 @@ def _is_short(value: object) -> bool:
     return is_scalar(value) and (type(value) is not str or len(value) <= LONGEST // _LONGEST_SEQUENCE)
 
 
-def clean_key(key: Any) -> str:  # noqa: ANN401 - a caller's mistake is no text
-    """Returns the key, empty if it is no text: the SDK drops and counts such an attribute."""
+def clean_key(key: Any) -> str:  # noqa: ANN401 - a caller may pass a key that is not a string
+    """Returns the key, or an empty one if it is not a string: the SDK drops and counts that attribute."""
     return key if type(key) is str else str.__str__(key) if issubclass(type(key), str) else ""
 
 
 def clean_attributes(attributes: Any, budget: Budget) -> dict[str, Any]:  # noqa: ANN401 - as above
-    """Returns a clean copy of a mapping of attributes, an empty one for what is no mapping."""
+    """Returns a clean copy of a mapping of attributes; an empty one if it is not a mapping."""
     if not issubclass(type(attributes), Mapping):
         return {}
     cleaned: dict[str, Any] = {}
@@ -52,7 +52,7 @@ def clean_attributes(attributes: Any, budget: Budget) -> dict[str, Any]:  # noqa
 
 
 def clean_links(links: Any, budget: Budget) -> list[Link]:  # noqa: ANN401 - as above
-    """Returns clean copies of the links; what is no link is left out."""
+    """Returns clean copies of the links; anything else is left out."""
     return [
         Link(link.context, clean_attributes(link.attributes, budget))
         for link in islice(iter(links), _LONGEST_SEQUENCE)
@@ -61,24 +61,24 @@ def clean_links(links: Any, budget: Budget) -> list[Link]:  # noqa: ANN401 - as 
 
 
 def clean_name(name: object) -> str:
-    """Returns the name of a span or an event."""
+    """Returns the name of a span or an event as bounded text."""
     return name if type(name) is str else text_of(name, _LONGEST_NAME)
 
 
 def clean_kind(kind: object) -> SpanKind:
-    """Returns the kind, INTERNAL for what is none."""
+    """Returns the kind, or INTERNAL if it is not one."""
     return kind if type(kind) is SpanKind else SpanKind.INTERNAL
 
 
 def clean_time(moment: Any) -> int | None:  # noqa: ANN401 - as above
-    """Returns nanoseconds since the epoch, None (which is now) for what is no such moment."""
+    """Returns nanoseconds since the epoch, or None (meaning now) if it is not such a time."""
     if type(moment) is float and math.isfinite(moment):
         moment = int(moment)
     return moment if type(moment) is int and 0 <= moment < _LATEST else None
 
 
 def clean_status(status: Any, description: object) -> Status | None:  # noqa: ANN401 - as above
-    """Returns the status that the two arguments of `set_status` mean, None if they mean none."""
+    """Returns the status that the two arguments of `set_status` describe, or None if they describe none."""
     if type(status) is StatusCode:
         text = None if description is None else text_of(description)
         return Status(status, text if status is StatusCode.ERROR else None)

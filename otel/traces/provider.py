@@ -1,4 +1,4 @@
-"""The traces: limits, and the way of a finished span into the queue."""
+"""The tracer provider: its limits, and the processors that queue a finished span."""
 
 from __future__ import annotations
 
@@ -30,42 +30,42 @@ _SAMPLED: Final = int(TraceFlags.SAMPLED)
 
 
 class QueueSpanProcessor(SpanProcessor):
-    """Puts sampled spans into the queue; a span that was not sampled is not produced."""
+    """Queues sampled spans; one that was not sampled does not count as produced."""
 
     def __init__(self, queue: BatchQueue[ReadableSpan], shutdown_seconds: float) -> None:
         self._queue = queue
         self._shutdown_seconds = shutdown_seconds
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Queues the span."""
+        """Queues the span if it was sampled."""
         context = span.get_span_context()
         if context is not None and context.trace_flags & _SAMPLED:
             self._queue.put(span)
 
     def shutdown(self) -> None:
-        """Exports what is queued within the configured time."""
+        """Exports queued spans within the configured time."""
         self._queue.close(self._shutdown_seconds)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Exports what is queued; True if it arrived in time."""
+        """Exports queued spans; returns True if they arrived in time."""
         return self._queue.flush(timeout_millis / 1000)
 
 
 class SpanProcessors(SynchronousMultiSpanProcessor):
-    """Calls the queue at the end of a span alone; the SDK would call it three times per span."""
+    """Calls the queue only when a span ends; the SDK would call it three times per span."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # the SDK gives it no types
         self._watching: tuple[SpanProcessor, ...] = ()
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
-        """Registers a processor; they are called in this order."""
+        """Registers a processor; processors are called in the order of their registration."""
         super().add_span_processor(span_processor)
         if not isinstance(span_processor, QueueSpanProcessor):
             self._watching += (span_processor,)
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Tells all but the queue of the start."""
+        """Notifies every processor but the queue."""
         for processor in self._watching:
             processor.on_start(span, parent_context)
 
@@ -76,7 +76,7 @@ class SpanProcessors(SynchronousMultiSpanProcessor):
 
 
 def span_limits(limits: Limits) -> SpanLimits:
-    """Makes the SDK's limits of spans, events and links."""
+    """Returns the SDK's limits for spans, events and links."""
     unlimited = SpanLimits.UNSET
     general, spans = limits.value_length, limits.measured(limits.span_value_length)
     return SpanLimits(
@@ -98,7 +98,7 @@ def tracer_provider(
     processors: tuple[SpanProcessor, ...],
     ids: IdGenerator | None = None,
 ) -> TracerProvider:
-    """Makes the provider; it does not end itself at exit, `Telemetry.shutdown` does."""
+    """Creates the provider; `Telemetry.shutdown` shuts it down, not an exit handler of its own."""
     provider = LeanTracerProvider(
         sampler=sampler(config),
         resource=resource,

@@ -1,4 +1,4 @@
-"""Which spans are exported: those of OTEL_TRACES_SAMPLER, and the SERVER span of each failed request."""
+"""Samples what OTEL_TRACES_SAMPLER says, and in addition the SERVER span of each failed request."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _SAMPLED: Final = TraceFlags.SAMPLED
 
 
 class _RecordingServers(Sampler):
-    """Records, unsampled, each SERVER span that `inner` drops: only its end tells whether it failed.
+    """Records, unsampled, each SERVER span that `inner` drops, because only its end shows whether it failed.
 
-    What happens inside of the request is dropped, and whoever is called is told so, as `inner` decided.
+    Spans inside the request are dropped, and outgoing calls propagate "not sampled", as `inner` decided.
     """
 
     def __init__(self, inner: Sampler) -> None:
@@ -44,7 +44,7 @@ class _RecordingServers(Sampler):
         links: Sequence[Link] | None = None,
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
-        """Decides as `inner`, but for SERVER spans that it drops."""
+        """Decides as `inner` does, except for SERVER spans that it drops."""
         result = self._inner.should_sample(
             parent_context, trace_id, name, kind, attributes, links, trace_state
         )
@@ -58,9 +58,9 @@ class _RecordingServers(Sampler):
 
 
 def sampler(config: TelemetryConfig) -> Sampler:
-    """Makes the sampler that OTEL_TRACES_SAMPLER and its argument name.
+    """Creates the sampler that OTEL_TRACES_SAMPLER and its argument name.
 
-    `always_off` exports nothing; each other one keeps the SERVER spans of failed requests.
+    `always_off` exports nothing; every other sampler keeps the SERVER spans of failed requests.
     """
     if config.sampler == "always_off":
         return ALWAYS_OFF
@@ -77,11 +77,11 @@ def sampler(config: TelemetryConfig) -> Sampler:
 
 
 def keep(span: ApiSpan) -> None:
-    """Samples a span that is only recorded: it will be exported, and its context says so from now on."""
+    """Samples a span that was only recorded: it is exported, and its context carries the flag from now on."""
     identity = span.get_span_context()
     if identity.trace_flags & _SAMPLED or not isinstance(span, Span):
         return
-    span._context = SpanContext(  # noqa: SLF001 - the SDK decides at the start of a span alone
+    span._context = SpanContext(  # noqa: SLF001 - the SDK decides only when a span starts
         identity.trace_id,
         identity.span_id,
         is_remote=False,
@@ -91,8 +91,8 @@ def keep(span: ApiSpan) -> None:
 
 
 def keep_failure(span: Span) -> None:
-    """Samples a SERVER span that ends as an error."""
-    if span._context.trace_flags & _SAMPLED:  # type: ignore[union-attr]  # noqa: SLF001 - at each span's end
+    """Samples a SERVER span that ends with an error."""
+    if span._context.trace_flags & _SAMPLED:  # type: ignore[union-attr]  # noqa: SLF001 - a hot path
         return
     if span.kind is SpanKind.SERVER and span.status.status_code is StatusCode.ERROR:
         keep(span)

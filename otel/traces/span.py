@@ -1,9 +1,9 @@
-"""Spans for the price of their content: the SDK's own, started and filled without its detours.
+"""The SDK's spans with a fast path for what nearly all spans consist of.
 
-The SDK (1.45.2) cleans, copies and locks each attribute, makes lists for events and links that stay empty,
-copies the span when it ends and looks its metrics up by attributes: three times the work. `LeanSpan` does
-the same for what nearly all spans consist of and leaves the rest to its base class, once it is clean: what
-a caller gives may be of any type, and none of it raises into the caller.
+The SDK (1.45.2) cleans, copies and locks each attribute, allocates lists for events and links that stay
+empty, copies the span when it ends and looks its metrics up by attributes: three times the work. `LeanSpan`
+skips that for plain attributes, and cleans everything else before its base class handles it: callers may pass
+values of any type, and none makes a call raise.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from otel.traces.given import (
 
 
 class _Held(BoundedAttributes):
-    """The SDK's attributes of one span, around a dictionary that is clean already."""
+    """The SDK's attributes of one span, wrapping a dictionary that is already clean."""
 
     def __init__(
         self, values: dict[str, Any], limit: int | None, length: int | None, *, immutable: bool
@@ -59,7 +59,7 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Rest(NamedTuple):
-    """What hardly any span has from its start, clean already; `cut` counts what the cleaning left out."""
+    """What few spans have from their start, already cleaned; `cut` counts what cleaning left out."""
 
     attributes: Mapping[str, Any] = _NOTHING
     links: Sequence[Link] = ()
@@ -70,14 +70,15 @@ class Rest(NamedTuple):
 
 
 class LeanSpan(Span):
-    """A recording span; everything that the API and the SDK say of one holds.
+    """A recording span that keeps every promise of the API and the SDK.
 
-    `values` are its attributes as a plain dictionary, for who reads them after its end. `tracer` is the
-    `LeanTracer` that starts it. `anchor` makes a time of the monotonic clock, nanoseconds to add: it is that
-    of the parent, so that within a process all times of a trace fit together, though the clock is set.
+    `values` are its attributes as a plain dictionary, for readers after its end. `tracer` is the `LeanTracer`
+    that starts it. `anchor` is the number of nanoseconds that turns a monotonic time into a time since the
+    epoch. It is inherited from the parent, so all times of a trace within a process fit together even if the
+    clock is set.
 
-    Each object of a span that waits for its export is one more for the garbage collector. So the SDK's
-    attributes are made for who asks for them, and one lock, held for an instant, does for all spans.
+    Every object of a span that waits for export costs the garbage collector. So the SDK's attributes are
+    created only on demand, and one lock, held for an instant, serves all spans.
     """
 
     # Reentrant, because a signal handler may use a span while the same thread does.
@@ -85,7 +86,7 @@ class LeanSpan(Span):
     _held: _Held | None = None
     _start_time: int
     _cut = 0
-    # What the SDK's constructor sets on each span and hardly any changes.
+    # Set on each span by the SDK's constructor, and rarely changed.
     _sampler = _trace_config = _instrumentation_info = _end_time = None
     _record_exception = _set_status_on_exception = True
     _status = Status()
@@ -146,15 +147,15 @@ class LeanSpan(Span):
 
     @property
     def dropped_attributes(self) -> int:
-        """Attributes that the limits dropped."""
+        """How many attributes the limits dropped."""
         return 0 if self._held is None else self._held.dropped
 
     def get_span_context(self) -> SpanContext:
         """Returns the span's identity."""
-        return self._context  # type: ignore[return-value]  # its constructor took no None
+        return self._context  # type: ignore[return-value]  # the constructor accepts no None
 
     def set_attribute(self, key: str, value: AttributeValue) -> None:
-        """Sets an attribute; one of the same key is replaced."""
+        """Sets an attribute, replacing one with the same key."""
         kind = type(value)
         scalar = kind is str or kind is int or kind is float or kind is bool
         if scalar and type(key) is str and key:
@@ -168,11 +169,11 @@ class LeanSpan(Span):
 
     @harmless
     def set_attributes(self, attributes: Mapping[str, AttributeValue]) -> None:
-        """Sets attributes; those of the same keys are replaced."""
+        """Sets attributes, replacing those with the same keys."""
         self._set(attributes)
 
     @harmless
-    def _set(self, attributes: Any) -> None:  # noqa: ANN401 - a mapping, if the caller makes no mistake
+    def _set(self, attributes: Any) -> None:  # noqa: ANN401 - a mapping, unless the caller makes a mistake
         budget = Budget()
         cleaned = clean_attributes(attributes, budget)
         if budget.cut:
@@ -209,7 +210,7 @@ class LeanSpan(Span):
         timestamp: int | None = None,
         escaped: bool = False,  # noqa: FBT001, FBT002 - the signature of the API
     ) -> None:
-        """Adds the event `exception` with type, message and stack of bounded size."""
+        """Adds the event `exception` with type, message and a stack of bounded size."""
         is_error = issubclass(type(exception), BaseException)
         described: dict[str, Any] = {
             EXCEPTION_TYPE: full_type_name(type(exception)),
@@ -245,11 +246,11 @@ class LeanSpan(Span):
         super()._add_link(link)
 
     def _readable_span(self) -> ReadableSpan:
-        # Nothing changes a span that has ended, so it needs no copy.
+        # An ended span never changes, so it needs no copy.
         return self if self._end_time is not None else super()._readable_span()
 
     def end(self, end_time: int | None = None) -> None:
-        """Ends the span and hands it to the processors, once."""
+        """Ends the span and passes it to the processors, once."""
         with self._lock:
             running = self._end_time is None
             if running:
@@ -260,7 +261,7 @@ class LeanSpan(Span):
                 if self._held is not None:
                     self._held._immutable = True  # noqa: SLF001 - see `_Held`
         if not running:
-            super().end(end_time)  # which warns
+            super().end(end_time)  # logs a warning
             return
         if self.live is not None:
             self.live.add(-1)
@@ -268,7 +269,7 @@ class LeanSpan(Span):
         try:
             processor._on_ending(self)  # noqa: SLF001 - as the SDK does
             processor.on_end(self)
-        except Exception:  # noqa: BLE001 - an application may add processors of its own
+        except Exception:  # noqa: BLE001 - an application may add its own processors
             note_failure("the end of a span")
 
     def __exit__(
@@ -281,7 +282,7 @@ class LeanSpan(Span):
 
 
 def _renew_lock() -> None:
-    """Frees the lock that another thread of the parent may have held at the fork."""
+    """Replaces the lock, which another thread of the parent may have held at the fork."""
     LeanSpan._lock = threading.RLock()  # noqa: SLF001 - as above
 
 

@@ -1,4 +1,4 @@
-"""Starts lean spans: the SDK's own tracer and provider, without their detours."""
+"""The SDK's tracer and provider, with a fast path that starts lean spans."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class LeanTracer(Tracer):
 
     @classmethod
     def like(cls, tracer: Tracer) -> LeanTracer:
-        """Makes one that works as `tracer` does."""
+        """Creates a lean tracer with the state of `tracer`."""
         lean = cls.__new__(cls)
         lean.__dict__.update(tracer.__dict__)
         limits = tracer._span_limits  # noqa: SLF001 - a part of the same SDK
@@ -62,10 +62,10 @@ class LeanTracer(Tracer):
         record_exception: bool = True,  # noqa: FBT001, FBT002 - the signature of the API
         set_status_on_exception: bool = True,  # noqa: FBT001, FBT002 - the signature of the API
     ) -> ApiSpan:
-        """Starts a span below the one of `context`, or of the current context; never raises.
+        """Starts a child of the span in `context`, or in the current context; never raises.
 
-        What cannot be part of a span is made text, cut or left out. A span that cannot be started at all
-        is one that does not record.
+        Values that a span cannot hold are turned into text, cut or left out. If the span cannot be started at
+        all, a non-recording one is returned.
         """
         try:
             if not self._is_enabled():
@@ -78,7 +78,7 @@ class LeanTracer(Tracer):
             values = dict(attributes) if attributes else {}
             rest = None if start_time is None else Rest(start_time=clean_time(start_time))
             return self._start(name, context, kind, values, rest)
-        except Exception:  # noqa: BLE001 - samplers and ids may be the application's own
+        except Exception:  # noqa: BLE001 - the application may bring its own sampler or id generator
             note_failure("the start of a span")
             return INVALID_SPAN
 
@@ -95,7 +95,7 @@ class LeanTracer(Tracer):
         parent = above if above.is_valid else None
         ids = self.id_generator
         trace_id = ids.generate_trace_id() if parent is None else parent.trace_id
-        # Our samplers neither read the attributes nor add any.
+        # Our samplers neither read attributes nor add any.
         sampled = self.sampler.should_sample(context, trace_id, name, kind)
         random = ids.is_trace_id_random() if parent is None else parent.trace_flags & _RANDOM
         flags = (_SAMPLED if sampled.decision is Decision.RECORD_AND_SAMPLE else 0) | (
@@ -115,7 +115,7 @@ class LeanTracer(Tracer):
         span.live = live
         try:
             self.span_processor.on_start(span, parent_context=context)
-        except Exception:  # noqa: BLE001 - an application may add processors of its own
+        except Exception:  # noqa: BLE001 - an application may add its own processors
             note_failure("the start of a span")
         return span
 
@@ -138,7 +138,7 @@ def _anchor(current: ApiSpan) -> int:
 
 
 def time_in_trace(monotonic: int, span: ApiSpan | None = None) -> int:
-    """Returns nanoseconds of the monotonic clock as a time for `span`, or the one that is started next."""
+    """Converts monotonic nanoseconds to a time on the clock of `span`, or of the span that starts next."""
     return monotonic + _anchor(get_current_span() if span is None else span)
 
 
@@ -159,7 +159,7 @@ def _rest(attributes: Attributes, links: object, start_time: object, flags: tupl
 
 
 class LeanTracerProvider(TracerProvider):
-    """Gives out lean tracers."""
+    """Returns lean tracers."""
 
     def get_tracer(
         self,
@@ -168,7 +168,7 @@ class LeanTracerProvider(TracerProvider):
         schema_url: str | None = None,
         attributes: Attributes = None,
     ) -> ApiTracer:
-        """Returns the tracer of this scope."""
+        """Returns the tracer of an instrumentation scope."""
         tracer = super().get_tracer(
             instrumenting_module_name, instrumenting_library_version, schema_url, attributes
         )

@@ -1,4 +1,4 @@
-"""A server's side of ASGI, in the test's own loop: what a client sends, how it leaves, what it gets."""
+"""The server's side of ASGI, in the test's own loop: sends requests, disconnects, collects responses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Headers = Sequence[tuple[str, str]]
 
 @dataclass
 class Answer:
-    """What the server got from the application."""
+    """The messages that the server received from the application."""
 
     messages: list[Message] = field(default_factory=list)
 
@@ -63,7 +63,7 @@ async def request(
     leaves_after: int | None = None,
     answer: Answer | None = None,
 ) -> Answer:
-    """Sends one request; with `leaves_after` the client is gone after so many messages of the answer."""
+    """Sends one request; with `leaves_after` the client disconnects after that many response messages."""
     got = answer if answer is not None else Answer()
     gone = asyncio.Event()
     waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
@@ -93,7 +93,7 @@ async def websocket(
     code: int = 1000,
     headers: Headers = (),
 ) -> Answer:
-    """Opens a connection, sends the texts, closes with `code`."""
+    """Opens a connection, sends the texts and closes it with `code`."""
     got = Answer()
     waiting: list[Message] = [
         {"type": "websocket.connect"},

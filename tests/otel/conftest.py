@@ -19,7 +19,7 @@ Configure = Callable[..., Telemetry]
 
 @pytest.fixture(name="configure")
 def _configure() -> Iterator[Configure]:
-    """Configures telemetry from the given variables, and ends it with the test."""
+    """Configures telemetry from the given variables, and shuts it down after the test."""
     running: list[Telemetry] = []
 
     def configure(*catalogues: Catalogue, **environ: str) -> Telemetry:
@@ -49,7 +49,7 @@ RESOURCE = {
 
 
 class Lines:
-    """A stream and what stands on it."""
+    """A stream and the log entries written to it."""
 
     def __init__(self) -> None:
         self.stream = io.StringIO()
@@ -64,7 +64,7 @@ Log = Callable[..., Lines]
 
 @pytest.fixture(name="log_to")
 def _log_to() -> Iterator[Log]:
-    """Configures logging to a stream of its own, and takes it back."""
+    """Configures logging to a stream of its own, and restores it after the test."""
     undos: list[Callable[[], None]] = []
 
     def log_to(**settings: object) -> Lines:

@@ -19,18 +19,18 @@ from otel.foreign.values import text_of
 
 
 class Broken:
-    """Raises whatever it is asked for."""
+    """Raises from every method."""
 
-    def _raise(self, *_: object, **__: object) -> Any:  # noqa: ANN401 - in place of many methods
+    def _raise(self, *_: object, **__: object) -> Any:  # noqa: ANN401 - stands in for many methods
         raise RuntimeError("no text")
 
     __str__ = __repr__ = __len__ = __iter__ = __getitem__ = __bool__ = __eq__ = __hash__ = _raise
     __int__ = __float__ = __index__ = __lt__ = __call__ = __format__ = _raise
-    __class__ = property(_raise)  # as a proxy that has lost what it stands for
+    __class__ = property(_raise)  # like a proxy that has lost its target
 
 
 class BrokenKind(type):
-    """The class of a class that cannot be compared, hashed or named."""
+    """A metaclass whose classes cannot be compared, hashed or named."""
 
     def __getattribute__(cls, name: str) -> object:
         raise RuntimeError(name)
@@ -43,27 +43,27 @@ class BrokenKind(type):
 
 
 class OfBrokenKind(metaclass=BrokenKind):
-    """Has a class that answers nothing."""
+    """Has a class that raises for every attribute."""
 
 
 class Ends:
-    """Raises from its text what no `except Exception` stops."""
+    """Raises from `str` what no `except Exception` catches."""
 
     def __str__(self) -> str:
         raise GeneratorExit
 
 
 class NoText:
-    """Returns something else than a text."""
+    """Returns something other than a string from `str`."""
 
     def __str__(self) -> str:
         return 7  # type: ignore[return-value]  # noqa: PLE0307 - on purpose
 
 
 class Endless(Sequence[int]):
-    """Says that it has no end and means it."""
+    """A sequence without an end."""
 
-    def __getitem__(self, index: Any) -> Any:  # noqa: ANN401 - the base class has two forms of it
+    def __getitem__(self, index: Any) -> Any:  # noqa: ANN401 - the base class has two overloads
         return index
 
     def __len__(self) -> int:
@@ -71,7 +71,7 @@ class Endless(Sequence[int]):
 
 
 class EndlessMapping(Mapping[str, int]):
-    """Has a new key for everyone who asks."""
+    """A mapping without an end."""
 
     def __getitem__(self, key: str) -> int:
         return len(key)
@@ -84,7 +84,7 @@ class EndlessMapping(Mapping[str, int]):
 
 
 class Megabytes:
-    """Has a text of four megabytes."""
+    """Has a repr of four megabytes."""
 
     def __repr__(self) -> str:
         return "x" * 4_000_000
@@ -92,14 +92,14 @@ class Megabytes:
 
 @dataclass
 class Node:
-    """A part of a graph, whose generated repr walks all of it."""
+    """A node of a graph; its generated repr walks the whole graph."""
 
     number: int
     peers: list[Node] = field(default_factory=list)
 
 
 class Counted:
-    """Counts how often any of its kind is asked for its text."""
+    """Counts the calls of `str` on any instance."""
 
     calls = 0
 
@@ -109,7 +109,7 @@ class Counted:
 
 
 class Holder(Counted):
-    """Holds something that its text does not show; nobody can know that."""
+    """Holds something that its text does not show, which cannot be known from outside."""
 
     def __init__(self, detail: object) -> None:
         self.detail = detail
@@ -126,14 +126,14 @@ class Shape:
 
 
 class BrokenError(Exception):
-    """Cannot be shown, as one whose constructor was skipped."""
+    """Fails in `str`, like an exception whose constructor was skipped."""
 
     def __str__(self) -> str:
         return str(self.detail)  # type: ignore[attr-defined]  # that is the point
 
 
 class DetailedError(Exception):
-    """Has a text that shows whatever it was given."""
+    """Shows whatever it was given in its text."""
 
     def __init__(self, detail: object) -> None:
         super().__init__()
@@ -158,7 +158,7 @@ def graph(size: int = 8) -> list[dict[str, Any]]:
 
 
 def object_graph(size: int = 8) -> Node:
-    """Returns the same of dataclasses."""
+    """Returns the same graph made of dataclasses."""
     nodes = [Node(number) for number in range(size)]
     for node in nodes:
         node.peers = list(nodes)
@@ -166,7 +166,7 @@ def object_graph(size: int = 8) -> Node:
 
 
 def diamonds(levels: int = 40) -> Shape:
-    """Returns an object that shows two others, which show the same two others, and so on."""
+    """Returns an object that shows one other twice, which in turn shows another twice, and so on."""
     below = Shape()
     for _ in range(levels):
         below = Shape(below, below)
@@ -190,7 +190,7 @@ def deep(levels: int = 5000) -> list[Any]:
 
 
 def chain(length: int) -> Exception:
-    """Returns an exception with so many causes."""
+    """Returns a chain of `length` exceptions, each the cause of the next."""
     latest: Exception | None = None
     for number in range(length):
         link = ValueError(f"link {number}")
@@ -215,7 +215,7 @@ def group(depth: int, width: int) -> Exception:
 
 
 def raised(error: Exception, frames: int = 3) -> Exception:
-    """Returns the exception with a traceback of so many frames."""
+    """Returns the exception, raised `frames` calls deep."""
 
     def fall(levels: int) -> None:
         if levels == 0:
@@ -237,7 +237,7 @@ def annotated() -> Exception:
 
 
 def failures() -> list[Exception]:
-    """Returns exceptions that hurt whoever shows them."""
+    """Returns exceptions that are dangerous to format."""
     return [
         raised(BrokenError()), raised(ValueError(Broken())), raised(ValueError("x" * 1_000_000)),
         raised(ValueError(graph())), raised(DetailedError(graph())), raised(DetailedError(object_graph())),
@@ -249,7 +249,7 @@ def failures() -> list[Exception]:
 
 
 def values() -> list[Any]:
-    """Returns values that hurt whoever shows them, and some that are only unusual."""
+    """Returns values that are dangerous to format, and some that are only unusual."""
     return [
         Broken(), OfBrokenKind(), Ends(), NoText(), Endless(), EndlessMapping(), Megabytes(), Kind.GRAPH,
         {"key": Broken()}, [Broken()] * 1000, {Megabytes(): Megabytes()}, graph(), object_graph(), wide(),
@@ -262,7 +262,7 @@ def values() -> list[Any]:
 
 
 class Case:
-    """A value that a test report can name without asking it."""
+    """A value that a test report can show without running the value's code."""
 
     def __init__(self, value: Any) -> None:  # noqa: ANN401 - that is the point
         self.value = value
@@ -279,4 +279,4 @@ _plain = st.recursive(
     max_leaves=20,
 )
 ANYTHING: Final = st.sampled_from(CASES) | _plain.map(Case)
-"""Cases of anything that a caller may pass."""
+"""Generates anything that a caller may pass."""

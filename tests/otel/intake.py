@@ -1,4 +1,4 @@
-"""The edge that is not ours: Sentry's intake, which checks what it is sent and keeps it."""
+"""A fake of Sentry's intake that checks the envelopes it receives and keeps their events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Intake(HTTPServer):
-    """The edge that we do not own: Sentry's intake. It checks what it is sent, and keeps the events."""
+    """Checks every envelope and keeps its event; answers with `status`."""
 
     def __init__(self, status: int) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -45,7 +45,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"{}")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
-        """Says nothing."""
+        """Logs nothing."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Values of all kinds that a caller may give by mistake, and values that are equal and yet not the same."""
+"""Values that a caller may pass by mistake, and values that are equal but not the same."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HALF = "a\ud800b"
 
 
 class Sub(str):
-    """A text of a type of its own."""
+    """A subclass of str."""
 
     __slots__ = ()
 
@@ -31,7 +31,7 @@ class Status(IntEnum):
 
 
 class Broken:
-    """An object whose code fails wherever it is called."""
+    """An object that fails in every method."""
 
     def _fail(self, *_: object) -> Any:  # noqa: ANN401 - it never returns
         raise RuntimeError("broken")
@@ -56,7 +56,7 @@ EQUAL: list[tuple[Any, ...]] = [
     ("a", Sub("a"), UserString("a")),
     ("200", ""),
 ]
-"""Values that Python calls equal, group by group; the last are equal to none."""
+"""Groups of values that Python calls equal; those in the last group are equal to nothing."""
 
 USUAL: list[Any] = [value for group in EQUAL for value in group]
 
@@ -66,7 +66,7 @@ ODD: list[Any] = [
     *(float("nan"), float("inf"), float("-inf"), 1.7e308, Decimal("NaN"), Decimal("1e999")),
     *([1, HALF, 2**70], {HALF: HALF}, {"a": {"b": [2**70]}}, {1: 2}),
 ]
-"""Values that nothing can be done with, or not much."""
+"""Values that can hardly be recorded, if at all."""
 
 AMOUNTS: list[Any] = [*USUAL, *ODD, 3, -3, 2.5, "3", 2**63 - 1, -(2**63)]
 ATTRIBUTES: list[Any] = [

@@ -1,4 +1,4 @@
-"""Random secrets, and every input of a service that they can come in by."""
+"""Random secrets, and every input through which they can enter a service."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FAIL: Final = "/api/v1/courses/c1/fail"
 
 @dataclass(frozen=True)
 class Planted:
-    """One person's secrets, the same in every run of a seed."""
+    """One person's secrets, the same for the same seed."""
 
     mail: str
     password: str
@@ -118,7 +118,7 @@ async def _fail_over_a_websocket(app: FastAPI, secrets: Planted) -> None:
 
 
 def hand_everything_over(secrets: Planted) -> None:
-    """Gives secrets to logs, spans, events, links, exceptions and reports, as careless code does."""
+    """Passes secrets to logs, spans, events, links, exceptions and reports, as careless code does."""
     log = otel.get_logger(service="courses", api_token=secrets.password)
     fields = {
         "password": secrets.password,

@@ -1,4 +1,4 @@
-"""Real processes of a service, against a collector and an error tracker, and what they leave at their end."""
+"""Runs a service in real processes against a collector and an error tracker, and collects what arrives."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def start():
     return otel.configure(otel.TelemetryConfig.from_env(), catalogue=otel.Catalogue("test", JOBS))
 
 def leave(name):
-    # one item of each signal, and nothing of it leaves by itself: the delays are a minute
+    # one item of each signal; none is exported by itself, because the delays are a minute
     with trace.get_tracer("test").start_as_current_span(name):
         otel.get_logger("app").info(name)
         JOBS.add(1)
@@ -43,7 +43,7 @@ def ready():
 
 @dataclass
 class Service:
-    """A process that was started: `lines` and `said` are what it has written on stdout and stderr."""
+    """A running process; `events` come from its stdout, `stderr` is what it has written there."""
 
     process: subprocess.Popen[str]
     folder: Path
@@ -51,27 +51,27 @@ class Service:
     errors: Intake
 
     @property
-    def said(self) -> str:
+    def stderr(self) -> str:
         return (self.folder / "stderr").read_text()
 
     @property
     def events(self) -> list[str]:
-        """The events of the log's lines on stdout, in order."""
+        """The events of the log lines on stdout, in order."""
         text = (self.folder / "stdout").read_text()
         return [json.loads(line)["event"] for line in text.splitlines() if line.startswith("{")]
 
     def wait_until_ready(self) -> None:
-        wait_for(lambda: READY in self.said or self.process.poll() is not None)
-        assert READY in self.said, self.said
+        wait_for(lambda: READY in self.stderr or self.process.poll() is not None)
+        assert READY in self.stderr, self.stderr
 
     def end(self, number: int | None = None) -> int:
-        """Sends the signal, if any, and returns the exit status."""
+        """Sends the signal, if any, waits for the exit and returns its status."""
         if number is not None:
             self.process.send_signal(number)
         return self.process.wait(60)
 
     def left(self) -> Left:
-        """What has arrived of `leave`."""
+        """Returns what has arrived from calls of `leave`."""
         jobs = self.collector.latest("test.jobs").values()
         return Left(
             spans=Counter(span.name for span in self.collector.spans()),
@@ -84,7 +84,7 @@ class Service:
 
 @dataclass
 class Left:
-    """What has arrived, by the name of the job."""
+    """Counts what has arrived, by the name of the job."""
 
     spans: Counter[str] = field(default_factory=Counter)
     records: Counter[str] = field(default_factory=Counter)
@@ -93,13 +93,13 @@ class Left:
     reports: Counter[str] = field(default_factory=Counter)
 
     def assert_each_once(self, *names: str) -> None:
-        """Asserts that of each job every item has arrived, once, and that there was no other job."""
+        """Asserts that every item of each job has arrived once, and that there was no other job."""
         self.assert_of(*names)
         assert self.spans == self.reports == Counter(names)
         assert self.jobs == len(names)
 
     def assert_of(self, *names: str) -> None:
-        """Asserts that span, record, line and report of each job have arrived, once."""
+        """Asserts that span, record, line and report of each job have arrived once."""
         found = {
             name: [each[name] for each in (self.spans, self.records, self.lines, self.reports)]
             for name in names
@@ -109,7 +109,7 @@ class Left:
 
 @contextmanager
 def running(folder: Path, program: str, *arguments: str, **environ: str) -> Iterator[Service]:
-    """Starts the program, which is written after `BEGIN`; kills it at the end if it is still there."""
+    """Runs `BEGIN` followed by the program; kills the process at the end of the block if it still runs."""
     file = folder / "program.py"
     file.write_text(BEGIN + program)
     command = [sys.executable, str(file), *arguments]
@@ -130,7 +130,7 @@ def serving(
     environ: dict[str, str],
     keep: tuple[int, ...] = (),
 ) -> Iterator[Service]:
-    """Starts the command with the settings of a service, and with the open files `keep`."""
+    """Starts the command with a service's settings; it inherits the file descriptors `keep`."""
     settings = {
         "PYTHONPATH": os.pathsep.join((str(REPOSITORY), str(folder))),
         "PYTHONWARNINGS": "ignore::DeprecationWarning",
@@ -145,7 +145,7 @@ def serving(
         "TELEMETRY_SHUTDOWN_SECONDS": "30",
         "SENTRY_DSN": errors.dsn,
     }
-    # Whoever runs the tests may ignore them, and a child would, too.
+    # The test runner may ignore these signals, and a child would inherit that.
     command = ["env", "--default-signal=TERM,HUP", *command]
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "SENTRY_"))}
     with (folder / "stdout").open("w") as out, (folder / "stderr").open("w") as err:

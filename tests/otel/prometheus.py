@@ -1,4 +1,4 @@
-"""Reads the Prometheus text of a running telemetry."""
+"""Parses the Prometheus text of running telemetry."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def families(telemetry: Telemetry) -> dict[str, dict[tuple[str, Labels], float]]
 
 
 def by_label(telemetry: Telemetry, family: str, label: str) -> dict[str, float]:
-    """Returns a family's values by one label; the empty text where a sample has none."""
+    """Returns a family's values by one label, or by an empty string for a sample without it."""
     return {dict(labels).get(label, ""): value for (_, labels), value in families(telemetry)[family].items()}

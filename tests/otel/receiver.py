@@ -1,4 +1,4 @@
-"""A collector at the edge of a test: takes OTLP over HTTP, or behaves as a dead one does."""
+"""A collector for tests: accepts OTLP over HTTP, or behaves like a dead one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ POLL_SECONDS = 0.02
 
 
 class Receiver:
-    """The requests that arrived, decoded; `status` is the answer to the next ones, while `answers` is set."""
+    """Keeps the decoded requests; answers with `status`, but only while `answers` is set."""
 
     def __init__(self) -> None:
         self.traces: list[ExportTraceServiceRequest] = []
@@ -51,7 +51,7 @@ class Receiver:
         return self.status
 
     def hold(self) -> None:
-        """Waits until this collector answers; `waiting` counts those who do."""
+        """Blocks while `answers` is not set; `waiting` counts the requests that were blocked."""
         if not self.answers.is_set():
             self.waiting += 1
             self.answers.wait(60)
@@ -75,7 +75,7 @@ class Receiver:
         ]
 
     def latest(self, name: str) -> dict[str, Metric]:
-        """The last state of a metric by `service.instance.id`."""
+        """Returns the last state of a metric by `service.instance.id`."""
         return {
             text_attributes(resource.resource.attributes)["service.instance.id"]: metric
             for request in list(self.metrics)
@@ -96,7 +96,7 @@ def text_attributes(attributes: Any) -> dict[str, str]:  # noqa: ANN401 - a repe
 
 @contextmanager
 def receiver() -> Iterator[Receiver]:
-    """A collector that works, until its `status` says otherwise."""
+    """Runs a collector that works until a test changes its `status`."""
     state = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -113,7 +113,7 @@ def receiver() -> Iterator[Receiver]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class uses this name
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -132,7 +132,7 @@ def receiver() -> Iterator[Receiver]:
 
 @contextmanager
 def refusing_port() -> Iterator[str]:
-    """The URL of a port that refuses connections, reserved for as long as the block runs."""
+    """Yields the URL of a port that refuses connections, reserved until the block ends."""
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{reserved.getsockname()[1]}"
@@ -140,7 +140,7 @@ def refusing_port() -> Iterator[str]:
 
 @contextmanager
 def black_hole() -> Iterator[str]:
-    """The URL of a port that accepts connections and never answers."""
+    """Yields the URL of a port that accepts connections and never answers."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(64)
@@ -149,16 +149,16 @@ def black_hole() -> Iterator[str]:
 
 @contextmanager
 def unavailable() -> Iterator[str]:
-    """The URL of a collector that answers 503 to everything."""
+    """Yields the URL of a collector that answers every request with 503."""
     with receiver() as state:
         state.status = 503
         yield state.url
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Waits until `condition` holds; fails the test after `seconds`."""
+    """Waits until `condition` is true; fails the test after `seconds`."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()
     while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
+        assert time.monotonic() < deadline, "the condition did not become true in time"
         pause.wait(POLL_SECONDS)

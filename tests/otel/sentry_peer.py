@@ -42,7 +42,7 @@ class Memory(Transport):
 
 
 def build(redis_url: str, other_url: str) -> FastAPI:
-    """An application that logs, asks Redis and another service, and fails."""
+    """Builds an application whose route logs, calls Redis and another service, and fails."""
     app = FastAPI(telemetry={"tracing": False, "metrics": False, "logs": False})
 
     @app.post("/courses/{course_id}/fail")
@@ -63,14 +63,14 @@ def build(redis_url: str, other_url: str) -> FastAPI:
 
 
 async def main(redis_url: str, other_url: str) -> None:
-    """Prints the one event."""
+    """Sends the request and prints its one event."""
     memory = Memory()
     sentry_sdk.init(dsn="https://public@errors.invalid/1", transport=memory, send_default_pii=False)
     app = build(redis_url, other_url)
     try:
         await request(app, PATH, **REQUEST)
     except LookupError:
-        print(json.dumps(memory.events, default=str))  # noqa: T201 - the program's one answer
+        print(json.dumps(memory.events, default=str))  # noqa: T201 - the program's output
 
 
 if __name__ == "__main__":

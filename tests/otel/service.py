@@ -1,4 +1,4 @@
-"""A small application with a route for every way in which a request can go."""
+"""A small application with a route for every way in which a request can end."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -27,12 +27,12 @@ courses = APIRouter(prefix="/courses/{course_id}")
 lessons = APIRouter(prefix="/lessons")
 
 
-class Boom(Exception):  # noqa: N818 - a name of its own in fingerprints
+class Boom(Exception):  # noqa: N818 - a distinctive name in fingerprints
     """Raised on purpose."""
 
 
 async def student() -> None:
-    """What authentication does."""
+    """Stands in for authentication."""
     otel.set_user("usr_1", "student")
 
 
@@ -147,7 +147,7 @@ async def report(report_id: str) -> str:
 
 
 def build() -> FastAPI:
-    """The application, not instrumented yet; `release` lets go what waits."""
+    """Builds the application, not yet instrumented; `release` lets waiting handlers go on."""
     app = FastAPI()
     app.include_router(courses, prefix="/api/v1")
     app.include_router(courses, prefix="/api/v2")
@@ -160,7 +160,7 @@ def build() -> FastAPI:
 
 
 class FailingMiddleware:
-    """Middleware that raises before routing."""
+    """Raises before routing."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -172,7 +172,7 @@ class FailingMiddleware:
 
 
 def instrumented() -> FastAPI:
-    """The application as a service starts it."""
+    """Builds the application, instrumented as in a service."""
     app = build()
     app.add_middleware(FailingMiddleware)
     otel.instrument(app, render_error=otel.render_problem)

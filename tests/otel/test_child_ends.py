@@ -113,7 +113,7 @@ class Ended:
 def _ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     with running(tmp_path_factory.mktemp("children"), CHILDREN) as service:
         status = service.end()
-        [statuses] = [line for line in service.said.splitlines() if line.startswith("{")]
+        [statuses] = [line for line in service.stderr.splitlines() if line.startswith("{")]
         return Ended(status, json.loads(statuses), service.left())
 
 
@@ -144,5 +144,5 @@ if __name__ == "__main__":
     assert child.exitcode == 0
 """
     with running(tmp_path, program) as service:
-        assert service.end() == 0, service.said
+        assert service.end() == 0, service.stderr
         service.left().assert_each_once("child")

@@ -67,7 +67,7 @@ def test_a_signal_that_nobody_handles_ends_a_process_as_before(tmp_path: Path) -
     with running(tmp_path, SCRIPT, TELEMETRY_SHUTDOWN_SECONDS="8") as service:
         service.wait_until_ready()
         assert service.end(signal.SIGTERM) == -signal.SIGTERM
-        [line] = [line for line in service.said.splitlines() if line.startswith("{")]
+        [line] = [line for line in service.stderr.splitlines() if line.startswith("{")]
         statuses = json.loads(line)
         service.left().assert_of("itself", *statuses)
     assert len(statuses) == 10
@@ -109,7 +109,7 @@ leave("job")
 """
     expected = 4 if "sys.exit(4)" in end else 1 if "raise" in end else 0
     with running(tmp_path, program) as service:
-        assert service.end() == expected, service.said
+        assert service.end() == expected, service.stderr
         service.left().assert_each_once("job", *(["in a thread"] if "thread" in end else []))
 
 
@@ -136,7 +136,7 @@ leave("job")
 assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 """
     with running(tmp_path, program) as service:
-        assert service.end() == 0, service.said
+        assert service.end() == 0, service.stderr
         service.left().assert_each_once("job")
 
 
@@ -153,7 +153,7 @@ ready()
 leave("after")
 """
     with running(tmp_path, program) as service:
-        assert service.end() == 0, service.said
+        assert service.end() == 0, service.stderr
         service.left().assert_each_once("job", "after")
 
 

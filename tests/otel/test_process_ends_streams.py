@@ -59,4 +59,4 @@ assert len(lines) == len(set(lines)) == 501, (len(lines), len(set(lines)))
 """
     environ = {"OTEL_LOGS_EXPORTER": "none", "TELEMETRY_LOG_BURST": "0"}
     with running(tmp_path, program, **environ) as service:
-        assert service.end() == 0, service.said
+        assert service.end() == 0, service.stderr

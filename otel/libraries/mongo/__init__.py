@@ -1,4 +1,4 @@
-"""MongoDB instrumentation: the driver's own listeners, for pymongo, its async client and motor."""
+"""MongoDB instrumentation by the driver's own listeners: for pymongo, its async client and motor."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Switch(monitoring.CommandListener):
-    """Stands in the driver's global list, which nobody can leave; hands on while there is someone."""
+    """Forwards events while it has a target; the driver's global list of listeners cannot shrink."""
 
     target: CommandTelemetry | None = None
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
-        """Hands the event on."""
+        """Forwards the event."""
         if self.target is not None:
             self.target.started(event)
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        """Hands the event on."""
+        """Forwards the event."""
         if self.target is not None:
             self.target.succeeded(event)
 
     def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        """Hands the event on."""
+        """Forwards the event."""
         if self.target is not None:
             self.target.failed(event)
 
@@ -44,10 +44,10 @@ _pools: Final = PoolTelemetry()
 
 
 def register(config: TelemetryConfig, redactor: Redactor) -> Callable[[], None]:
-    """Lets every client that is made from now on report its commands and pools; returns the undo.
+    """Instruments the commands and pools of every client created from now on; returns the undo.
 
-    A command gets a CLIENT span below the caller's span, `db.client.operation.duration`, and a slow-query log
-    line from `config.slow_query_ms` on.
+    Each command gets a CLIENT span below the caller's span, a measurement of `db.client.operation.duration`
+    and, if it takes at least `config.slow_query_ms`, a slow-query log line.
     """
     global _switch  # noqa: PLW0603 - the driver's list of listeners is global as well
     if _switch is None:

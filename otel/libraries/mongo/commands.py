@@ -28,8 +28,8 @@ from otel.traces.tracer import time_in_trace
 if TYPE_CHECKING:
     from otel.redaction.engine import Redactor
 
-# The driver's own talk with the server.
-_UNTOLD: Final = frozenset({"hello", "ismaster", "endsessions", "killcursors", "saslstart", "saslcontinue"})
+# The driver's own housekeeping.
+_IGNORED: Final = frozenset({"hello", "ismaster", "endsessions", "killcursors", "saslstart", "saslcontinue"})
 _LONGEST_MESSAGE: Final = 300
 _LONGEST_READ: Final = 1024
 _MOST_KINDS: Final = 1000
@@ -39,7 +39,7 @@ _Place = tuple[str, tuple[str, int | None] | None]  # the database's name and th
 
 
 class _Kind:
-    """What all commands of one name on one collection share, made once."""
+    """What all commands of one name on one collection share, computed once."""
 
     __slots__ = ("_durations", "attributes", "collection", "name", "returned", "title")
 
@@ -52,7 +52,7 @@ class _Kind:
         self._durations: dict[str | None, HistogramSeries] = {}
 
     def duration(self, error_type: str | None) -> HistogramSeries:
-        """Returns the series of the commands that ended so."""
+        """Returns the duration series of commands that ended with this error type, or without an error."""
         found = self._durations.get(error_type)
         if found is None:
             if len(self._durations) >= _MOST_ERRORS:
@@ -67,10 +67,10 @@ class _Kind:
         return labels if error_type is None else labels | {"error.type": error_type}
 
 
-_Call = tuple[CommandStartedEvent, int]  # what was called, and when: nanoseconds of the monotonic clock
+_Call = tuple[CommandStartedEvent, int]  # the command, and its start in monotonic nanoseconds
 
 # The driver runs a command from start to end in one thread and one context (motor copies the request's
-# context into its thread), so the running command hangs on that context and ends with it: nothing can leak.
+# context into its thread), so the running command is kept in that context and goes with it: nothing can leak.
 _RUNNING: Final[ContextVar[_Call | None]] = ContextVar("otel.mongo.running", default=None)
 
 
@@ -84,12 +84,12 @@ class CommandTelemetry(CommandListener):
         self._kinds: dict[tuple[str, str | None, _Place], _Kind] = {}
 
     def started(self, event: CommandStartedEvent) -> None:
-        """Notes the command and its start.
+        """Remembers the command and its start time.
 
-        Its span is made when it has ended, all in one go: after the wait for the server the code and the data
-        of an earlier half would have left the processor's caches, which costs more than running it.
+        The whole span is created when the command ends: after the wait for the server, the code and data of a
+        span started here would have been evicted from the CPU caches, which costs more than creating it.
         """
-        if event.command_name.lower() in _UNTOLD or not is_instrumentation_enabled():
+        if event.command_name.lower() in _IGNORED or not is_instrumentation_enabled():
             _RUNNING.set(None)
             return
         _RUNNING.set((event, monotonic_ns()))
@@ -105,7 +105,7 @@ class CommandTelemetry(CommandListener):
         return found
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
-        """Makes the span, below the one that is current where the command was called."""
+        """Records the command as a child of the span that is current in its caller."""
         call = _ended(event.request_id)
         if call is None:
             return
@@ -113,7 +113,7 @@ class CommandTelemetry(CommandListener):
         self._finish(call, event.duration_micros / 1e6, returned, _result(event.reply, returned))
 
     def failed(self, event: CommandFailedEvent) -> None:
-        """Makes the span, as an error with the server's code."""
+        """Records the command as an error with the server's code."""
         call = _ended(event.request_id)
         if call is None:
             return
@@ -122,10 +122,9 @@ class CommandTelemetry(CommandListener):
         facts: dict[str, str | int] = {"error.type": error_type}
         if "code" in failure:
             facts["db.response.status_code"] = str(failure["code"])
-        told = text_of(
-            failure.get("errmsg", ""), _LONGEST_READ
-        )  # of a duplicate key it shows the whole document
-        message = self._redactor.text(told)[:_LONGEST_MESSAGE]
+        # The message of a duplicate key shows the whole document.
+        text = text_of(failure.get("errmsg", ""), _LONGEST_READ)
+        message = self._redactor.text(text)[:_LONGEST_MESSAGE]
         self._finish(call, event.duration_micros / 1e6, None, facts, Status(StatusCode.ERROR, message))
 
     def _finish(
@@ -203,6 +202,6 @@ def _result(reply: Mapping[str, Any], returned: int | None) -> dict[str, str | i
         facts["db.response.returned_rows"] = returned
     refused = reply.get("writeErrors")
     if refused:
-        # A refused write, such as a duplicate key, is often what the caller expects: no error.
+        # A rejected write, such as a duplicate key, is often what the caller expects, so it is not an error.
         facts["db.response.status_code"] = str(refused[0].get("code"))
     return facts

@@ -1,4 +1,4 @@
-"""How full MongoDB's connection pools are, and how long commands wait for a connection."""
+"""Measures how full MongoDB's connection pools are, and how long commands wait for a connection."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from otel.metrics.histogram import HistogramSeries
 _POOL_NAME: Final = "db.client.connection.pool.name"
 _REMEMBERED: Final = 256
 _MOST_WAITS: Final = 1000
-_DRIVERS_LIMIT: Final = 100  # `maxPoolSize` that the driver assumes and does not list
+_DRIVERS_LIMIT: Final = 100  # the driver's default `maxPoolSize`, which it does not list
 
 
 _Address = tuple[str, int | None]
 
 
 class _Count:
-    """The connections to one server, and the seconds that the last callers waited for one."""
+    """Counts the connections to one server; `waits` are the seconds that callers waited, not recorded yet."""
 
     __slots__ = ("idle", "used", "waits")
 
@@ -67,52 +67,52 @@ class PoolTelemetry(ConnectionPoolListener):
             self._limits.setdefault(_name(event), []).append(limit)
 
     def pool_closed(self, event: PoolClosedEvent) -> None:
-        """Takes a pool's limit off; of two pools of one server the older one's."""
+        """Removes a pool's limit; if one server has several pools, that of the oldest."""
         with self._lock:
             limits = self._limits.get(_name(event))
             if limits:
                 limits.pop(0)
 
     def pool_ready(self, event: PoolReadyEvent) -> None:
-        """Tells nothing that is measured."""
+        """Measures nothing."""
 
     def pool_cleared(self, event: PoolClearedEvent) -> None:
-        """Tells nothing that is measured: the connections are closed one by one."""
+        """Measures nothing: each connection reports its own closing."""
 
     def connection_created(self, event: ConnectionCreatedEvent) -> None:
         """Counts an idle connection."""
         self._change(event, idle=1)
 
     def connection_ready(self, event: ConnectionReadyEvent) -> None:
-        """Measures the opening of a connection."""
+        """Records how long a connection took to open."""
         if event.duration is not None:
             CONNECTION_CREATE.record(event.duration, {_POOL_NAME: _name(event)})
 
     def connection_closed(self, event: ConnectionClosedEvent) -> None:
-        """Counts an idle connection less; one in use is checked in before."""
+        """Counts one idle connection fewer; a connection in use is checked in first."""
         self._change(event, idle=-1)
 
     def connection_check_out_started(self, event: ConnectionCheckOutStartedEvent) -> None:
-        """Tells nothing that is measured."""
+        """Measures nothing."""
 
     def connection_check_out_failed(self, event: ConnectionCheckOutFailedEvent) -> None:
         """Counts a wait that ended without a connection."""
         CONNECTION_TIMEOUTS.add(1, {_POOL_NAME: _name(event)})
 
     def connection_checked_out(self, event: ConnectionCheckedOutEvent) -> None:
-        """Counts the connection as in use; its wait is measured when one comes back, off the way there."""
+        """Counts the connection as in use; a later check-in records its wait, off the critical path."""
         count = self._change(event, idle=-1, used=1)
         if event.duration is not None:
             count.waits.append(event.duration)
 
     def connection_checked_in(self, event: ConnectionCheckedInEvent) -> None:
-        """Counts the connection as idle again, and measures the waits since the last one came back."""
+        """Counts the connection as idle again, and records the waits since the last check-in."""
         count = self._change(event, idle=1, used=-1)
         if count.waits:
             _record(count.waits, event.address)
 
     def connections(self) -> list[Observation]:
-        """Return the open connections by pool and state, for `CONNECTIONS.observe`."""
+        """Returns the open connections by pool and state, for `CONNECTIONS.observe`."""
         with self._lock:
             counts = {_name_of(address): (each.idle, each.used) for address, each in self._counts.items()}
         return [
@@ -122,7 +122,7 @@ class PoolTelemetry(ConnectionPoolListener):
         ]
 
     def maxima(self) -> list[Observation]:
-        """Return what the open pools allow together by name, for `CONNECTIONS_MAX.observe`."""
+        """Returns the limits of the open pools, summed by name, for `CONNECTIONS_MAX.observe`."""
         with self._lock:
             return [Observation(sum(each), {_POOL_NAME: name}) for name, each in self._limits.items() if each]
 
@@ -137,7 +137,7 @@ class PoolTelemetry(ConnectionPoolListener):
         return count
 
     def _forget(self) -> None:
-        """Start again in a forked child, where the driver opens pools of its own."""
+        """Resets the counts in a forked child, where the driver opens its own pools."""
         self._lock = threading.Lock()
         self._counts: dict[_Address, _Count] = {}
 

@@ -1,4 +1,4 @@
-"""The shape of a MongoDB command: its fields and operators, every value replaced by a question mark."""
+"""The shape of a MongoDB command: its fields and operators, with every value replaced by a question mark."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any, Final
 
 Command = Mapping[str, Any]
 
-# What says how a command searches and changes; sessions, concerns and cursors say nothing of that.
-_TELLING: Final = ("filter", "query", "q", "pipeline", "sort", "updates", "update", "u", "deletes", "key")
+# The fields that describe what a command searches and changes; sessions, concerns and cursors do not.
+_SHOWN: Final = ("filter", "query", "q", "pipeline", "sort", "updates", "update", "u", "deletes", "key")
 _VALUE: Final = "?"
 _DEEPEST: Final = 8
 _MOST_KEYS: Final = 40
 _MOST_STAGES: Final = 20
-_MOST_PARTS: Final = 500  # more than 1,024 characters show
+_MOST_PARTS: Final = 500  # more than fit into 1,024 characters
 _LONGEST: Final = 1024
 _PLAIN: Final = frozenset({str, int, float, bool, bytes, type(None)})
 _REMEMBERED: Final = 4096
@@ -23,22 +23,22 @@ _BATCHES: Final = ("updates", "deletes")
 
 
 def shape_of(command: Command) -> str:
-    """Return the command's shape as one short line: `{"filter":{"_id":?},"sort":{"title":?}}`.
+    """Returns the command's shape as one short line: `{"filter":{"_id":?},"sort":{"title":?}}`.
 
-    Two commands of one shape differ in values only: a part of a field path that holds a digit counts as a
+    Two commands of one shape differ only in values. A part of a field path that contains a digit counts as a
     value, because programs build such paths from identifiers (`lessons.lesson-3.done`). A batch shows its
     first statement. At most 1,024 characters.
     """
     operation = next(iter(command), None)  # its value is the collection
-    told = {name: command[name] for name in _TELLING if name in command and name != operation}
+    shown = {name: command[name] for name in _SHOWN if name in command and name != operation}
     for name in _BATCHES:
-        if name in told and isinstance(told[name], Sequence):
-            told[name] = told[name][:1]
-    return _Shape().of(told, 0)[:_LONGEST]
+        if name in shown and isinstance(shown[name], Sequence):
+            shown[name] = shown[name][:1]
+    return _Shape().of(shown, 0)[:_LONGEST]
 
 
 class _Shape:
-    """Writes one shape; `left` is how many parts it may still have, for all levels together."""
+    """Writes one shape; `left` is how many parts it may still have, over all levels."""
 
     def __init__(self) -> None:
         self.left = _MOST_PARTS
@@ -46,9 +46,8 @@ class _Shape:
     def of(self, value: object, depth: int) -> str:
         kind = type(value)
         self.left -= 1
-        if (
-            kind in _PLAIN or depth > _DEEPEST or self.left < 0
-        ):  # before the abstract classes, which cost more
+        # Checked before the abstract classes, which cost more.
+        if kind in _PLAIN or depth > _DEEPEST or self.left < 0:
             return _VALUE
         if kind is dict or issubclass(kind, Mapping):
             pairs = [f'"{_path(str(key))}":{self.of(item, depth + 1)}' for key, item in _first(value)]

@@ -132,7 +132,7 @@ def test_histograms_count_and_sum() -> None:
 
 
 def test_telemetry_can_be_configured_only_once_at_a_time() -> None:
-    with capture_telemetry(), pytest.raises(RuntimeError, match="called before"):
+    with capture_telemetry(), pytest.raises(RuntimeError, match="already called"):
         otel.configure(TelemetryConfig())
 
 

@@ -1,4 +1,4 @@
-"""The real database and cache for tests: started once per run on free ports, stopped by process id.
+"""A real database and cache for tests: started once per run on free ports, stopped by process id.
 
 `TEST_MONGODB_URL` and `TEST_REDIS_URL` name servers to use instead. Tests that stop or kill a server start
 one of their own (`RedisServer`, `DatabaseServer`).
@@ -27,24 +27,28 @@ from stack.native.postgres import PASSWORD_VARIABLE
 from stack.native.tools import tool_path
 
 ROOT: Final = Path(__file__).parents[1]
-START_SECONDS: Final = 120.0  # a start is no measurement, and the machine may be busy
+START_SECONDS: Final = 120.0  # generous, because the machine may be busy
 STOP_SECONDS: Final = 20.0
 _POLL_SECONDS: Final = 0.05
-# As a terminal starts it: tests in the background of a script ignore SIGINT, and so would their programs.
+# As from a terminal: tests in the background of a script ignore SIGINT, which their programs would inherit.
 _STARTED: Final = ("env", "--default-signal=INT", "setpriv", "--pdeathsig", "TERM")
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = START_SECONDS) -> None:
-    """Returns as soon as `condition` is true, and fails with `what` was waited for when the time is over."""
+    """Returns as soon as `condition` is true.
+
+    Raises:
+        TimeoutError: it is not true after `seconds`; the message names `what` was awaited.
+    """
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {seconds:g} s in vain until {what}")
+            raise TimeoutError(f"timed out after {seconds:g} s waiting until {what}")
         time.sleep(_POLL_SECONDS)
 
 
 def free_port() -> int:
-    """Returns a port of 127.0.0.1 that nobody listens on now."""
+    """Returns a port of 127.0.0.1 that nothing listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -57,7 +61,7 @@ def with_database(url: str, name: str) -> str:
 
 
 class Program:
-    """A program that runs until `stop` or `kill`, or until the tests die; its output is in a file."""
+    """A program that runs until `stop` or `kill`, or until the tests exit; its output goes to a file."""
 
     def __init__(
         self,
@@ -83,17 +87,17 @@ class Program:
         return self._process.pid
 
     def ready(self, condition: Callable[[], object]) -> None:
-        """Waits until `condition` is true; fails with the program's last words if it ends before."""
+        """Waits until `condition` is true; fails with the program's last output if it exits first."""
 
         def ready_or_gone() -> bool:
             if self._process.poll() is not None:
-                raise RuntimeError(f"ended with {self._process.returncode}: {self._log.read_text()[-2000:]}")
+                raise RuntimeError(f"exited with {self._process.returncode}: {self._log.read_text()[-2000:]}")
             return bool(condition())
 
         wait_until(ready_or_gone, f"the program of {self._log} was ready")
 
     def stop(self) -> None:
-        """Ends the program and waits until it has ended; kills it if it does not."""
+        """Terminates the program and waits for its exit; kills it if that takes too long."""
         if self._process.poll() is not None:
             return
         self._process.terminate()
@@ -103,17 +107,17 @@ class Program:
             self.kill()
 
     def wait(self) -> int:
-        """Returns the exit status once the program has ended."""
+        """Waits for the program to exit and returns its status."""
         return self._process.wait(STOP_SECONDS)
 
     def kill(self) -> None:
-        """Kills the program on the spot."""
+        """Kills the program at once."""
         self._process.kill()
         self._process.wait()
 
 
 class RedisServer:
-    """A Redis server that keeps nothing; it can be stopped and started again on the same port."""
+    """A Redis server without persistence; it can be stopped and restarted on the same port."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -137,7 +141,7 @@ class RedisServer:
             return False
 
     def stop(self) -> None:
-        """Ends the server."""
+        """Stops the server."""
         self._program.stop()
 
     def start(self) -> None:
@@ -146,7 +150,7 @@ class RedisServer:
 
 
 class DatabaseServer:
-    """FerretDB on PostgreSQL as in the native stack; it can be killed and started again on its data."""
+    """FerretDB on PostgreSQL as in the native stack; it can be killed and restarted on its data."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -203,19 +207,19 @@ class DatabaseServer:
             return False
 
     def stop(self) -> None:
-        """Ends both servers."""
+        """Stops both servers."""
         self._ferretdb.stop()
         self._postgres.stop()
 
     def crash(self) -> None:
-        """Kills both servers, as a power cut does."""
+        """Kills both servers, like a power cut."""
         self._ferretdb.kill()
         for line in (self._folder / "data" / "postmaster.pid").read_text().splitlines()[:1]:
             os.kill(int(line), signal.SIGKILL)
         self._postgres.stop()
 
     def lose_postgres(self) -> None:
-        """Ends PostgreSQL behind FerretDB, which stays."""
+        """Stops PostgreSQL behind FerretDB, which keeps running."""
         self._postgres.stop()
 
     def bring_postgres_back(self) -> None:
@@ -223,15 +227,15 @@ class DatabaseServer:
         self._postgres = self._start_postgres()
 
     def freeze(self) -> None:
-        """Stops FerretDB in its tracks: connections stay open, and nothing is answered."""
+        """Freezes FerretDB: connections stay open, but get no answers."""
         os.kill(self._ferretdb.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Lets FerretDB go on."""
+        """Resumes FerretDB."""
         os.kill(self._ferretdb.pid, signal.SIGCONT)
 
     def start(self) -> None:
-        """Starts both servers again on the data that is there."""
+        """Starts both servers again on the existing data."""
         self._postgres, self._ferretdb = self._start()
 
     def __enter__(self) -> Self:
@@ -266,7 +270,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def empty_mongodb_url(mongodb_url: str) -> Iterator[str]:
-    """URL of an empty database that this test has for itself."""
+    """URL of an empty database for this test alone."""
     name = f"test_{secrets.token_hex(6)}"
     url = with_database(mongodb_url, name)
     yield url
@@ -276,7 +280,7 @@ def empty_mongodb_url(mongodb_url: str) -> Iterator[str]:
 
 @pytest.fixture
 def empty_redis_url(redis_url: str) -> str:
-    """URL of a Redis database that holds nothing."""
+    """URL of an empty Redis database."""
     with redis.Redis.from_url(redis_url) as client:
         client.flushdb()
     return redis_url

@@ -10,7 +10,7 @@ from stack.settings import REPOSITORY
 
 
 def copy_of_the_project(folder: Path) -> None:
-    """Copies what git has of the project, with what is not committed yet, into the folder."""
+    """Copies the project's files, tracked and untracked but not ignored, into the folder."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
     for name in filter(None, listed.split("\0")):

@@ -1,6 +1,6 @@
-"""A `docker` for PATH where no daemon is: it plays one Compose project, and refuses what it does not know.
+"""A fake `docker` for PATH without a daemon: it simulates one Compose project and rejects unknown commands.
 
-What it plays, what it was asked and what it left is in its folder; `FakeDocker` is the test's side of it.
+Its folder holds the simulated state and a log of the calls; `FakeDocker` is the test's side of it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TABLE: Final = "NAME   STATUS\n"
 
 @dataclass(frozen=True)
 class Play:
-    """What is there: containers ``now`` and after `up`, as `ps` describes them, and how `up` ends."""
+    """The simulated state: containers ``now`` and after `up`, as `ps` describes them, and how `up` exits."""
 
     now: Sequence[dict[str, Any]] = ()
     after: Sequence[dict[str, Any]] = ()
@@ -34,45 +34,45 @@ class Play:
 
 @dataclass(frozen=True)
 class FakeDocker:
-    """The fake in a folder of its own."""
+    """A fake installed in its own folder."""
 
     folder: Path
     play: Play = field(default_factory=Play)
 
     def install(self) -> None:
-        """Writes the executable and what it plays."""
+        """Writes the executable and its state."""
         program = self.folder / "docker"
         program.write_text(f'#!/bin/sh\nexec {sys.executable} -I {__file__} {self.folder} "$@"\n')
         program.chmod(0o755)
         _write(self.folder, self.play)
 
     def now(self) -> Play:
-        """Returns what is there after the commands so far."""
+        """Returns the state after the commands so far."""
         return _read(self.folder)
 
     def asked(self) -> list[dict[str, Any]]:
         """Returns each call of Compose: its ``arguments``, and whether it ``leads`` its session.
 
-        An `up` that was interrupted says `ended` when it has.
+        An interrupted `up` adds a call `ended` when it exits.
         """
         calls = self.folder / "calls"
         return [json.loads(line) for line in calls.read_text().splitlines()] if calls.exists() else []
 
     def arguments(self, command: str) -> list[list[str]]:
-        """Returns the arguments of each call of a Compose command, without itself."""
+        """Returns the arguments of each call of a Compose command, without the command."""
         return [words[1:] for call in self.asked() if (words := call["arguments"])[0] == command]
 
 
 def container(
     service: str, state: str = "running", health: str = "healthy", exit_code: int = 0
 ) -> dict[str, Any]:
-    """Returns a container as `docker compose ps --format json` describes it, with more than anybody reads."""
+    """Returns a container as `docker compose ps --format json` describes it, as far as we read it."""
     name = f"stegmaier-lms-{service}-1"
     return {"Name": name, "Service": service, "State": state, "Health": health, "ExitCode": exit_code}
 
 
 def main(folder: Path, arguments: Sequence[str]) -> int:
-    """Answers as Docker does, and returns its exit status."""
+    """Answers like Docker and returns the exit status."""
     if arguments in (["info"], ["compose", "version"]):
         return 0
     if arguments[0] != "compose":

@@ -1,4 +1,4 @@
-"""The size budgets and the habits of the code, as tests."""
+"""The code's size limits and conventions, as tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HANDLER_LINES: Final = 12
 ROUTE_METHODS: Final = frozenset({"get", "post", "put", "patch", "delete", "add_api_route"})
 DOCUMENTED: Final = re.compile(r"^(otel/|app/.*(service|repository)\.py$)")
 
-# Written in halves, so that this file does not find itself.
+# Split in halves, so that this file does not match itself.
 REGISTRIES: Final = (
     "pypi" + ".org",
     "pythonhosted" + ".org",
@@ -88,7 +88,7 @@ def is_handler(function: Function) -> bool:
     return any(isinstance(call, ast.Attribute) and call.attr in ROUTE_METHODS for call in calls)
 
 
-def test_handlers_translate_and_do_nothing_else() -> None:
+def test_handlers_only_translate() -> None:
     handlers = [
         (path, function)
         for path in python_files()
@@ -102,7 +102,7 @@ def test_handlers_translate_and_do_nothing_else() -> None:
 
 
 def is_sleep(node: ast.AST) -> bool:
-    """Returns whether a node pauses; ``sleep(0)`` does not, it lets others run."""
+    """Returns whether a node sleeps; ``sleep(0)`` does not count, it only yields."""
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute | ast.Name):
         return False
     called = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
@@ -111,7 +111,7 @@ def is_sleep(node: ast.AST) -> bool:
 
 
 def test_tests_wait_for_conditions() -> None:
-    """A pause is part of a loop that looks for something; nothing waits and hopes."""
+    """A sleep is allowed only in a loop that polls a condition."""
     hopeful = set()
     for path in python_files():
         if not name(path).startswith("tests/"):
@@ -132,7 +132,7 @@ def public(node: ast.Module | ast.ClassDef) -> Iterator[tuple[str, Function | as
             yield from ((f"{child.name}.{inner}", found) for inner, found in public(child))
 
 
-def test_public_names_carry_their_contracts() -> None:
+def test_public_names_have_docstrings() -> None:
     bare = {
         f"{name(path)}:{public_name}"
         for path in python_files()
@@ -148,7 +148,7 @@ def texts() -> Iterator[tuple[str, str]]:
         try:
             yield name(path), path.read_text(encoding="utf-8")
         except (UnicodeDecodeError, FileNotFoundError):
-            continue  # a binary, or a file that somebody removes just now
+            continue  # a binary, or a file removed in the meantime
 
 
 @pytest.mark.parametrize("registry", REGISTRIES)
@@ -157,7 +157,7 @@ def test_no_package_registry_is_named(registry: str) -> None:
 
 
 def test_nothing_is_left_unfinished() -> None:
-    # Checksums may spell anything; the comments of a Go module's replacements are its authors'.
+    # Checksums may spell anything; other comments in these files are not ours.
     sums = re.compile(r"(\.lock|go\.sum|go\.mod|/distribution/.*)$")
     found = [path for path, text in texts() if not sums.search(path) and UNFINISHED.search(text)]
     assert found == []

@@ -1,4 +1,4 @@
-"""The frame: every command is explained, and continuous integration runs nothing else."""
+"""The project's commands: each is explained, and continuous integration runs nothing else."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ def test_make_alone_explains_every_command() -> None:
     assert all(len(line.split()) > 3 for line in shown.splitlines())
 
 
-def test_no_command_is_a_file() -> None:
+def test_every_command_is_phony() -> None:
     (phony,) = re.findall(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert set(phony.split()) == COMMANDS | {"environment"}
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"])
-def test_a_page_names_commands_that_exist(page: str) -> None:
+def test_pages_name_existing_commands_only(page: str) -> None:
     named = set(MAKE.findall((ROOT / page).read_text(encoding="utf-8")))
     assert named
     assert named <= COMMANDS
 
 
-def test_the_table_of_what_to_open_is_true() -> None:
+def test_the_readmes_table_of_addresses_is_complete() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     table = re.findall(r"^\| (http://127\.0\.0\.1:(\d+)\S*) \|", readme, re.MULTILINE)
     ports = {name: str(field.default) for name, field in StackSettings.model_fields.items()}

@@ -1,4 +1,4 @@
-"""The canary's other end on one port: an OTLP edge, and the APIs of Prometheus, Loki, Jaeger and Tempo."""
+"""The canary's peer on one port: an OTLP endpoint, and the APIs of Prometheus, Loki, Jaeger and Tempo."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ Form = Callable[[list[list[object]]], list[dict[str, Any]]]
 
 @dataclass
 class Peer:
-    """What was stored, and how to behave.
+    """What the peer has stored, and how it behaves.
 
     Args:
         url: its address.
-        stored: per signal what a store has: the number, and what else a question is matched against.
+        stored: per signal, each item's number and the id that a query is matched against.
         lost: signals that are acknowledged and then never stored.
-        status: what a path's beginning answers instead of its own answer.
-        reject: answers traces with OTLP's partial success.
-        body: what every question is answered with instead, if not empty.
-        tempo: answers for traces as Tempo does, not as Jaeger.
+        status: status codes that override the answer, by path prefix.
+        reject: answers with OTLP's partial success, one span rejected.
+        body: overrides the answer to every query, if not empty.
+        tempo: answers trace queries like Tempo, not like Jaeger.
     """
 
     url: str
@@ -50,7 +50,7 @@ class Peer:
     tempo: bool = False
 
     def take(self, path: str, body: bytes) -> bytes:
-        """Stores what a request carries and returns the answer's body."""
+        """Stores the item of a request and returns the response body."""
         signal = path.removeprefix("/v1/")
         number, matched = _READERS[signal](body)
         if self.reject:
@@ -62,7 +62,7 @@ class Peer:
         return b""
 
     def ask(self, path: str, query: str) -> tuple[int, bytes]:
-        """Returns status and body of a store's answer."""
+        """Returns the status and body of a store's answer to a query."""
         if self.body:
             return 200, self.body
         if path.startswith("/api/traces/"):
@@ -163,7 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the parent's name
-        """Says nothing."""
+        """Logs nothing."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What the canary counts, against a peer that stores, loses, refuses and is gone."""
+"""What the canary counts while its peer stores, loses or rejects items, or is down."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _peer() -> Iterator[Peer]:
 @pytest.fixture(name="token_file")
 def _token_file(tmp_path: Path) -> Path:
     path = tmp_path / "token"
-    path.write_text(f"{TOKEN}\nanother, for senders that are not moved yet\n")
+    path.write_text(f"{TOKEN}\nanother, for senders that have not switched yet\n")
     return path
 
 
@@ -57,7 +57,7 @@ def _value(verdict: Verdict, name: str, signal: str, **labels: str) -> float:
 
 
 def _counts(verdict: Verdict, signal: str) -> tuple[float, float, float, float]:
-    """Returns what was sent and arrived, and failures of sending and asking."""
+    """Returns the counts of items sent and arrived, and of failed sends and queries."""
     return (
         _value(verdict, "sent_total", signal),
         _value(verdict, "arrived_total", signal),
@@ -67,7 +67,7 @@ def _counts(verdict: Verdict, signal: str) -> tuple[float, float, float, float]:
 
 
 @pytest.mark.parametrize("signal", SIGNALS)
-def test_what_arrives_is_counted_with_its_delay(make: Make, verdict: Verdict, signal: str) -> None:
+def test_arrivals_are_counted_with_their_delay(make: Make, verdict: Verdict, signal: str) -> None:
     flight, before = make(signal), _value(verdict, "last_arrival_timestamp_seconds", signal)
     for _ in range(2):
         flight.send()
@@ -79,7 +79,7 @@ def test_what_arrives_is_counted_with_its_delay(make: Make, verdict: Verdict, si
     assert 0 < _value(verdict, "delay_seconds_sum", signal) < INTERVAL
 
 
-def test_tempo_answers_in_its_own_form(make: Make, peer: Peer, verdict: Verdict) -> None:
+def test_tempos_answer_format_is_understood(make: Make, peer: Peer, verdict: Verdict) -> None:
     peer.tempo = True
     flight = make("traces")
     flight.send()
@@ -88,7 +88,7 @@ def test_tempo_answers_in_its_own_form(make: Make, peer: Peer, verdict: Verdict)
 
 
 @pytest.mark.parametrize("signal", SIGNALS)
-def test_what_is_acknowledged_and_lost_does_not_arrive(
+def test_an_acknowledged_but_lost_item_does_not_count_as_arrived(
     make: Make, peer: Peer, verdict: Verdict, signal: str
 ) -> None:
     flight, before = make(signal), _value(verdict, "last_arrival_timestamp_seconds", signal)
@@ -105,7 +105,7 @@ def test_what_is_acknowledged_and_lost_does_not_arrive(
 
 
 @pytest.mark.parametrize("signal", SIGNALS)
-def test_items_of_another_run_are_not_ours(make: Make, peer: Peer, verdict: Verdict, signal: str) -> None:
+def test_items_of_another_run_are_ignored(make: Make, peer: Peer, verdict: Verdict, signal: str) -> None:
     flight = make(signal)
     peer.lost.add(signal)
     peer.stored[signal][1] = "another run"
@@ -115,7 +115,7 @@ def test_items_of_another_run_are_not_ours(make: Make, peer: Peer, verdict: Verd
 
 
 @pytest.mark.parametrize("signal", SIGNALS)
-def test_a_store_that_is_down_is_counted_and_asked_again(
+def test_a_store_that_is_down_is_counted_and_queried_again(
     make: Make, peer: Peer, verdict: Verdict, signal: str
 ) -> None:
     flight = make(signal)
@@ -131,7 +131,7 @@ def test_a_store_that_is_down_is_counted_and_asked_again(
 
 @pytest.mark.parametrize("signal", SIGNALS)
 @pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"data":{"result":[{}]}}', b"[1]", b"\xff"])
-def test_an_answer_of_another_form_is_counted(
+def test_a_malformed_answer_is_counted_as_a_failure(
     make: Make, peer: Peer, verdict: Verdict, signal: str, body: bytes
 ) -> None:
     flight = make(signal)
@@ -141,7 +141,7 @@ def test_an_answer_of_another_form_is_counted(
     assert _counts(verdict, signal) == (1, 0, 0, 1)
 
 
-def test_nobody_at_either_end_is_counted(make: Make, verdict: Verdict) -> None:
+def test_an_unreachable_peer_is_counted_as_a_failure(make: Make, verdict: Verdict) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
     lonely, unasked = make("logs", edge=nobody), make("metrics", store=nobody)
     for flight in (lonely, unasked):
@@ -153,7 +153,7 @@ def test_nobody_at_either_end_is_counted(make: Make, verdict: Verdict) -> None:
 
 @pytest.mark.parametrize("signal", SIGNALS)
 @pytest.mark.parametrize("status", [401, 429, 503])
-def test_what_the_collector_refuses_was_not_sent(
+def test_an_item_that_the_collector_rejects_does_not_count_as_sent(
     make: Make, peer: Peer, verdict: Verdict, signal: str, status: int
 ) -> None:
     flight = make(signal)
@@ -163,13 +163,15 @@ def test_what_the_collector_refuses_was_not_sent(
     assert _counts(verdict, signal) == (0, 0, 1, 0)
 
 
-def test_a_partial_success_that_rejects_was_not_sent(make: Make, peer: Peer, verdict: Verdict) -> None:
+def test_an_item_rejected_by_partial_success_does_not_count_as_sent(
+    make: Make, peer: Peer, verdict: Verdict
+) -> None:
     peer.reject = True
     make("traces").send()
     assert _counts(verdict, "traces") == (0, 0, 1, 0)
 
 
-def test_a_token_that_changes_is_read_again(make: Make, token_file: Path, verdict: Verdict) -> None:
+def test_a_changed_token_is_reread(make: Make, token_file: Path, verdict: Verdict) -> None:
     flight = make("logs")
     for content in ("wrong", "", TOKEN):
         token_file.write_text(content)
@@ -179,7 +181,7 @@ def test_a_token_that_changes_is_read_again(make: Make, token_file: Path, verdic
     assert _counts(verdict, "logs") == (1, 0, 3, 0)
 
 
-def test_trouble_is_logged_at_its_begin_and_its_end(
+def test_a_failure_is_logged_when_it_starts_and_when_it_ends(
     make: Make, peer: Peer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "canary")
@@ -194,7 +196,7 @@ def test_trouble_is_logged_at_its_begin_and_its_end(
     assert TOKEN not in caplog.text
 
 
-def test_only_the_youngest_are_looked_for(make: Make, peer: Peer, verdict: Verdict) -> None:
+def test_only_the_newest_items_are_looked_for(make: Make, peer: Peer, verdict: Verdict) -> None:
     flight = make("traces")
     peer.status["/api/traces"] = 503
     for _ in range(MOST_PENDING + 2):
@@ -204,7 +206,7 @@ def test_only_the_youngest_are_looked_for(make: Make, peer: Peer, verdict: Verdi
     assert _counts(verdict, "traces") == (MOST_PENDING + 2, MOST_PENDING, 0, 0)
 
 
-def test_the_store_is_asked_soon_and_later_less_often(
+def test_the_store_is_queried_soon_and_then_less_often(
     make: Make, peer: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flight, now = make("logs"), 1000.0

@@ -1,4 +1,4 @@
-"""The canary as a process: what it is told, what it says, how it ends."""
+"""The canary as a process: its settings, its output, its exit."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _value(said: str, series: str) -> float:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_says_what_arrives_until_it_is_told_to_stop(
+def test_it_reports_arrivals_until_it_is_stopped(
     environ: dict[str, str], peer: Peer, number: signal.Signals
 ) -> None:
     wanted = [f'telemetry_canary_arrived_total{{signal="{each}"}}' for each in peer.stored]
@@ -84,7 +84,7 @@ def test_it_says_what_arrives_until_it_is_told_to_stop(
     assert all(sorted(numbers)[:3] == [1, 2, 3] for numbers in peer.stored.values())
 
 
-def test_a_collector_and_stores_that_are_gone_do_not_end_it(environ: dict[str, str]) -> None:
+def test_it_survives_an_unreachable_collector_and_stores(environ: dict[str, str]) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
     keys = ("OTEL_EXPORTER_OTLP_ENDPOINT", "PROMETHEUS_URL", "LOKI_URL", "TRACES_URL")
     given = {**environ, **dict.fromkeys(keys, nobody)}
@@ -116,7 +116,7 @@ def test_a_collector_and_stores_that_are_gone_do_not_end_it(environ: dict[str, s
         ({"CANARY_SECOND": "60"}, "CANARY_SECOND is unknown"),
     ],
 )
-def test_a_wrong_setting_is_one_sentence(
+def test_a_wrong_setting_is_reported_in_one_sentence(
     environ: dict[str, str], changes: dict[str, str], sentence: str
 ) -> None:
     with pytest.raises(SettingsError) as caught:
@@ -127,13 +127,13 @@ def test_a_wrong_setting_is_one_sentence(
     assert len(said.splitlines()) == 1
 
 
-def test_every_wrong_setting_is_named_at_once(environ: dict[str, str]) -> None:
+def test_all_wrong_settings_are_reported_at_once(environ: dict[str, str]) -> None:
     done = _run({**environ, "LOKI_URL": "", "CANARY_SECONDS": "often"})
     assert done.returncode == 1
     assert [line.split()[0] for line in done.stderr.splitlines()] == ["LOKI_URL", "CANARY_SECONDS"]
 
 
-def test_a_port_that_is_taken_is_named(environ: dict[str, str]) -> None:
+def test_a_port_in_use_is_reported(environ: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         done = _run({**environ, "CANARY_LISTEN": address})

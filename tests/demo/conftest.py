@@ -1,4 +1,4 @@
-"""Fixtures of more than one file: the platform that learners study at."""
+"""Fixtures used by several files: the platform that learners use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.demo.running_platform import ADMIN, SEED, Platform, answers, demo
 def _platform(
     mongodb_url: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Platform]:
-    """The real platform with the real database and cache, started once."""
+    """The real platform with a real database and cache, started once."""
     port = free_port()
     database = with_database(mongodb_url, f"demo_{secrets.token_hex(4)}")
     environment = {

@@ -1,4 +1,4 @@
-"""The platform that learners of these tests study at."""
+"""The platform that the learners of these tests use."""
 
 from __future__ import annotations
 

@@ -8,24 +8,24 @@ from tests.backends import free_port
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://localhost:8000/", "http://[::1]:8000"])
-def test_this_machine_may_be_put_under_load(url: str) -> None:
+def test_this_machine_is_accepted_as_a_target(url: str) -> None:
     assert address(url, allow_remote=False) == url.rstrip("/")
 
 
 @pytest.mark.parametrize("url", ["https://lms.example", "http://10.0.0.1", "http://127.0.0.1.lms.example"])
-def test_another_machine_only_if_it_is_said(url: str) -> None:
+def test_another_machine_needs_an_explicit_option(url: str) -> None:
     with pytest.raises(DemoError, match="--allow-remote"):
         address(url, allow_remote=False)
     assert address(url, allow_remote=True) == url
 
 
 @pytest.mark.parametrize("url", ["lms", "ftp://127.0.0.1", "http://"])
-def test_what_is_no_address_is_named(url: str) -> None:
+def test_an_invalid_address_is_reported(url: str) -> None:
     with pytest.raises(DemoError, match="--url is"):
         address(url, allow_remote=True)
 
 
-def test_a_platform_that_does_not_run_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_platform_that_is_not_running_is_a_clear_error(capsys: pytest.CaptureFixture[str]) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     assert main(["learners", "--url", url, "--seconds", "1"]) == 1
     assert (
@@ -35,7 +35,7 @@ def test_a_platform_that_does_not_run_is_one_sentence(capsys: pytest.CaptureFixt
 
 @pytest.mark.parametrize("option", ["--seconds", "--rate"])
 @pytest.mark.parametrize("value", ["0", "-1", "inf", "nan", "many"])
-def test_a_length_or_rate_that_is_none_is_refused(
+def test_an_invalid_length_or_rate_is_rejected(
     option: str, value: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -45,7 +45,7 @@ def test_a_length_or_rate_that_is_none_is_refused(
 
 
 @pytest.mark.parametrize("command", [[], ["catalogue"], ["learners"]])
-def test_help_helps(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_has_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([*command, "--help"])
     assert ended.value.code == 0

@@ -1,4 +1,4 @@
-"""Learners who study at a platform in Docker: Compose does not know them, `make` does."""
+"""Learners on a platform in Docker: `make` manages them, because Compose does not know them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.fake_docker import FakeDocker, Play, container
 
 @pytest.fixture(name="data")
 def _data(platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The data folder of a stack in Docker; its platform is the one of these tests."""
+    """The data folder of a stack in Docker, whose platform is the one of these tests."""
     write(tmp_path / ".env")
     port, data = str(urlsplit(platform.url).port), tmp_path / "data"
     ours = {"STACK": "docker", "STACK_DATA_DIR": str(data), "LMS_PORT": port, **ADMIN}
@@ -46,7 +46,7 @@ def stack(*arguments: str) -> str:
 
 
 @pytest.mark.parametrize("end", [["down"], ["clean", "--force"]])
-def test_learners_are_at_work_once_and_end_with_the_stack(end: list[str], data: Path) -> None:
+def test_learners_run_once_at_a_time_and_stop_with_the_stack(end: list[str], data: Path) -> None:
     log = data / "learners.log"
     assert f"Simulated learners study for a minute (log: {log})." in stack("demo")
     session = Session.load(data / LEARNERS)
@@ -60,7 +60,7 @@ def test_learners_are_at_work_once_and_end_with_the_stack(end: list[str], data: 
     assert not (data / LEARNERS).exists()
 
 
-def test_a_number_that_another_program_has_by_now_is_left_alone(data: Path) -> None:
+def test_a_process_with_a_reused_pid_is_left_alone(data: Path) -> None:
     stranger = subprocess.Popen(
         [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True
     )

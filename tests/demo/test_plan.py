@@ -1,4 +1,4 @@
-"""The plan of a run: pure, repeatable, and like people."""
+"""The plan of a run: deterministic, and with lifelike learners."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def test_a_seed_plans_the_same_run_every_time() -> None:
     assert plan(42, 60, 5) != plan(43, 60, 5)
 
 
-def test_a_seed_means_the_same_in_every_version() -> None:
-    # Held as a value: a change of the code that shifts every choice must be seen.
+def test_a_seed_plans_the_same_run_in_every_version() -> None:
+    # A fixed value: a change of the code that shifts every choice must fail here.
     third = plan(42, 60, 5)[2]
     assert [step.action.name for step in third.steps] == [
         "BROWSE", "REGISTER", "LOGIN", "VIEW", "ENROLL", "READ", "COMPLETE", "PROGRESS", "LOGOUT",
@@ -35,13 +35,13 @@ def test_arrivals_add_up_to_the_rate(rate: float) -> None:
     assert sum(len(learner.steps) for learner in learners) / 600 == pytest.approx(rate, rel=0.2)
 
 
-def test_everything_happens_that_is_promised() -> None:
+def test_every_action_is_planned() -> None:
     done = {step.action for learner in LONG for step in learner.steps}
     assert done == set(Action)
 
 
 @pytest.mark.parametrize("learner", LONG[:50], ids=lambda learner: str(learner.number))
-def test_a_life_is_in_order(learner: Learner) -> None:
+def test_a_learners_actions_are_in_order(learner: Learner) -> None:
     seen: set[tuple[Action, str]] = set()
     for step in learner.steps:
         if step.action in IN_A_COURSE:
@@ -52,7 +52,7 @@ def test_a_life_is_in_order(learner: Learner) -> None:
         seen.add((step.action, step.course))
 
 
-def test_some_fail_and_retry_some_use_up_their_attempts_some_leave() -> None:
+def test_some_pass_at_once_some_retry_and_some_use_up_their_attempts() -> None:
     tries = [
         [step.right for step in group]
         for learner in LONG
@@ -64,7 +64,7 @@ def test_some_fail_and_retry_some_use_up_their_attempts_some_leave() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(), seconds=st.floats(0.1, 120), rate=st.floats(0.1, 50))
-def test_any_arguments_plan_learners_within_the_run(seed: int, seconds: float, rate: float) -> None:
+def test_all_arrivals_are_within_the_run(seed: int, seconds: float, rate: float) -> None:
     learners = plan(seed, seconds, rate)
     arrivals = [learner.arrives for learner in learners]
     assert arrivals == sorted(arrivals)
@@ -73,7 +73,7 @@ def test_any_arguments_plan_learners_within_the_run(seed: int, seconds: float, r
     assert all(step.pause >= 0 for learner in learners for step in learner.steps)
 
 
-def test_numbers_are_of_lessons_and_quizzes_that_exist() -> None:
+def test_steps_refer_to_existing_lessons_and_quizzes() -> None:
     known = {course.slug: course for course in courses()}
     for step in (step for learner in LONG for step in learner.steps if step.action in IN_A_COURSE):
         things = known[step.course].lessons if step.action in {Action.READ, Action.COMPLETE} else ()

@@ -1,4 +1,4 @@
-"""Learners against the real platform over HTTP, with the real database and cache."""
+"""Learners against the real platform over HTTP, with a real database and cache."""
 
 from __future__ import annotations
 
@@ -19,23 +19,21 @@ from tests.backends import wait_until
 from tests.demo.running_platform import ADMIN, Platform, demo
 
 
-def test_the_catalogue_is_made_once(platform: Platform) -> None:
+def test_the_catalogue_is_created_once(platform: Platform) -> None:
     assert platform.first == "Demo catalogue: 8 courses created, 0 already there.\n"
     assert platform.second == "Demo catalogue: 0 courses created, 8 already there.\n"
     items = httpx.get(f"{platform.url}/api/v1/courses").json()["items"]
     assert {item["id"] for item in items} == {course.slug for course in courses()}
 
 
-def test_a_wrong_password_of_the_admin_is_one_sentence(
-    platform: Platform, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_admin_password_is_a_clear_error(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ADMIN, "LMS_ADMIN_PASSWORD", "not the admin's")
     done = demo(platform.url, "catalogue")
     assert done.returncode == 1
     assert done.stderr.startswith("The platform refuses admin@lms.example: LMS_ADMIN_PASSWORD is used")
 
 
-async def test_what_the_learners_did_is_what_the_platform_has(platform: Platform) -> None:
+async def test_the_tally_matches_the_platforms_data(platform: Platform) -> None:
     before = {name: platform.count(name) for name in ("users", "submissions", "certificates")}
     run = Run(plan(seed=7, seconds=8, rate=30), 8)
     async with httpx.AsyncClient(base_url=platform.url, timeout=10) as client:
@@ -52,14 +50,14 @@ async def test_what_the_learners_did_is_what_the_platform_has(platform: Platform
     assert made["certificates"] >= tally.count(Action.CERTIFICATE, Outcome.DONE)
 
 
-def test_the_command_studies_for_the_time_and_sums_up(platform: Platform) -> None:
+def test_the_command_runs_for_the_given_time_and_prints_a_summary(platform: Platform) -> None:
     done = demo(platform.url, "learners", "--seconds=6", "--rate=10", "--seed=11")
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^5 of 6 s: \d+ requests$", done.stdout, re.MULTILINE)
     assert re.search(r"^browse the catalogue +\d+ +\d+ +0 +0 +0 +\d+ +\d+ *$", done.stdout, re.MULTILINE)
 
 
-def test_ctrl_c_ends_the_run_at_once_with_the_summary(platform: Platform, tmp_path: Path) -> None:
+def test_ctrl_c_stops_the_run_at_once_and_prints_the_summary(platform: Platform, tmp_path: Path) -> None:
     log = tmp_path / "learners.log"
     command = [
         sys.executable,

@@ -24,7 +24,7 @@ from stack.demo.tally import Outcome, Tally, percentile
         (Action.READ, 429, Outcome.REFUSED),
     ],
 )
-def test_an_answer_is_judged_by_what_was_planned(action: Action, status: int, outcome: Outcome) -> None:
+def test_an_answer_is_judged_by_its_planned_action(action: Action, status: int, outcome: Outcome) -> None:
     assert judge(action, status) is outcome
 
 
@@ -32,9 +32,7 @@ def test_an_answer_is_judged_by_what_was_planned(action: Action, status: int, ou
     ("values", "share", "expected"),
     [([7.0], 0.95, 7.0), ([3.0, 1.0, 2.0], 0.5, 2.0), ([float(n) for n in range(1, 101)], 0.95, 95.0)],
 )
-def test_a_percentile_is_a_value_that_was_measured(
-    values: list[float], share: float, expected: float
-) -> None:
+def test_a_percentile_is_a_measured_value(values: list[float], share: float, expected: float) -> None:
     assert percentile(values, share) == expected
 
 

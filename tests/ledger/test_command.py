@@ -1,4 +1,4 @@
-"""The ledger's command: it shows how far it is, and Ctrl-C leaves nothing behind."""
+"""The ledger's command: it shows its progress, and Ctrl-C leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stack.settings import REPOSITORY
 PATIENCE = 90
 
 
-def test_an_interrupt_ends_everything_that_was_started(tmp_path: Path) -> None:
+def test_an_interrupt_stops_every_started_process(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "bench.ledger", "--scenario", "all-down-unscaled"]
     with (
         (tmp_path / "output").open("w+") as output,
@@ -40,7 +40,7 @@ def test_an_interrupt_ends_everything_that_was_started(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["--short", "--long"], ["--nonsense"]])
-def test_what_it_does_not_understand_is_explained(arguments: list[str]) -> None:
+def test_invalid_arguments_print_the_usage(arguments: list[str]) -> None:
     command = [sys.executable, "-m", "bench.ledger", *arguments]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2

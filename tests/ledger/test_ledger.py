@@ -1,4 +1,4 @@
-"""The ledger's short form: nothing acknowledged is lost, whatever breaks, and the ledger can see a loss."""
+"""The ledger's short form: whatever breaks, nothing acknowledged is lost, and a real loss is detected."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ async def test_the_scenario_keeps_its_promise(here: World, scenario: Scenario) -
 
 
 @pytest.mark.parametrize("signal", SIGNALS)
-def test_numbers_survive_the_way_through_a_request(signal: str) -> None:
+def test_numbers_survive_a_round_trip_through_a_request(signal: str) -> None:
     body = Series("run", signal, clock_for(signal)).request(range(40, 60))
     assert numbers(signal, body, "") == [("run", number) for number in range(40, 60)]
 
 
-def test_what_the_ledger_calls_evidence_names_an_alert_that_exists() -> None:
+def test_the_evidence_names_existing_alerts() -> None:
     groups = [group for path in RULES.glob("*.yml") for group in yaml.safe_load(path.read_text())["groups"]]
     alerts = {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
     assert {each.alert for scenario in SCENARIOS for each in scenario.evidence} <= alerts
 
 
-def test_an_alert_watches_every_metric_that_shows_a_loss() -> None:
+def test_every_metric_that_shows_a_loss_has_an_alert() -> None:
     expressions = " ".join(
         str(rule.get("expr", ""))
         for path in RULES.glob("*.yml")

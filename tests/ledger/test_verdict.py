@@ -1,4 +1,4 @@
-"""The ledger's verdict: what it must not overlook."""
+"""The ledger's verdict: the defects that it must not miss."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_clean_row_has_no_problem() -> None:
         (replace(GOOD, acknowledged=0), "this proves nothing"),
     ],
 )
-def test_each_defect_is_named(row: Row, word: str) -> None:
+def test_each_defect_is_reported(row: Row, word: str) -> None:
     (problem,) = wrong(row, QUIET)
     assert word in problem
 
@@ -46,18 +46,18 @@ def test_an_expected_loss_must_occur_and_stay_within_its_limit() -> None:
     assert "11 acknowledged items are lost, at most 10 may be" in next(wrong(replace(GOOD, lost=11), losing))
 
 
-def test_a_disturbed_sender_is_named_where_calm_was_promised() -> None:
+def test_an_error_answer_is_reported_if_the_scenario_allows_none() -> None:
     calm: Scenario = replace(QUIET, calm=True)
     assert list(wrong_answers((GOOD,), Counter({"200": 5}), calm)) == []
     assert "503" in next(wrong_answers((GOOD,), Counter({"200": 5, "503": 1}), calm))
 
 
-def test_a_queue_that_took_everything_was_not_full() -> None:
+def test_a_queue_that_accepted_everything_was_not_full() -> None:
     full = replace(QUIET, refuses=True)
     assert "no queue was full" in next(wrong_answers((GOOD,), Counter({"200": 5}), full))
 
 
-def test_an_unknown_scenario_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_scenario_is_rejected_with_the_known_names(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--scenario", "flood"]) == 2
     assert "'flood'" in (said := capsys.readouterr().err)
     assert "all-down" in said
@@ -69,13 +69,13 @@ def test_every_scenario_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(scenario.name in said for scenario in SCENARIOS)
 
 
-def test_overlays_merge_as_the_collector_merges_files() -> None:
+def test_overlays_merge_like_the_collectors_files() -> None:
     first = {"a": {"b": 1, "c": [1, 2]}, "d": 1}
     assert merged(first, {"a": {"c": [3]}, "e": 2}) == {"a": {"b": 1, "c": [3]}, "d": 1, "e": 2}
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.5, 5.0), (0.95, 10.0), (1.0, 10.0), (0.0, 1.0)])
-def test_a_quantile_is_one_of_the_measured_values(share: float, expected: float) -> None:
+def test_a_quantile_is_a_measured_value(share: float, expected: float) -> None:
     latency = Latency("full", "logs", tuple(float(value) for value in range(10, 0, -1)))
     assert latency.quantile(share) == expected
 
@@ -83,6 +83,6 @@ def test_a_quantile_is_one_of_the_measured_values(share: float, expected: float)
 def test_a_plot_is_well_formed_and_shows_each_value() -> None:
     chart = Bars("a < b", ["one", "two"], {"spans": [0.5, 1.0], "logs": [0.25, 0.75]}, "{:.0%}", 0.6)
     text = svg(chart)
-    root = ET.fromstring(text)  # noqa: S314 - our own text
+    root = ET.fromstring(text)  # noqa: S314 - our own output
     assert root.tag.endswith("svg")
     assert all(f"{value}%" in text for value in (50, 100, 25, 75))

@@ -32,7 +32,7 @@ func main() {{ println("{text}") }}
 
 
 def write_module(folder: Path, text: str = "hello") -> GoTool:
-    """A Go module without dependencies, with two programs."""
+    """Writes a Go module without dependencies, with two programs."""
     for name in ("hello", "extra"):
         source = folder / "cmd" / name
         source.mkdir(parents=True)
@@ -43,14 +43,14 @@ def write_module(folder: Path, text: str = "hello") -> GoTool:
 
 
 def greeting(folder: Path) -> GoTool:
-    """The tool that the module in the folder is."""
+    """Returns the tool for the module in the folder."""
     packages = {"greet": "example.test/greeting/cmd/hello", "extra": "example.test/greeting/cmd/extra"}
     return GoTool("greeting", folder, "example.test/nothing", packages, seconds=2, scratch_bytes=1_000_000)
 
 
 @pytest.fixture(scope="session")
 def real_go() -> golang.Go:
-    """The Go that builds the stack's own tools here."""
+    """The Go that builds the stack's tools on this machine."""
     return Workshop(cache_dir(), Board()).find_go((1, 21))
 
 
@@ -67,7 +67,7 @@ def tool(tmp_path: Path) -> GoTool:
 
 @pytest.fixture(scope="session")
 def compiled_runtime(tmp_path_factory: pytest.TempPathFactory, real_go: golang.Go) -> Path:
-    """A Go build cache that has Go's runtime."""
+    """A Go build cache with the compiled runtime."""
     folder = tmp_path_factory.mktemp("warm")
     (folder / "tmp").mkdir()
     tool = write_module(folder / "module")
@@ -78,7 +78,7 @@ def compiled_runtime(tmp_path_factory: pytest.TempPathFactory, real_go: golang.G
 
 @pytest.fixture
 def warm(compiled_runtime: Path) -> Callable[[Path], None]:
-    """Puts a tools' cache into the state after an interrupted build: compiled packages, no tool."""
+    """Puts a tool cache into the state after an interrupted build: compiled packages, no tool."""
 
     def fill(cache: Path) -> None:
         shutil.copytree(compiled_runtime, cache / "build" / "gocache", copy_function=os.link)
@@ -101,7 +101,7 @@ def screen() -> Iterator[StringIO]:
 
 @pytest.fixture
 def board(screen: StringIO) -> Board:
-    """A board that writes plain lines, as into a log file."""
+    """A board that prints plain lines, as it does into a log file."""
     return Board(Console(file=screen, highlight=False, width=400))
 
 
@@ -119,7 +119,7 @@ class Launched:
             )
 
     def says(self, text: str) -> None:
-        """Waits until it has written the text."""
+        """Waits until the text is in the log."""
         self.until(lambda: text in self.log.read_text())
 
     def until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
@@ -140,7 +140,7 @@ def programs() -> dict[str, Path]:
 
 @pytest.fixture
 def closed_folder(tmp_path: Path) -> Path:
-    """A folder that nobody but its owner may enter, as /root is."""
+    """A folder that only its owner may enter, like /root."""
     folder = tmp_path / "closed"
     folder.mkdir(mode=0o700)
     return folder
@@ -185,13 +185,13 @@ Connect = Callable[[str], AbstractContextManager[Database]]
 
 @pytest.fixture
 def connect(tmp_path: Path, port: int, programs: dict[str, Path]) -> Iterator[Connect]:
-    """Logs in to a FerretDB in front of the PostgreSQL on the port."""
+    """Connects to a FerretDB in front of the PostgreSQL on the port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         mongo_port = int(probe.getsockname()[1])
     url = f"postgres://127.0.0.1:{port}/lms?sslmode=disable"
     command = [str(programs["ferretdb"]), "--listen-addr", f"127.0.0.1:{mongo_port}", "--postgresql-url", url]
-    # The user's own PostgreSQL password must not open the door.
+    # The user's own PostgreSQL credentials must not grant access.
     ferretdb = Launched(command, tmp_path / "ferretdb.log", {"PGPASSWORD": PASSWORD, "PGUSER": "lms"})
     ferretdb.says("FerretDB is starting")
 

@@ -9,7 +9,7 @@ from stack.native.toolchain import wheels
 from stack.settings import SettingsError
 
 
-def test_uv_is_installed_by_the_hashes_of_the_lock() -> None:
+def test_uv_is_installed_with_the_hashes_of_the_lock() -> None:
     block = bootstrap.BLOCK.search(bootstrap.LOCK.read_text() + "\nend")
     assert block is not None
     assert block[0].startswith("uv==")
@@ -17,7 +17,7 @@ def test_uv_is_installed_by_the_hashes_of_the_lock() -> None:
     assert "\nuvicorn" not in block[0]
 
 
-def test_an_old_python_is_refused_with_the_remedy(
+def test_an_old_python_is_rejected_with_the_remedy(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(bootstrap, "LEAST", (99, 0))
@@ -35,7 +35,7 @@ def test_nothing_is_done_when_the_lock_is_installed(
     assert capsys.readouterr().out == ""
 
 
-def test_an_environment_that_cannot_be_made_is_removed(
+def test_an_environment_that_cannot_be_created_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lock = tmp_path / "requirements.lock"
@@ -50,7 +50,7 @@ def test_an_environment_that_cannot_be_made_is_removed(
 
 @pytest.fixture
 def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The machine's certificates, in one of the places where distributions keep them."""
+    """The machine's certificates, in one of the paths that distributions use."""
     path = tmp_path / "bundle.pem"
     path.touch()
     monkeypatch.setattr(bootstrap, "SYSTEM_BUNDLES", (tmp_path / "none.pem", path))
@@ -75,23 +75,23 @@ def test_pip_and_uv_trust_what_the_machine_trusts(bundle: str) -> None:
         {"UV_SYSTEM_CERTS": "false", "CURL_CA_BUNDLE": ""},
     ],
 )
-def test_certificates_that_the_user_chose_stay(chosen: dict[str, str]) -> None:
+def test_certificates_chosen_by_the_user_are_kept(chosen: dict[str, str]) -> None:
     assert bootstrap.installer_environment(chosen) == chosen
 
 
 @pytest.mark.usefixtures("bundle")
-def test_pip_trusts_the_file_that_uv_is_told_to_trust() -> None:
+def test_pip_trusts_the_certificate_file_that_is_set_for_uv() -> None:
     found = bootstrap.installer_environment({"SSL_CERT_FILE": "/own.pem"})
     assert found == {"SSL_CERT_FILE": "/own.pem", "REQUESTS_CA_BUNDLE": "/own.pem"}
 
 
-def test_a_machine_without_certificates_leaves_pip_and_uv_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_system_certificates_pip_and_uv_use_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "SYSTEM_BUNDLES", ())
     assert bootstrap.installer_environment({"PATH": "/bin"}) == {"PATH": "/bin"}
 
 
 @pytest.mark.parametrize("wish", ["dokcer", "DOCKER"])
-def test_a_misspelt_choice_of_stack_is_refused(wish: str) -> None:
+def test_a_misspelt_choice_of_stack_is_rejected(wish: str) -> None:
     with pytest.raises(SettingsError, match="use docker or native"):
         docker.chosen({"STACK": wish})
 

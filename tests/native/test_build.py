@@ -19,7 +19,7 @@ from stack.native.toolchain.kinds import GoTool
 from stack.native.toolchain.progress import Board
 from tests.native.conftest import GREETING, write_module
 
-# Builds the fixture's module in a process of its own, as `make up` would.
+# Builds the fixture's module in a separate process, as `make up` would.
 BUILDER = """
 import sys
 from pathlib import Path
@@ -31,7 +31,7 @@ try:
 except KeyboardInterrupt:
     sys.exit(130)
 """
-# Answers `go env` truly, writes down each build, and then builds or hangs.
+# Answers `go env`, logs each build, and then builds or hangs.
 WRAPPER = """#!/bin/sh
 [ "$1" = build ] && echo "$$" >> {log}
 {hang}
@@ -50,7 +50,7 @@ def _leftovers(cache: Path) -> set[str]:
 
 @pytest.fixture
 def wrapped_go(tmp_path: Path, real_go: Go, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
-    """Puts a Go first on the PATH that logs the process id of each build."""
+    """Installs a wrapper first on the PATH that logs the process id of each build."""
 
     def install(hang: str) -> Path:
         log = tmp_path / "builds"
@@ -66,7 +66,7 @@ def wrapped_go(tmp_path: Path, real_go: Go, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def builder(tool: GoTool, cache: Path) -> Iterator[Callable[[], subprocess.Popen[str]]]:
-    """Starts builders that are ended with the test."""
+    """Starts builders, which are killed after the test."""
     started: list[subprocess.Popen[str]] = []
 
     def start() -> subprocess.Popen[str]:
@@ -104,7 +104,7 @@ def test_a_second_checkout_builds_nothing(
 
 
 @pytest.mark.usefixtures("go_on_path")
-def test_a_changed_module_is_built_beside_the_old(
+def test_a_changed_module_is_built_next_to_the_old_one(
     tool: GoTool, cache: Path, board: Board, tmp_path: Path, warm: Callable[[Path], None]
 ) -> None:
     make_all([tool], cache, board)
@@ -117,7 +117,7 @@ def test_a_changed_module_is_built_beside_the_old(
 
 
 @pytest.mark.usefixtures("go_on_path")
-def test_a_failed_build_says_why_keeps_its_log_and_can_be_repeated(
+def test_a_failed_build_explains_itself_keeps_its_log_and_can_be_retried(
     tool: GoTool, cache: Path, board: Board
 ) -> None:
     source = tool.folder / "cmd" / "hello" / "main.go"
@@ -149,7 +149,7 @@ def test_one_failure_stops_the_others_and_leaves_nothing(
 
 
 @pytest.mark.usefixtures("go_on_path")
-def test_an_unreachable_module_proxy_is_named_as_such(
+def test_an_unreachable_module_proxy_is_reported_as_such(
     tool: GoTool, cache: Path, board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GOPROXY", "http://127.0.0.1:9")
@@ -163,7 +163,7 @@ def test_an_unreachable_module_proxy_is_named_as_such(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_build_is_debris_free_for_the_next(
+def test_a_build_succeeds_after_an_interrupted_one(
     number: signal.Signals,
     tool: GoTool,
     cache: Path,
@@ -193,7 +193,7 @@ def test_an_interrupted_build_is_debris_free_for_the_next(
     assert _run(tool_dir(cache, tool) / "greet") == "hello from hello\n"
 
 
-def test_of_two_builds_at_once_one_works_and_the_other_waits(
+def test_the_second_of_two_concurrent_builds_waits(
     tool: GoTool,
     cache: Path,
     wrapped_go: Callable[[str], Path],
@@ -209,7 +209,7 @@ def test_of_two_builds_at_once_one_works_and_the_other_waits(
     assert is_built(cache, tool)
 
 
-def test_cores_and_memory_bound_what_runs_at_once() -> None:
+def test_cores_and_memory_limit_concurrency() -> None:
     gigabyte = 10**9
     assert parallel_builds(cores=2, memory=24 * gigabyte) == 2
     assert parallel_builds(cores=16, memory=64 * gigabyte) == 2
@@ -217,7 +217,7 @@ def test_cores_and_memory_bound_what_runs_at_once() -> None:
     assert parallel_builds(cores=8, memory=gigabyte) == 1
 
 
-def test_more_cores_make_the_estimate_shorter(tool: GoTool) -> None:
+def test_more_cores_shorten_the_estimate(tool: GoTool) -> None:
     assert expected_seconds(tool, cores=2) == tool.seconds
     assert expected_seconds(tool, cores=4) == tool.seconds / 2
     assert expected_seconds(tool, cores=64) == expected_seconds(tool, cores=8)

@@ -29,7 +29,7 @@ with exclusive(Path(sys.argv[1]), print):
 """
 
 
-def test_root_and_others_have_different_places(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_root_and_other_users_have_different_caches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert cache_dir({"XDG_CACHE_HOME": "/x"}) == Path("/var/cache/stegmaier-lms")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
@@ -38,7 +38,7 @@ def test_root_and_others_have_different_places(monkeypatch: pytest.MonkeyPatch) 
     assert cache_dir({"XDG_CACHE_HOME": "relative"}) == Path.home() / ".cache" / "stegmaier-lms"
 
 
-def test_the_user_may_choose_the_place() -> None:
+def test_the_user_can_choose_the_folder() -> None:
     assert cache_dir({"STACK_CACHE_DIR": "/elsewhere"}) == Path("/elsewhere")
     with pytest.raises(ToolError, match="STACK_CACHE_DIR is 'here'; give an absolute path"):
         cache_dir({"STACK_CACHE_DIR": "here"})
@@ -58,7 +58,7 @@ def test_a_tool_is_built_only_with_all_its_binaries(tool: GoTool, cache: Path) -
     assert is_built(cache, tool)
 
 
-def test_a_staged_folder_appears_whole_and_readable(tmp_path: Path) -> None:
+def test_a_staged_folder_appears_complete_and_readable(tmp_path: Path) -> None:
     final = tmp_path / "tools" / "x-1"
     previous = os.umask(0o077)
     try:
@@ -78,14 +78,14 @@ def test_a_failed_stage_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_debris_of_a_killed_build_is_removed(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_build_are_removed(tmp_path: Path) -> None:
     (tmp_path / "x-1.partial-4711").mkdir()
     (tmp_path / "x-1.partial-4711" / "half").touch()
     with staged(tmp_path / "x-1"):
         assert [path.name for path in tmp_path.iterdir()] == [f"x-1.partial-{os.getpid()}"]
 
 
-def test_a_second_process_waits_and_says_for_whom(cache: Path) -> None:
+def test_a_second_process_waits_and_names_the_first(cache: Path) -> None:
     sentences: list[str] = []
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(cache)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -104,7 +104,7 @@ def test_a_second_process_waits_and_says_for_whom(cache: Path) -> None:
     assert sentences == [f"Another build (process {holder.pid}) is running; waiting for it."]
 
 
-def test_a_cache_below_a_file_is_a_clear_error(tmp_path: Path) -> None:
+def test_an_unusable_cache_path_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
         pytest.raises(ToolError, match=r"cannot be written .* set STACK_CACHE_DIR"),
@@ -113,14 +113,14 @@ def test_a_cache_below_a_file_is_a_clear_error(tmp_path: Path) -> None:
         pass
 
 
-def test_too_little_space_says_how_much_is_needed(tmp_path: Path) -> None:
+def test_the_error_for_too_little_space_says_how_much_is_needed(tmp_path: Path) -> None:
     with pytest.raises(
         ToolError, match=r"GB free, but building the tools needs 1000000\.0 GB .* STACK_CACHE_DIR"
     ):
         require_space(tmp_path, 10**15, reusable=lambda: 0)
 
 
-def test_what_an_interrupted_build_left_counts_as_space(tmp_path: Path) -> None:
+def test_leftovers_of_an_interrupted_build_count_as_free_space(tmp_path: Path) -> None:
     require_space(tmp_path, 10**15, reusable=lambda: 10**15)
 
 

@@ -20,7 +20,7 @@ def test_binaries_have_unique_names() -> None:
     assert len(names) == len(set(names))
 
 
-def test_versions_are_those_of_the_design() -> None:
+def test_versions_are_pinned_as_designed() -> None:
     versions = {tool.name: tool.release for tool in TOOLS}
     assert versions == {
         "loki": "3.7.8",
@@ -43,7 +43,7 @@ def test_the_go_wheel_is_new_enough_for_every_tool(tool: GoTool) -> None:
 
 
 @pytest.mark.parametrize("tool", GO_TOOLS, ids=lambda tool: tool.name)
-def test_no_module_is_replaced_by_a_folder_and_none_asks_for_a_toolchain(tool: GoTool) -> None:
+def test_no_module_is_replaced_by_a_folder_or_requires_a_toolchain(tool: GoTool) -> None:
     text = (tool.folder / "go.mod").read_text()
     assert not re.search(r"^toolchain |=> \.", text, re.MULTILINE)
 
@@ -59,7 +59,7 @@ def test_every_locked_requirement_has_a_hash_and_names_no_index(tool: WheelTool)
     assert len(re.findall(r"--hash=sha256:[0-9a-f]{64}", text)) >= len(requirements)
 
 
-def test_the_same_module_elsewhere_has_the_same_key(tmp_path: Path) -> None:
+def test_the_key_does_not_depend_on_the_folder(tmp_path: Path) -> None:
     assert write_module(tmp_path / "one").key == write_module(tmp_path / "two").key
 
 
@@ -72,7 +72,7 @@ def test_a_changed_file_changes_the_key(tool: GoTool, name: str) -> None:
     assert tool.key != before
 
 
-def test_a_test_in_go_decides_no_binary(tool: GoTool) -> None:
+def test_a_go_test_file_does_not_change_the_key(tool: GoTool) -> None:
     before = tool.key
     (tool.folder / "new_test.go").write_text("package main\n")
     assert tool.key == before
@@ -94,7 +94,7 @@ def test_an_unknown_name_lists_the_names() -> None:
         tool_of("prometeus")
 
 
-def test_the_collector_has_what_its_manifest_lists() -> None:
+def test_the_collector_contains_what_its_manifest_lists() -> None:
     manifest = yaml.safe_load((DISTRIBUTION / "manifest.yaml").read_text())
     go_mod = (DISTRIBUTION / "go.mod").read_text()
     sources = (DISTRIBUTION / "components.go").read_text() + (DISTRIBUTION / "main.go").read_text()
@@ -107,7 +107,7 @@ def test_the_collector_has_what_its_manifest_lists() -> None:
         assert f"\t{module}\n" in go_mod or f"module {path}\n" in go_mod
         assert f'"{path}"' in sources or f': "{module}",\n' in sources
     imported = set(re.findall(r'^\t\w+ "(\S+)"$', sources, re.MULTILINE))
-    # What the builder adds by itself: the Collector's own telemetry.
+    # The builder adds the Collector's own telemetry by itself.
     assert imported - {entry.get("import", entry["gomod"].split()[0]) for entry in entries} == {
         "go.opentelemetry.io/collector/service/telemetry/otelconftelemetry"
     }

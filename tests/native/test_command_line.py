@@ -38,7 +38,7 @@ def test_a_program_that_is_not_built_names_the_command_that_builds_it(
 
 
 @pytest.mark.usefixtures("empty_cache")
-def test_an_unknown_program_is_refused_before_anything_is_built(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_program_is_rejected_before_anything_is_built(capsys: pytest.CaptureFixture[str]) -> None:
     assert tools.main(["build", "--tool", "loki", "--tool", "tempo"]) == 1
     assert "There is no tool named 'tempo'" in capsys.readouterr().err
 
@@ -50,7 +50,7 @@ def test_the_list_has_every_program(empty_cache: Path, capsys: pytest.CaptureFix
     assert list(empty_cache.iterdir()) == []
 
 
-def test_a_reader_that_has_seen_enough_ends_the_list_without_a_word() -> None:
+def test_list_exits_silently_when_its_reader_closes_the_pipe() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     command = [sys.executable, "-m", "stack.native.tools", "list"]
@@ -61,7 +61,7 @@ def test_a_reader_that_has_seen_enough_ends_the_list_without_a_word() -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-def test_help_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (["--help"], ["build", "--help"]):
         with pytest.raises(SystemExit) as end:
             tools.main(arguments)
@@ -70,7 +70,7 @@ def test_help_is_there(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("banner", "serves"),
+    ("banner", "accepted"),
     [
         ("Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64", True),
         ("Redis server v=6.2.5 sha=0", True),
@@ -78,12 +78,12 @@ def test_help_is_there(capsys: pytest.CaptureFixture[str]) -> None:
         ("something else", False),
     ],
 )
-def test_the_machines_redis_serves_if_it_is_new_enough(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, banner: str, *, serves: bool
+def test_the_machines_redis_is_used_if_it_is_new_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, banner: str, *, accepted: bool
 ) -> None:
     _redis(tmp_path, banner)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    assert system.find_redis() == (tmp_path / "redis-server" if serves else None)
+    assert system.find_redis() == (tmp_path / "redis-server" if accepted else None)
 
 
 @pytest.mark.usefixtures("empty_cache")

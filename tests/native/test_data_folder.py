@@ -1,4 +1,4 @@
-"""The data folder: assembled, shown, removed, and never anyone else's."""
+"""The data folder: assembled, shown, removed, and never anyone else's folder."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def assembled(tmp_path: Path) -> NativeStack:
     return stack
 
 
-def test_nobody_else_reads_the_folder_or_a_secret(assembled: NativeStack) -> None:
+def test_only_the_owner_can_read_the_folder_and_the_secrets(assembled: NativeStack) -> None:
     assert stat.S_IMODE(assembled.folder.stat().st_mode) == 0o700
     holding = [*assembled.plan.etc.rglob("secrets/*"), assembled.plan.etc / "process-compose.yaml"]
     assert len(holding) >= 3
@@ -51,7 +51,7 @@ def test_every_scrape_job_has_its_targets_file(assembled: NativeStack) -> None:
     assert lms == [{"targets": [f"127.0.0.1:{assembled.environment.app.port}"]}]
 
 
-def test_what_the_user_changed_in_the_copies_is_written_anew(assembled: NativeStack) -> None:
+def test_changes_to_the_copies_are_overwritten(assembled: NativeStack) -> None:
     stale = assembled.plan.etc / "prometheus" / "rules" / "gone.yml"
     stale.write_text("groups: []")
     assemble(assembled.plan)
@@ -65,7 +65,7 @@ def test_bugsinks_data_is_not_replaced(assembled: NativeStack) -> None:
     assert database.read_bytes() == b"issues"
 
 
-def test_a_folder_with_other_things_in_it_is_refused(tmp_path: Path) -> None:
+def test_a_folder_with_other_content_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(SettingsError, match="is not empty and not this stack's"):
         prepare_folder(tmp_path)
@@ -74,28 +74,28 @@ def test_a_folder_with_other_things_in_it_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
-def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+def test_a_file_as_data_folder_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.touch()
     with pytest.raises(SettingsError, match="cannot be used"):
         prepare_folder(path)
 
 
-def test_clean_says_what_and_removes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_clean_names_the_folder_and_removes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     prepare_folder(tmp_path / "data")
     clean(tmp_path / "data", None, force=True)
     assert f"This removes {tmp_path / 'data'} (" in capsys.readouterr().out
     assert not (tmp_path / "data").exists()
 
 
-def test_clean_without_anyone_to_ask_removes_nothing(tmp_path: Path) -> None:
+def test_clean_without_a_terminal_removes_nothing(tmp_path: Path) -> None:
     prepare_folder(tmp_path / "data")
     with pytest.raises(StackError, match="FORCE=1"):
         clean(tmp_path / "data", None, force=False)
     assert (tmp_path / "data" / MARKER).exists()
 
 
-def test_two_commands_are_never_at_one_folder(assembled: NativeStack) -> None:
+def test_a_folder_is_locked_against_a_second_command(assembled: NativeStack) -> None:
     folder = assembled.folder
     with subprocess.Popen(["/bin/sleep", "60"], start_new_session=True) as living:
         Session.of(living.pid).save(folder / "run" / "session.json")
@@ -112,7 +112,7 @@ def test_two_commands_are_never_at_one_folder(assembled: NativeStack) -> None:
             living.kill()
 
 
-def test_logs_of_one_part_or_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_logs_show_one_part_or_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "app.log").write_text("one\ntwo\n")
     (tmp_path / "logs" / "loki.log").write_text("three\n")
@@ -124,7 +124,7 @@ def test_logs_of_one_part_or_all(tmp_path: Path, capsys: pytest.CaptureFixture[s
         logs(tmp_path, "nonsense", follow=False)
 
 
-def test_an_interrupt_is_the_way_to_end_logs(tmp_path: Path) -> None:
+def test_logs_exit_cleanly_on_an_interrupt(tmp_path: Path) -> None:
     prepare_folder(tmp_path)
     (tmp_path / "logs" / "app.log").write_text("one\n")
     command = [sys.executable, "-m", "stack", "logs", "app"]

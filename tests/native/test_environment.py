@@ -1,4 +1,4 @@
-"""`.env` as a person meets it: written once, refused with a sentence, never shown."""
+"""`.env` from a user's perspective: written once, rejected with a clear sentence, never shown."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ def dotenv(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_fresh_file_is_complete_and_its_owners_only(dotenv: Path) -> None:
+def test_a_fresh_file_is_complete_and_private_to_its_owner(dotenv: Path) -> None:
     environment = load(dotenv, {})
     assert stat.S_IMODE(dotenv.stat().st_mode) == 0o600
     assert environment.stack.port_loki == 3100
     assert environment.app.port == 8000
 
 
-def test_every_secret_is_new_each_time(tmp_path: Path, dotenv: Path) -> None:
+def test_every_file_gets_new_secrets(tmp_path: Path, dotenv: Path) -> None:
     write(tmp_path / "other")
     one, other = dotenv_file.read(dotenv), dotenv_file.read(tmp_path / "other")
     assert one.keys() == other.keys() == {each.key for each in required()}
     assert not set(one.values()) & set(other.values())
 
 
-def test_a_lost_secret_is_added_and_nothing_else_changed(dotenv: Path) -> None:
+def test_a_missing_secret_is_added_and_nothing_else_changes(dotenv: Path) -> None:
     lines = dotenv.read_text().splitlines()
     kept = [line for line in lines if not line.startswith("STACK_REDIS_PASSWORD=")]
     dotenv.write_text("\n".join(kept))
@@ -45,7 +45,7 @@ def test_a_lost_secret_is_added_and_nothing_else_changed(dotenv: Path) -> None:
     assert stat.S_IMODE(dotenv.stat().st_mode) == 0o600
 
 
-def test_the_shell_wins_over_the_file(dotenv: Path) -> None:
+def test_the_shell_overrides_the_file(dotenv: Path) -> None:
     dotenv_file.append(dotenv, {"STACK_PORT_LOKI": "3200"})
     assert load(dotenv, {}).stack.port_loki == 3200
     assert load(dotenv, {"STACK_PORT_LOKI": "3300"}).stack.port_loki == 3300
@@ -65,14 +65,14 @@ def test_the_shell_wins_over_the_file(dotenv: Path) -> None:
         ("TELEMETRY_LOG_LEVEL", "loud", "TELEMETRY_LOG_LEVEL"),
     ],
 )
-def test_a_mistake_is_named_with_its_fix(dotenv: Path, key: str, value: str, sentence: str) -> None:
+def test_a_mistake_is_reported_with_its_fix(dotenv: Path, key: str, value: str, sentence: str) -> None:
     dotenv_file.append(dotenv, {key: value})
     with pytest.raises(SettingsError) as refusal:
         load(dotenv, {})
     assert sentence in str(refusal.value)
 
 
-def test_all_mistakes_are_told_at_once(dotenv: Path) -> None:
+def test_all_mistakes_are_reported_at_once(dotenv: Path) -> None:
     wrong = {"STACK_PORT_LOKI": "x", "LMS_PORT": "y", "TELEMETRY_LOG_LEVEL": "z", "FOO": "1"}
     dotenv_file.append(dotenv, wrong)
     with pytest.raises(SettingsError) as refusal:
@@ -81,16 +81,16 @@ def test_all_mistakes_are_told_at_once(dotenv: Path) -> None:
 
 
 @pytest.mark.parametrize("key", [each.key for each in required()])
-def test_a_missing_secret_is_one_sentence_and_the_way_out(dotenv: Path, key: str) -> None:
+def test_a_missing_secret_is_reported_with_the_command_that_adds_it(dotenv: Path, key: str) -> None:
     values = {name: value for name, value in dotenv_file.read(dotenv).items() if name != key}
     with pytest.raises(SettingsError) as refusal:
         check(values)
-    first, way_out = str(refusal.value).splitlines()
+    first, remedy = str(refusal.value).splitlines()
     assert first.startswith(f"{key} is missing")
-    assert "`.venv/bin/python -m stack.environment write`" in way_out
+    assert "`.venv/bin/python -m stack.environment write`" in remedy
 
 
-def test_a_refusal_never_shows_a_secret(dotenv: Path) -> None:
+def test_an_error_never_shows_a_secret(dotenv: Path) -> None:
     planted = "short"
     values = dotenv_file.read(dotenv) | {each.key: planted for each in required()}
     with pytest.raises(SettingsError) as refusal:
@@ -107,7 +107,7 @@ def test_a_refusal_never_shows_a_secret(dotenv: Path) -> None:
         ("B=again", "line 2: B is given a second time"),
     ],
 )
-def test_a_line_that_is_no_setting_is_named_by_its_number(tmp_path: Path, line: str, sentence: str) -> None:
+def test_a_malformed_line_is_reported_by_number(tmp_path: Path, line: str, sentence: str) -> None:
     path = tmp_path / ".env"
     path.write_text(f"B=hidden\n{line}\n")
     with pytest.raises(SettingsError, match=sentence) as refusal:
@@ -115,14 +115,14 @@ def test_a_line_that_is_no_setting_is_named_by_its_number(tmp_path: Path, line: 
     assert "hidden" not in str(refusal.value)
 
 
-def test_one_value_is_read_from_a_broken_file(tmp_path: Path) -> None:
+def test_one_value_can_be_read_from_a_malformed_file(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     path.write_text("no equals sign\nSTACK_DATA_DIR=/data\nA='open\n")
     assert dotenv_file.peek(path, "STACK_DATA_DIR") == "/data"
     assert dotenv_file.peek(tmp_path / "none", "STACK_DATA_DIR") is None
 
 
-def test_the_example_names_every_key_and_holds_no_secret() -> None:
+def test_the_example_names_every_key_and_contains_no_secret() -> None:
     text = example()
     for each in required():
         assert f"\n{each.key}=\n" in text

@@ -1,4 +1,4 @@
-"""The FerretDB of the stack: what the gate in front of it promises that FerretDB alone does not."""
+"""The stack's FerretDB: what our gate in front of it guarantees beyond plain FerretDB."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +9,7 @@ from pymongo.errors import AutoReconnect, OperationFailure
 from tests.native.conftest import PASSWORD, Connect, Launch
 
 
-def test_ferretdb_gives_the_last_seats_to_no_more_than_there_are(
+def test_ferretdb_never_overbooks_the_last_seats(
     launch: Launch, connect: Connect, closed_folder: Path
 ) -> None:
     launch(closed_folder / "pg").says("ready to accept connections")
@@ -27,7 +27,7 @@ def test_ferretdb_gives_the_last_seats_to_no_more_than_there_are(
         assert database.courses.find_one({}) == {"_id": "algebra", "seats": 0}
 
 
-def test_ferretdb_writes_no_document_into_its_log(
+def test_ferretdb_logs_no_documents(
     launch: Launch, connect: Connect, closed_folder: Path, tmp_path: Path
 ) -> None:
     launch(closed_folder / "pg").says("ready to accept connections")
@@ -44,10 +44,10 @@ def test_ferretdb_writes_no_document_into_its_log(
     assert "planted" not in log
 
 
-def test_a_postgres_that_is_gone_is_a_lost_connection_and_no_error_of_the_server(
+def test_a_lost_postgres_is_reported_as_a_lost_connection(
     launch: Launch, connect: Connect, closed_folder: Path
 ) -> None:
-    """Drivers then know what to do; an internal error would look like a bug of the server."""
+    """Drivers can handle that; an internal error would look like a server bug."""
     first = launch(closed_folder / "pg")
     first.says("ready to accept connections")
     with connect(PASSWORD) as database:
@@ -59,10 +59,10 @@ def test_a_postgres_that_is_gone_is_a_lost_connection_and_no_error_of_the_server
         assert database.notes.find_one({}) == {"_id": "kept"}
 
 
-def test_a_restart_of_postgres_is_seen_by_nobody_who_asks_twice(
+def test_a_restart_of_postgres_is_invisible_to_a_client_that_retries_once(
     launch: Launch, connect: Connect, closed_folder: Path
 ) -> None:
-    """Each of FerretDB's connections was cut; a client must not meet one after the other."""
+    """The restart breaks all of FerretDB's connections; a client must not run into one after another."""
     first = launch(closed_folder / "pg")
     first.says("ready to accept connections")
     with connect(PASSWORD) as database, ThreadPoolExecutor(16) as pool:
@@ -71,4 +71,4 @@ def test_a_restart_of_postgres_is_seen_by_nobody_who_asks_twice(
         assert list(pool.map(database.notes.find_one, ask)) == ask
         assert first.end() == 0
         launch(closed_folder / "pg").says("ready to accept connections")
-        assert list(pool.map(database.notes.find_one, ask)) == ask  # the driver asks again, once
+        assert list(pool.map(database.notes.find_one, ask)) == ask  # the driver retries once

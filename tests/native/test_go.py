@@ -18,7 +18,7 @@ from stack.native.toolchain.kinds import GoTool
         ("off", "off"),
     ],
 )
-def test_the_last_resort_of_the_proxy_list_is_dropped(given: str, used: str) -> None:
+def test_a_trailing_direct_is_dropped_from_the_proxy_list(given: str, used: str) -> None:
     assert golang.without_direct(given) == used
 
 
@@ -61,7 +61,7 @@ def _fake_go(folder: Path, version: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "serves"),
+    ("version", "accepted"),
     [
         ("go1.26.7", True),
         ("go1.26.8", True),
@@ -73,15 +73,15 @@ def _fake_go(folder: Path, version: str) -> None:
         ("", False),
     ],
 )
-def test_the_machines_go_serves_if_it_is_new_enough(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, *, serves: bool
+def test_the_machines_go_is_used_if_it_is_new_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, *, accepted: bool
 ) -> None:
     _fake_go(tmp_path, version)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     found = golang.find_on_path((1, 26, 7))
-    assert (found is not None) == serves
+    assert (found is not None) == accepted
 
 
-def test_no_go_on_the_path_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_go_is_not_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert golang.find_on_path((1, 21)) is None

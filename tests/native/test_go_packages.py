@@ -1,4 +1,4 @@
-"""The Go packages of our own pass their own tests, with the Go that builds the tools."""
+"""Our own Go packages pass their tests, with the Go that builds the tools."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from tests.native.conftest import write_module
 
 DISTRIBUTION = REPOSITORY / "collector-config" / "distribution"
 PACKAGES = sorted({path.parent.relative_to(DISTRIBUTION) for path in DISTRIBUTION.rglob("*_test.go")})
-# A machine without anything fetches and compiles what the package needs first.
+# A fresh machine first downloads and compiles the package's dependencies.
 PATIENCE = 1200
 
 
 def _test(go: golang.Go, module: Path, package: str) -> subprocess.CompletedProcess[str]:
-    # Kept from run to run: only what changed is compiled again.
+    # Kept between runs: only what changed is recompiled.
     scratch = cache_dir() / "tests"
     (scratch / "tmp").mkdir(parents=True, exist_ok=True)
-    # -count=1: Go would remember the result of a test that reads a file outside of the module.
+    # -count=1: Go would cache the result of a test that reads a file outside of the module.
     command = [str(go.command), "test", "-count=1", "-timeout=300s", f"./{package}"]
     return subprocess.run(
         command,
@@ -53,12 +53,12 @@ def test_a_package_passes_its_own_tests(package: Path, go_of_the_distribution: g
     assert done.returncode == 0, done.stdout
 
 
-def test_a_failing_test_in_go_is_seen(real_go: golang.Go, tmp_path: Path) -> None:
+def test_a_failing_go_test_is_reported(real_go: golang.Go, tmp_path: Path) -> None:
     module = tmp_path / "module"
     write_module(module)
     (module / "cmd" / "hello" / "main_test.go").write_text(
-        'package main\n\nimport "testing"\n\nfunc TestIt(t *testing.T) { t.Fatal("seen") }\n'
+        'package main\n\nimport "testing"\n\nfunc TestIt(t *testing.T) { t.Fatal("reported") }\n'
     )
     done = _test(real_go, module, "cmd/hello")
     assert done.returncode == 1
-    assert "seen" in done.stdout
+    assert "reported" in done.stdout

@@ -28,7 +28,7 @@ func Name() string {{ return cloud.Name }}
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    """A module as the module cache has it; one of its packages needs a module that nobody has."""
+    """A module as in the module cache; one of its packages needs a module that does not exist."""
     folder = tmp_path / "store@v2.0.0"
     _write(folder / "go.mod", f"module {MODULE}\n\ngo 1.21\n")
     _write(folder / "use" / "use.go", USE)
@@ -38,7 +38,7 @@ def store(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def trimmed(tmp_path: Path) -> GoTool:
-    """A program that uses the module, and ours instead of that package."""
+    """A program that uses the module, with our package in place of that one."""
     folder = tmp_path / "program"
     _write(folder / "go.mod", f"module example.test/program\n\ngo 1.21\n\nrequire {MODULE} v2.0.0\n")
     _write(folder / "go.sum", "")
@@ -53,7 +53,7 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def test_ours_is_compiled_and_the_module_cache_stays_as_it_was(
+def test_our_package_is_compiled_and_the_module_cache_is_unchanged(
     trimmed: GoTool, store: Path, tmp_path: Path, real_go: golang.Go, compiled_runtime: Path
 ) -> None:
     def download(modules: Sequence[str]) -> str:
@@ -64,18 +64,20 @@ def test_ours_is_compiled_and_the_module_cache_stays_as_it_was(
     flags = instead.flags(trimmed, tmp_path / "copies", download)
     command = golang.build_command(real_go, trimmed, tmp_path / "out", flags)
     subprocess.run(command, cwd=trimmed.folder, env=environment, check=True)
-    said = subprocess.run([tmp_path / "out" / "program"], capture_output=True, text=True, check=True).stderr
-    assert said == "ours\n"
+    printed = subprocess.run(
+        [tmp_path / "out" / "program"], capture_output=True, text=True, check=True
+    ).stderr
+    assert printed == "ours\n"
     assert [path.name for path in (store / "cloud").iterdir()] == ["cloud.go"]
     assert "nowhere" in (store / "cloud" / "cloud.go").read_text()
 
 
-def test_a_tool_of_which_nothing_is_left_out_needs_no_flags(trimmed: GoTool, tmp_path: Path) -> None:
+def test_a_tool_without_replaced_packages_needs_no_flags(trimmed: GoTool, tmp_path: Path) -> None:
     whole = replace(trimmed, instead=())
     assert instead.flags(whole, tmp_path / "copies", lambda _: pytest.fail("downloads")) == []
 
 
-def test_what_stands_instead_decides_the_key(trimmed: GoTool) -> None:
+def test_a_changed_replacement_changes_the_key(trimmed: GoTool) -> None:
     before = trimmed.key
     (source,) = trimmed.instead_sources().values()
     source.write_text('package cloud\n\nconst Name = "changed"\n')
@@ -85,6 +87,8 @@ def test_what_stands_instead_decides_the_key(trimmed: GoTool) -> None:
 
 
 @pytest.mark.parametrize("tool", [tool for tool in TOOLS if isinstance(tool, GoTool)], ids=lambda t: t.name)
-def test_whatever_stands_instead_says_for_what(tool: GoTool) -> None:
-    silent = [name for name, path in tool.instead_sources().items() if "// Package " not in path.read_text()]
-    assert silent == []
+def test_every_replacement_documents_its_package(tool: GoTool) -> None:
+    undocumented = [
+        name for name, path in tool.instead_sources().items() if "// Package " not in path.read_text()
+    ]
+    assert undocumented == []

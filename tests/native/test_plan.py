@@ -1,4 +1,4 @@
-"""What would be started, without starting it."""
+"""The plan of a start, without starting anything."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_no_secret_is_on_a_command_line(tmp_path: Path) -> None:
 
 def test_every_address_is_loopback(tmp_path: Path) -> None:
     text = NativeStack.scratch(tmp_path).plan.document()
-    assert "0.0.0.0" not in text  # noqa: S104 - what must not be there
+    assert "0.0.0.0" not in text  # noqa: S104 - must be absent
     assert "localhost" not in text
 
 
@@ -70,7 +70,7 @@ def test_every_port_of_the_settings_belongs_to_a_part(tmp_path: Path) -> None:
     }
 
 
-def test_a_server_of_the_users_own_replaces_ours(tmp_path: Path) -> None:
+def test_the_users_own_server_replaces_ours(tmp_path: Path) -> None:
     theirs = {"MONGODB_URL": "mongodb://db.example/lms", "REDIS_URL": "redis://cache.example/0"}
     stack = NativeStack.scratch(tmp_path, theirs)
     found = processes(stack)
@@ -79,31 +79,31 @@ def test_a_server_of_the_users_own_replaces_ours(tmp_path: Path) -> None:
     assert environment(found["app"]) | theirs == environment(found["app"])
 
 
-def test_a_dsn_of_the_users_own_reaches_the_platform(tmp_path: Path) -> None:
+def test_the_users_own_dsn_reaches_the_platform(tmp_path: Path) -> None:
     dsn = "https://key@sentry.example/7"
     stack = NativeStack.scratch(tmp_path, {"SENTRY_DSN": dsn})
     assert environment(processes(stack)["app"])["SENTRY_DSN"] == dsn
     assert "SENTRY_OTLP_URL" not in environment(processes(stack)["collector"])
 
 
-def test_sentry_takes_spans_if_asked(tmp_path: Path) -> None:
+def test_sentry_gets_spans_if_configured(tmp_path: Path) -> None:
     asked = {"STACK_SENTRY_OTLP": "on", "SENTRY_DSN": "https://key@sentry.example/7"}
     collector = processes(NativeStack.scratch(tmp_path, asked))["collector"]
     assert environment(collector)["SENTRY_OTLP_URL"] == "https://sentry.example/api/7/integration/otlp"
     assert any(word.endswith("/sentry.yaml") for word in collector["entrypoint"])
 
 
-def test_sentry_without_a_dsn_is_refused(tmp_path: Path) -> None:
+def test_sentry_without_a_dsn_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="SENTRY_DSN is missing"):
         NativeStack.scratch(tmp_path, {"STACK_SENTRY_OTLP": "on"}).plan.document()
 
 
-def test_days_become_hours_where_a_program_knows_hours_only(tmp_path: Path) -> None:
+def test_days_become_hours_for_a_program_that_only_accepts_hours(tmp_path: Path) -> None:
     stack = NativeStack.scratch(tmp_path, {"STACK_RETENTION_TRACES": "2d"})
     assert "--badger.span-store-ttl=48h" in processes(stack)["jaeger"]["entrypoint"]
 
 
-def test_no_probe_ever_kills_and_every_end_is_bounded(tmp_path: Path) -> None:
+def test_no_probe_ever_kills_and_every_shutdown_has_a_timeout(tmp_path: Path) -> None:
     for process in processes(NativeStack.scratch(tmp_path)).values():
         assert process.get("readiness_probe", {}).get("failure_threshold", 10**6) >= 10**6
         assert 0 < process["shutdown"]["timeout_seconds"] <= 30
@@ -115,16 +115,16 @@ def test_a_dollar_in_a_value_survives_the_supervisors_expansion(tmp_path: Path) 
     assert processes(stack)["app"]["working_dir"] == str(tmp_path / "a$HOME")
 
 
-def test_a_value_is_not_filled_in_twice() -> None:
+def test_placeholders_inside_a_value_are_not_filled_in() -> None:
     assert fill(["x=${a}", "${b}"], {"a": "${b}", "b": ["1", "2"]}) == ["x=${b}", "1", "2"]
 
 
-def test_a_name_that_nothing_defines_is_an_error() -> None:
+def test_an_undefined_name_is_an_error() -> None:
     with pytest.raises(KeyError, match="nonsense"):
         fill({"k": "${nonsense}"}, {})
 
 
-def test_every_part_needs_only_parts_before_it() -> None:
+def test_every_part_depends_only_on_earlier_parts() -> None:
     source = yaml.safe_load(SOURCE.read_text())["processes"]
     names = list(source)
     for name, process in source.items():

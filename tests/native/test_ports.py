@@ -17,20 +17,20 @@ def held() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def test_a_taken_port_is_named_with_part_holder_and_variable(held: int) -> None:
+def test_a_port_in_use_is_reported_with_part_process_and_variable(held: int) -> None:
     (sentence,) = taken([Wanted(held, "loki", "STACK_PORT_LOKI")])
     assert f"Port {held}, which loki needs, is in use by process {os.getpid()}" in sentence
     assert "set STACK_PORT_LOKI to another port" in sentence
 
 
-def test_a_port_on_every_address_is_taken_too() -> None:
+def test_a_port_bound_on_every_address_is_not_free() -> None:
     with socket.socket() as server:
-        server.bind(("0.0.0.0", 0))  # noqa: S104 - what a careless program does
+        server.bind(("0.0.0.0", 0))  # noqa: S104 - as a careless program does
         server.listen()
         assert not is_free(server.getsockname()[1])
 
 
-def test_a_port_wanted_twice_names_both_variables() -> None:
+def test_a_port_assigned_twice_is_reported_with_both_variables() -> None:
     (port,) = free_ports(1)
     (sentence,) = taken([Wanted(port, "loki", "STACK_PORT_LOKI"), Wanted(port, "app", "LMS_PORT")])
     assert "loki (STACK_PORT_LOKI) and app (LMS_PORT)" in sentence
@@ -42,7 +42,7 @@ def test_free_ports_differ_and_are_free() -> None:
     assert taken(Wanted(port, "part", "VARIABLE") for port in ports) == []
 
 
-def test_a_fading_connection_does_not_take_the_port() -> None:
+def test_a_connection_in_time_wait_does_not_block_the_port() -> None:
     with socket.socket() as server:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
         server.bind(("127.0.0.1", 0))
@@ -50,6 +50,6 @@ def test_a_fading_connection_does_not_take_the_port() -> None:
         port = server.getsockname()[1]
         client = socket.create_connection(("127.0.0.1", port))
         accepted, _ = server.accept()
-        accepted.close()  # the server's side closes first: its port stays in TIME_WAIT
+        accepted.close()  # the server side closes first: its port stays in TIME_WAIT
         client.close()
     assert is_free(port)

@@ -12,7 +12,7 @@ from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 from tests.native.conftest import PASSWORD, Connect, Launch
 
 
-def test_serves_below_a_closed_folder_and_keeps_the_data(
+def test_it_runs_below_a_closed_folder_and_keeps_the_data(
     launch: Launch, connect: Connect, closed_folder: Path
 ) -> None:
     first = launch(closed_folder / "a" / "pg")
@@ -35,7 +35,7 @@ def test_serves_below_a_closed_folder_and_keeps_the_data(
     assert second.end(signal.SIGINT) == 0
 
 
-def test_nobody_gets_in_without_the_password(launch: Launch, connect: Connect, closed_folder: Path) -> None:
+def test_a_wrong_password_is_rejected(launch: Launch, connect: Connect, closed_folder: Path) -> None:
     launch(closed_folder / "pg").says("ready to accept connections")
     for wrong in ("wrong", ""):
         with connect(wrong) as database, pytest.raises(PyMongoError):
@@ -62,7 +62,7 @@ def test_a_killed_launcher_takes_the_server_with_it(launch: Launch, closed_folde
     server.until(lambda: not postmaster.is_running() or postmaster.status() == psutil.STATUS_ZOMBIE)
 
 
-def test_programs_in_a_closed_folder_are_copied_for_the_time_being(
+def test_programs_in_a_closed_folder_are_copied_temporarily(
     launch: Launch, closed_folder: Path, programs: dict[str, Path]
 ) -> None:
     cache = closed_folder / "cache"
@@ -78,7 +78,7 @@ def test_programs_in_a_closed_folder_are_copied_for_the_time_being(
     assert (os.geteuid() == 0) != program.is_relative_to(cache)
 
 
-def test_a_second_server_on_the_same_data_is_refused(launch: Launch, closed_folder: Path) -> None:
+def test_a_second_server_on_the_same_data_is_rejected(launch: Launch, closed_folder: Path) -> None:
     first = launch(closed_folder / "pg")
     first.says("ready to accept connections")
     second = launch(closed_folder / "pg")
@@ -87,7 +87,7 @@ def test_a_second_server_on_the_same_data_is_refused(launch: Launch, closed_fold
     assert first.process.poll() is None
 
 
-def test_a_half_made_database_is_made_again(launch: Launch, closed_folder: Path) -> None:
+def test_a_partially_created_database_is_recreated(launch: Launch, closed_folder: Path) -> None:
     (closed_folder / "pg.new").mkdir(mode=0o700)
     (closed_folder / "pg.new" / "PG_VERSION").write_text("16\n")
     (closed_folder / "pg").mkdir()
@@ -102,7 +102,7 @@ def test_a_half_made_database_is_made_again(launch: Launch, closed_folder: Path)
         ("PG_VERSION", "9.6\n", r"was created by PostgreSQL 9\.6, this is 16"),
     ],
 )
-def test_somebody_elses_folder_is_left_alone(
+def test_a_folder_with_foreign_data_is_left_alone(
     launch: Launch, closed_folder: Path, name: str, content: str, sentence: str
 ) -> None:
     (closed_folder / name).write_text(content)
@@ -112,14 +112,14 @@ def test_somebody_elses_folder_is_left_alone(
     assert [path.name for path in closed_folder.iterdir()] == [name]
 
 
-def test_a_missing_password_is_one_sentence(launch: Launch, closed_folder: Path) -> None:
+def test_a_missing_password_is_a_clear_error(launch: Launch, closed_folder: Path) -> None:
     server = launch(closed_folder / "pg", password="")
     assert server.process.wait(30) == 1
     assert server.log.read_text().startswith("STACK_POSTGRES_PASSWORD is missing")
     assert not (closed_folder / "pg").exists()
 
 
-def test_a_taken_port_ends_it_and_says_so(launch: Launch, closed_folder: Path, port: int) -> None:
+def test_it_exits_with_an_error_if_its_port_is_in_use(launch: Launch, closed_folder: Path, port: int) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port))
         taken.listen()
@@ -128,7 +128,7 @@ def test_a_taken_port_ends_it_and_says_so(launch: Launch, closed_folder: Path, p
     assert "Address already in use" in server.log.read_text()
 
 
-def test_the_log_names_errors_and_shows_nothing_of_documents(
+def test_the_log_names_errors_but_contains_no_documents(
     launch: Launch, connect: Connect, closed_folder: Path, tmp_path: Path
 ) -> None:
     server = launch(closed_folder / "pg")

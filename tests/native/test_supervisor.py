@@ -1,4 +1,4 @@
-"""The real process-compose with small commands: start, crash, order, end, leftovers."""
+"""The real process-compose with small commands: start, crash, order, shutdown, leftovers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SLEEPER = {"entrypoint": ["/bin/sleep", "600"], "shutdown": {"timeout_seconds": 
 def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, "the condition never came true"
         time.sleep(0.02)
 
 
@@ -64,7 +64,7 @@ def test_stop_leaves_no_process_and_no_file(started: Started) -> None:
     assert list((started.folder / "run").iterdir()) == []
 
 
-def test_another_object_finds_and_stops_what_runs(started: Started) -> None:
+def test_another_supervisor_object_sees_what_is_running(started: Started) -> None:
     wait_for(lambda: running(started.start(one=SLEEPER), "one"))
     other = Supervisor(started.folder)
     assert other.running()
@@ -85,7 +85,7 @@ def test_a_killed_supervisors_processes_are_found_and_stopped(started: Started) 
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 
 
-def test_a_process_that_ignores_the_signal_is_killed_in_its_time(started: Started) -> None:
+def test_a_process_that_ignores_the_signal_is_killed_after_its_timeout(started: Started) -> None:
     deaf = {"entrypoint": ["/bin/sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 1; done"]}
     supervisor = started.start(deaf=deaf | {"ready_log_line": "deaf", "shutdown": {"timeout_seconds": 1}})
     wait_for(lambda: supervisor.states()["deaf"].ready)
@@ -100,7 +100,7 @@ def test_a_supervisor_that_outlives_its_parts_is_not_waited_for(started: Started
     wait_for(lambda: running(supervisor, "one"))
     child, session = supervisor.states()["one"].pid, supervisor.session()
     assert session is not None
-    os.kill(session.leader, signal.SIGSTOP)  # as process-compose hangs when a start is broken off
+    os.kill(session.leader, signal.SIGSTOP)  # as process-compose hangs after an interrupted start
     os.kill(child, signal.SIGKILL)
     begun = time.monotonic()
     killed: list[str] = []
@@ -110,7 +110,7 @@ def test_a_supervisor_that_outlives_its_parts_is_not_waited_for(started: Started
     assert time.monotonic() - begun < 30
 
 
-def test_dependants_stop_before_what_they_need(started: Started, tmp_path: Path) -> None:
+def test_dependants_stop_before_their_dependencies(started: Started, tmp_path: Path) -> None:
     note = tmp_path / "order"
     script = "trap 'echo {0} >> {1}; exit 0' TERM; echo up; while :; do sleep 0.05; done"
 
@@ -126,7 +126,7 @@ def test_dependants_stop_before_what_they_need(started: Started, tmp_path: Path)
     assert note.read_text().split() == ["app", "store"]
 
 
-def test_a_crashing_part_is_started_again_and_its_last_words_are_kept(started: Started) -> None:
+def test_a_crashing_part_is_restarted_and_its_last_output_is_kept(started: Started) -> None:
     supervisor = started.start(
         bad={
             "entrypoint": ["/bin/sh", "-c", "echo the reason >&2; exit 3"],
@@ -139,7 +139,9 @@ def test_a_crashing_part_is_started_again_and_its_last_words_are_kept(started: S
 
 
 def test_a_part_can_be_stopped_and_started(started: Started) -> None:
-    supervisor = started.start(one=SLEEPER, two=SLEEPER)  # with nothing left to run, it would end
+    supervisor = started.start(
+        one=SLEEPER, two=SLEEPER
+    )  # with nothing left to run, the supervisor would exit
     wait_for(lambda: running(supervisor, "one", "two"))
     supervisor.stop_part("one")
     wait_for(lambda: supervisor.states()["one"].status == "Completed")
@@ -147,7 +149,7 @@ def test_a_part_can_be_stopped_and_started(started: Started) -> None:
     wait_for(lambda: running(supervisor, "one"))
 
 
-def test_an_unknown_part_is_refused(started: Started) -> None:
+def test_an_unknown_part_is_rejected(started: Started) -> None:
     with pytest.raises(StackError, match="no such process"):
         started.start(one=SLEEPER).start_part("nonsense")
 
@@ -159,14 +161,14 @@ def test_a_supervisor_that_cannot_start_says_why(started: Started) -> None:
         )
 
 
-def test_only_the_owner_reaches_the_socket_and_nothing_listens_on_a_port(started: Started) -> None:
+def test_only_the_owner_can_reach_the_socket_and_nothing_listens_on_a_port(started: Started) -> None:
     supervisor = started.start(one=SLEEPER)
     assert stat.S_IMODE(supervisor.socket.parent.stat().st_mode) == 0o700
     listening = [each for process in supervisor.members() for each in process.net_connections(kind="inet")]
     assert listening == []
 
 
-def test_a_long_folder_gets_a_short_socket(tmp_path: Path) -> None:
+def test_a_long_folder_path_gets_a_short_socket_path(tmp_path: Path) -> None:
     folder = tmp_path / ("long" * 40)
     folder.mkdir()
     start = Started(folder)
@@ -177,7 +179,7 @@ def test_a_long_folder_gets_a_short_socket(tmp_path: Path) -> None:
         start.supervisor.socket.parent.rmdir()
 
 
-def test_parts_inherit_no_variable_of_the_shell_but_a_few(
+def test_parts_inherit_only_a_few_variables_from_the_shell(
     started: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LMS_JWT_SECRET", "planted")
@@ -186,13 +188,13 @@ def test_parts_inherit_no_variable_of_the_shell_but_a_few(
     assert "planted" not in psutil.Process(supervisor.states()["one"].pid).environ().values()
 
 
-def test_with_a_proxy_loopback_stays_direct() -> None:
+def test_loopback_bypasses_the_proxy() -> None:
     found = child_environment({"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": "intranet"})
     assert found["NO_PROXY"] == found["no_proxy"] == "intranet,127.0.0.1,localhost"
     assert "NO_PROXY" not in child_environment({"PATH": "/bin"})
 
 
-def test_a_pid_that_is_someone_elses_now_is_not_touched(tmp_path: Path) -> None:
+def test_a_reused_pid_is_left_alone(tmp_path: Path) -> None:
     stranger = Session(leader=os.getsid(0), started=time.time() + 1000, boot=Session.of(os.getpid()).boot)
     (tmp_path / "run").mkdir()
     stranger.save(tmp_path / "run" / "session.json")
@@ -200,7 +202,7 @@ def test_a_pid_that_is_someone_elses_now_is_not_touched(tmp_path: Path) -> None:
     assert not Supervisor(tmp_path).running()
 
 
-def test_a_record_from_before_a_reboot_means_nothing(tmp_path: Path) -> None:
+def test_a_record_from_before_a_reboot_is_ignored(tmp_path: Path) -> None:
     path = tmp_path / "session.json"
     Session(leader=os.getpid(), started=0.0, boot="another boot").save(path)
     assert Session.load(path) is None

@@ -1,4 +1,4 @@
-"""Whatever is recorded, of any type: no call raises into its caller, none changes what its code does."""
+"""Recording a value of any type never raises into the caller and never changes what its code does."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def _recorded() -> Iterator[Captured]:
 
 
 @contextmanager
-def ours_alone() -> Iterator[None]:
-    """Takes off every handler but ours: pytest's own raises what an argument of a log call raises."""
+def only_our_handlers() -> Iterator[None]:
+    """Removes every handler but ours: pytest's own raises what an argument of a log call raises."""
     root = logging.getLogger()
     before = list(root.handlers)
     root.handlers = [handler for handler in before if isinstance(handler, Pipeline)]
@@ -70,7 +70,7 @@ def ours_alone() -> Iterator[None]:
 
 
 def lost(recorded: Captured) -> float:
-    """Counts the log records that could not be made."""
+    """Returns how many log records could not be created."""
     return recorded.value("telemetry.log_records.held_back", {"reason": "failed"})
 
 
@@ -91,7 +91,7 @@ def _foreign_instrument(value: object, attributes: object) -> None:
     meter.create_gauge("foreign.gauge").set(value, attributes)
 
 
-# Each takes three arguments of any type. `Any`, because no type checker would let them through.
+# Each takes three arguments of any type. `Any`, because no type checker would accept them otherwise.
 _otel: Any = otel
 _tracer: Any = trace.get_tracer("any")
 RECORDING: dict[str, Callable[[Any, Any, Any], object]] = {
@@ -155,11 +155,11 @@ SET_UP = frozenset(
         ),
         *("set_level", "render_problem", "active", "settings"),
     }
-)  # they take no argument, or name what is wrong with it, once, at the start
+)  # they take no argument, or reject a wrong one once, at startup
 DECORATORS = frozenset({"traced", "logged"})
 
 
-def test_every_public_name_is_known_here() -> None:
+def test_every_public_name_is_covered_here() -> None:
     recording = {name.partition(".")[0] for name in RECORDING if " " not in name} & set(otel.__all__)
     assert recording | SET_UP | DECORATORS == set(otel.__all__)
 
@@ -167,19 +167,19 @@ def test_every_public_name_is_known_here() -> None:
 @pytest.mark.parametrize("name", RECORDING)
 @settings(max_examples=60, deadline=None)
 @given(GIVEN, GIVEN, GIVEN)
-def test_recording_raises_nothing(
+def test_recording_never_raises(
     recorded: Captured, name: str, first: Case, second: Case, third: Case
 ) -> None:
     before = lost(recorded)
-    with ours_alone():
+    with only_our_handlers():
         RECORDING[name](first.value, second.value, third.value)
     assert lost(recorded) == before
 
 
 @pytest.mark.parametrize("case", hostile.CASES, ids=repr)
-def test_no_recording_minds_a_hostile_value(case: Case) -> None:
+def test_no_recording_fails_on_a_hostile_value(case: Case) -> None:
     inside = {"kind": case.value, "other": case.value}
-    with ours_alone():
+    with only_our_handlers():
         for record in RECORDING.values():
             for first, others in ((case.value, case.value), (1, case.value), ("a", inside), (inside, None)):
                 record(first, others, others)
@@ -187,14 +187,14 @@ def test_no_recording_minds_a_hostile_value(case: Case) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(GIVEN, GIVEN, GIVEN)
-def test_a_changed_level_is_refused_by_its_own_error(first: Case, second: Case, third: Case) -> None:
+def test_a_wrong_level_raises_nothing_but_a_value_error(first: Case, second: Case, third: Case) -> None:
     with suppress(ValueError):
         _otel.set_level(first.value, second.value, third.value)
     _otel.reset_level(first.value)
 
 
 class EndError(BaseException):
-    """Ends whatever it meets, as a cancellation does."""
+    """Passes every `except Exception`, as a cancellation does."""
 
 
 RAISED = st.sampled_from([None, EndError(), *hostile.failures()]).map(Case)
@@ -207,7 +207,7 @@ RAISED = st.sampled_from([None, EndError(), *hostile.failures()]).map(Case)
     decorator=st.sampled_from(["traced", "logged", "both"]),
     awaited=st.booleans(),
 )
-def test_a_function_runs_once_and_its_outcome_comes_through(
+def test_a_decorated_function_runs_once_and_keeps_its_outcome(
     recorded: Captured, argument: Case, raised: Case, decorator: str, *, awaited: bool
 ) -> None:
     calls: list[object] = []
@@ -223,7 +223,7 @@ def test_a_function_runs_once_and_its_outcome_comes_through(
         return act(outcome, exc_info, level)
 
     decorated = _decorated(decorator, await_it if awaited else act)
-    with ours_alone():
+    with only_our_handlers():
         result, error = _run(lambda: decorated(argument.value, exc_info=argument.value), awaited=awaited)
     assert len(calls) == 1
     assert error is raised.value
@@ -246,7 +246,7 @@ def _run(call: Callable[[], Any], *, awaited: bool = False) -> tuple[object, Bas
 
 
 def _awaited(coroutine: Coroutine[Any, Any, object]) -> object:
-    # Not by an event loop, which asks results and errors for their `__class__`.
+    # Not in an event loop, which asks results and errors for their `__class__`.
     try:
         coroutine.send(None)
     except StopIteration as done:
@@ -256,7 +256,7 @@ def _awaited(coroutine: Coroutine[Any, Any, object]) -> object:
 
 @settings(max_examples=60, deadline=None)
 @given(raised=RAISED, use=st.booleans())
-def test_what_leaves_a_span_is_what_was_raised(raised: Case, *, use: bool) -> None:
+def test_an_exception_leaves_a_span_unchanged(raised: Case, *, use: bool) -> None:
     tracer = trace.get_tracer("any")
 
     def act() -> None:
@@ -277,7 +277,7 @@ def test_any_failure_of_a_request_is_reported(recorded: Captured, case: Case) ->
     before = len(recorded.errors)
     with trace.get_tracer("any").start_as_current_span("request") as span:
         request = RequestContext("request-1", span, SCOPE)
-        with ours_alone():
+        with only_our_handlers():
             report(request, case.value, observed=True)
 
     assert len(recorded.errors) == before + 1

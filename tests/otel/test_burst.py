@@ -1,4 +1,4 @@
-"""A burst of one failure hides no other: neither in the log nor among the error reports."""
+"""A burst of one failure hides no other, neither in the log nor among the error reports."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def fail_otherwise(text: str) -> None:
 
 @dataclass(frozen=True)
 class Other:
-    """Another failure than `fail` on /burst: what fails, and on which path."""
+    """A failure other than `fail` on /burst: what fails, and on which path."""
 
     name: str
     function: Callable[[str], None]
@@ -62,7 +62,7 @@ def application() -> FastAPI:
 
 
 @pytest.mark.parametrize("other", OTHERS, ids=lambda other: other.name)
-async def test_the_one_failure_after_a_burst_is_told_everywhere(captured: Captured, other: Other) -> None:
+async def test_another_failure_after_a_burst_is_reported_everywhere(captured: Captured, other: Other) -> None:
     app = application()
     for number in range(MANY):
         await request(app, "/burst", query=f"function=fail&text=burst-{number}")
@@ -94,13 +94,13 @@ def test_the_report_after_a_burst_says_how_many_were_held_back() -> None:
     assert reports["captured"] == 2 + reports["dropped"]["burst"]
 
 
-def test_answers_that_are_meant_use_up_no_burst(captured: Captured) -> None:
+def test_intended_responses_do_not_count_towards_a_burst(captured: Captured) -> None:
     for _ in range(MANY):
         assert capture(HTTPException(404), None) is None
     assert captured.telemetry.error_reports() == {"captured": 0, "dropped": {"filtered": MANY}}
 
 
-async def test_an_error_without_an_exception_is_counted_by_its_route(captured: Captured) -> None:
+async def test_error_records_without_an_exception_are_limited_per_route(captured: Captured) -> None:
     app = FastAPI()
 
     @app.get("/burst")
@@ -116,7 +116,7 @@ async def test_an_error_without_an_exception_is_counted_by_its_route(captured: C
     assert (routes.count("/burst"), routes.count("/other")) == (50, 1)
 
 
-async def test_a_count_of_held_back_records_names_the_failure_and_no_request() -> None:
+async def test_the_count_of_held_back_records_names_the_failure_but_no_request() -> None:
     config = TelemetryConfig(service_name="test", runtime_metrics=False, log_format="json", log_burst=1)
     with capture_telemetry(config=config) as captured:
         app = application()
@@ -129,16 +129,16 @@ async def test_a_count_of_held_back_records_names_the_failure_and_no_request() -
     assert "request_id" not in count
 
 
-def test_a_failure_is_named_by_type_route_and_line() -> None:
+def test_a_failure_is_identified_by_type_route_and_line() -> None:
     with pytest.raises(LookupError) as raised:
         fail("x")
-    named = failure_of(raised.value, "/burst")
-    assert named == Failure(
+    failure = failure_of(raised.value, "/burst")
+    assert failure == Failure(
         "builtins.LookupError", "/burst", f"{__name__}.fail", fail.__code__.co_firstlineno + 1
     )
     assert failure_of(LookupError("never raised"), None) == Failure("builtins.LookupError", None)
 
 
-def test_a_burst_of_one_kind_holds_back_that_kind_alone() -> None:
+def test_a_burst_of_one_kind_holds_back_only_that_kind() -> None:
     bursts = BurstLimiter[str](1, 10, lambda: 0.0)
     assert [bursts.admit(kind) for kind in ("a", "a", "b", "a", "b")] == [0, None, 0, None, None]

@@ -1,4 +1,4 @@
-"""What a forked child had to send arrives, once, however it ends; so does what its parent had."""
+"""The telemetry of a forked child arrives once, however the child ends, and so does that of its parent."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ NAMES = [*STATUSES, "a pool that is closed", "a pool that is left", "an executor
 
 @dataclass
 class Ended:
-    """A parent that has ended, and what has arrived from it and its children."""
+    """A parent that has exited, and what has arrived from it and its children."""
 
     status: int
     statuses: dict[str, int]
@@ -118,11 +118,11 @@ def _ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_child_sends_its_own(ended: Ended, name: str) -> None:
+def test_a_child_sends_its_own_telemetry(ended: Ended, name: str) -> None:
     ended.left.assert_of(name)
 
 
-def test_the_parent_sends_its_own_and_nothing_leaves_twice(ended: Ended) -> None:
+def test_the_parent_sends_its_own_telemetry_and_nothing_is_sent_twice(ended: Ended) -> None:
     assert ended.status == 0
     assert ended.left.spans.keys() == {"before", "after", *NAMES}
     ended.left.assert_of("before", "after", *NAMES)
@@ -133,7 +133,7 @@ def test_children_keep_their_exit_status(ended: Ended) -> None:
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
-def test_a_child_that_imports_the_program_again_sends_its_own(tmp_path: Path, method: str) -> None:
+def test_a_child_that_imports_the_program_again_sends_its_own_telemetry(tmp_path: Path, method: str) -> None:
     program = f"""
 import multiprocessing
 start()

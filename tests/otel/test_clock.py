@@ -1,4 +1,4 @@
-"""A clock that is set back makes no duration negative, and nothing ends before it starts."""
+"""If the clock is set back, no duration becomes negative and nothing ends before it starts."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def points(collector: Receiver) -> list[Any]:
     ]
 
 
-def test_nothing_ends_before_it_starts_though_the_clock_is_set_back() -> None:
+def test_nothing_ends_before_it_starts_when_the_clock_is_set_back() -> None:
     with receiver() as collector:
         assert run(collector) == ["True", "[]"]
     spans = {span.span_id: span for span in collector.spans()}

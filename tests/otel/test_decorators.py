@@ -1,4 +1,4 @@
-"""`@traced` and `@logged` tell what was named, and nothing else."""
+"""`@traced` and `@logged` record the arguments that are named, and nothing else."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def test_a_coroutine_has_a_span_and_a_line(captured: Captured) -> None:
     assert "hunter2" not in "".join(captured.lines)
 
 
-async def test_an_error_is_told_and_raised_again(captured: Captured) -> None:
+async def test_an_error_is_recorded_and_raised_again(captured: Captured) -> None:
     with pytest.raises(LookupError):
         await Service().enroll(course_id="full", password="hunter2", seats=9)
 
@@ -54,7 +54,7 @@ async def test_an_error_is_told_and_raised_again(captured: Captured) -> None:
     )  # fmt: skip
 
 
-async def test_a_refusal_is_no_error(captured: Captured) -> None:
+async def test_a_refusal_is_not_an_error(captured: Captured) -> None:
     @otel.traced("enrolls")
     @otel.logged("enrolls")
     def enroll() -> None:
@@ -69,7 +69,7 @@ async def test_a_refusal_is_no_error(captured: Captured) -> None:
     assert (record.severity, record.attributes["outcome"]) == ("INFO", "refused")
 
 
-async def test_a_cancellation_is_no_error(captured: Captured) -> None:
+async def test_a_cancellation_is_not_an_error(captured: Captured) -> None:
     @otel.traced("waits")
     @otel.logged("waits")
     async def waits() -> None:
@@ -92,12 +92,12 @@ def test_a_function_keeps_its_name_and_result(captured: Captured) -> None:
     assert [(span.name, span.attributes["number"]) for span in captured.spans] == [("double", 21)]
 
 
-def test_a_missing_argument_is_found_at_decoration() -> None:
+def test_a_missing_argument_is_rejected_at_decoration() -> None:
     with pytest.raises(TypeError, match="has no argument 'course'"):
         otel.traced(arguments=("course",))(double)
 
 
-def test_a_generator_is_refused() -> None:
+def test_a_generator_is_rejected() -> None:
     def generate() -> Iterator[int]:
         yield 1
 

@@ -32,7 +32,7 @@ def test_every_metric_is_in_the_reference_once() -> None:
             assert text.count(f"### `{metric.name}`\n") == 1
 
 
-async def test_nothing_is_sent_that_the_reference_does_not_have(configure: Configure) -> None:
+async def test_every_exported_metric_is_in_the_reference(configure: Configure) -> None:
     with receiver() as collector:
         telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, TELEMETRY_RUNTIME_METRICS="on")
         app = instrumented()
@@ -76,7 +76,7 @@ def test_settings_are_listed_and_secrets_marked() -> None:
     assert "(secret)" in text.split("`SENTRY_DSN`")[1].splitlines()[0]
 
 
-def test_check_compares_with_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_detects_a_changed_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "telemetry.md"
     assert main([HERE, "--output", str(path)]) == 0
     assert main([HERE, "--output", str(path), "--check"]) == 0
@@ -86,7 +86,7 @@ def test_check_compares_with_the_file(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize("path", ["nowhere.at.all:X", f"{__name__}:HERE", f"{__name__}:missing", ""])
-def test_a_wrong_path_is_refused_with_its_name(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_path_is_rejected_by_name(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main([path])
     assert f"argument catalogue: {path}" in capsys.readouterr().err

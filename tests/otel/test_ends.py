@@ -1,4 +1,4 @@
-"""The end of the telemetry against collectors that are dead in different ways."""
+"""Shuts telemetry down while the collector is dead in different ways."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def balanced(view: SignalView) -> bool:
 
 
 def error_tracker(url: str) -> str:
-    """The DSN of what listens there."""
+    """Returns a DSN for the server at `url`."""
     return f"{url.replace('://', '://public@')}/7"
 
 
@@ -63,7 +63,7 @@ def test_shutdown_takes_at_most_five_seconds(configure: Configure, dead: Dead) -
         tracker = error_tracker(url)  # just as dead
         telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=url, TELEMETRY_LOG_BURST="0", SENTRY_DSN=tracker)
         produce(700)
-        assert capture(ValueError("never told"), None)
+        assert capture(ValueError("never sent"), None)
         started = time.monotonic()
         report = telemetry.shutdown()
         took = time.monotonic() - started
@@ -82,26 +82,26 @@ def test_shutdown_takes_at_most_five_seconds(configure: Configure, dead: Dead) -
 def test_error_reports_that_cannot_be_sent_are_counted(configure: Configure, dead: Dead) -> None:
     with dead() as url:
         telemetry = configure(**NONE, SENTRY_DSN=error_tracker(url), TELEMETRY_SHUTDOWN_SECONDS="0.5")
-        assert all(capture(ValueError(f"never told {number}"), None) for number in range(5))
+        assert all(capture(ValueError(f"never sent {number}"), None) for number in range(5))
         telemetry.shutdown()
         reports = telemetry.error_reports()
     assert reports is not None
     assert reports["captured"] == sum(reports["dropped"].values()) == 5
 
 
-def test_error_reports_that_wait_at_the_end_are_lost_to_it(configure: Configure) -> None:
+def test_error_reports_still_queued_at_shutdown_are_counted_as_lost(configure: Configure) -> None:
     with black_hole() as url:
         telemetry = configure(**NONE, SENTRY_DSN=error_tracker(url), TELEMETRY_SHUTDOWN_SECONDS="0.5")
-        assert all(capture(ValueError(f"never told {number}"), None) for number in range(5))
+        assert all(capture(ValueError(f"never sent {number}"), None) for number in range(5))
         report = telemetry.shutdown()
     assert not report.finished["errors"]
     assert telemetry.error_reports() == {"captured": 5, "dropped": {"shutdown": 5}}
 
 
-def test_error_reports_that_arrive_before_the_end_are_not_lost_to_it(configure: Configure) -> None:
+def test_error_reports_that_arrive_before_shutdown_are_not_lost(configure: Configure) -> None:
     with intake() as server:
         telemetry = configure(**NONE, SENTRY_DSN=server.dsn)
-        assert all(capture(ValueError(f"told {number}"), None) for number in range(5))
+        assert all(capture(ValueError(f"sent {number}"), None) for number in range(5))
         report = telemetry.shutdown()
         assert len(server.events) == 5
     assert report.finished["errors"]
@@ -109,7 +109,7 @@ def test_error_reports_that_arrive_before_the_end_are_not_lost_to_it(configure: 
 
 
 @pytest.mark.parametrize("dead", DEAD)
-def test_a_process_ends_within_five_seconds_of_its_last_line(dead: Dead) -> None:
+def test_a_process_exits_within_five_seconds_of_its_last_line(dead: Dead) -> None:
     with dead() as url:
         process = subprocess.run(
             [sys.executable, "-c", SERVICE, url], capture_output=True, text=True, check=True, timeout=60
@@ -120,7 +120,7 @@ def test_a_process_ends_within_five_seconds_of_its_last_line(dead: Dead) -> None
 
 
 @pytest.mark.parametrize("dead", DEAD)
-def test_flush_keeps_its_time(configure: Configure, dead: Dead) -> None:
+def test_flush_keeps_to_its_timeout(configure: Configure, dead: Dead) -> None:
     with dead() as url:
         telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=url, TELEMETRY_SHUTDOWN_SECONDS="0.5")
         produce(5)
@@ -147,7 +147,7 @@ def test_a_working_collector_gets_everything(configure: Configure) -> None:
     assert {each["authorization"] for each in collector.headers} == {"Bearer abc"}
 
 
-def test_a_collector_that_comes_back_gets_what_was_kept(configure: Configure) -> None:
+def test_a_collector_that_recovers_gets_what_was_queued(configure: Configure) -> None:
     with receiver() as collector:
         collector.status = 503
         telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OTEL_BSP_SCHEDULE_DELAY="50")
@@ -163,7 +163,7 @@ def test_a_collector_that_comes_back_gets_what_was_kept(configure: Configure) ->
         }
 
 
-def test_memory_is_bounded_while_the_collector_is_away(configure: Configure) -> None:
+def test_queues_are_bounded_while_the_collector_is_away(configure: Configure) -> None:
     with black_hole() as url:
         telemetry = configure(
             OTEL_EXPORTER_OTLP_ENDPOINT=url,
@@ -180,7 +180,7 @@ def test_memory_is_bounded_while_the_collector_is_away(configure: Configure) -> 
         telemetry.shutdown()
 
 
-def test_spans_after_the_end_are_counted(configure: Configure) -> None:
+def test_spans_that_end_after_shutdown_are_counted(configure: Configure) -> None:
     with receiver() as collector:
         telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
         span = trace.get_tracer("t").start_span("late")
@@ -194,7 +194,7 @@ def test_a_second_shutdown_returns_the_first_report(configure: Configure) -> Non
     assert telemetry.shutdown() is telemetry.shutdown()
 
 
-def test_a_task_that_hangs_or_fails_costs_the_others_nothing() -> None:
+def test_a_task_that_hangs_or_fails_does_not_affect_the_others() -> None:
     released = threading.Event()
 
     def hang(_: float) -> bool:

@@ -1,4 +1,4 @@
-"""A service that knows nothing of the platform, with the three lines of the README, over real uvicorn."""
+"""A service independent of the platform, instrumented by the README's three lines, under real uvicorn."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import pytest
 from tests.otel.receiver import Receiver, black_hole, receiver, text_attributes, wait_for
 
 ROOT = Path(__file__).parents[2]
-ENDED_WITHIN = 5  # seconds from the signal, for all signals together, with the interpreter's own end
+ENDED_WITHIN = 5  # seconds after the OS signal: all exports and the interpreter's own exit
 THREE_LINES = (ROOT / "README.md").read_text().split("```python\n")[1].split("```")[0]
 SERVICE = """
 from fastapi import FastAPI
@@ -43,7 +43,7 @@ async def create(item: dict[str, str]) -> dict[str, str]:
 
 @contextmanager
 def running(folder: Path, collector: Receiver, *options: str, site: Path | None = None) -> Iterator[str]:
-    """The URL of the service, which sends to `collector`; told to end with the block."""
+    """Runs the service, which exports to `collector`, until the block ends; yields its URL."""
     with started(folder, collector.url, *options, site=site) as (_, url):
         yield url
 
@@ -52,7 +52,7 @@ def running(folder: Path, collector: Receiver, *options: str, site: Path | None 
 def started(
     folder: Path, collector_url: str, *options: str, site: Path | None = None, **settings: str
 ) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """The service's process and its URL; told to end with the block, if it lives."""
+    """Starts the service; yields its process and its URL, and sends SIGTERM at the end of the block."""
     (folder / "service.py").write_text(SERVICE.replace("# three lines", THREE_LINES))
     (folder / "otel").symlink_to(ROOT / "otel")
     environ = {
@@ -66,7 +66,7 @@ def started(
         "OTEL_METRIC_EXPORT_INTERVAL": "300",
         **settings,
     }
-    lone = () if site is None else ("-S",)  # without the packages of this environment
+    lone = () if site is None else ("-S",)  # without this environment's packages
     output = folder / "output"
     with output.open("w") as stream:
         process = subprocess.Popen(
@@ -88,20 +88,20 @@ def started(
 
 
 def listens(url: str) -> bool:
-    """Whether the port takes connections; workers open it after the supervisor has announced it."""
+    """Tells whether the port accepts connections; workers open it after the supervisor has announced it."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))) == 0
 
 
 def requests_counted(collector: Receiver) -> dict[str, int]:
-    """Requests by instance of the service."""
+    """Returns the number of requests by instance of the service."""
     return {
         instance: sum(point.count for point in metric.histogram.data_points)
         for instance, metric in collector.latest("http.server.request.duration").items()
     }
 
 
-def test_one_request_leaves_one_span_one_line_and_one_count(tmp_path: Path) -> None:
+def test_one_request_produces_one_span_one_line_and_one_count(tmp_path: Path) -> None:
     with receiver() as collector:
         with running(tmp_path, collector) as url:
             answer = httpx.post(f"{url}/items", json={"name": "desk"}, headers={"X-Request-ID": "r-1"})
@@ -122,7 +122,7 @@ def test_one_request_leaves_one_span_one_line_and_one_count(tmp_path: Path) -> N
         assert resource["deployment.environment.name"] == "test"
 
 
-def test_an_error_is_answered_with_its_trace_and_logged_with_it_once(tmp_path: Path) -> None:
+def test_an_error_response_carries_its_trace_and_the_error_is_logged_once(tmp_path: Path) -> None:
     with receiver() as collector:
         with running(tmp_path, collector) as url:
             answer = httpx.get(f"{url}/items/9")
@@ -130,12 +130,12 @@ def test_an_error_is_answered_with_its_trace_and_logged_with_it_once(tmp_path: P
         assert (answer.status_code, answer.text) == (500, "Internal Server Error")
         [span] = collector.spans()
         assert span.trace_id.hex() == trace_id
-        # uvicorn logs it as well, which would be the same error a second time
+        # uvicorn logs it as well; without our filter the error would be there twice
         [error] = [record for record in collector.records() if record.severity_text == "ERROR"]
         assert error.trace_id.hex() == trace_id
 
 
-def test_the_last_request_is_not_lost_when_the_process_is_told_to_end(tmp_path: Path) -> None:
+def test_the_last_requests_are_not_lost_when_the_process_is_terminated(tmp_path: Path) -> None:
     with receiver() as collector:
         with running(tmp_path, collector) as url:
             for _ in range(20):
@@ -144,22 +144,25 @@ def test_the_last_request_is_not_lost_when_the_process_is_told_to_end(tmp_path: 
         assert sum(requests_counted(collector).values()) == 20
 
 
-@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
-def test_a_service_ends_within_five_seconds_of_the_signal(tmp_path: Path, told: signal.Signals) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_service_exits_within_five_seconds_of_the_signal(tmp_path: Path, number: signal.Signals) -> None:
     with black_hole() as url:
         dsn = f"{url.replace('://', '://public@')}/1"  # the error tracker never answers either
         with started(tmp_path, url, SENTRY_DSN=dsn) as (process, service):
-            for item in ("1", "9"):  # the second fails: traces, metrics, logs and error reports all wait
+            for item in (
+                "1",
+                "9",
+            ):  # the second fails: traces, metrics, logs and error reports are all pending
                 httpx.get(f"{service}/items/{item}")
             sent = time.monotonic()
-            process.send_signal(told)
+            process.send_signal(number)
             process.wait(30)
             took = time.monotonic() - sent
     assert took < ENDED_WITHIN
 
 
 @pytest.mark.parametrize("workers", [2])
-def test_workers_count_for_themselves_under_stable_names(tmp_path: Path, workers: int) -> None:
+def test_workers_count_separately_under_stable_instance_ids(tmp_path: Path, workers: int) -> None:
     with receiver() as collector, running(tmp_path, collector, "--workers", str(workers)) as url:
         wait_for(lambda: len(collector.latest("process.uptime")) == workers)
         for _ in range(40):

@@ -1,4 +1,4 @@
-"""A forked child counts for itself: nothing of its parent's is sent twice."""
+"""A forked child counts separately: nothing of its parent's is sent twice."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ assert telemetry.flush(10)
 work("queued", 5)
 capture(ValueError("the parent's"), None)
 children = []
-together, gate = os.pipe()  # at its end both children live, each with a number of its own
+together, gate = os.pipe()  # closed once both children run, each with its own worker number
 for number in range(2):
     pid = os.fork()
     if pid == 0:

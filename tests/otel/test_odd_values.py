@@ -1,4 +1,4 @@
-"""Values that nobody meant to send: one of them costs itself at most, never the batch that it is part of."""
+"""An unintended value costs at most itself, never the batch that contains it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_every_span_and_every_record_arrives(configure: Configure) -> None:
     assert sent["nested"].kvlist_value.values[0].value.array_value.values[0].int_value == 1
 
 
-def test_metrics_arrive_whatever_text_they_are_given(configure: Configure) -> None:
+def test_metrics_arrive_whatever_text_their_attributes_hold(configure: Configure) -> None:
     catalogue = Catalogue("odd", SEEN)
     DeclaredMetrics([catalogue]).forget()
     with receiver() as collector:
@@ -77,7 +77,7 @@ def test_metrics_arrive_whatever_text_they_are_given(configure: Configure) -> No
     assert labels == {"_OTHER", "whole"}
 
 
-def test_a_resource_of_odd_values_leaves_with_every_signal() -> None:
+def test_a_resource_with_odd_values_is_exported_with_every_signal() -> None:
     facts: dict[str, Any] = {"name": HALF, "size": 2**70, HALF: "as a key"}
     with receiver() as collector:
         environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "TELEMETRY_RUNTIME_METRICS": "off"}
@@ -102,7 +102,7 @@ def test_a_resource_of_odd_values_leaves_with_every_signal() -> None:
         assert resource["size"] == str(2**70)
 
 
-def test_a_setting_that_is_no_utf8_is_named() -> None:
+def test_a_setting_that_is_not_utf8_is_named() -> None:
     raw = b"team=\xff".decode("utf-8", "surrogateescape")  # as os.environ decodes it
     with pytest.raises(ConfigError, match=r"OTEL_RESOURCE_ATTRIBUTES=.*expected UTF-8"):
         TelemetryConfig.from_env({"OTEL_RESOURCE_ATTRIBUTES": raw})

@@ -1,4 +1,4 @@
-"""Whichever way a process ends, what it had to send arrives, once, and its exit status is its own."""
+"""However a process ends, its telemetry arrives once, and its exit status is unchanged."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def another_loop_waits():
     uvloop.run(wait_in_a_loop())
 
 def a_lock_is_held():
-    with telemetry._parts.spans.account.lock:  # which the end needs
+    with telemetry._parts.spans.account.lock:  # which the shutdown needs
         ready_in_child()
         while signal.SIG_DFL not in (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP)):
             pass  # until the handler has run
@@ -63,7 +63,7 @@ a_read_waits()
 """
 
 
-def test_a_signal_that_nobody_handles_ends_a_process_as_before(tmp_path: Path) -> None:
+def test_an_unhandled_signal_ends_a_process_as_before(tmp_path: Path) -> None:
     with running(tmp_path, SCRIPT, TELEMETRY_SHUTDOWN_SECONDS="8") as service:
         service.wait_until_ready()
         assert service.end(signal.SIGTERM) == -signal.SIGTERM
@@ -85,7 +85,7 @@ def take():
 
 
 @pytest.mark.parametrize("order", ["take(); start()", "start(); take()"])
-def test_a_handler_of_the_application_stays(tmp_path: Path, order: str) -> None:
+def test_the_applications_signal_handler_is_kept(tmp_path: Path, order: str) -> None:
     program = f'{OWN}\n{order}\nleave("job")\nready()\nasked.wait()\nleave("last")\nsys.exit(5)\n'
     with running(tmp_path, program) as service:
         service.wait_until_ready()
@@ -97,7 +97,7 @@ def test_a_handler_of_the_application_stays(tmp_path: Path, order: str) -> None:
     "end",
     ["", "sys.exit(4)", "raise RuntimeError('unhandled')", "threading.Thread(target=leave_and_exit).start()"],
 )
-def test_the_end_of_the_main_thread_is_the_end(tmp_path: Path, end: str) -> None:
+def test_the_end_of_the_main_thread_sends_everything(tmp_path: Path, end: str) -> None:
     program = f"""
 import threading
 def leave_and_exit():
@@ -126,7 +126,7 @@ leave("job")
         service.left().assert_each_once("job")
 
 
-def test_a_start_in_another_thread_takes_no_signal(tmp_path: Path) -> None:
+def test_a_start_in_another_thread_installs_no_signal_handler(tmp_path: Path) -> None:
     program = """
 import signal, threading
 starting = threading.Thread(target=start)
@@ -140,8 +140,8 @@ assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
         service.left().assert_each_once("job")
 
 
-def test_the_first_process_of_a_container_goes_on_as_before(tmp_path: Path) -> None:
-    # The kernel does not end it by a signal's default action, whose handler must not end the telemetry, then.
+def test_the_first_process_of_a_container_keeps_running(tmp_path: Path) -> None:
+    # The kernel ignores default signal actions for PID 1, so our handler must not shut telemetry down there.
     program = """
 import signal
 start()
@@ -160,7 +160,7 @@ leave("after")
 @pytest.mark.parametrize(
     ("dead", "number"), [(refusing_port, None), (black_hole, signal.SIGTERM)], ids=["exit", "SIGTERM"]
 )
-def test_what_could_not_leave_is_counted_in_the_last_line(
+def test_what_could_not_be_exported_is_counted_in_the_last_line(
     tmp_path: Path, dead: Callable[[], AbstractContextManager[str]], number: signal.Signals | None
 ) -> None:
     wait = "" if number is None else "import threading\nready()\nthreading.Event().wait()"

@@ -1,4 +1,4 @@
-"""The end of a process whose log stream is not read, or is half written at a fork."""
+"""The end of a process whose log stream nobody reads, or that forks in the middle of a write."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 from tests.otel.processes import running
 
 
-def test_a_stream_that_nobody_reads_does_not_hold_up_the_end(tmp_path: Path) -> None:
+def test_a_stream_that_nobody_reads_does_not_delay_the_exit(tmp_path: Path) -> None:
     program = """
 import threading
 sys.stdout = open(os.pipe()[1], "w")
 telemetry = start()
 leave("job")
-for number in range(500):  # more than a pipe holds, less than lines may wait
+for number in range(500):  # more than a pipe holds, fewer than may be queued
     otel.get_logger("app").info("line", number=number, filling="." * 50)
 ready()
 threading.Event().wait()
@@ -26,18 +26,18 @@ threading.Event().wait()
         assert [span.name for span in service.collector.spans()] == ["job"]
 
 
-def test_a_fork_amid_a_write_leaves_its_half_to_nobody(tmp_path: Path) -> None:
+def test_a_fork_during_a_write_neither_loses_nor_repeats_a_line(tmp_path: Path) -> None:
     program = """
 import select, threading
 reader, writer = os.pipe()
 sys.stdout = open(writer, "w")
 start()
-for number in range(500):  # more than a pipe holds, less than lines may wait
+for number in range(500):  # more than a pipe holds, fewer than may be queued
     otel.get_logger("access").info("line", number=number, filling="." * 50)
 writing = threading.Thread(target=otel.get_logger("access").warning, args=("last",))
 writing.start()
 while select.select([], [writer], [], 0)[1]:
-    pass  # until the pipe is full, amid the write
+    pass  # until the pipe is full, in the middle of a write
 forking, text = threading.Event(), []
 def read():
     forking.wait()

@@ -1,4 +1,4 @@
-"""The library's own page is true: its code runs as it stands there."""
+"""The code in the library's README runs as written."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ test_enrolment()
 """
 
 
-def test_the_code_of_the_page_runs(tmp_path: Path) -> None:
+def test_the_code_of_the_readme_runs(tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     program = tmp_path / "page.py"
     program.write_text("\n".join([*blocks, TRY]))

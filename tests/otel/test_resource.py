@@ -33,7 +33,7 @@ def hold(service: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.usefixtures("folder")
-def test_workers_count_up_and_a_killed_one_leaves_its_number() -> None:
+def test_workers_count_up_and_a_killed_one_frees_its_number() -> None:
     first, second = hold("lms"), hold("lms")
     assert first.stdout is not None
     assert second.stdout is not None
@@ -53,14 +53,14 @@ def test_workers_count_up_and_a_killed_one_leaves_its_number() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_services_count_for_themselves() -> None:
+def test_each_service_numbers_its_own_workers() -> None:
     one, other = WorkerSlot("lms"), WorkerSlot("billing/é")
     assert (one.number, other.number) == (0, 0)
     one.release()
     other.release()
 
 
-def test_a_folder_that_is_not_ours_is_not_used(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_symlinked_folder_is_not_used(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = folder / "elsewhere"
     target.mkdir()
     monkeypatch.setattr("os.getuid", lambda: 4242)
@@ -78,7 +78,7 @@ def test_the_instance_is_host_and_worker_number() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_what_the_environment_says_wins() -> None:
+def test_the_environments_resource_attributes_win() -> None:
     config = TelemetryConfig.from_env(
         {
             "OTEL_SERVICE_NAME": "lms",
@@ -93,7 +93,7 @@ def test_what_the_environment_says_wins() -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_service_without_a_name_says_so() -> None:
+def test_a_service_without_a_name_is_called_unknown() -> None:
     slot = WorkerSlot("x")
     assert build_resource(TelemetryConfig(), slot).attributes["service.name"] == "unknown_service:python"
     slot.release()

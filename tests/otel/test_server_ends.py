@@ -1,4 +1,4 @@
-"""Servers that end in their own ways: with and without lifespan, amid the start, recycled, preloaded."""
+"""Servers that end in different ways: with and without lifespan, during startup, recycled, preloaded."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ otel.instrument(app)
 
 @contextmanager
 def served(folder: Path, module: str, *options: str, **environ: str) -> Iterator[tuple[Service, str]]:
-    """Starts the server `module` with the application; yields it and its URL, reachable or not."""
+    """Starts the server `module` with the application; yields the service and its URL at once."""
     (folder / "service.py").write_text(BEGIN + APP)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
@@ -76,7 +76,7 @@ def get(url: str) -> str:
 
 
 @pytest.mark.parametrize("lifespan", ["on", "off"])
-def test_a_signal_to_uvicorn(tmp_path: Path, lifespan: str) -> None:
+def test_uvicorn_sends_everything_after_a_signal(tmp_path: Path, lifespan: str) -> None:
     with served(tmp_path, "uvicorn", "--lifespan", lifespan) as (service, url):
         get(f"{url}/job?name=job")
         assert service.end(signal.SIGTERM) == -signal.SIGTERM
@@ -87,7 +87,7 @@ def test_a_signal_to_uvicorn(tmp_path: Path, lifespan: str) -> None:
     assert any(event.startswith("Finished server process") for event in service.events)
 
 
-def test_a_crash_in_the_start_is_reported_and_keeps_its_status(tmp_path: Path) -> None:
+def test_a_crash_during_startup_is_reported_and_keeps_its_exit_status(tmp_path: Path) -> None:
     with served(tmp_path, "uvicorn", CRASH="yes") as (service, _):
         assert service.end() == 3
         left = service.left()
@@ -97,7 +97,7 @@ def test_a_crash_in_the_start_is_reported_and_keeps_its_status(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("where", ["coroutine", "thread"])
-def test_an_exit_ends_the_request_alone(tmp_path: Path, where: str) -> None:
+def test_an_exit_in_a_handler_ends_only_the_request(tmp_path: Path, where: str) -> None:
     with served(tmp_path, "uvicorn", "--lifespan", "off") as (service, url):
         with pytest.raises(urllib.error.HTTPError, match="500"):
             get(f"{url}/{where}")
@@ -111,8 +111,8 @@ def test_an_exit_ends_the_request_alone(tmp_path: Path, where: str) -> None:
 GUNICORN = ("--worker-class", "uvicorn.workers.UvicornWorker", "--workers", "1", "--graceful-timeout", "30")
 
 
-@pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["each for itself", "preloaded"])
-def test_a_worker_that_gunicorn_recycles(tmp_path: Path, preload: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["not preloaded", "preloaded"])
+def test_a_worker_that_gunicorn_recycles_sends_everything(tmp_path: Path, preload: tuple[str, ...]) -> None:
     with served(tmp_path, "gunicorn", *GUNICORN, "--max-requests", "2", *preload) as (service, url):
         workers = [get(f"{url}/job?name=job-0")]
 
@@ -125,7 +125,7 @@ def test_a_worker_that_gunicorn_recycles(tmp_path: Path, preload: tuple[str, ...
         service.left().assert_of(*(f"job-{number}" for number in range(len(workers))))
 
 
-def test_what_a_preloading_server_has_left_is_sent_by_itself_alone(tmp_path: Path) -> None:
+def test_telemetry_of_a_preloading_server_is_sent_once_and_not_by_its_worker(tmp_path: Path) -> None:
     hooks = tmp_path / "hooks.py"
     hooks.write_text('import service\ndef when_ready(server):\n    service.leave("preloaded")\n')
     with served(tmp_path, "gunicorn", *GUNICORN, "--preload", "--config", str(hooks)) as (service, url):

@@ -49,7 +49,7 @@ def test_every_public_name_exists_and_others_do_not() -> None:
         _ = otel.magic
 
 
-def test_the_stable_conventions_are_asked_for_before_the_instrumentations_start() -> None:
+def test_the_stable_conventions_are_selected_before_the_instrumentations_start() -> None:
     program = """
 import json, os, otel
 otel.configure(otel.TelemetryConfig.from_env())
@@ -81,7 +81,7 @@ def test_a_failed_start_leaves_nothing_behind(configure: Configure) -> None:
     assert active() is not None
 
 
-def test_disabled_telemetry_lets_a_callers_trace_pass_unchanged(configure: Configure) -> None:
+def test_disabled_telemetry_passes_a_callers_trace_on_unchanged(configure: Configure) -> None:
     configure(OTEL_SDK_DISABLED="true")
     sent = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
     passed_on: dict[str, str] = {}
@@ -90,7 +90,7 @@ def test_disabled_telemetry_lets_a_callers_trace_pass_unchanged(configure: Confi
     assert passed_on == sent
 
 
-def test_limits_hold_for_spans_and_log_records(configure: Configure) -> None:
+def test_limits_apply_to_spans_and_log_records(configure: Configure) -> None:
     with receiver() as collector:
         telemetry = configure(
             OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
@@ -113,7 +113,7 @@ def test_limits_hold_for_spans_and_log_records(configure: Configure) -> None:
     assert (len(record.attributes), record.dropped_attributes_count) == (3, 1)
 
 
-def test_a_shorter_export_timeout_holds(configure: Configure) -> None:
+def test_a_shorter_export_timeout_is_respected(configure: Configure) -> None:
     with black_hole() as url:
         telemetry = configure(
             OTEL_EXPORTER_OTLP_ENDPOINT=url, OTEL_BSP_EXPORT_TIMEOUT="100", OTEL_BSP_SCHEDULE_DELAY="1"
@@ -148,7 +148,7 @@ def test_propagators_are_the_configured_ones(configure: Configure, names: str, f
     ("names", "parent"),
     [("none", None), ("baggage", None), ("tracecontext", f"{8:016x}"), ("baggage,tracecontext", f"{8:016x}")],
 )
-async def test_a_request_is_served_whichever_propagators_there_are(names: str, parent: str | None) -> None:
+async def test_a_request_is_served_with_any_propagators(names: str, parent: str | None) -> None:
     with capture_telemetry(config=TelemetryConfig.from_env({"OTEL_PROPAGATORS": names})) as captured:
         headers = [("traceparent", f"00-{7:032x}-{8:016x}-01")]
         answer = await request(instrumented(), "/api/v1/courses/c1/lessons/l1", headers=headers)
@@ -180,6 +180,6 @@ def test_an_app_can_be_instrumented_without_telemetry() -> None:
     assert active() is None
 
 
-def test_the_config_may_be_made_by_hand(configure: Configure) -> None:
+def test_the_config_may_be_built_by_hand(configure: Configure) -> None:
     assert configure(**NONE).config.service_name == "test"
     assert TelemetryConfig(service_name="by hand").service_name == "by hand"

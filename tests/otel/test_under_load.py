@@ -1,4 +1,4 @@
-"""A service under load while its collector is dead: no request waits, and memory does not grow."""
+"""Under load with a dead collector no request waits, and memory does not grow."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def service() -> FastAPI:
 
 
 async def load(app: FastAPI, count: int) -> list[float]:
-    """Sends requests, some at a time; returns how long each took."""
+    """Sends requests, some at a time; returns the seconds that each took."""
     taken: list[float] = []
     numbers = iter(range(count))
 
@@ -72,13 +72,13 @@ async def load(app: FastAPI, count: int) -> list[float]:
     return taken
 
 
-def balanced(account: SignalView, produced: int) -> None:
+def assert_balanced(account: SignalView, produced: int) -> None:
     assert account["produced"] == produced
     assert produced == account["exported"] + sum(account["dropped"].values()) + account["pending"]
 
 
 async def test_requests_are_answered_while_an_export_waits_for_its_answer(configure: Configure) -> None:
-    """Nothing is timed: if a request waited for the collector, this would never end."""
+    """Needs no timing: if a request waited for the collector, this test would never end."""
     with receiver() as collector:
         telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OTEL_BSP_SCHEDULE_DELAY="1", **SMALL)
         app = service()
@@ -90,10 +90,10 @@ async def test_requests_are_answered_while_an_export_waits_for_its_answer(config
         account = telemetry.accounting()["traces"]
         assert account["pending"] <= 256 + 128
         assert account["dropped"]["queue_full"] >= 2_001 - 256 - 128
-        balanced(telemetry.accounting()["traces"], 2_001)
+        assert_balanced(telemetry.accounting()["traces"], 2_001)
         collector.answers.set()
         wait_for(lambda: telemetry.accounting()["traces"]["pending"] == 0)
-        balanced(telemetry.accounting()["traces"], 2_001)
+        assert_balanced(telemetry.accounting()["traces"], 2_001)
 
 
 @pytest.mark.parametrize("dead", DEAD)
@@ -103,12 +103,12 @@ async def test_requests_take_as_long_as_with_a_working_collector(configure: Conf
     for _ in range(ROUNDS):
         lasted = [await measured(configure, app, collector) for collector in (working, dead)]
         ratios.append(lasted[1] / lasted[0])
-    # Both in turns on one machine; measured 0.9 to 1.1, and a request that waited would take seconds.
+    # The two alternate on one machine; measured 0.9 to 1.1. A request that waited would take seconds.
     assert statistics.median(ratios) < 1.5
 
 
 async def measured(configure: Configure, app: FastAPI, collector: Dead) -> float:
-    """The median time of a request under load."""
+    """Returns the median seconds of a request under load."""
     with collector() as url:
         telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=url, OTEL_BSP_SCHEDULE_DELAY="10", **SMALL)
         taken = await load(app, REQUESTS)
@@ -116,7 +116,7 @@ async def measured(configure: Configure, app: FastAPI, collector: Dead) -> float
     return statistics.median(taken)
 
 
-# A process of its own: pytest keeps every line and record that it sees.
+# Runs in a separate process, because pytest keeps every line and record that it sees.
 LOAD = """
 import asyncio, gc, json, sys, tracemalloc
 import otel
@@ -126,7 +126,7 @@ telemetry = otel.configure()
 app = service()
 
 async def main():
-    await load(app, 1_000)  # all that is bounded is full
+    await load(app, 1_000)  # fills everything that is bounded
     tracemalloc.start()
     await load(app, 500)
     gc.collect()
@@ -147,11 +147,11 @@ def test_memory_does_not_grow_while_the_collector_is_away(dead: Dead) -> None:
         environ = {**os.environ, **SMALL, **quick, "OTEL_EXPORTER_OTLP_ENDPOINT": url}
         command = [sys.executable, "-c", LOAD]
         done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True, timeout=120)
-    [told] = [line for line in done.stderr.splitlines() if line.startswith("[")]
-    grown, accounts = json.loads(told)
-    # Measured 0.2 to 0.9 MB; 1,500 spans and 3,000 records that were kept are 3.6 MB.
+    [result] = [line for line in done.stderr.splitlines() if line.startswith("[")]
+    grown, accounts = json.loads(result)
+    # Measured 0.2 to 0.9 MB; keeping 1,500 spans and 3,000 records would take 3.6 MB.
     assert grown < 2_000_000
-    balanced(accounts["traces"], 3_000)
-    # An access line each, and what the burst limit leaves of the other: what exporters say is not exported.
+    assert_balanced(accounts["traces"], 3_000)
+    # An access line per request, and what the burst limit admits of the other; exporter logs are excluded.
     assert 3_000 < accounts["logs"]["produced"] < 3_300
     assert accounts["traces"]["pending"] <= 256 + 128

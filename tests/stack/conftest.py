@@ -31,15 +31,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NativeStack]:
 
 @pytest.fixture(scope="session")
 def stores(stack: NativeStack) -> Iterator[Stores]:
-    """Questions to the stores."""
-    asked = Stores(stack)
-    yield asked
-    asked.close()
+    """Queries to the stores."""
+    opened = Stores(stack)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")
 def platform(stack: NativeStack) -> Iterator[Platform]:
     """The platform's HTTP API."""
-    used = Platform(stack)
-    yield used
-    used.close()
+    opened = Platform(stack)
+    yield opened
+    opened.close()

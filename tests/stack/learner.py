@@ -19,7 +19,7 @@ class Person:
     email: str
 
     def post(self, path: str, body: object = None, request_id: str | None = None) -> httpx.Response:
-        """Sends a POST in this person's name."""
+        """Sends a POST as this person."""
         headers = {"X-Request-ID": request_id} if request_id else {}
         return self.client.post(path, json=body, headers=headers)
 
@@ -43,7 +43,7 @@ class Platform:
         return client
 
     def admin(self) -> Person:
-        """Signs the first admin in."""
+        """Signs in the first admin."""
         app = self._stack.environment.app
         return self.login(app.admin_email, app.admin_password.get_secret_value())
 
@@ -55,14 +55,14 @@ class Platform:
         return self.login(mail, password)
 
     def login(self, email: str, password: str) -> Person:
-        """Signs a known user in."""
+        """Signs in an existing user."""
         client = self.anonymous()
         tokens = _good(client.post("/auth/login", json={"email": email, "password": password})).json()
         client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
         return Person(client, _good(client.get("/users/me")).json()["id"], email)
 
     def course(self, title: str) -> str:
-        """Creates and publishes a course of one lesson; returns its id."""
+        """Creates and publishes a course with one lesson; returns its id."""
         author = self.admin()
         lesson = {"title": "Spans", "content": "A span is one operation.", "minutes": 5}
         body = {"title": title, "description": "", "capacity": 20, "lessons": [lesson]}

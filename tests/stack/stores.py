@@ -1,4 +1,4 @@
-"""Questions to the stores of a running stack, as a developer asks them by hand."""
+"""Queries the stores of a running stack, as a developer would by hand."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Stores:
         return answer.json()
 
     def spans(self, request_id: str) -> list[Span]:
-        """Returns all spans of the traces in which a span carries this request id."""
+        """Returns all spans of the traces in which any span has this request id."""
         wanted = f'{{"request_id":"{request_id}"}}'
         found = self._get("jaeger", "/api/traces", service=SERVICE, tags=wanted, lookback="1h")["data"]
         return [_span(each) for trace in found for each in trace["spans"]]
@@ -74,7 +74,7 @@ class Stores:
         return {tuple(sorted(each["metric"].items())): float(each["value"][1]) for each in result}
 
     def counted(self, name: str) -> Counter[tuple[str, str]]:
-        """Returns what the platform itself counted by now, of metrics whose name matches."""
+        """Returns the platform's own current counts of the metrics whose name matches."""
         token = self._stack.environment.app.metrics_token.get_secret_value()
         answer = self._http.get(
             f"{self._stack.url('app')}/api/v1/monitoring/metrics",
@@ -87,13 +87,13 @@ class Stores:
         )
 
     def arrived(self, name: str) -> Counter[tuple[str, str]]:
-        """Returns the same as the metric store has it."""
+        """Returns the same counts from the metric store."""
         query = f'{{__name__=~"{name}",job="stegmaier/lms"}}'
         series = ((dict(labels), value) for labels, value in self.totals(query).items())
         return by_kind((labels["__name__"], labels, value) for labels, value in series)
 
     def alerts(self) -> set[str]:
-        """Returns the names of the alerts that Alertmanager knows as active."""
+        """Returns the names of the active alerts in Alertmanager."""
         return {each["labels"]["alertname"] for each in self._get("alertmanager", "/api/v2/alerts")}
 
     def issues(self) -> list[dict[str, Any]]:
@@ -101,7 +101,7 @@ class Stores:
         return list(self._bugsink("issues/", project=str(BUGSINK_PROJECT))["results"])
 
     def events(self, issue_id: str) -> list[dict[str, Any]]:
-        """Returns an issue's events with all that the application sent."""
+        """Returns an issue's events with everything the application sent."""
         listed = self._bugsink("events/", issue=issue_id)["results"]
         return [self._bugsink(f"events/{each['id']}/")["data"] for each in listed]
 
@@ -129,7 +129,7 @@ class Stores:
 
 
 def by_kind(samples: Iterable[tuple[str, Mapping[str, str], float]]) -> Counter[tuple[str, str]]:
-    """Returns the sums of samples (name, labels, value) by name and by outcome or step; none is 0."""
+    """Sums samples (name, labels, value) by name and by outcome or step; drops sums of 0."""
     sums: Counter[tuple[str, str]] = Counter()
     for name, labels, value in samples:
         sums[name, labels.get("outcome", labels.get("step", ""))] += int(value)

@@ -1,4 +1,4 @@
-"""The alert path: a beat that never stops, and a page when the platform is gone."""
+"""The alert path: a watchdog that never stops, and an alert when the platform is down."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ def test_the_watchdog_reaches_the_alert_router(stores: Stores) -> None:
 
 
 @pytest.mark.timeout(400)
-def test_a_platform_that_is_gone_is_an_alert_and_its_return_ends_it(
-    stack: NativeStack, stores: Stores
-) -> None:
+def test_an_alert_fires_while_the_platform_is_down(stack: NativeStack, stores: Stores) -> None:
     stack.supervisor.stop_part("app")
     wait_until(lambda: "LmsDown" in stores.alerts(), "LmsDown arrives", seconds=180)
     stack.supervisor.start_part("app")
@@ -27,7 +25,7 @@ def test_a_platform_that_is_gone_is_an_alert_and_its_return_ends_it(
     wait_until(lambda: "LmsDown" not in stores.alerts(), "LmsDown is resolved", seconds=120)
 
 
-def test_a_killed_platform_is_started_again(stack: NativeStack) -> None:
+def test_a_killed_platform_is_restarted(stack: NativeStack) -> None:
     before = stack.supervisor.states()["app"].pid
     psutil.Process(before).kill()
     wait_until(lambda: stack.supervisor.states()["app"].pid not in {0, before}, "it has a new process")

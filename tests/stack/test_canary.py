@@ -1,4 +1,4 @@
-"""The canary of the running stack: what it says while all stores work, and while one does not."""
+"""The canary of the running stack: what it reports while all stores are up, and while one is down."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Ask = Callable[..., Counts]
 
 @pytest.fixture(name="counts")
 def _counts(stack: NativeStack) -> Ask:
-    """Returns what asks the canary itself for a metric by signal; the second text is of the other labels."""
+    """Returns a function that scrapes the canary for a metric by signal; ``labels`` are the other labels."""
 
     def counts(metric: str, labels: str = "") -> Counts:
         lines = httpx.get(
@@ -61,13 +61,13 @@ def test_prometheus_scrapes_its_verdict(stores: Stores) -> None:
     assert stores.total("max(telemetry_canary_interval_seconds)") == 2
 
 
-def test_it_is_small(stack: NativeStack) -> None:
+def test_it_uses_little_memory(stack: NativeStack) -> None:
     process = psutil.Process(stack.supervisor.states()["canary"].pid)
     assert "stack.canary" in process.cmdline()
     assert process.memory_info().rss < LARGEST
 
 
-def test_a_trace_store_that_is_gone_stops_its_signal_only(stack: NativeStack, counts: Ask) -> None:
+def test_a_stopped_trace_store_affects_only_traces(stack: NativeStack, counts: Ask) -> None:
     stack.supervisor.stop_part("jaeger")
     try:
         unanswered = counts("failures_total", ',stage="ask"')
@@ -77,7 +77,8 @@ def test_a_trace_store_that_is_gone_stops_its_signal_only(stack: NativeStack, co
         )
         before = counts("arrived_total")
         wait_until(
-            lambda: _risen(before, counts("arrived_total"), by=3) >= SIGNALS - {"traces"}, "the others go on"
+            lambda: _risen(before, counts("arrived_total"), by=3) >= SIGNALS - {"traces"},
+            "the rest continue",
         )
         assert counts("arrived_total")["traces"] == before["traces"]
     finally:

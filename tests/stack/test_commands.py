@@ -15,18 +15,18 @@ from tests.backends import wait_until
 pytestmark = pytest.mark.stack
 
 
-def test_learners_study_once_at_a_time(stack: NativeStack, capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_one_run_of_learners_at_a_time(stack: NativeStack, capsys: pytest.CaptureFixture[str]) -> None:
     study(stack)
     try:
         wait_until(lambda: studying(stack), "learners are at work")
         study(stack)
     finally:
         stack.supervisor.stop_part(LEARNERS)
-    assert "Simulated learners are at work already" in capsys.readouterr().out
+    assert "Simulated learners are already at work" in capsys.readouterr().out
     wait_until(lambda: not studying(stack), "they have stopped")
 
 
-def test_status_shows_each_part_and_who_is_ill(
+def test_status_shows_each_part_and_names_the_unhealthy_one(
     stack: NativeStack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for key, value in stack.environment.values.items():
@@ -49,5 +49,5 @@ def test_status_shows_each_part_and_who_is_ill(
     stack.wait_ready()
 
 
-def test_the_memory_of_a_process_has_a_part_that_is_program_code() -> None:
+def test_mapped_files_are_a_share_of_a_processs_memory() -> None:
     assert 0 < mapped(psutil.Process()) < proportional(psutil.Process())

@@ -1,4 +1,4 @@
-"""One successful enrolment moves exactly the metrics that it should."""
+"""One successful enrolment increments exactly the metrics that it should."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REQUESTS: Final = (
 )
 
 
-def test_one_enrolment_moves_its_own_counter_and_no_other(platform: Platform, stores: Stores) -> None:
+def test_one_enrolment_increments_its_own_counters_and_no_others(platform: Platform, stores: Stores) -> None:
     course = platform.course("Exactly once")
     student = platform.student()
     before, requests = _settled(stores), stores.total(REQUESTS)
@@ -29,17 +29,17 @@ def test_one_enrolment_moves_its_own_counter_and_no_other(platform: Platform, st
     assert _settled(stores) - before == {
         ("lms_enrollments_total", "created"): 1,
         ("lms_funnel_learners_total", "enrolled"): 1,
-        # The request's token was checked against ended sessions, as every signed-in request's is.
+        # Every signed-in request's token is checked against ended sessions.
         ("lms_token_revocation_checks_total", "valid"): 1,
     }
     assert stores.total(REQUESTS) == requests + 1
 
 
 def _settled(stores: Stores) -> Counter[tuple[str, str]]:
-    """Returns the counters of the metric store, once it has all that the platform counted."""
+    """Returns the counters of the metric store once it has everything the platform counted."""
 
-    def whole() -> bool:
+    def complete() -> bool:
         return stores.arrived(COUNTERS) == stores.counted(COUNTERS) != Counter()
 
-    wait_until(whole, "all that was counted has arrived")
+    wait_until(complete, "everything counted has arrived")
     return stores.arrived(COUNTERS)

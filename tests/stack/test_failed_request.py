@@ -1,4 +1,4 @@
-"""One request that fails is found everywhere, by its request id and under one trace id."""
+"""A failed request can be found in every store, by its request id and under one trace id."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FAILED: Final = (
 
 @dataclass
 class Failure:
-    """The failed request: who sent it, what was answered, and the counter before it."""
+    """The failed request: its sender, the response, and the counter before it."""
 
     request_id: str
     student: Person

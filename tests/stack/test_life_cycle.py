@@ -25,7 +25,7 @@ REGISTERED: Final = 'lms_registrations_total{outcome="created"}'
 
 @dataclass(frozen=True)
 class Left:
-    """What one request left in each part."""
+    """The data that one request left in each part."""
 
     request_id: str
     email: str
@@ -51,10 +51,10 @@ def test_every_part_stops_cleanly_and_a_second_start_finds_the_data(tmp_path: Pa
 
 
 def _killed_by_the_supervisor(stack: NativeStack) -> list[str]:
-    """Returns what the supervisor wrote about parts that did not end in their time."""
+    """Returns the supervisor's log lines about parts that did not exit in time."""
     said = re.sub(r"\x1b\[\d+m", "", stack.supervisor.log.read_text())
     stopped = [line for line in said.splitlines() if "Stop Unix process" in line]
-    assert len(stopped) >= len(stack.parts()) - 1  # the one that runs once has ended by itself
+    assert len(stopped) >= len(stack.parts()) - 1  # the one that runs once has already exited
     return [line for line in stopped if "signal=9" in line]
 
 

@@ -1,4 +1,4 @@
-"""`make up`, `status`, `demo`, `down` and `clean` as somebody types them, in a copy of the project."""
+"""`make up`, `status`, `demo`, `down` and `clean` as a user runs them, in a copy of the project."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ OURS = ("LMS_", "STACK", "OTEL_", "TELEMETRY_", "SENTRY_", "MONGODB_URL", "REDIS
 
 @dataclass(frozen=True)
 class Newcomer:
-    """Somebody with a clone, an empty data folder and free ports."""
+    """A new user with a clone, an empty data folder and free ports."""
 
     clone: Path
     data: Path
     environ: Mapping[str, str]
 
     def start(self, *command: str, **more: str) -> subprocess.Popen[str]:
-        """Types a command."""
+        """Starts a command."""
         return subprocess.Popen(
             [sys.executable, "-m", "stack", *command],
             cwd=self.clone,
@@ -46,13 +46,13 @@ class Newcomer:
         )
 
     def types(self, *command: str, **more: str) -> tuple[int, str]:
-        """Types a command and returns its exit code and everything that it says."""
+        """Runs a command and returns its exit code and its output."""
         with self.start(*command, **more) as process:
             said, _ = process.communicate(timeout=240)
         return process.returncode, said
 
     def processes(self) -> int:
-        """Counts what runs."""
+        """Counts the running processes."""
         return len(Supervisor(self.data).members())
 
 
@@ -75,13 +75,13 @@ def _where_to_look(environ: Mapping[str, str]) -> set[str]:
     return {re.sub(r"\$\{(\w+)\}", lambda name: environ[name[1]], address) for address in addresses}
 
 
-def test_a_day_with_make(newcomer: Newcomer) -> None:
+def test_a_whole_life_cycle_with_make(newcomer: Newcomer) -> None:
     code, said = newcomer.types("up")
     assert code == 0, said
     secrets = newcomer.clone / ".env"
     assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
     assert f"Wrote {secrets} with generated secrets" in said
-    assert "Demo catalogue: 8 courses made" in said
+    assert "Demo catalogue: 8 courses created" in said
     assert "Simulated learners study for a minute" in said
     assert {address for address in _where_to_look(newcomer.environ) if address not in said} == set()
     assert "Log in as admin@example.org" in said
@@ -101,7 +101,7 @@ def test_a_day_with_make(newcomer: Newcomer) -> None:
     assert newcomer.processes() == 0
 
     code, said = newcomer.types("clean")
-    assert code == 1, "nobody was asked"
+    assert code == 1, "clean must not remove data without confirmation"
     assert newcomer.data.exists()
     code, said = newcomer.types("clean", FORCE="1")
     assert code == 0, said

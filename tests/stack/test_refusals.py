@@ -1,4 +1,4 @@
-"""What stops `make up`: each is one sentence that names the thing and the fix, and leaves nothing running."""
+"""What stops `make up`: each is one sentence with the cause and the fix, and leaves nothing running."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _programs() -> None:
 
 
 def refusal(folder: Path, settings: Mapping[str, str]) -> str:
-    """Returns why the stack does not start, after a look that nothing of it runs."""
+    """Returns why the stack does not start, after checking that nothing of it is running."""
     stack = NativeStack.scratch(folder, settings)
     try:
         with pytest.raises(StackError) as refused:
@@ -36,7 +36,7 @@ def refusal(folder: Path, settings: Mapping[str, str]) -> str:
     return str(refused.value)
 
 
-def test_a_taken_port(tmp_path: Path) -> None:
+def test_a_port_in_use(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         said = refusal(tmp_path, {"STACK_PORT_LOKI": str(port)})
@@ -45,7 +45,7 @@ def test_a_taken_port(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("variable", "scheme"), [("MONGODB_URL", "mongodb"), ("REDIS_URL", "redis")])
-def test_a_server_of_the_users_that_is_not_there(tmp_path: Path, variable: str, scheme: str) -> None:
+def test_the_users_own_server_is_unreachable(tmp_path: Path, variable: str, scheme: str) -> None:
     (port,) = free_ports(1)
     said = refusal(tmp_path, {variable: f"{scheme}://127.0.0.1:{port}/0"})
     assert said.startswith(f"{variable} is set, but that server does not serve (")

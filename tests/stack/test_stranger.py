@@ -1,4 +1,4 @@
-"""A stranger who sends a trace context: it switches nothing off, and leads nobody into his trace."""
+"""A stranger's trace context neither turns off sampling nor pulls our spans into the stranger's trace."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.stack
 
 @pytest.mark.parametrize("flags", ["00", "01"])
 @pytest.mark.parametrize(("path", "status"), [("/courses", 200), ("/courses/nope", 404), ("/boom", 404)])
-def test_his_request_has_a_trace_of_its_own_linked_to_what_he_sent(
+def test_the_request_gets_its_own_trace_linked_to_the_incoming_one(
     platform: Platform, stores: Stores, flags: str, path: str, status: int
 ) -> None:
     theirs, parent, request_id = secrets.token_hex(16), secrets.token_hex(8), f"stack-{secrets.token_hex(8)}"

@@ -1,4 +1,4 @@
-"""What reaches the error tracker: errors of ours, described, linked, without anybody's data."""
+"""What reaches the error tracker: our own errors, described and linked to traces, without personal data."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _app(captured: Captured) -> FastAPI:
     return app
 
 
-async def test_an_error_is_reported_once_with_what_is_known(app: FastAPI, captured: Captured) -> None:
+async def test_an_error_is_reported_once_with_its_request(app: FastAPI, captured: Captured) -> None:
     answer = await request(app, FAIL, method="POST")
 
     [event] = captured.errors
@@ -68,7 +68,9 @@ async def test_an_error_is_reported_once_with_what_is_known(app: FastAPI, captur
     }
 
 
-async def test_the_steps_before_the_error_are_told_without_secrets(app: FastAPI, captured: Captured) -> None:
+async def test_the_steps_before_the_error_are_reported_without_secrets(
+    app: FastAPI, captured: Captured
+) -> None:
     await request(app, FAIL, method="POST")
 
     crumb, record = captured.errors[0]["breadcrumbs"]["values"]
@@ -87,7 +89,7 @@ async def test_one_user_does_not_inherit_the_steps_of_another(app: FastAPI, capt
     assert len({event["contexts"]["trace"]["trace_id"] for event in captured.errors}) == 3
 
 
-async def test_no_local_variable_and_no_body_leaves(app: FastAPI, captured: Captured) -> None:
+async def test_local_variables_and_bodies_are_never_sent(app: FastAPI, captured: Captured) -> None:
     await request(app, FAIL, method="POST", body=b'{"text":"from the body"}', query="q=1")
 
     frames = captured.errors[0]["exception"]["values"][0]["stacktrace"]["frames"]
@@ -100,7 +102,7 @@ async def test_no_local_variable_and_no_body_leaves(app: FastAPI, captured: Capt
     "path",
     ["/api/v1/courses/c1/refuse", "/api/v1/courses/c1/unavailable", "/nowhere", "/echo"],
 )
-async def test_an_answer_that_is_meant_is_no_error(app: FastAPI, captured: Captured, path: str) -> None:
+async def test_an_intended_response_is_not_an_error(app: FastAPI, captured: Captured, path: str) -> None:
     await request(app, path)
 
     assert captured.errors == []
@@ -113,7 +115,7 @@ def test_release_and_environment_come_from_the_resource() -> None:
     assert (captured.errors[0]["release"], captured.errors[0]["environment"]) == ("1.2", "staging")
 
 
-def test_an_event_of_someone_else_is_linked_and_redacted(captured: Captured) -> None:
+def test_an_event_that_we_did_not_capture_is_linked_and_redacted(captured: Captured) -> None:
     with trace.get_tracer("tests").start_as_current_span("inside") as span:
         sentry_sdk.capture_message("mail ada@school.example", tags={"password": "hunter2"})
         trace_id = f"{span.get_span_context().trace_id:032x}"
@@ -152,7 +154,7 @@ def test_lost_events_are_counted_by_reason() -> None:
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.5, 1.0])
-def test_what_the_sample_rate_leaves_out_is_captured_and_dropped(rate: float) -> None:
+def test_reports_that_the_sample_rate_drops_count_as_captured_and_dropped(rate: float) -> None:
     with intake() as server:
         config = TelemetryConfig(sentry_dsn=server.dsn, sentry_sample_rate=rate)
         handle = configure_sentry(config, Redactor())
@@ -166,7 +168,9 @@ def test_what_the_sample_rate_leaves_out_is_captured_and_dropped(rate: float) ->
     assert dropped.keys() == ({"sample_rate"} if rate < 1 else set()) | dropped.keys() & {"burst"}
 
 
-def test_a_report_that_cannot_be_made_is_captured_and_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_report_whose_redaction_fails_counts_as_captured_and_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def fail(_: object) -> None:
         raise ValueError("redaction failed")
 
@@ -181,13 +185,13 @@ def test_a_report_that_cannot_be_made_is_captured_and_dropped(monkeypatch: pytes
         assert (handle.captured, handle.dropped(), len(server.events)) == (2, {"callback_error": 1}, 1)
 
 
-def test_a_filtered_event_is_counted_as_such(captured: Captured) -> None:
+def test_a_filtered_event_is_counted_as_filtered(captured: Captured) -> None:
     assert capture(HTTPException(404, "no such course"), None) is None
     assert captured.errors == []
     assert captured.value("telemetry.events.dropped", {"reason": "filtered"}) == 1
 
 
-def test_errors_outside_of_requests_are_grouped_by_what_raised_them(captured: Captured) -> None:
+def test_errors_outside_requests_are_grouped_by_the_function_that_raised(captured: Captured) -> None:
     def first() -> None:
         raise ValueError("1")
 
@@ -207,7 +211,7 @@ def test_without_a_dsn_there_are_no_reports() -> None:
     assert capture(ValueError("nobody listens"), None) is None
 
 
-async def test_steps_are_few_and_without_reports_none(captured: Captured) -> None:
+async def test_steps_are_limited_and_not_kept_without_reports(captured: Captured) -> None:
     app, seen = FastAPI(), []
 
     @app.get("/talkative")
@@ -220,19 +224,19 @@ async def test_steps_are_few_and_without_reports_none(captured: Captured) -> Non
 
     otel.instrument(app)
     await request(app, "/talkative")
-    captured.telemetry._parts.errors.close(0)  # type: ignore[union-attr]  # the capture has them
+    captured.telemetry._parts.errors.close(0)  # type: ignore[union-attr]  # never None in a capture
     await request(app, "/talkative")
     assert seen == [50, None]
 
 
-def test_outside_of_a_request_steps_and_users_are_nobodys() -> None:
+def test_outside_a_request_steps_and_users_are_ignored() -> None:
     otel.breadcrumb("lms.enrolled", course_id="c1")
     otel.set_user("usr_1", "student")
     assert otel.current_request() is None
 
 
 @pytest.mark.parametrize("user", ["usr_1", 2**70, UUID(int=7)])
-async def test_a_user_is_text_whatever_identifies_him(captured: Captured, user: str | int | UUID) -> None:
+async def test_a_user_id_of_any_type_becomes_text(captured: Captured, user: str | int | UUID) -> None:
     app = FastAPI()
 
     @app.get("/fail")
@@ -248,7 +252,7 @@ async def test_a_user_is_text_whatever_identifies_him(captured: Captured, user: 
     assert span.attributes["user.id"] == event["user"]["id"] == record.attributes["user.id"] == str(user)
 
 
-def test_reports_beyond_the_queue_are_lost_once() -> None:
+def test_reports_beyond_the_queue_are_counted_as_lost_once() -> None:
     with black_hole() as url, reports(f"{url.replace('://', '://public@')}/7") as handle:
         taken = sum(capture(ValueError(str(number)), None) is not None for number in range(150))
         handle.close(0)

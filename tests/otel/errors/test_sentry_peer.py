@@ -1,4 +1,4 @@
-"""Our error boundary beside sentry-sdk's stock integrations: as faithful, without secrets, at no cost."""
+"""Our error boundary against sentry-sdk's stock integrations: as detailed, without secrets, at no cost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Event = dict[str, Any]
 
 @pytest.fixture(name="both", scope="module")
 async def _both(redis_url: str) -> tuple[Event, Event]:
-    """The event of one failed request: the stock integrations', and ours."""
+    """Returns the events of one failed request: that of the stock integrations, and ours."""
     with receiver() as other:
         command = [sys.executable, "-W", "ignore", "-m", "tests.otel.sentry_peer", redis_url, other.url]
         done = await asyncio.to_thread(
@@ -52,7 +52,7 @@ def place(event: Event) -> tuple[str, str, int]:
     return frame["abs_path"], frame["function"], frame["lineno"]
 
 
-def test_the_same_error_is_told_at_the_same_place(both: tuple[Event, Event]) -> None:
+def test_both_report_the_same_error_at_the_same_place(both: tuple[Event, Event]) -> None:
     stock, ours = both
     assert [each["exception"]["values"][0]["type"] for each in both] == ["LookupError"] * 2
     assert place(stock) == place(ours)
@@ -62,12 +62,12 @@ def test_the_same_error_is_told_at_the_same_place(both: tuple[Event, Event]) -> 
     assert stock["contexts"]["runtime"]["version"] == ours["contexts"]["runtime"]["version"]
 
 
-def test_the_same_steps_lead_to_it(both: tuple[Event, Event]) -> None:
+def test_both_report_the_same_steps(both: tuple[Event, Event]) -> None:
     stock, ours = both
     assert steps(stock) == steps(ours) == ["log", "redis", "http"]
 
 
-def test_only_ours_is_grouped_by_type_and_route_and_found_by_request_and_course(
+def test_only_ours_is_grouped_by_type_and_route_and_tagged_with_request_and_course(
     both: tuple[Event, Event],
 ) -> None:
     stock, ours = both
@@ -77,21 +77,21 @@ def test_only_ours_is_grouped_by_type_and_route_and_found_by_request_and_course(
     assert not stock.get("tags")
 
 
-def test_the_stock_integrations_give_away_what_ours_do_not(both: tuple[Event, Event]) -> None:
+def test_the_stock_integrations_leak_secrets_and_ours_does_not(both: tuple[Event, Event]) -> None:
     stock, ours = both
-    given_away = {name for name, secret in SECRETS.items() if secret in json.dumps(stock, default=list)}
-    assert given_away == set(SECRETS)
+    leaked = {name for name, secret in SECRETS.items() if secret in json.dumps(stock, default=list)}
+    assert leaked == set(SECRETS)
     assert [name for name, secret in SECRETS.items() if secret in json.dumps(ours, default=list)] == []
 
 
-def test_only_w3c_headers_leave_with_ours(both: tuple[Event, Event]) -> None:
+def test_ours_propagates_only_w3c_headers(both: tuple[Event, Event]) -> None:
     stock, ours = both
     propagation = {"traceparent", "tracestate", "baggage", "sentry-trace"}
     assert stock["called with"] & propagation == {"sentry-trace", "baggage"}
     assert ours["called with"] & propagation == {"traceparent"}
 
 
-async def test_a_healthy_request_calls_nothing_for_error_reports(configure: Configure) -> None:
+async def test_a_healthy_request_calls_no_function_for_error_reports(configure: Configure) -> None:
     none = dict.fromkeys(("OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER", "OTEL_LOGS_EXPORTER"), "none")
     counted = []
     for dsn in ("", "http://public@127.0.0.1:1/1"):
@@ -103,7 +103,7 @@ async def test_a_healthy_request_calls_nothing_for_error_reports(configure: Conf
 
 
 async def calls() -> Counter[str]:
-    """Counts by name the Python functions that one healthy request calls."""
+    """Counts the Python functions that one healthy request calls, by name."""
     counted: Counter[str] = Counter()
 
     def count(frame: FrameType, event: str, _argument: object) -> None:
@@ -114,7 +114,7 @@ async def calls() -> Counter[str]:
     otel.instrument(app)
     for _ in range(3):
         await request(app, "/fine")
-    gc.disable()  # else what earlier tests left behind may be finalized within this request
+    gc.disable()  # otherwise garbage of earlier tests may be finalized during this request
     sys.setprofile(count)
     try:
         await request(app, "/fine")

@@ -1,4 +1,4 @@
-"""A report keeps the frame that raised and the one that began, however deep the stack."""
+"""A report keeps both the raising frame and the outermost one, however deep the stack is."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def raised(depth: int, behind: BaseException | None = None) -> BaseException:
     with room_for(depth):
         try:
             beginning(depth, behind)
-        except Exception as error:  # noqa: BLE001 - whatever was raised is wanted
+        except Exception as error:  # noqa: BLE001 - returns whatever was raised
             return error
     raise AssertionError("nothing was raised")
 
@@ -71,7 +71,7 @@ def functions(value: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("depth", [1, 46, 47, 48, 300, 2_500])
-def test_both_ends_of_a_stack_stay(captured: Captured, depth: int) -> None:
+def test_both_ends_of_a_stack_are_kept(captured: Captured, depth: int) -> None:
     [value] = reported(captured, raised(depth))
     kept = functions(value)
     assert (kept[:2], kept[-1]) == (["raised", "beginning"], "raising")
@@ -82,7 +82,7 @@ def test_both_ends_of_a_stack_stay(captured: Captured, depth: int) -> None:
     assert omitted == ([15, frames - 35] if frames > 50 else None)
 
 
-def test_a_recursion_without_end_shows_how_it_began(captured: Captured) -> None:
+def test_an_endless_recursion_shows_where_it_began(captured: Captured) -> None:
     def forever() -> None:
         forever()
 
@@ -94,10 +94,10 @@ def test_a_recursion_without_end_shows_how_it_began(captured: Captured) -> None:
 
 
 def forever_test_name() -> str:
-    return test_a_recursion_without_end_shows_how_it_began.__name__
+    return test_an_endless_recursion_shows_where_it_began.__name__
 
 
-def test_what_is_behind_an_error_keeps_its_ends_too(captured: Captured) -> None:
+def test_a_cause_keeps_both_ends_of_its_stack_too(captured: Captured) -> None:
     cause = raised(300)
     first, last = reported(captured, raised(300, cause))
     assert (functions(first)[0], functions(first)[-1]) == ("raised", "raising")
@@ -126,7 +126,7 @@ def cycle(_: int) -> BaseException:
     ("make", "size", "expected"),
     [(chain, 3, 3), (chain, 3000, 10), (group, 3, 4), (group, 3000, 10), (cycle, 0, 2)],
 )
-def test_a_report_holds_ten_exceptions_at_most_the_reported_one_last(
+def test_a_report_holds_at_most_ten_exceptions_with_the_reported_one_last(
     captured: Captured, make: Callable[[int], BaseException], size: int, expected: int
 ) -> None:
     error = make(size)

@@ -1,1 +1,1 @@
-"""What is not ours: hostile objects, exceptions and log arguments."""
+"""Foreign objects: hostile values, exceptions and log arguments."""

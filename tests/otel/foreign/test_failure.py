@@ -1,4 +1,4 @@
-"""The stack of any exception is a text of bounded size that keeps the frame that raised."""
+"""The stack of any exception becomes text of bounded size that keeps the raising frame."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ def test_a_deep_stack_keeps_both_ends() -> None:
     assert f"{CUT} 852 frames" in text
 
 
-def test_a_chain_keeps_what_was_raised_last_and_counts_the_rest() -> None:
+def test_a_chain_keeps_the_latest_exceptions_and_counts_the_rest() -> None:
     text = stack_text(hostile.chain(50))
 
     assert text.startswith(f"{CUT} {50 - MOST_ERRORS} earlier exceptions\n")
     assert text.endswith("ValueError: link 49\n")
 
 
-def test_a_ring_of_causes_ends() -> None:
+def test_a_ring_of_causes_is_shown_once() -> None:
     assert stack_text(hostile.ring()).count("ValueError") == 2
 
 
-def test_the_members_of_a_group_are_shown_up_to_a_number() -> None:
+def test_a_limited_number_of_group_members_is_shown() -> None:
     text = stack_text(hostile.group(1, 3))
     assert text.count("KeyError: 'leaf'") == 3
     assert stack_text(hostile.group(4, 6)).count("raise error") <= MOST_ERRORS

@@ -1,4 +1,4 @@
-"""The message of a stdlib record is what stdlib makes of it, and survives any text and any argument."""
+"""The message of a stdlib record is the one that stdlib formats, and survives any text and any argument."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def record(text: object, *arguments: object) -> logging.LogRecord:
         ("%s", (ValueError("a", 2),)), ("%r", (ValueError("a"),)), ("%c", ("x",)),
     ],
 )  # fmt: skip
-def test_an_ordinary_message_is_that_of_stdlib(text: str, arguments: tuple[object, ...]) -> None:
+def test_an_ordinary_message_is_the_same_as_in_stdlib(text: str, arguments: tuple[object, ...]) -> None:
     assert message_of(record(text, *arguments)) == record(text, *arguments).getMessage()
 
 
@@ -41,19 +41,19 @@ TEXTS = st.sampled_from(["%s", "%r", "%d", "%s %s", "%(a)s", "%", "none"]).map(C
 def test_any_message_is_bounded(text: Case, argument: Case) -> None:
     made = record(text.value)
     assert len(message_of(made)) <= LONGEST
-    made.args = (argument.value,)  # stdlib's own constructor asks an argument for its `__class__`
+    made.args = (argument.value,)  # stdlib's constructor asks an argument for its `__class__`
     assert len(message_of(made)) <= LONGEST
 
 
-def test_one_broken_argument_costs_itself_alone() -> None:
+def test_one_broken_argument_costs_only_itself() -> None:
     assert message_of(record("%s at %s", hostile.Broken(), 3)) == "<unprintable Broken> at 3"
 
 
-def test_arguments_that_do_not_fit_stand_beside_the_text() -> None:
+def test_arguments_that_do_not_match_are_shown_after_the_text() -> None:
     assert message_of(record("%s and %s", 1)) == "%s and %s (1,)"
 
 
-def test_a_record_of_a_library_with_a_message_of_its_own_is_asked_for_it() -> None:
+def test_a_records_own_get_message_is_respected() -> None:
     class Styled(logging.LogRecord):
         def getMessage(self) -> str:  # noqa: N802 - the name that stdlib gave it
             return f"styled {self.msg}"

@@ -1,4 +1,4 @@
-"""Any value becomes a bounded plain one, and any object a bounded text, whatever its own code does."""
+"""Any value becomes a bounded plain value, and any object bounded text, whatever its own code does."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def test_a_text_is_bounded(case: Case) -> None:
 
 
 @pytest.mark.parametrize("kind", [hostile.Broken, hostile.Ends, hostile.NoText])
-def test_what_cannot_be_shown_is_named(kind: type) -> None:
+def test_an_object_that_cannot_be_shown_is_replaced_by_its_type(kind: type) -> None:
     assert text_of(kind()) == f"<unprintable {kind.__name__}>"
     assert Budget().value([1, kind()]) == [1, f"<unprintable {kind.__name__}>"]
 
 
-def test_a_text_is_what_str_makes_of_it_where_that_is_safe() -> None:
+def test_text_is_the_same_as_str_where_that_is_safe() -> None:
     class Place(NamedTuple):
         x: int
 
@@ -63,7 +63,7 @@ def test_a_text_is_what_str_makes_of_it_where_that_is_safe() -> None:
         assert text_of(value) == str(value)
 
 
-def test_fields_become_a_mapping_without_those_that_the_repr_hides() -> None:
+def test_fields_become_a_mapping_without_those_hidden_from_the_repr() -> None:
     @dataclass
     class Order:
         number: int
@@ -78,7 +78,7 @@ def test_fields_become_a_mapping_without_those_that_the_repr_hides() -> None:
     assert Budget().value(Model()) == {"number": 7, "token": "**********"}
 
 
-def test_a_cycle_is_seen_and_the_rest_is_shown() -> None:
+def test_a_cycle_is_marked_and_the_rest_is_shown() -> None:
     course: dict[str, Any] = {"id": 1}
     course["lessons"] = [{"id": number, "course": course} for number in range(3)]
     budget = Budget()
@@ -90,7 +90,7 @@ def test_a_cycle_is_seen_and_the_rest_is_shown() -> None:
     assert budget.cut == 3
 
 
-def test_what_was_cut_says_how_much() -> None:
+def test_a_cut_shows_how_much_was_left_out() -> None:
     budget = Budget()
     shown: Any = budget.value(list(range(1000)))
 
@@ -101,14 +101,14 @@ def test_what_was_cut_says_how_much() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 32, 10_000])
-def test_few_objects_are_asked_for_their_text(count: int) -> None:
+def test_str_is_called_on_a_limited_number_of_objects(count: int) -> None:
     hostile.Counted.calls = 0
     Budget().value([hostile.Counted() for _ in range(count)])
     assert hostile.Counted.calls == min(count, MOST_NODES // 9 + 1)
 
 
 @pytest.mark.parametrize("make", [hostile.graph, hostile.object_graph, hostile.wide, hostile.diamonds])
-def test_an_object_that_holds_much_is_not_asked_for_its_text(make: Callable[[], object]) -> None:
+def test_str_is_not_called_on_an_object_that_holds_much(make: Callable[[], object]) -> None:
     hostile.Counted.calls = 0
     assert "too large to show" in text_of(hostile.Holder(make()))
     assert hostile.Counted.calls == 0
@@ -118,7 +118,7 @@ def test_a_mock_is_survived() -> None:
     assert "MagicMock" in text_of(MagicMock())
 
 
-def test_a_cut_leaves_no_half_of_a_word() -> None:
+def test_a_cut_leaves_no_half_words() -> None:
     assert shortened(f"{'word ' * 20}password=hunter2", 110) == "word " * 20 + CUT
     assert shortened("x" * 500, 100) == "x" * (100 - len(CUT)) + CUT
 

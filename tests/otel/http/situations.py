@@ -1,4 +1,4 @@
-"""Applications as people write them: each fails, answers or ends in one way of its own."""
+"""Applications as people write them, each with its own way to respond, fail or end."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def debugging() -> FastAPI:
 
 
 def handled(key: int | type[Exception] = Exception, status: int = 503, *, blocking: bool = False) -> FastAPI:
-    """Answers every error itself."""
+    """Handles every error itself."""
     app = plain()
 
     async def mine(request: Request, error: Exception) -> Response:
@@ -79,7 +79,7 @@ def handled(key: int | type[Exception] = Exception, status: int = 503, *, blocki
 
 
 def broken_handler() -> FastAPI:
-    """Fails while it answers an error."""
+    """Fails while it handles an error."""
     app = plain()
 
     @app.exception_handler(Exception)
@@ -122,7 +122,7 @@ def refusing_asgi(error: Exception) -> FastAPI:
 
 
 def named(header: str, value: str = "upstream-7") -> FastAPI:
-    """Answers with headers that telemetry adds as well."""
+    """Responds with headers that telemetry adds as well."""
     app = FastAPI()
 
     @app.get("/x")
@@ -133,7 +133,7 @@ def named(header: str, value: str = "upstream-7") -> FastAPI:
 
 
 def wrapped() -> FastAPI:
-    """Has middleware that compresses, checks hosts and changes answers."""
+    """Has middleware that compresses, checks hosts and changes responses."""
     app = plain()
 
     async def stamp(request: Request, call_next: Next) -> Response:
@@ -148,7 +148,7 @@ def wrapped() -> FastAPI:
 
 
 def streaming() -> FastAPI:
-    """Streams, and fails in the midst of it."""
+    """Streams, and fails in the middle of a stream."""
     app = FastAPI()
 
     async def parts(*, fail: bool) -> AsyncIterator[bytes]:
@@ -183,7 +183,7 @@ async def fails_later() -> None:
 
 
 def background() -> FastAPI:
-    """Has background tasks that end well or badly, after good answers and bad ones."""
+    """Has background tasks that succeed or fail, after successful and failed responses."""
     app = FastAPI()
 
     @app.get("/fine")
@@ -204,13 +204,13 @@ def background() -> FastAPI:
 
 
 async def late() -> AsyncIterator[int]:
-    """A dependency that fails when the answer is made."""
+    """A dependency that fails after the response is created."""
     yield 1
     raise ValueError("after the answer")
 
 
 async def turns() -> AsyncIterator[int]:
-    """A dependency that turns the error into another."""
+    """A dependency that replaces the error with another."""
     try:
         yield 1
     except ValueError:
@@ -245,7 +245,7 @@ async def _starlette_fails(request: Request) -> Response:
 
 
 def mounted() -> FastAPI:
-    """Holds other applications: with handlers of their own, without, static files, plain ASGI."""
+    """Mounts other applications: with and without handlers of their own, static files, plain ASGI."""
     app = FastAPI()
     app.mount("/handled", handled(status=502))
     app.mount("/bare/{tenant}", plain())

@@ -1,4 +1,4 @@
-"""The line that each request leaves: what it says, under the names of the semantic conventions."""
+"""The access line of each request: its content, under the names of the semantic conventions."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from otel.testing import Captured
 from tests.otel.asgi import request, websocket
 from tests.otel.service import instrumented
 
-# For these the conventions have no name: of a record, of the platform's own, or of a duration in a log.
+# The conventions have no name for these: fields of a log record, the platform's own, and durations.
 OWN = {"level", "event", "logger", "timestamp", "request_id", "trace_id", "span_id", "duration_ms", "outcome"}
 OWN |= {"close_code", "query_shape", "query_hash"}
 
 
 def conventional() -> set[str]:
-    """Returns the name of every attribute that the semantic conventions know."""
+    """Returns the name of every attribute that the semantic conventions define."""
     modules = [
         import_module(f"{package.__name__}.{each.name}")
         for package in (stable, incubating)
@@ -31,7 +31,7 @@ def conventional() -> set[str]:
     return {value for module in modules for value in vars(module).values() if isinstance(value, str)}
 
 
-async def test_the_line_says_how_the_request_ended(captured: Captured) -> None:
+async def test_the_line_describes_the_request_and_its_outcome(captured: Captured) -> None:
     await request(instrumented(), "/nowhere/ada@school.example", query="token=abc")
 
     access = json.loads(captured.lines[-1])
@@ -52,7 +52,7 @@ async def test_the_line_says_how_the_request_ended(captured: Captured) -> None:
     }
 
 
-async def test_without_an_answer_there_is_no_status(captured: Captured) -> None:
+async def test_without_a_response_there_is_no_status(captured: Captured) -> None:
     app = instrumented()
     running = asyncio.create_task(request(app, "/wait"))
     await app.state.waiting.wait()

@@ -1,4 +1,4 @@
-"""A client's address: valid, and no single host's."""
+"""A client's address stays valid, but no longer identifies a single host."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from otel.http.span import coarse_address
         ("", ""),
     ],
 )
-def test_it_leaves_without_its_last_part(address: str, coarse: str) -> None:
+def test_an_address_is_truncated(address: str, coarse: str) -> None:
     assert coarse_address(address) == coarse
 
 
 @given(st.ip_addresses())
-def test_what_leaves_is_an_address_and_no_single_hosts(address: IPv4Address | IPv6Address) -> None:
+def test_a_truncated_address_is_valid_and_names_no_single_host(address: IPv4Address | IPv6Address) -> None:
     coarse = ip_address(coarse_address(str(address)))
     assert int(coarse) % 2 ** (8 if coarse.version == 4 else 80) == 0

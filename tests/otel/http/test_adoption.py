@@ -1,4 +1,4 @@
-"""Adoption changes nothing: each application answers, with `otel` and without, the same to its server."""
+"""Adopting `otel` changes nothing: with and without it, each application sends its server the same."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Build = Callable[[], FastAPI]
 
 @dataclass(frozen=True)
 class Case:
-    """A request to an application, and how many error reports it makes; `headless` has no answer."""
+    """A request to an application, and how many error reports it causes; `headless`: no response starts."""
 
     build: Build
     path: str = "/x"
@@ -36,7 +36,7 @@ def names(messages: Sequence[Message]) -> set[bytes]:
 
 
 def without_ours(messages: Sequence[Message], expected: Sequence[Message]) -> list[Message]:
-    """The messages without the headers that telemetry added to what the application sends by itself."""
+    """Returns the messages without the headers that telemetry added to those of the application."""
     added = OURS - names(expected)
     return [
         {**each, "headers": [pair for pair in each.get("headers", ()) if pair[0].lower() not in added]}
@@ -47,7 +47,7 @@ def without_ours(messages: Sequence[Message], expected: Sequence[Message]) -> li
 
 
 async def seen_by_the_server(app: FastAPI, case: Case) -> tuple[list[Message], str]:
-    """Every message to the server, and what is raised to it."""
+    """Returns every message to the server, and the repr of what is raised to it."""
     answer = Answer()
     raised = ""
     try:
@@ -59,7 +59,7 @@ async def seen_by_the_server(app: FastAPI, case: Case) -> tuple[list[Message], s
             leaves_after=case.leaves_after,
             answer=answer,
         )
-    except Exception as error:  # noqa: BLE001 - as a server does
+    except Exception as error:  # noqa: BLE001 - like a server
         raised = repr(error)
     return answer.messages, raised
 
@@ -68,12 +68,12 @@ REFUSAL = HTTPException(401, "no", headers={"X-Why": "no"})
 CASES = {
     "an answer": Case(apps.plain, "/x/1"),
     "HEAD": Case(apps.plain, "/x/1", "HEAD"),
-    "nothing there": Case(apps.plain, "/nowhere"),
+    "not found": Case(apps.plain, "/nowhere"),
     "wrong method": Case(apps.plain, "/x/1", "PUT"),
     "invalid": Case(apps.plain, "/x/one"),
     "a slash too many": Case(apps.plain, "/x/1/"),
     "refused": Case(apps.plain, "/refused"),
-    "unavailable by its own word": Case(apps.plain, "/unavailable"),
+    "a 503 of its own": Case(apps.plain, "/unavailable"),
     "an error with a handler of its own": Case(apps.plain, "/teapot"),
     "an error without a handler": Case(apps.plain, "/fails", reports=1),
     "the documentation": Case(apps.plain, "/docs"),
@@ -86,11 +86,11 @@ CASES = {
     "handler that answers 200": Case(lambda: apps.handled(status=200), "/fails", reports=1),
     "handler that fails": Case(apps.broken_handler, "/fails", reports=1, headless=True),
     "refusal in middleware": Case(lambda: apps.refusing_middleware(REFUSAL), "/refused-early", reports=1),
-    "past such middleware": Case(lambda: apps.refusing_middleware(REFUSAL), "/x/1"),
+    "a request that such middleware lets pass": Case(lambda: apps.refusing_middleware(REFUSAL), "/x/1"),
     "refusal in pure ASGI": Case(lambda: apps.refusing_asgi(REFUSAL), "/x/1", reports=1),
     "error in middleware": Case(lambda: apps.refusing_middleware(KeyError(1)), "/refused-early", reports=1),
     "a request id of its own": Case(lambda: apps.named("X-Request-ID")),
-    "such an id that we would not take": Case(lambda: apps.named("X-Request-ID", "a b" * 60)),
+    "a request id that we would not accept": Case(lambda: apps.named("X-Request-ID", "a b" * 60)),
     "a trace response of its own": Case(lambda: apps.named("Traceresponse")),
     "middleware of the framework": Case(apps.wrapped, "/x/1", headers=[("Accept-Encoding", "gzip")]),
     "an error behind middleware": Case(apps.wrapped, "/fails", reports=1),
@@ -103,7 +103,7 @@ CASES = {
     "a background task that fails": Case(apps.background, "/fails", reports=1),
     "a background task that fails after a 500": Case(apps.background, "/bad", reports=1),
     "a dependency that fails late": Case(apps.dependent, "/late", reports=1),
-    "a dependency that turns the error": Case(apps.dependent, "/turned"),
+    "a dependency that replaces the error": Case(apps.dependent, "/turned"),
     "an error in a mounted application": Case(apps.mounted, "/bare/t1/fails", reports=1),
     "a refusal in a mounted application": Case(apps.mounted, "/bare/t1/refused"),
     "a handler in a mounted application": Case(apps.mounted, "/handled/fails", reports=1),
@@ -121,7 +121,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-async def test_the_answer_and_what_is_raised_are_the_same(case: Case) -> None:
+async def test_the_response_and_the_exception_are_the_same(case: Case) -> None:
     expected, raised = await seen_by_the_server(case.build(), case)
     with capture_telemetry() as captured:
         app = case.build()

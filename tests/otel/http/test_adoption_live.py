@@ -1,4 +1,4 @@
-"""Adoption changes nothing of what outlives an answer: connections, the lifespan, the stack itself."""
+"""Adoption changes nothing that outlives a response: connections, the lifespan, the middleware stack."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def without_ours(message: Message) -> Message:
 
 
 async def connected(app: FastAPI, path: str = "/rooms/7") -> tuple[list[Message], str]:
-    """What the server gets of one connection that says hello and leaves."""
+    """Returns what the server gets from one connection that sends hello and disconnects."""
     waiting: list[Message] = [
         {"type": "websocket.connect"},
         {"type": "websocket.receive", "text": "hello"},
@@ -96,13 +96,13 @@ async def connected(app: FastAPI, path: str = "/rooms/7") -> tuple[list[Message]
     scope = {**scope_of("websocket", path, (), ""), "extensions": {"websocket.http.response": {}}}
     try:
         await app(scope, receive, send)
-    except Exception as error:  # noqa: BLE001 - as a server does
+    except Exception as error:  # noqa: BLE001 - like a server
         return [without_ours(each) for each in sent], repr(error)
     return [without_ours(each) for each in sent], ""
 
 
 @pytest.mark.parametrize(("endpoint", "reports"), CONNECTIONS.values(), ids=CONNECTIONS.keys())
-async def test_a_connection_goes_as_without(endpoint: Endpoint, reports: int) -> None:
+async def test_a_connection_behaves_as_without_telemetry(endpoint: Endpoint, reports: int) -> None:
     expected = await connected(serving(endpoint))
     with capture_telemetry() as captured:
         app = serving(endpoint)
@@ -113,7 +113,7 @@ async def test_a_connection_goes_as_without(endpoint: Endpoint, reports: int) ->
         assert [span.name for span in captured.spans] == ["WS /rooms/{room}"]
 
 
-async def test_a_connection_that_middleware_refuses_is_reported() -> None:
+async def test_a_connection_that_middleware_rejects_is_reported() -> None:
     def build() -> FastAPI:
         app = serving(echoes)
         app.add_middleware(Raises, error=StarletteWebSocketException(1008, "no"))
@@ -148,7 +148,7 @@ def living(seen: Seen, *, start_fails: bool = False, end_fails: bool = False) ->
 
 
 async def lifespan_of(app: FastAPI) -> tuple[list[str], dict[str, object], str]:
-    """The kinds of messages, the state for requests and what is raised, over start and end."""
+    """Runs startup and shutdown; returns the types of messages, the state for requests and what is raised."""
     waiting = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
     sent: list[str] = []
     state: dict[str, object] = {}
@@ -161,13 +161,13 @@ async def lifespan_of(app: FastAPI) -> tuple[list[str], dict[str, object], str]:
 
     try:
         await app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": state}, receive, send)
-    except Exception as error:  # noqa: BLE001 - as a server does
+    except Exception as error:  # noqa: BLE001 - like a server
         return sent, state, repr(error)
     return sent, state, ""
 
 
 @pytest.mark.parametrize(("start_fails", "end_fails"), [(False, False), (True, False), (False, True)])
-async def test_the_lifespan_goes_as_without(*, start_fails: bool, end_fails: bool) -> None:
+async def test_the_lifespan_runs_as_without_telemetry(*, start_fails: bool, end_fails: bool) -> None:
     bare: Seen = []
     watched: Seen = []
     expected = await lifespan_of(living(bare, start_fails=start_fails, end_fails=end_fails))
@@ -180,7 +180,7 @@ async def test_the_lifespan_goes_as_without(*, start_fails: bool, end_fails: boo
 
 
 async def test_what_the_server_raises_reaches_the_application_and_comes_back(captured: Captured) -> None:
-    """A server that follows the specification raises OSError to whoever sends to a client that has gone."""
+    """A server that follows the specification raises OSError from `send` once the client has disconnected."""
     app = FastAPI()
 
     @app.get("/stream")
@@ -207,7 +207,7 @@ async def test_what_the_server_raises_reaches_the_application_and_comes_back(cap
     assert [record.attributes["outcome"] for record in captured.logs] == ["disconnected"]
 
 
-async def test_a_cancelled_request_stays_cancelled_whoever_answers_errors(captured: Captured) -> None:
+async def test_a_cancelled_request_stays_cancelled_despite_an_exception_handler(captured: Captured) -> None:
     app = FastAPI()
     waits = asyncio.Event()
 
@@ -229,7 +229,7 @@ async def test_a_cancelled_request_stays_cancelled_whoever_answers_errors(captur
     assert captured.errors == []
 
 
-async def test_middleware_that_is_added_later_is_watched_as_well(captured: Captured) -> None:
+async def test_middleware_that_is_added_later_is_covered_as_well(captured: Captured) -> None:
     app = plain()
     otel.instrument(app)
     app.add_middleware(Raises, error=ValueError("first of all"))
@@ -242,7 +242,7 @@ async def test_middleware_that_is_added_later_is_watched_as_well(captured: Captu
     assert len(captured.errors) == len(captured.spans) == 1
 
 
-async def test_the_id_that_the_client_gets_finds_everything(captured: Captured) -> None:
+async def test_the_request_id_in_the_response_is_the_one_in_telemetry(captured: Captured) -> None:
     app = FastAPI(dependencies=[Depends(lambda: None)])
 
     @app.get("/x")
@@ -261,7 +261,7 @@ async def test_the_id_that_the_client_gets_finds_everything(captured: Captured) 
 
 
 async def test_the_servers_record_of_a_reported_error_is_held_back_and_counted(captured: Captured) -> None:
-    """uvicorn logs what is raised to it, as here; another error is another matter."""
+    """uvicorn logs what is raised to it, as here; a different error is logged as usual."""
     app = plain()
     otel.instrument(app)
     server = logging.getLogger("uvicorn.error")

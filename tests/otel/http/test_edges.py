@@ -1,4 +1,4 @@
-"""Requests at the edges: bodies without a length, mounted services, foreign statuses, left-overs."""
+"""Edge cases of requests: bodies without a length, mounted services, foreign statuses, garbage."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class RefusingMiddleware:
 
 
 class ForeignError(Exception):
-    """What a client library raises for another service's answer."""
+    """An exception that a client library raises for another service's response."""
 
     status_code = 404
 
@@ -65,7 +65,7 @@ async def test_a_body_without_an_announced_length_is_counted_as_it_is_read(captu
         pytest.param("ghp_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", False, id="key of a known maker"),
     ],
 )
-async def test_a_secret_is_no_request_id(captured: Captured, sent: str, *, kept: bool) -> None:
+async def test_a_secret_is_not_accepted_as_a_request_id(captured: Captured, sent: str, *, kept: bool) -> None:
     answer = await request(instrumented(), "/stream", headers=[("X-Request-ID", sent)])
 
     given = answer.headers["x-request-id"]
@@ -74,7 +74,7 @@ async def test_a_secret_is_no_request_id(captured: Captured, sent: str, *, kept:
     assert given == span.attributes["request_id"] == record.attributes["request_id"]
 
 
-async def test_an_instrumented_application_in_another_makes_no_second_span(
+async def test_an_instrumented_application_mounted_in_another_adds_no_second_span(
     captured: Captured,
 ) -> None:
     inner, outer = FastAPI(), FastAPI()
@@ -113,7 +113,7 @@ async def test_a_service_called_within_a_request_has_its_own_span(captured: Capt
     assert sorted(servers(captured)) == ["GET /answer", "GET /ask"]
 
 
-async def test_a_refusal_past_the_handlers_is_no_error(captured: Captured) -> None:
+async def test_a_refusal_outside_the_handlers_is_not_an_error(captured: Captured) -> None:
     def render(scope: Scope, error: Exception) -> Response:  # noqa: ARG001 - the renderer's signature
         return JSONResponse({}, status_code=error.status if isinstance(error, Refusal) else 500)
 
@@ -126,7 +126,7 @@ async def test_a_refusal_past_the_handlers_is_no_error(captured: Captured) -> No
     assert [record.body for record in captured.logs] == ["request"]
 
 
-async def test_the_status_that_another_service_answered_is_not_ours(captured: Captured) -> None:
+async def test_the_status_of_another_service_is_not_taken_for_ours(captured: Captured) -> None:
     app = FastAPI()
 
     @app.get("/proxy")

@@ -1,4 +1,4 @@
-"""What the HTTP stack measures: latency to the last byte, sizes, background tasks, in few series."""
+"""The HTTP metrics: latency to the last byte, sizes and background tasks, in few series."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ async def test_a_server_error_has_a_type(
     assert series.attributes.get("error.type") == error
 
 
-async def test_latency_ends_at_the_last_byte_and_the_task_has_its_own(
+async def test_latency_ends_at_the_last_byte_and_a_background_task_is_measured_separately(
     app: FastAPI, captured: Captured
 ) -> None:
     answer = Answer()
     running = asyncio.create_task(request(app, "/background", answer=answer))
-    while not captured.value(DURATION):  # noqa: ASYNC110 - the answer ends inside the application
+    while not captured.value(DURATION):  # noqa: ASYNC110 - the response ends inside the application
         await asyncio.sleep(0)
 
     assert answer.messages[-1] == {"type": "http.response.body", "body": b"null"}
@@ -76,7 +76,7 @@ async def test_latency_ends_at_the_last_byte_and_the_task_has_its_own(
     assert captured.value(DURATION) == 1
 
 
-async def test_a_failing_background_task_is_reported_and_the_request_was_fine(
+async def test_a_failing_background_task_is_reported_but_its_request_succeeds(
     app: FastAPI, captured: Captured
 ) -> None:
     app.state.release.set()
@@ -89,7 +89,7 @@ async def test_a_failing_background_task_is_reported_and_the_request_was_fine(
     assert "unhandled_error" in [record.body for record in captured.logs]
 
 
-async def test_a_flood_of_hosts_methods_and_paths_makes_no_series(app: FastAPI, captured: Captured) -> None:
+async def test_a_flood_of_hosts_methods_and_paths_creates_no_series(app: FastAPI, captured: Captured) -> None:
     source = random.Random(7)  # noqa: S311 - the same flood in every run
 
     def word() -> str:

@@ -1,4 +1,4 @@
-"""Whose trace a request continues: what W3C Trace Context says, for peers that the setting trusts."""
+"""Which trace a request continues: as W3C Trace Context says, for peers that the setting trusts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def service(**settings: object) -> Iterator[tuple[FastAPI, Captured]]:
 
 
 async def passed_on() -> dict[str, object]:
-    """What a service called from here would get, and what the application sees."""
+    """Returns the headers that an outgoing call would carry, and the baggage that the application sees."""
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
     return {**carrier, "tenant": baggage.get_baggage("tenant")}
@@ -50,7 +50,7 @@ def server(captured: Captured) -> CapturedSpan:
 
 
 def trace_response(answer: Answer) -> tuple[str, str]:
-    """The trace and the flags that the client is given."""
+    """Returns the trace id and the flags in the response."""
     version, trace_id, _, flags = answer.headers["traceresponse"].split("-")
     assert version == "00"
     return trace_id, flags
@@ -62,22 +62,22 @@ def trace_response(answer: Answer) -> tuple[str, str]:
         pytest.param([SAMPLED[1]], True, id="valid"),
         pytest.param([f" \t{SAMPLED[1]} "], True, id="white space around it"),
         pytest.param([f"00-{THEIRS}-{PARENT}-03"], True, id="random and sampled"),
-        pytest.param([f"cc-{THEIRS}-{PARENT}-01-what-the-future-adds"], True, id="a version to come"),
-        pytest.param([f"cc-{THEIRS}-{PARENT}-01.what"], False, id="such a version without a dash"),
-        pytest.param([f"00-{THEIRS}-{PARENT}-01-more"], False, id="this version has no more"),
+        pytest.param([f"cc-{THEIRS}-{PARENT}-01-what-the-future-adds"], True, id="a future version"),
+        pytest.param([f"cc-{THEIRS}-{PARENT}-01.what"], False, id="a future version without a dash"),
+        pytest.param([f"00-{THEIRS}-{PARENT}-01-more"], False, id="this version allows no more"),
         pytest.param([f"ff-{THEIRS}-{PARENT}-01"], False, id="forbidden version"),
         pytest.param([f"00-{THEIRS.upper()}-{PARENT}-01"], False, id="upper case"),
         pytest.param([f"00-{'0' * 32}-{PARENT}-01"], False, id="no trace"),
         pytest.param([f"00-{THEIRS}-{'0' * 16}-01"], False, id="no parent"),
         pytest.param([f"00-{THEIRS[1:]}-{PARENT}-01"], False, id="short"),
         pytest.param([f"00-{THEIRS}-{PARENT}"], False, id="no flags"),
-        pytest.param([f"00-{THEIRS}-{PARENT}-zz"], False, id="flags that are none"),
+        pytest.param([f"00-{THEIRS}-{PARENT}-zz"], False, id="flags that are not hexadecimal"),
         pytest.param([""], False, id="empty"),
         pytest.param([SAMPLED[1], SAMPLED[1]], False, id="twice"),
         pytest.param([], False, id="none"),
     ],
 )
-async def test_a_parent_is_followed_as_the_specification_says(sent: list[str], *, followed: bool) -> None:
+async def test_a_parent_is_continued_as_the_specification_says(sent: list[str], *, followed: bool) -> None:
     """The cases of the W3C's own test suite; a parent that is not valid takes its `tracestate` with it."""
     with service() as (app, captured):
         headers = [*(("traceparent", value) for value in sent), STATE]
@@ -90,7 +90,7 @@ async def test_a_parent_is_followed_as_the_specification_says(sent: list[str], *
         assert span.links == ()
 
 
-async def test_lists_in_several_headers_are_one_list() -> None:
+async def test_lists_in_several_headers_are_merged() -> None:
     with service() as (app, _):
         headers = [SAMPLED, ("tracestate", "a=1"), ("tracestate", "b=2"), ("baggage", "x=1"), BAGGAGE]
         answer = await request(app, "/passed-on", headers=headers)
@@ -100,7 +100,7 @@ async def test_lists_in_several_headers_are_one_list() -> None:
 
 
 @pytest.mark.parametrize("setting", TRUSTED)
-async def test_who_is_trusted_is_followed_with_all_three_headers(setting: str) -> None:
+async def test_a_trusted_peers_trace_is_continued_with_all_three_headers(setting: str) -> None:
     with service(trust_remote_context=trust(setting)) as (app, captured):
         answer = await request(app, "/passed-on", headers=[SAMPLED, STATE, BAGGAGE])
 
@@ -113,7 +113,7 @@ async def test_who_is_trusted_is_followed_with_all_three_headers(setting: str) -
 
 @pytest.mark.parametrize("setting", UNTRUSTED)
 @pytest.mark.parametrize("parent", [SAMPLED, DROPPED])
-async def test_a_stranger_gets_a_trace_of_its_own_linked_to_his(
+async def test_an_untrusted_peers_request_gets_a_new_trace_linked_to_the_peers(
     setting: str, parent: tuple[str, str]
 ) -> None:
     with service(trust_remote_context=trust(setting)) as (app, captured):
@@ -128,7 +128,7 @@ async def test_a_stranger_gets_a_trace_of_its_own_linked_to_his(
 
 
 @pytest.mark.parametrize("sent", [(), (STATE, BAGGAGE), (("traceparent", "nonsense"),), (SAMPLED, DROPPED)])
-async def test_what_names_no_span_is_linked_to_nothing(sent: Headers) -> None:
+async def test_headers_that_name_no_single_span_add_no_link(sent: Headers) -> None:
     with service(trust_remote_context=trust("never")) as (app, captured):
         await request(app, "/x/1", headers=list(sent))
 
@@ -157,7 +157,7 @@ def test_a_peer_is_trusted_by_its_address(setting: str, address: str | None, *, 
 
 
 @pytest.mark.parametrize("value", ["sometimes", "10.0.0.1/8", "always,10.0.0.0/8", "10.0.0.0/8,never", ","])
-def test_a_wrong_setting_is_refused_with_what_is_allowed(value: str) -> None:
+def test_a_wrong_setting_is_rejected_with_what_is_allowed(value: str) -> None:
     with pytest.raises(
         ConfigError, match=r"TELEMETRY_TRUST_REMOTE_CONTEXT=.* expected always, never, or peer networks"
     ):
@@ -167,7 +167,7 @@ def test_a_wrong_setting_is_refused_with_what_is_allowed(value: str) -> None:
 @pytest.mark.parametrize("sampler", ["parentbased_always_on", "parentbased_always_off", "traceidratio"])
 @pytest.mark.parametrize("path", ["/fails", "/unavailable", "/streams/broken"])
 async def test_a_failed_request_is_sampled_whatever_the_sampler_says(sampler: str, path: str) -> None:
-    """Its SERVER span, with what happened; nothing else of the trace, for it was decided before."""
+    """Only its SERVER span, with its events; the rest of the trace was dropped before the failure."""
     with service(sampler=sampler, sampler_ratio=0) as (app, captured):
         answer = Answer()
         try:
@@ -178,7 +178,7 @@ async def test_a_failed_request_is_sampled_whatever_the_sampler_says(sampler: st
         [span] = captured.spans
         assert span.status == "ERROR"
         assert (span.trace_id, span.parent_id) == (THEIRS, PARENT)
-        # What has begun as a good answer could not know.
+        # A response that started successfully could not know of the failure.
         assert trace_response(answer) == (THEIRS, "01" if answer.status != 200 else "00")
         [started] = captured.metrics["otel.sdk.span.started"]
         assert started.attributes["otel.span.sampling_result"] == "RECORD_ONLY"
@@ -203,7 +203,7 @@ async def test_always_off_exports_nothing() -> None:
         assert trace_response(answer)[1] == "00"
 
 
-async def test_inside_of_a_failed_request_nothing_is_exported_and_callees_hear_so() -> None:
+async def test_inside_an_unsampled_request_nothing_is_exported_and_callees_are_not_sampled() -> None:
     with service() as (app, captured):
         answer = await request(app, "/passed-on", headers=[DROPPED])
 

@@ -1,4 +1,4 @@
-"""`http.route` is what the application declared: no value that a client sends is in it."""
+"""`http.route` is the template that the application declared; it never contains a value from a client."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ VALUES = {
 
 @dataclass(frozen=True)
 class Piece:
-    """One part of a path as it is declared, as telemetry names it, and as a client may fill it."""
+    """One part of a path as declared, as it appears in telemetry, and as a client may fill it in."""
 
     declared: str
     template: str
@@ -55,7 +55,7 @@ def pieces(draw: st.DrawFn, names: count[int], kinds: tuple[str, ...] = SEGMENTS
 
 
 Inside = Callable[[str], list[BaseRoute]]
-"""Makes the routes below a prefix, whose template it is given."""
+"""Creates the routes below a prefix, given the prefix's template."""
 
 
 Service = tuple[list[Inside], list[str]]
@@ -63,7 +63,7 @@ Service = tuple[list[Inside], list[str]]
 
 
 def leaf(kind: str, piece: Piece) -> Inside:
-    """A route that answers with its own template."""
+    """Returns what creates a route that responds with its own template."""
 
     def routes(prefix: str) -> list[BaseRoute]:
         template = prefix + piece.template
@@ -85,7 +85,7 @@ def leaf(kind: str, piece: Piece) -> Inside:
 
 
 def around(kind: str, piece: Piece, inside: Inside) -> Inside:
-    """Something that holds routes, one level up."""
+    """Wraps routes in something that holds them, one level up."""
 
     def routes(prefix: str) -> list[BaseRoute]:
         below = inside(prefix + ("" if kind == "host" else piece.template))
@@ -104,7 +104,7 @@ def around(kind: str, piece: Piece, inside: Inside) -> Inside:
 
 @st.composite
 def services(draw: st.DrawFn) -> Service:
-    """Some branches of an application, and a path into each."""
+    """Draws some branches of an application, and a path into each."""
     names = count()
     branches, paths = [], []
     for _ in range(draw(st.integers(1, 3))):
@@ -121,7 +121,7 @@ def services(draw: st.DrawFn) -> Service:
 
 
 class Rooted:
-    """A server with a root path, as uvicorn has with `--root-path`."""
+    """A server with a root path, like uvicorn's `--root-path`."""
 
     def __init__(self, app: Any, root_path: str) -> None:  # noqa: ANN401 - any ASGI application
         self._app, self._root_path = app, root_path
@@ -131,33 +131,33 @@ class Rooted:
 
 
 async def ask(app: FastAPI, path: str, root: str) -> list[str | None]:
-    """The templates that the service says it answered by, over HTTP and over a WebSocket."""
+    """Returns the templates of the routes that answered, over HTTP and over a WebSocket."""
     headers = [("Host", "ada.example")]
     http = await request(Rooted(app, root), path, headers=headers)
     talk = await websocket(Rooted(app, root), path, headers=headers)
-    said = talk.headers.get("x-template") if talk.messages[0]["type"] == "websocket.accept" else None
-    return [http.body.decode() if http.status == 200 else None, said]
+    template = talk.headers.get("x-template") if talk.messages[0]["type"] == "websocket.accept" else None
+    return [http.body.decode() if http.status == 200 else None, template]
 
 
 @given(service=services(), root=st.sampled_from(("", "/me", "/proxy/ada")))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_the_route_is_the_template_of_what_answered(service: Service, root: str) -> None:
+def test_the_route_is_the_template_of_the_handler_that_answered(service: Service, root: str) -> None:
     branches, paths = service
     app = FastAPI(openapi_url=None)
     for branch in branches:
         app.router.routes.extend(branch(""))
     with capture_telemetry() as captured:
         otel.instrument(app)
-        said = [each for path in paths for each in asyncio.run(ask(app, root + path, root))]
+        answered = [each for path in paths for each in asyncio.run(ask(app, root + path, root))]
         spans = [span.attributes.get("http.route") for span in captured.spans]
 
-    event(f"answered: {sum(each is not None for each in said)} of {len(said)}")
-    found = [(ours, theirs) for ours, theirs in zip(spans, said, strict=True) if theirs is not None]
+    event(f"answered: {sum(each is not None for each in answered)} of {len(answered)}")
+    found = [(ours, theirs) for ours, theirs in zip(spans, answered, strict=True) if theirs is not None]
     assert [ours for ours, _ in found] == [theirs for _, theirs in found]
 
 
-async def test_no_client_makes_a_series(captured: Captured) -> None:
-    """Nothing that is unmatched, redirected or below a mount without routes has a name of its own."""
+async def test_no_client_can_create_a_series(captured: Captured) -> None:
+    """A path that is unmatched, redirected or below a mount without routes gets no name of its own."""
     app, sub = FastAPI(), FastAPI()
     sub.get("/x")(lambda: 1)
     app.mount("/u/{user:uuid}", sub)
@@ -176,10 +176,10 @@ async def test_no_client_makes_a_series(captured: Captured) -> None:
     }
 
 
-async def test_the_route_has_the_root_path_that_the_application_declares_and_no_other(
+async def test_the_route_includes_only_a_root_path_that_the_application_declares(
     captured: Captured,
 ) -> None:
-    """A proxy's prefix may come from a header; and an application outside of ours may have mounted us."""
+    """A proxy's prefix may come from a header, and an outer application may have mounted ours."""
     declared, mounted = FastAPI(), FastAPI()
     declared.root_path = "/api"  # the constructor's parameter warns that the server should have it
     for app in (declared, mounted):
@@ -195,7 +195,7 @@ async def test_the_route_has_the_root_path_that_the_application_declares_and_no_
 
 
 class Copies:
-    """Middleware that hands on a copy of the scope."""
+    """Middleware that passes on a copy of the scope."""
 
     def __init__(self, app: Any) -> None:  # noqa: ANN401 - any ASGI application
         self._app = app
@@ -204,7 +204,7 @@ class Copies:
         await self._app({**scope}, receive, send)
 
 
-async def test_the_route_is_found_past_middleware_that_copies_the_scope(captured: Captured) -> None:
+async def test_the_route_is_found_behind_middleware_that_copies_the_scope(captured: Captured) -> None:
     app = FastAPI()
     app.get("/x/{number}")(lambda number: number)
     app.add_middleware(Copies)

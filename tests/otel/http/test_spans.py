@@ -1,4 +1,4 @@
-"""Exactly one SERVER span per request, whatever way the request goes."""
+"""Exactly one SERVER span per request, whatever path the request takes."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ async def test_the_span_continues_the_callers_trace(app: FastAPI, captured: Capt
     assert answer.headers["traceresponse"].startswith(f"00-{span.trace_id}-{span.span_id}-")
 
 
-async def test_a_span_that_leaks_into_the_server_does_not_take_the_request(
+async def test_a_span_that_leaks_into_the_server_does_not_become_the_parent(
     app: FastAPI, captured: Captured
 ) -> None:
     with trace.get_tracer("tests").start_as_current_span("leaked"):
@@ -118,7 +118,9 @@ async def test_an_error_is_on_the_span_once_and_answered_as_a_problem(
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_an_error_after_half_an_answer_reaches_the_server(app: FastAPI, captured: Captured) -> None:
+async def test_an_error_in_the_middle_of_a_response_reaches_the_server(
+    app: FastAPI, captured: Captured
+) -> None:
     with pytest.raises(Boom):
         await request(app, "/broken-stream")
 
@@ -160,7 +162,7 @@ async def test_a_background_task_has_a_span_of_its_own(app: FastAPI, captured: C
     assert background.name == "background tests.otel.service.background.<locals>.later"
 
 
-async def test_a_client_that_leaves_is_no_error(app: FastAPI, captured: Captured) -> None:
+async def test_a_client_disconnect_is_not_an_error(app: FastAPI, captured: Captured) -> None:
     await request(app, "/endless", leaves_after=3)
 
     assert server_span(captured).status == "UNSET"
@@ -168,7 +170,7 @@ async def test_a_client_that_leaves_is_no_error(app: FastAPI, captured: Captured
     assert [record.attributes["outcome"] for record in captured.logs] == ["disconnected"]
 
 
-async def test_a_client_that_leaves_before_its_body_is_no_error(app: FastAPI, captured: Captured) -> None:
+async def test_a_client_disconnect_before_the_body_is_not_an_error(app: FastAPI, captured: Captured) -> None:
     await request(app, "/echo", method="POST", leaves_after=0)
 
     assert server_span(captured).status == "UNSET"
@@ -176,7 +178,9 @@ async def test_a_client_that_leaves_before_its_body_is_no_error(app: FastAPI, ca
     assert captured.value("http.server.request.duration", {"error.type": "disconnected"}) == 1
 
 
-async def test_a_cancelled_request_is_no_error_and_stays_cancelled(app: FastAPI, captured: Captured) -> None:
+async def test_a_cancelled_request_is_not_an_error_and_stays_cancelled(
+    app: FastAPI, captured: Captured
+) -> None:
     running = asyncio.create_task(request(app, "/wait"))
     await app.state.waiting.wait()
     assert captured.value("http.server.active_requests") == 1
@@ -204,7 +208,7 @@ def test_an_application_is_instrumented_once(app: FastAPI) -> None:
 
 
 @pytest.mark.usefixtures("captured")
-async def test_an_application_that_serves_is_too_late() -> None:
+async def test_an_application_that_already_serves_is_rejected() -> None:
     app = build()
     await request(app, "/livez")
     with pytest.raises(RuntimeError, match="before it starts"):
@@ -235,7 +239,7 @@ async def test_a_renderer_that_fails_is_replaced(captured: Captured) -> None:
         ("", False),
     ],
 )
-async def test_a_request_id_is_taken_over_only_if_it_is_harmless(
+async def test_a_request_id_is_accepted_only_if_it_is_harmless(
     app: FastAPI,
     sent: str,
     kept: bool,  # noqa: FBT001 - a column of the table

@@ -1,4 +1,4 @@
-"""The wheel, built and installed into empty environments outside of the repository."""
+"""Builds the wheel and installs it into empty environments outside the repository."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 DECLARED = tuple(f"3.{minor}" for minor in range(11, 15))
-"""The Python versions that the wheel is tried with where one is installed."""
+"""The Python versions that the wheel is tested with, if they are installed."""
 
 
 def build_wheel(folder: Path) -> Path:
@@ -30,7 +30,7 @@ def build_wheel(folder: Path) -> Path:
 
 
 def install(python: str, folder: Path, *requirements: str) -> Path:
-    """Makes an environment with what `requirements` ask for and nothing else; returns its interpreter."""
+    """Creates an environment with only `requirements` and their dependencies; returns its interpreter."""
     _uv("venv", "--quiet", "--python", python, folder)
     interpreter = folder / "bin" / "python"
     _uv("pip", "install", "--quiet", "--python", interpreter, *requirements)

@@ -1,4 +1,4 @@
-"""The private names of other packages that `otel` uses; their releases may change them unannounced."""
+"""The private names of other packages that `otel` uses; a release may change them without notice."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ PRIVATE_NAMES: Final[dict[str, tuple[str, ...]]] = {
     "sentry_sdk._types": ("EventDataCategory",),
     "structlog.stdlib": ("_process_event", "_processors"),
 }
-"""Module and the names that we take from it, or from the objects that it makes. The experimental API of logs
+"""Modules and the names that we use from them, or from the objects they create. The experimental logs API
 (`opentelemetry._logs`, `opentelemetry.sdk._logs`) is private by name only and left out."""
 
 _LOGS_API: Final = ("opentelemetry._logs", "opentelemetry.sdk._logs", "opentelemetry.sdk._logs.export")
 
 
 def used_in(folder: Path) -> set[str]:
-    """Finds private names of others below `folder`: imported ones, and attributes that it does not define."""
+    """Finds foreign private names used below `folder`: imports, and attributes that it does not define."""
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in folder.rglob("*.py")]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     own = {name for node in nodes for name in _defined(node)}

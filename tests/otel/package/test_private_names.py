@@ -16,7 +16,7 @@ _PACKAGES = {"sentry_sdk": "sentry-sdk", "structlog": "structlog"}
 NAMES = [(module, name) for module, names in PRIVATE_NAMES.items() for name in names]
 
 
-def test_every_private_name_of_others_is_listed() -> None:
+def test_every_foreign_private_name_is_listed() -> None:
     assert used_in(ROOT / "otel") == {name for _, name in NAMES}
 
 

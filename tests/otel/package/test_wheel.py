@@ -1,4 +1,4 @@
-"""The distribution `stegmaier-otel`, used as a team would that has nothing but its wheel."""
+"""The distribution `stegmaier-otel`, as used by a team that has only its wheel."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(python: Path, program: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Runs `program` outside of the repository, with no setting but `environ`."""
+    """Runs `program` outside the repository, with no settings but `environ`."""
     command = [str(python), "-I", "-c", program]
     clean = {"PATH": os.environ["PATH"], "OTEL_SERVICE_NAME": "items", **environ}
     return subprocess.run(
@@ -81,7 +81,7 @@ def run(python: Path, program: str, **environ: str) -> subprocess.CompletedProce
     )
 
 
-def test_the_wheel_holds_every_module_its_types_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_contains_every_module_the_type_marker_and_nothing_else(wheel: Path) -> None:
     sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "otel").rglob("*.py")}
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if ".dist-info/" not in name}
@@ -89,7 +89,7 @@ def test_the_wheel_holds_every_module_its_types_and_nothing_else(wheel: Path) ->
 
 
 @pytest.mark.parametrize("version", DECLARED)
-def test_three_lines_run_with_the_declared_dependencies_alone(
+def test_three_lines_run_with_only_the_declared_dependencies(
     version: str, wheel: Path, tmp_path: Path
 ) -> None:
     interpreter = interpreter_of(version)

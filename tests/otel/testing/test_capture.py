@@ -23,7 +23,7 @@ READ = Counter(
 )
 WAIT = Histogram("items.wait", unit="s", description="Waiting.")
 FAIL = "/api/v1/courses/c1/fail"
-WRITTEN_DOWN = Path(__file__).with_name("whole_request.json")
+SNAPSHOT = Path(__file__).with_name("whole_request.json")
 ITEMS = Catalogue("items", READ, WAIT)
 
 
@@ -86,8 +86,8 @@ async def test_a_whole_request_is_one_trace_with_its_records_and_counts() -> Non
         assert captured.value("http.server.request.duration", {"http.route": "/other"}) == 0
 
 
-async def test_a_whole_request_is_as_it_was_written_down() -> None:
-    """Span, records, metrics and error report of one request that fails, compared with whole_request.json."""
+async def test_a_whole_request_matches_its_snapshot() -> None:
+    """Compares span, records, metrics and error report of one failed request with whole_request.json."""
     headers = [
         ("Content-Type", "application/json"),
         ("Content-Length", "41"),
@@ -98,13 +98,13 @@ async def test_a_whole_request_is_as_it_was_written_down() -> None:
     with capture_telemetry() as captured:
         app = instrumented()
         await request(app, FAIL, method="POST", query="token=hunter2", body=body, headers=headers)
-        told = ("fingerprint", "transaction", "request", "tags", "user")
-        errors = [{name: event[name] for name in told} for event in captured.errors]
+        compared = ("fingerprint", "transaction", "request", "tags", "user")
+        errors = [{name: event[name] for name in compared} for event in captured.errors]
         found = json.loads(json.dumps({**captured.snapshot(), "errors": errors}))
-    assert found == json.loads(WRITTEN_DOWN.read_text())
+    assert found == json.loads(SNAPSHOT.read_text())
 
 
-async def test_an_error_is_kept_redacted_in_every_output() -> None:
+async def test_an_error_is_redacted_in_every_output() -> None:
     with capture_telemetry(ITEMS) as captured:
         answer = await get(service(), "/broken")
         assert answer.status_code == 500
@@ -144,7 +144,7 @@ def test_after_the_capture_nothing_is_recorded() -> None:
     assert captured.spans == []
 
 
-def test_a_tracer_from_before_follows_the_telemetry_of_now() -> None:
+def test_an_existing_tracer_follows_the_current_telemetry() -> None:
     tracer = trace.get_tracer("early")
     for _ in range(2):
         with capture_telemetry() as captured:

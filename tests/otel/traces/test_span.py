@@ -1,4 +1,4 @@
-"""A lean span is, for everyone who looks at it, the SDK's span."""
+"""A lean span behaves like the SDK's span to every observer."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _LIMITS = st.builds(
 
 
 def seen(provider_type: type[TracerProvider], limits: SpanLimits, act: Callable[[Any], None]) -> list[Any]:
-    """Returns what an exporter sees of the span that `act` was given, times left out."""
+    """Runs `act` with a tracer; returns what an exporter sees of its spans, without their times."""
     exporter = InMemorySpanExporter()
     provider = provider_type(
         resource=Resource({}), span_limits=limits, id_generator=CountingIds(), shutdown_on_exit=False
@@ -65,12 +65,12 @@ def seen(provider_type: type[TracerProvider], limits: SpanLimits, act: Callable[
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     act(provider.get_tracer("test", "1"))
     return [
-        (told(span), span.dropped_attributes, span.dropped_events, span.dropped_links)
+        (described(span), span.dropped_attributes, span.dropped_events, span.dropped_links)
         for span in exporter.get_finished_spans()
     ]
 
 
-def told(span: ReadableSpan) -> dict[str, Any]:
+def described(span: ReadableSpan) -> dict[str, Any]:
     facts: dict[str, Any] = json.loads(span.to_json())
     del facts["start_time"], facts["end_time"]
     return facts
@@ -78,7 +78,9 @@ def told(span: ReadableSpan) -> dict[str, Any]:
 
 @settings(deadline=None, max_examples=200)
 @given(_LIMITS, st.dictionaries(_KEYS, _VALUES, max_size=4), st.lists(_STEPS, max_size=6))
-def test_it_does_what_the_sdks_does(limits: SpanLimits, attributes: dict[str, Any], steps: list[Any]) -> None:
+def test_any_calls_have_the_same_result_as_in_the_sdk(
+    limits: SpanLimits, attributes: dict[str, Any], steps: list[Any]
+) -> None:
     def act(tracer: trace.Tracer) -> None:
         span = tracer.start_span("work", kind=SpanKind.CLIENT, attributes=attributes)
         for name, *arguments in steps:
@@ -95,7 +97,7 @@ def fail(tracer: trace.Tracer) -> None:
         raise LookupError("nothing there")
 
 
-def test_errors_children_and_links_are_the_sdks() -> None:
+def test_errors_children_and_links_are_the_same_as_in_the_sdk() -> None:
     def without_stack(spans: list[Any]) -> list[Any]:
         for facts, *_ in spans:
             for event in facts["events"]:
@@ -122,7 +124,9 @@ _UNSAMPLED = SpanContext(5, 6, is_remote=False, trace_flags=TraceFlags(0))
         ParentBased(TraceIdRatioBased(0)),
     ],
 )
-def test_sampling_and_identity_are_the_sdks(sampler: Sampler, parent: SpanContext | None) -> None:
+def test_sampling_and_identity_are_the_same_as_in_the_sdk(
+    sampler: Sampler, parent: SpanContext | None
+) -> None:
     def identity(provider_type: type[TracerProvider]) -> tuple[Any, ...]:
         provider = provider_type(sampler, Resource({}), id_generator=CountingIds(), shutdown_on_exit=False)
         above = trace.set_span_in_context(trace.NonRecordingSpan(parent)) if parent else None
@@ -148,12 +152,12 @@ def test_started_and_live_spans_are_counted(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def counted(instrument: Counter | UpDownCounter) -> list[float]:
-    """Returns the values of the series that are not zero."""
+    """Returns the non-zero values of the instrument's series."""
     found = [each.value for each in instrument.snapshots() if isinstance(each, NumberSnapshot)]
     return [value for value in found if value]
 
 
-def test_the_caller_keeps_its_attributes() -> None:
+def test_the_callers_attributes_are_not_modified() -> None:
     tracer = LeanTracerProvider(ALWAYS_ON, shutdown_on_exit=False).get_tracer("test")
     given_attributes = {"a": 1}
     span = tracer.start_span("work", attributes=given_attributes)

@@ -185,7 +185,7 @@ def _report(handle: SentryHandle, error: BaseException, request: RequestContext 
 
 
 def _describe(event: Event, failed: Failure, request: RequestContext | None) -> None:
-    # The message is not part of the fingerprint: the ids in it would make every event an issue of its own.
+    # The message is not part of the fingerprint: the ids in it would make every event a separate issue.
     event["fingerprint"] = [failed.error, _place(failed)]
     event["contexts"] = {}
     route = failed.route

@@ -1,4 +1,4 @@
-"""Recording a value of any type never raises into the caller and never changes what its code does."""
+"""Recording a value of any type never raises into the caller or changes what its code does."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ Next = Callable[[Request], Awaitable[Response]]
 RESPONSE_START = "http.response.start"
 
 
-class Teapot(Exception):  # noqa: N818 - a refusal is named for what it says
+class Teapot(Exception):  # noqa: N818 - a refusal, not an error
     """A service's own refusal."""
 
 

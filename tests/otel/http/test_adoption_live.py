@@ -56,12 +56,12 @@ async def refuses_as_http(_connection: WebSocket) -> None:
 
 
 CONNECTIONS: dict[str, tuple[Endpoint, int]] = {
-    "an echo whose client leaves": (echoes, 0),
+    "an echo whose client disconnects": (echoes, 0),
     "refused": (refuses, 0),
     "refused with a response": (denies, 0),
     "fails before the handshake": (fails_at_once, 1),
     "fails after it": (fails_later, 1),
-    "a policy of its own": (policy, 0),
+    "closed by a WebSocketException": (policy, 0),
     "an HTTP refusal": (refuses_as_http, 0),
 }
 

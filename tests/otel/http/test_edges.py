@@ -21,7 +21,7 @@ ROUNDS = 20
 Sending = Callable[[FastAPI], Awaitable[None]]
 
 
-class Refusal(Exception):  # noqa: N818 - a refusal is named for what it says
+class Refusal(Exception):  # noqa: N818 - a refusal, not an error
     """A service's own refusal."""
 
     status = 409

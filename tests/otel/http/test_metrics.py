@@ -46,7 +46,7 @@ async def test_a_stream_is_counted_with_all_its_parts(app: FastAPI, captured: Ca
     ("path", "method", "error"),
     [
         pytest.param("/api/v1/courses/c1/fail", "POST", "Boom", id="an exception"),
-        pytest.param("/api/v1/courses/c1/unavailable", "GET", "503", id="an answer of its own"),
+        pytest.param("/api/v1/courses/c1/unavailable", "GET", "503", id="a response with status 503"),
         pytest.param("/api/v1/courses/c1/refuse", "GET", None, id="a refusal is none"),
     ],
 )

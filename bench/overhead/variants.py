@@ -108,4 +108,4 @@ def variant(name: str) -> Variant:
     Raises:
         KeyError: there is none.
     """
-    return next(each for each in VARIANTS if each.name == name)
+    return {each.name: each for each in VARIANTS}[name]

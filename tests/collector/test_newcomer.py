@@ -46,7 +46,7 @@ def _run(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_new_sink_passes_every_test_of_a_fragment(copy: Path) -> None:
     """Its golden case (two chains), alone and left out, no list repeated, a case for each fragment."""
     files = [f"tests/config/test_collector_{name}.py" for name in ("golden", "fragments")]
-    chosen = "acme or list_of_one or every_fragment"
+    chosen = "acme or no_list_is or every_fragment"
     done = _run(
         copy, "pytest", "-q", "-p", "no:cacheprovider", "-k", chosen, *files, "tests/collector/test_matrix.py"
     )

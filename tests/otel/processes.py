@@ -19,7 +19,7 @@ from tests.otel.receiver import Receiver, receiver, wait_for
 REPOSITORY = Path(__file__).parents[2]
 READY = "READY"
 BEGIN = """
-import os, sys
+import os, sys, threading
 import otel
 from opentelemetry import trace
 from otel.errors.reports import capture
@@ -38,6 +38,11 @@ def leave(name):
 
 def ready():
     print("READY", file=sys.stderr, flush=True)
+
+def wait_for_a_signal(read=threading.Event().wait):
+    # Python runs no handler in a wait without a limit if the signal arrived just before the wait began
+    while True:
+        read(0.2)
 """
 
 

@@ -35,7 +35,7 @@ def leave_and_exit(name):
 def leave_and_wait(name, waiting):
     leave(name)
     waiting.set()
-    threading.Event().wait()
+    wait_for_a_signal()
 
 def leave_by_child(name):
     process(name, leave)

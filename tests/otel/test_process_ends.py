@@ -14,19 +14,21 @@ from tests.otel.processes import running
 from tests.otel.receiver import black_hole, refusing_port
 
 SCRIPT = """
-import asyncio, json, signal, threading, uvloop
+import asyncio, json, select, signal, uvloop
 
 async def wait_in_a_loop():
     ready_in_child()
-    await asyncio.Event().wait()
+    while True:  # for the reason given at `wait_for_a_signal`
+        await asyncio.wait([asyncio.create_task(asyncio.Event().wait())], timeout=0.2)
 
 def a_thread_waits():
     ready_in_child()
-    threading.Event().wait()
+    wait_for_a_signal()
 
 def a_read_waits():
     ready_in_child()
-    os.read(os.pipe()[0], 1)
+    silent = os.pipe()[0]
+    wait_for_a_signal(lambda seconds: select.select([silent], [], [], seconds))
 
 def a_loop_waits():
     asyncio.run(wait_in_a_loop())
@@ -39,7 +41,7 @@ def a_lock_is_held():
         ready_in_child()
         while signal.SIG_DFL not in (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP)):
             pass  # until the handler has run
-    threading.Event().wait()
+    wait_for_a_signal()
 
 def ready_in_child():
     os.write(told, b"!")
@@ -59,7 +61,7 @@ for wait in (a_thread_waits, a_read_waits, a_loop_waits, another_loop_waits, a_l
 print(json.dumps(statuses), file=sys.stderr, flush=True)
 leave("itself")
 ready()
-a_read_waits()
+wait_for_a_signal()
 """
 
 
@@ -86,7 +88,8 @@ def take():
 
 @pytest.mark.parametrize("order", ["take(); start()", "start(); take()"])
 def test_the_applications_signal_handler_is_kept(tmp_path: Path, order: str) -> None:
-    program = f'{OWN}\n{order}\nleave("job")\nready()\nasked.wait()\nleave("last")\nsys.exit(5)\n'
+    waits = "while not asked.wait(0.2): pass"
+    program = f'{OWN}\n{order}\nleave("job")\nready()\n{waits}\nleave("last")\nsys.exit(5)\n'
     with running(tmp_path, program) as service:
         service.wait_until_ready()
         assert service.end(signal.SIGTERM) == 5
@@ -163,7 +166,7 @@ leave("after")
 def test_what_could_not_be_exported_is_counted_in_the_last_line(
     tmp_path: Path, dead: Callable[[], AbstractContextManager[str]], number: signal.Signals | None
 ) -> None:
-    wait = "" if number is None else "import threading\nready()\nthreading.Event().wait()"
+    wait = "" if number is None else "ready()\nwait_for_a_signal()"
     with dead() as url:
         environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "TELEMETRY_SHUTDOWN_SECONDS": "4", "SENTRY_DSN": ""}
         with running(tmp_path, f'start()\nleave("job")\n{wait}\n', **environ) as service:

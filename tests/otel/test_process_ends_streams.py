@@ -17,7 +17,7 @@ leave("job")
 for number in range(500):  # more than a pipe holds, fewer than may be queued
     otel.get_logger("app").info("line", number=number, filling="." * 50)
 ready()
-threading.Event().wait()
+wait_for_a_signal()
 """
     environ = {"TELEMETRY_LOG_DELAY": "1", "TELEMETRY_LOG_BURST": "0", "TELEMETRY_SHUTDOWN_SECONDS": "4"}
     with running(tmp_path, program, **environ) as service:

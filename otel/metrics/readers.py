@@ -83,8 +83,9 @@ class TextReader(_DeclaredReader, _NumberedReader):
             return generate_latest(self._exposition)
 
     def restart_after_fork(self) -> None:
-        """Frees the lock that the parent may have held."""
+        """Frees the lock that the parent may have held, and drops its `target_info`."""
         self._one_page = threading.Lock()
+        self._collector._target_info = None  # noqa: SLF001 - the exporter (0.66b2) never rebuilds it
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:  # noqa: ARG002 - the reader's signature
         """Does nothing: metrics collected by a flush would appear a second time in the next text."""

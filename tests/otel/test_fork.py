@@ -12,7 +12,7 @@ from tests.otel.intake import intake
 from tests.otel.receiver import receiver, text_attributes
 
 PROGRAM = """
-import json, logging, os, sys
+import json, logging, os, re, sys
 import otel
 from otel.errors.reports import capture
 from opentelemetry import metrics, trace
@@ -24,7 +24,7 @@ telemetry = otel.configure(
     otel.TelemetryConfig.from_env(dict(
         OTEL_SERVICE_NAME="forking", OTEL_EXPORTER_OTLP_ENDPOINT=sys.argv[1],
         OTEL_METRIC_EXPORT_INTERVAL="60000", TELEMETRY_LOG_FORMAT="json", TELEMETRY_LOG_BURST="0",
-        SENTRY_DSN=sys.argv[2])),
+        TELEMETRY_PROMETHEUS="on", SENTRY_DSN=sys.argv[2])),
     catalogue=Catalogue("test", JOBS, LENT))
 lent = metrics.get_meter("somelib").create_counter("somelib.jobs")
 foreign = metrics.get_meter("somelib").create_counter("somelib.calls")
@@ -37,9 +37,14 @@ def work(name, count):
             lent.add(1)
             logging.getLogger("app").warning(name)
 
+def instance():
+    [line] = [each for each in telemetry.prometheus_text().splitlines() if each.startswith(b"target_info{")]
+    return re.search(rb'service_instance_id="([^"]+)"', line)[1]
+
 work("before", 100)
 assert telemetry.flush(10)
 work("queued", 5)
+parent = instance()
 capture(ValueError("the parent's"), None)
 children = []
 together, gate = os.pipe()  # closed once both children run, each with its own worker number
@@ -48,10 +53,10 @@ for number in range(2):
     if pid == 0:
         os.close(gate)
         os.read(together, 1)
-        inherited = telemetry.error_reports()
+        inherited, own = telemetry.error_reports(), instance()
         work(f"child {number}", number + 1)
         report = telemetry.shutdown(10)
-        clean = inherited == {"captured": 0, "dropped": {}}
+        clean = inherited == {"captured": 0, "dropped": {}} and own != parent
         os._exit(0 if report.complete and clean else 1)
     children.append(pid)
 os.close(gate)

@@ -31,6 +31,7 @@ PRIVATE_NAMES: Final[dict[str, tuple[str, ...]]] = {
         "_receive_metrics",
         "_set_meter_provider",
     ),
+    "opentelemetry.exporter.prometheus": ("_collector", "_target_info"),
     "opentelemetry.exporter.otlp.proto.common._internal": ("_encode_value",),
     "opentelemetry.exporter.otlp.proto.http._common": ("RequestPayloadTooLargeError",),
     "opentelemetry.exporter.otlp.proto.http._log_exporter": ("OTLPLogExporter",),

@@ -50,10 +50,10 @@ class Exposition(Collector):
     """The families of `source`, as far as they fit on one page.
 
     The first metric keeps its name. A later one of the same name and type adds its series to it. One of
-    another type, or a series that is there already, is left out; `count_left_out` is called for each series.
+    another type, or a series that is there already, is left out; `count_left_out` gets the number of series.
     """
 
-    def __init__(self, source: Collector, count_left_out: Callable[[], None]) -> None:
+    def __init__(self, source: Collector, count_left_out: Callable[[int], None]) -> None:
         self._source = source
         self._count_left_out = count_left_out
         self._warned: set[str] = set()
@@ -71,9 +71,10 @@ class Exposition(Collector):
         return [owner.family for owner in dict.fromkeys(owners.values())]
 
     def _report(self, name: str, left_out: int) -> None:
-        for _ in range(left_out):
-            self._count_left_out()
-        if left_out and name not in self._warned and len(self._warned) < _MOST_WARNINGS:
+        if not left_out:
+            return
+        self._count_left_out(left_out)
+        if name not in self._warned and len(self._warned) < _MOST_WARNINGS:
             self._warned.add(name)
             _log.warning("%d series of %s are not in the Prometheus text: the name is taken", left_out, name)
 

@@ -74,7 +74,7 @@ class TextReader(_DeclaredReader, _NumberedReader):
         self._declared = declared
         self._one_page = threading.Lock()
         registry = CollectorRegistry(auto_describe=False)
-        self._exposition = Exposition(registry, lambda: count_unencodable("name_taken"))
+        self._exposition = Exposition(registry, lambda left_out: count_unencodable("name_taken", left_out))
         super().__init__(scope_info_enabled=False, registry=registry)
 
     def text(self) -> bytes:

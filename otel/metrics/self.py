@@ -110,6 +110,6 @@ def observe_losses(losses: Callable[[], Mapping[str, Losses]]) -> list[Callable[
     ]
 
 
-def count_unencodable(reason: str) -> None:
-    """Counts a value that was changed or dropped."""
-    UNENCODABLE.add(1, {"reason": reason})
+def count_unencodable(reason: str, values: int = 1) -> None:
+    """Counts values that were changed or dropped."""
+    UNENCODABLE.add(values, {"reason": reason})

@@ -4,6 +4,10 @@ RUN := .venv/bin/python
 # Passed from make's command line to the commands through the environment.
 export DEMO FORCE STACK
 
+# Checked by the programs that read them, in `make check`.
+CONFIGURATION := tests/collector_config tests/alertmanager tests/stack/test_compose.py tests/stack/test_compose_command.py \
+	tests/stack/test_docker_commands.py tests/stack/test_stores.py
+
 .DEFAULT_GOAL := help
 .PHONY: help up down status logs demo test lint check fmt generate bench ledger wheel lock clean environment
 
@@ -27,7 +31,7 @@ demo: environment ## load the demo catalogue and run simulated learners for a mi
 
 test: check ## run check and every test, including those on the whole stack
 	@$(RUN) -m stack.native.tools build
-	@$(RUN) -m pytest --ignore=tests/config
+	@$(RUN) -m pytest $(CONFIGURATION:%=--ignore=%)
 
 lint: environment ## check style, types, imports and size budgets; fast enough for every save
 	@$(RUN) -m ruff check .
@@ -41,7 +45,7 @@ check: lint ## run lint, check generated files, validate configurations with the
 	@$(RUN) -m stack.generated check
 	@$(RUN) -m stack.windows
 	@$(RUN) -m stack.native.tools build --tool promtool --tool amtool --tool otelcol-lms --tool docker-compose
-	@$(RUN) -m pytest -q tests/config
+	@$(RUN) -m pytest -q $(CONFIGURATION)
 
 fmt: environment ## format the code and fix what lint can fix
 	@$(RUN) -m ruff check --fix --quiet .

@@ -64,7 +64,8 @@ def _check(processors: dict[str, Any]) -> None:
     if found != _KNOWN:
         raise CollectorError(
             f"base.yaml: {', '.join(_STAGES)} differ from what distribution/mask/ does in Go. Bring it up "
-            f"to date, make tests/config/test_collector_chains.py pass, set _KNOWN in {__name__} to {found!r}"
+            f"to date, make tests/collector_config/test_collector_chains.py pass, "
+            f"set _KNOWN in {__name__} to {found!r}"
         )
 
 

@@ -1,45 +1,27 @@
-"""The whole native stack, started once per run on free ports in a scratch folder."""
+"""Fixtures that several files use: the Compose stack and its resolved model."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from typing import Any
 
 import pytest
 
-from stack.native.native_stack import NativeStack, ensure_programs
-from tests.stack.learner import Platform
-from tests.stack.stores import Stores
+from stack.compose import DockerStack
+from tests.stack.compose import resolve, stack_in
 
 
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NativeStack]:
-    """The running stack; its demo endpoint always fails."""
-    ensure_programs()
-    folder = tmp_path_factory.mktemp("stack")
-    running = NativeStack.scratch(
-        folder,
-        {
-            "LMS_DEMO_FAILURE_RATIO": "1",
-            "OTEL_METRIC_EXPORT_INTERVAL": "1000",
-            "STACK_CANARY_SECONDS": "2",
-        },
-    )
-    running.start()
-    yield running
-    running.stop()
+@pytest.fixture(name="docker", scope="session")
+def _docker(tmp_path_factory: pytest.TempPathFactory) -> DockerStack:
+    """The stack of a generated .env, its files written."""
+    return stack_in(tmp_path_factory.mktemp("docker"))
 
 
-@pytest.fixture(scope="session")
-def stores(stack: NativeStack) -> Iterator[Stores]:
-    """Queries to the stores."""
-    opened = Stores(stack)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="session")
-def platform(stack: NativeStack) -> Iterator[Platform]:
-    """The platform's HTTP API."""
-    opened = Platform(stack)
-    yield opened
-    opened.close()
+@pytest.fixture(name="model", scope="session")
+def _model(docker: DockerStack) -> dict[str, Any]:
+    """The resolved Compose model."""
+    done = resolve(docker, "config", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    resolved: dict[str, Any] = json.loads(done.stdout)
+    return resolved

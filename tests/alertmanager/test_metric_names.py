@@ -1,0 +1,179 @@
+"""The pinned versions emit every series that a rule queries, so that no upgrade blinds an alert."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from stack.settings import REPOSITORY
+from tests import programs
+from tests.collector_config import collector, intake, stores
+from tests.collector_config.collector import Collector
+from tests.collector_config.intake import Intake
+from tests.collector_config.stores import RULES
+from tests.collector_config.test_collector_golden import sinks
+from tests.programs import free_port
+
+# What nothing that runs here emits, with the reason.
+ELSEWHERE = {"tempo_discarded_spans_total": "Tempo runs in Docker only: its module is not served"}
+MIXED = re.compile(r"\(([\w|]+)\)")
+SIGNALS = ("traces", "metrics", "logs")
+SPAN = {"traceId": "1" * 32, "spanId": "1" * 16, "name": "x", "status": {"code": 2}}
+LINK = {"traceId": "2" * 32, "spanId": "2" * 16}
+
+
+def _span(**fields: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    return {"resourceSpans": [{"scopeSpans": [{"spans": [{**SPAN, **fields}]}]}]}
+
+
+def _metric(name: str) -> dict[str, Any]:
+    gauge = {"dataPoints": [{"timeUnixNano": str(time.time_ns()), "asInt": "1"}]}
+    return {"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": name, "gauge": gauge}]}]}]}
+
+
+def _log(body: str, when: int) -> dict[str, Any]:
+    record = {"timeUnixNano": str(when), "severityNumber": 17, "body": {"stringValue": body}}
+    service = {"attributes": [{"key": "service.name", "value": {"stringValue": "old"}}]}
+    return {"resourceLogs": [{"resource": service, "scopeLogs": [{"logRecords": [record]}]}]}
+
+
+GOOD = {"traces": _span(), "metrics": _metric("fine"), "logs": _log("fine", time.time_ns())}
+
+
+def _use(running: Collector) -> None:
+    """Provokes what the rules watch for, as far as one Collector can show it."""
+    for signal in SIGNALS:
+        assert running.send(signal, GOOD[signal]).status_code == 200
+    running.send("traces", _span(links=[LINK]))
+    running.send("metrics", _metric("no name"))
+    assert running.post("traces", b"{}", {"Authorization": ""}).status_code == 401
+
+
+@pytest.fixture(name="api", scope="module")
+def _api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """Prometheus, scraping Loki and four Collectors: working, rejected, full and out of memory."""
+    with ExitStack() as stack:
+        server = stack.enter_context(intake.listening())
+        loki = stack.enter_context(stores.loki(tmp_path_factory.mktemp("loki")))
+        port = free_port()
+        made = {name: tmp_path_factory.mktemp(name) for name in ("works", "refused", "full", "small")}
+        running = [stack.enter_context(each) for each in _collectors(made, server, loki, port)]
+        addresses = [f"127.0.0.1:{each.environment['COLLECTOR_METRICS_PORT']}" for each in running]
+        targets = {
+            "collector": addresses,
+            "loki": [loki.removeprefix("http://")],
+            "jaeger": [stack.enter_context(stores.jaeger())],
+            "prometheus": [f"127.0.0.1:{port}"],
+            "lms": ["127.0.0.1:9"],
+            "canary": [stack.enter_context(_canary(running[0], loki, port))],
+        }
+        folder = tmp_path_factory.mktemp("prometheus")
+        api = stack.enter_context(stores.prometheus(folder / "etc", port, targets))
+        _provoke(*running)
+        yield api
+
+
+@contextmanager
+def _canary(edge: Collector, loki: str, port: int) -> Iterator[str]:
+    """Runs the canary until the block ends; yields the address of its metrics."""
+    prometheus, address = f"http://127.0.0.1:{port}", f"127.0.0.1:{free_port()}"
+    environment = {
+        "PYTHONPATH": REPOSITORY,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": edge.url,
+        "OTLP_TOKEN_FILE": edge.environment["OTLP_TOKEN_FILE"],
+        "PROMETHEUS_URL": prometheus,
+        "LOKI_URL": loki,
+        "TRACES_URL": prometheus,
+        "CANARY_LISTEN": address,
+    }
+    variables = [f"{key}={value}" for key, value in environment.items()]
+    command = ["/usr/bin/env", *variables, sys.executable, "-m", "stack.canary"]
+    with programs.running(command, f"http://{address}/metrics"):
+        yield address
+
+
+def _collectors(made: Mapping[str, Path], server: Intake, loki: str, port: int) -> Iterator[Any]:
+    three = ["base.yaml", "prometheus.yaml", "loki.yaml", "jaeger.yaml"]
+    server.status |= {"prometheus": 400, "loki": 400, "jaeger": 400, "next": 503}
+    given = sinks(server, made["works"])
+    real = {
+        **given,
+        "PROMETHEUS_URL": f"http://127.0.0.1:{port}",
+        "LOKI_URL": loki,
+        "HOST_METRICS_INTERVAL": "1s",
+    }
+    journal = ["base.yaml", "journal.yaml", *three[1:]]
+    yield collector.running([*journal, "host-metrics.yaml", "span-metrics.yaml"], made["works"], **real)
+    yield collector.running(three, made["refused"], **given)
+    tiny = {"COLLECTOR_NEXT_QUEUE_BYTES": "262144", "COLLECTOR_TRACES_QUEUE_BYTES": "262144"}
+    yield collector.running(["base.yaml", "otlp.yaml"], made["full"], **given, **tiny)
+    small = {"COLLECTOR_MEMORY_MIB": "5", "COLLECTOR_MEMORY_SPIKE_MIB": "1"}
+    yield collector.running(["base.yaml"], made["small"], **small)
+
+
+def _provoke(works: Collector, refused: Collector, full: Collector, small: Collector) -> None:
+    _use(works)
+    works.send("logs", _log("a week and more ago", time.time_ns() - 9 * 24 * 3600 * 10**9))
+    _use(refused)
+    padding = [{"key": f"p{number}", "value": {"stringValue": "x" * 15_000}} for number in range(20)]
+    many = {"traces": _span(attributes=padding), "logs": _log("x" * 60_000, 1), "metrics": _metric("fine")}
+    point = many["metrics"]["resourceMetrics"][0]["scopeMetrics"][0]["metrics"][0]["gauge"]["dataPoints"]
+    point *= 20_000
+    for signal in SIGNALS:
+        answers = (full.send(signal, many[signal]).status_code for _ in range(20))
+        assert 503 in itertools.takewhile(lambda status: status in {200, 503}, answers), signal
+        collector.wait_until(partial(_refuses, small, signal), "memory is not limited")
+
+
+def _refuses(running: Collector, signal: str) -> bool:
+    return running.send(signal, GOOD[signal]).status_code == 503
+
+
+def _expressions() -> list[tuple[str, str]]:
+    files = sorted(RULES.glob("*.yml"))
+    groups = [group for path in files for group in yaml.safe_load(path.read_text())["groups"]]
+    return [
+        (rule.get("alert") or rule["record"], rule["expr"])
+        for group in groups
+        for rule in group["rules"]
+        if rule["expr"] != "vector(1)"
+    ]
+
+
+def _queries(api: httpx.Client, expression: str) -> Iterator[str]:
+    """Yields one query per selector; a name such as a_(b|c) is two."""
+    answer = api.get("/api/v1/parse_query", params={"query": expression}).json()
+    for selector in stores.selectors(answer["data"]):
+        named = {each["name"]: each for each in selector["matchers"]}
+        if named["__name__"]["value"] in {"ALERTS", *ELSEWHERE}:
+            continue
+        name = named.pop("__name__")["value"]
+        match = MIXED.search(name)
+        names = [name.replace(match[0], part) for part in match[1].split("|")] if match else [name]
+        labels = ",".join(f'{each["name"]}{each["type"]}"{each["value"]}"' for each in named.values())
+        yield from (f"{each}{{{labels}}}" for each in names)
+
+
+@pytest.mark.parametrize(("name", "expression"), [pytest.param(*each, id=each[0]) for each in _expressions()])
+def test_a_rule_asks_for_series_that_exist(api: httpx.Client, name: str, expression: str) -> None:
+    queries = set(_queries(api, expression))
+    assert queries, name
+    for query in sorted(queries):
+        collector.wait_until(partial(_has, api, query), f"{name}: nothing is emitted for {query}")
+
+
+def _has(api: httpx.Client, query: str) -> bool:
+    answer = api.get("/api/v1/query", params={"query": f"last_over_time({query}[5m])"}).json()
+    assert answer["status"] == "success", answer
+    return bool(answer["data"]["result"])

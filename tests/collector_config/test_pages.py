@@ -1,0 +1,59 @@
+"""Whatever pages and comments name exists: alerts, fragments, tests."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stack.collector import FRAGMENTS
+from stack.settings import REPOSITORY
+from tests.collector_config.stores import RULES
+
+FOLDERS = ("collector-config", "alertmanager", "docs", "stack/prometheus", "stack/loki", "stack/tempo")
+PAGES = sorted(
+    path
+    for folder in FOLDERS
+    for path in (REPOSITORY / folder).rglob("*")
+    if path.suffix in {".md", ".yaml", ".yml"}
+)
+# Words that look like alerts and are values of Kubernetes or classes.
+OTHERS = {"HostToContainer", "TelemetryConfig"}
+
+
+def _alerts() -> set[str]:
+    groups = [group for path in RULES.glob("*.yml") for group in yaml.safe_load(path.read_text())["groups"]]
+    return {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
+
+
+def test_an_alert_that_is_named_exists() -> None:
+    kinds = {re.sub(r"(?<=[a-z])[A-Z].*", "", name) for name in _alerts()} - {"Watchdog"}
+    assert {"Collector", "Loki", "Prometheus"} <= kinds
+    pattern = re.compile(rf"(?<![\w./])(?:{'|'.join(sorted(kinds))})(?:[A-Z][a-z]+)+(?![\w./(])")
+    named = {(path.name, name) for path in PAGES for name in pattern.findall(path.read_text())}
+    assert len(named) > 10
+    assert {(page, name) for page, name in named if name not in _alerts() | OTHERS} == set()
+
+
+@pytest.mark.parametrize("page", ["README.md", "FRAGMENTS.md", "kubernetes/README.md"])
+def test_a_file_that_is_named_exists(page: str) -> None:
+    text = (FRAGMENTS / page).read_text()
+    names = set(re.findall(r"`([\w./*-]+\.(?:yaml|yml|py|md|txt))`", text)) - {"acme.yaml", "x.yaml"}
+    names -= {"tests/cases/acme.yml"}
+    assert names
+    roots = (REPOSITORY, FRAGMENTS, (FRAGMENTS / page).parent)
+    missing = {name for name in names if not any(any(root.glob(name)) for root in roots)}
+    assert missing == set()
+
+
+def test_a_command_that_is_named_is_a_module() -> None:
+    modules = {
+        name for path in PAGES for name in re.findall(r"python -m ((?:stack|bench)[\w.]*)", path.read_text())
+    }
+    assert len(modules) > 3
+    places = [REPOSITORY / Path(*name.split(".")) for name in modules]
+    assert [
+        str(p) for p in places if not p.with_suffix(".py").exists() and not (p / "__main__.py").exists()
+    ] == []

@@ -15,14 +15,24 @@ from app.core.settings import load_settings
 from otel.config.settings import TelemetryConfig
 from stack import collector
 from stack.compose import DockerStack
+from stack.native.toolchain.catalogue import GO
 from stack.native.tools import tool_path
 from stack.settings import REPOSITORY
 from tests.stack.compose import SERVICES, resolve, stack_in
 
 # What people open; everything else is reachable on the internal networks only.
 PUBLISHED = {"app", "prometheus", "alertmanager", "grafana", "bugsink", "mailpit"}
+CONTRIB = "otel/opentelemetry-collector-contrib:0.158.0"
 NO_HEALTH_CHECK = {"collector-prepare": "it ends, and the collector waits for its success"}
 ROOT = {"collector-prepare": "changes the owner of a volume, once"}
+NO_SHELL = ("loki", "tempo")
+
+
+def seconds(duration: str) -> int:
+    """Returns the seconds of a duration as Compose prints it: 1m15s."""
+    parts = re.fullmatch(r"(?:(\d+)m)?(?:(\d+)s)?", duration)
+    assert parts
+    return int(parts[1] or 0) * 60 + int(parts[2] or 0)
 
 
 @pytest.fixture(name="service", params=SERVICES)
@@ -67,11 +77,49 @@ def test_an_image_is_pinned(service: dict[str, Any]) -> None:
     assert re.fullmatch(r"[a-z/-]+:v?\d+\.\d+\.\d+(-alpine|-musl)?", service["image"])
 
 
+@pytest.mark.parametrize("file", ["Dockerfile", "collector-config/distribution/Dockerfile"])
+def test_an_image_of_ours_is_built_from_pinned_ones_and_runs_as_the_same_user(file: str) -> None:
+    text = (REPOSITORY / file).read_text()
+    bases = set(re.findall(r"^FROM (?:--\S+ )?(\S+)", text, re.MULTILINE)) - {"scratch"}
+    assert len(bases) == 1
+    assert all(re.fullmatch(r"[a-z]+:\d+\.\d+(\.\d+)?(-slim)?-bookworm", base) for base in bases)
+    assert re.findall(r"^USER (.+)$", text, re.MULTILINE) == ["10001:10001"]
+
+
+def test_the_collectors_image_is_built_with_the_compiler_of_the_native_stack() -> None:
+    text = (REPOSITORY / "collector-config" / "distribution" / "Dockerfile").read_text()
+    assert f"golang:{GO.release}-" in text
+
+
 def test_a_service_has_a_health_check(service: dict[str, Any]) -> None:
     assert ("healthcheck" in service) == (service["name"] not in NO_HEALTH_CHECK)
     if "healthcheck" in service:
         assert service["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
         assert "start_interval" not in service["healthcheck"], "needs Docker Engine 25"
+
+
+def test_a_service_that_hangs_is_killed_by_its_health_check_and_started_again(
+    service: dict[str, Any],
+) -> None:
+    """tests/stack/test_hanging.py runs the checks; the images of Loki and Tempo have no shell."""
+    if service["name"] in {*NO_HEALTH_CHECK, *NO_SHELL}:
+        return
+    check = service["healthcheck"]
+    words = " ".join(check["test"])
+    waits = re.search(r"(?:timeout |-wait=)(\d+)", words)
+    assert waits
+    assert int(waits[1]) < seconds(check["timeout"]), "Docker would end the check first"
+    assert "kill" in words
+    # PID 1 cannot be killed from inside, and a program that ends must start again.
+    assert (service["init"], service["restart"]) == (True, "unless-stopped")
+
+
+def test_files_of_this_machine_are_labelled_for_selinux_and_its_root_never_is(
+    service: dict[str, Any],
+) -> None:
+    binds = [mount for mount in service.get("volumes", []) if mount["type"] == "bind"]
+    labels = {mount["source"]: mount["bind"].get("selinux") for mount in binds}
+    assert {source: label for source, label in labels.items() if (label == "z") == (source == "/")} == {}
 
 
 def test_only_what_a_person_opens_is_published_and_only_here(service: dict[str, Any]) -> None:
@@ -110,7 +158,7 @@ def test_what_must_survive_is_in_a_volume_with_a_name(model: dict[str, Any]) -> 
     }
     stores = ("mongo", "redis", "prometheus", "alertmanager", "loki", "tempo", "grafana", "bugsink")
     assert {name: kept[name] for name in stores} == {name: {name} for name in stores}
-    assert kept["collector"] == {"collector", "probe"}
+    assert kept["collector"] == {"collector"}
     assert kept["app"] == kept["canary"] == kept["mailpit"] == set()
 
 
@@ -153,10 +201,47 @@ def test_a_strict_umask_changes_nothing_of_that(tmp_path: Path) -> None:
 
 def test_the_collector_has_the_fragments_and_variables_of_its_preset(model: dict[str, Any]) -> None:
     service = model["services"]["collector"]
-    fragments = collector.fragments("all-in-one", service["environment"])
+    fragments = collector.fragments("all-in-one", {"COLLECTOR_LEAN_BUILD": "1", **service["environment"]})
     assert service["command"] == [f"--config=/etc/otelcol/{path.name}" for path in fragments]
+    assert "mask.yaml" in {path.name for path in fragments}
     required = {name for path in fragments for name in re.findall(r"\$\{env:([A-Z_]+)\}", path.read_text())}
     assert required <= set(service["environment"])
+
+
+def test_the_arguments_written_in_the_file_are_those_that_a_start_passes(docker: DockerStack) -> None:
+    command = [
+        str(tool_path("docker-compose")),
+        "--project-directory",
+        str(REPOSITORY),
+        "config",
+        "--format",
+        "json",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, env={"PATH": ""})
+    written = json.loads(done.stdout)["services"]["collector"]["command"]
+    assert written == docker.variables()["COLLECTOR_ARGUMENTS"].split()
+
+
+@pytest.mark.parametrize(
+    "sentry", [{}, {"STACK_SENTRY_OTLP": "true", "SENTRY_DSN": "https://0@sentry.example/7"}]
+)
+def test_a_stock_collector_replaces_ours(sentry: dict[str, str], tmp_path: Path) -> None:
+    stack = stack_in(tmp_path, COLLECTOR_IMAGE=CONTRIB, **sentry)
+    services = json.loads(resolve(stack, "config", "--format", "json").stdout)["services"]
+    service = services["collector"]
+    assert (service["image"], service.get("build")) == (CONTRIB, None)
+    fragments = collector.fragments("all-in-one", service["environment"])
+    assert service["command"] == [f"--config=/etc/otelcol/{path.name}" for path in fragments]
+    assert {"mask.yaml"} & {path.name for path in fragments} == set()
+    # Its image has no folder that belongs to its user and no program for the health check.
+    assert service["depends_on"]["collector-prepare"]["condition"] == "service_completed_successfully"
+    probe = [mount for mount in service["volumes"] if mount["source"] == "probe"]
+    assert service["healthcheck"]["test"][1].startswith(probe[0]["target"])
+
+
+def test_without_a_stock_collector_nothing_runs_as_root(docker: DockerStack) -> None:
+    done = resolve(docker, "config", "--services")
+    assert set(SERVICES) - set(done.stdout.split()) == set(ROOT)
 
 
 def test_sentry_adds_its_fragments_and_a_way_out(tmp_path: Path) -> None:
@@ -165,7 +250,7 @@ def test_sentry_adds_its_fragments_and_a_way_out(tmp_path: Path) -> None:
     )
     services = json.loads(resolve(stack, "config", "--format", "json").stdout)["services"]
     service = services["collector"]
-    fragments = collector.fragments("all-in-one", service["environment"])
+    fragments = collector.fragments("all-in-one", {"COLLECTOR_LEAN_BUILD": "1", **service["environment"]})
     assert service["command"] == [f"--config=/etc/otelcol/{path.name}" for path in fragments]
     assert service["environment"]["SENTRY_OTLP_URL"] == "https://sentry.example/api/7/integration/otlp"
     assert "edge" in service["networks"]
@@ -181,7 +266,7 @@ def test_the_users_own_server_replaces_ours(tmp_path: Path) -> None:
     }
     stack = stack_in(tmp_path, **own)
     done = resolve(stack, "config", "--services")
-    assert set(SERVICES) - set(done.stdout.split()) == {"mongo", "redis", "mailpit"}, done.stderr
+    assert set(SERVICES) - set(done.stdout.split()) == {"mongo", "redis", "mailpit", *ROOT}, done.stderr
     assert (stack.folder / "secrets" / "mongodb_url").read_text() == own["MONGODB_URL"]
 
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from stack import alerting, collector, compose_program
+from collector_kit.fragments import CollectorError, fragments, sentry_environment
+from stack import alerting, compose_program
 from stack.environment import Environment, load
 from stack.native.assemble import prepare_folder
 from stack.native.plan import BUGSINK_PROJECT, Plan
@@ -83,9 +84,7 @@ class DockerStack:
         """Returns the variables that docker-compose.yml needs beyond `.env`."""
         image = self.environment.stack.collector_image
         lean = {} if image else {"COLLECTOR_LEAN_BUILD": "1"}
-        files = collector.fragments(
-            "all-in-one", {"TEMPO_OTLP_URL": "http://tempo:4318", **lean, **self._sentry()}
-        )
+        files = fragments("all-in-one", {"TEMPO_OTLP_URL": "http://tempo:4318", **lean, **self._sentry()})
         return {
             "STACK_DATA_DIR": str(self.environment.stack.folder),
             "COLLECTOR_ARGUMENTS": " ".join(f"--config=/etc/otelcol/{path.name}" for path in files),
@@ -98,7 +97,7 @@ class DockerStack:
             return {}
         if not self.environment.given("SENTRY_DSN"):
             raise SettingsError("STACK_SENTRY_OTLP is on, but SENTRY_DSN is missing: set it, or turn it off")
-        return collector.sentry_environment(self.environment.values["SENTRY_DSN"])
+        return sentry_environment(self.environment.values["SENTRY_DSN"])
 
     def write(self) -> None:
         """Writes the configuration and secrets that the containers mount, over those of an earlier start.
@@ -230,7 +229,7 @@ def main(argv: Sequence[str] | None = None, *, shielded: bool = False) -> int:
     try:
         program = compose_program.command()
         options, variables = _prepared() if rest[0] in STARTING else (EVERYTHING, {})
-    except (SettingsError, alerting.AlertingError, collector.CollectorError) as error:
+    except (SettingsError, alerting.AlertingError, CollectorError) as error:
         print(error, file=sys.stderr)
         return 1
     return compose_program.run([*program, *options, *rest], {**os.environ, **variables}, shielded=shielded)

@@ -13,9 +13,7 @@ import pytest
 
 from app.core.settings import load_settings
 from otel.config.settings import TelemetryConfig
-from stack import collector
 from stack.compose import DockerStack
-from stack.native.toolchain.catalogue import GO
 from stack.native.tools import tool_path
 from stack.settings import REPOSITORY
 from tests.stack.compose import SERVICES, resolve, stack_in
@@ -75,20 +73,6 @@ def test_a_service_does_not_run_as_root(service: dict[str, Any]) -> None:
 
 def test_an_image_is_pinned(service: dict[str, Any]) -> None:
     assert re.fullmatch(r"[a-z/-]+:v?\d+\.\d+\.\d+(-alpine|-musl)?", service["image"])
-
-
-@pytest.mark.parametrize("file", ["Dockerfile", "collector-config/distribution/Dockerfile"])
-def test_an_image_of_ours_is_built_from_pinned_ones_and_runs_as_the_same_user(file: str) -> None:
-    text = (REPOSITORY / file).read_text()
-    bases = set(re.findall(r"^FROM (?:--\S+ )?(\S+)", text, re.MULTILINE)) - {"scratch"}
-    assert len(bases) == 1
-    assert all(re.fullmatch(r"[a-z]+:\d+\.\d+(\.\d+)?(-slim)?-bookworm", base) for base in bases)
-    assert re.findall(r"^USER (.+)$", text, re.MULTILINE) == ["10001:10001"]
-
-
-def test_the_collectors_image_is_built_with_the_compiler_of_the_native_stack() -> None:
-    text = (REPOSITORY / "collector-config" / "distribution" / "Dockerfile").read_text()
-    assert f"golang:{GO.release}-" in text
 
 
 def test_a_service_has_a_health_check(service: dict[str, Any]) -> None:
@@ -197,64 +181,6 @@ def test_a_strict_umask_changes_nothing_of_that(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     test_containers_can_read_the_files_and_nobody_else_the_folder(stack)
-
-
-def test_the_collector_has_the_fragments_and_variables_of_its_preset(model: dict[str, Any]) -> None:
-    service = model["services"]["collector"]
-    fragments = collector.fragments("all-in-one", {"COLLECTOR_LEAN_BUILD": "1", **service["environment"]})
-    assert service["command"] == [f"--config=/etc/otelcol/{path.name}" for path in fragments]
-    assert "mask.yaml" in {path.name for path in fragments}
-    required = {name for path in fragments for name in re.findall(r"\$\{env:([A-Z_]+)\}", path.read_text())}
-    assert required <= set(service["environment"])
-
-
-def test_the_arguments_written_in_the_file_are_those_that_a_start_passes(docker: DockerStack) -> None:
-    command = [
-        str(tool_path("docker-compose")),
-        "--project-directory",
-        str(REPOSITORY),
-        "config",
-        "--format",
-        "json",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, env={"PATH": ""})
-    written = json.loads(done.stdout)["services"]["collector"]["command"]
-    assert written == docker.variables()["COLLECTOR_ARGUMENTS"].split()
-
-
-@pytest.mark.parametrize(
-    "sentry", [{}, {"STACK_SENTRY_OTLP": "true", "SENTRY_DSN": "https://0@sentry.example/7"}]
-)
-def test_a_stock_collector_replaces_ours(sentry: dict[str, str], tmp_path: Path) -> None:
-    stack = stack_in(tmp_path, COLLECTOR_IMAGE=CONTRIB, **sentry)
-    services = json.loads(resolve(stack, "config", "--format", "json").stdout)["services"]
-    service = services["collector"]
-    assert (service["image"], service.get("build")) == (CONTRIB, None)
-    fragments = collector.fragments("all-in-one", service["environment"])
-    assert service["command"] == [f"--config=/etc/otelcol/{path.name}" for path in fragments]
-    assert {"mask.yaml"} & {path.name for path in fragments} == set()
-    # Its image has no folder that belongs to its user and no program for the health check.
-    assert service["depends_on"]["collector-prepare"]["condition"] == "service_completed_successfully"
-    probe = [mount for mount in service["volumes"] if mount["source"] == "probe"]
-    assert service["healthcheck"]["test"][1].startswith(probe[0]["target"])
-
-
-def test_without_a_stock_collector_nothing_runs_as_root(docker: DockerStack) -> None:
-    done = resolve(docker, "config", "--services")
-    assert set(SERVICES) - set(done.stdout.split()) == set(ROOT)
-
-
-def test_sentry_adds_its_fragments_and_a_way_out(tmp_path: Path) -> None:
-    stack = stack_in(
-        tmp_path, STACK_SENTRY_OTLP="true", SENTRY_DSN="https://0123456789abcdef@sentry.example/7"
-    )
-    services = json.loads(resolve(stack, "config", "--format", "json").stdout)["services"]
-    service = services["collector"]
-    fragments = collector.fragments("all-in-one", {"COLLECTOR_LEAN_BUILD": "1", **service["environment"]})
-    assert service["command"] == [f"--config=/etc/otelcol/{path.name}" for path in fragments]
-    assert service["environment"]["SENTRY_OTLP_URL"] == "https://sentry.example/api/7/integration/otlp"
-    assert "edge" in service["networks"]
-    assert "bugsink" not in services
 
 
 def test_the_users_own_server_replaces_ours(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
@@ -26,7 +27,17 @@ def _hours(value: str) -> str:
     return f"{int(match[1]) * (24 if match[2] == 'd' else 1)}h"
 
 
+def _base(value: str) -> str:
+    """Returns an http(s) address without a trailing slash; a login in it would be shown in logs."""
+    parts = urlsplit(value)
+    odd = (parts.username, parts.query, parts.fragment)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or any(odd):
+        raise ValueError("must be an address such as http://127.0.0.1:3100, without a login or a query")
+    return value.rstrip("/")
+
+
 Retention = Annotated[str, AfterValidator(_hours)]
+BaseUrl = Annotated[str, AfterValidator(_base)]
 
 
 class SettingsError(Exception):
@@ -36,11 +47,11 @@ class SettingsError(Exception):
 class StackSettings(BaseModel):
     """The stack's own settings, checked once and never changed.
 
-    A field ``port_loki`` is read from ``STACK_PORT_LOKI``. Fields without a default are secrets:
+    A field ``port_redis`` is read from ``STACK_PORT_REDIS``. Fields without a default are secrets:
     ``make up`` generates them.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     data_dir: Path = Field(
         default=Path(".stack"), description="Folder of all data; relative to the repository"
@@ -55,7 +66,7 @@ class StackSettings(BaseModel):
     port_collector_health: Port = Field(default=13133, description="Health of the Collector")
     port_collector_metrics: Port = Field(default=8888, description="The Collector's own metrics")
     port_prometheus: Port = Field(default=9090, description="Prometheus: metrics, rules")
-    port_loki: Port = Field(default=3100, description="Loki: logs")
+    port_victorialogs: Port = Field(default=9428, description="VictoriaLogs: logs")
     port_jaeger: Port = Field(default=16686, description="Jaeger: web interface")
     port_jaeger_otlp: Port = Field(default=14318, description="Jaeger: OTLP intake for the Collector")
     port_jaeger_admin: Port = Field(default=14269, description="Jaeger: health and its own metrics")
@@ -71,10 +82,18 @@ class StackSettings(BaseModel):
     retention_metrics: Retention = Field(
         default="360h", description="How long Prometheus keeps metrics (h or d)"
     )
-    retention_logs: Retention = Field(default="168h", description="How long Loki keeps logs (h or d)")
+    retention_logs: Retention = Field(default="168h", description="How long the log store keeps logs (h or d)")
     retention_traces: Retention = Field(default="72h", description="How long Jaeger keeps traces (h or d)")
     metrics_max_mb: int = Field(
         default=2048, ge=64, description="Size at which Prometheus drops its oldest metrics"
+    )
+    logs_max_mb: int = Field(
+        default=2048, ge=64, description="Size at which VictoriaLogs drops its oldest days of logs"
+    )
+    loki_url: BaseUrl | None = Field(
+        default=None,
+        validation_alias="LOKI_URL",
+        description="A Loki of your own, such as http://127.0.0.1:3100, instead of the stack's log store",
     )
 
     canary_seconds: int = Field(
@@ -106,6 +125,7 @@ class StackSettings(BaseModel):
         description="Password of the database; also the platform's, through FerretDB"
     )
     redis_password: Secret = Field(description="Password of Redis")
+    victorialogs_password: Secret = Field(description="Password of VictoriaLogs' user `lms`")
     bugsink_password: Secret = Field(description="Password of Bugsink's admin, who has LMS_ADMIN_EMAIL")
     bugsink_secret_key: Annotated[SecretStr, Field(min_length=50)] = Field(
         description="Signs Bugsink's sessions; its project's key is derived from it"
@@ -159,8 +179,9 @@ def data_folder(given: Path) -> Path:
 
 
 def variable(field: str) -> str:
-    """Returns the environment variable of a field: ``STACK_PORT_LOKI`` for ``port_loki``."""
-    return PREFIX + field.upper()
+    """Returns the environment variable of a field: ``STACK_PORT_REDIS`` for ``port_redis``, else its alias."""
+    known = StackSettings.model_fields.get(field)
+    return str(known.validation_alias) if known and known.validation_alias else PREFIX + field.upper()
 
 
 def _sentences(error: ValidationError) -> list[str]:
@@ -173,7 +194,8 @@ def _sentences(error: ValidationError) -> list[str]:
 def _sentence(field: str, kind: str, message: str) -> str:
     if not field:
         return message.removeprefix("Value error, ")
+    key = field if field.isupper() else variable(field)  # pydantic names an aliased field by its alias
     if kind == "missing":
         remedy = f"`{PYTHON} -m stack.environment write` adds a generated one to .env"
-        return f"{variable(field)} is missing: {remedy}"
-    return f"{variable(field)} is not valid: {message.removeprefix('Value error, ')}."
+        return f"{key} is missing: {remedy}"
+    return f"{key} is not valid: {message.removeprefix('Value error, ')}."

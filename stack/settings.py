@@ -82,7 +82,7 @@ class StackSettings(BaseModel):
     retention_metrics: Retention = Field(
         default="360h", description="How long Prometheus keeps metrics (h or d)"
     )
-    retention_logs: Retention = Field(default="168h", description="How long the log store keeps logs (h or d)")
+    retention_logs: Retention = Field(default="168h", description="How long logs are kept (h or d)")
     retention_traces: Retention = Field(default="72h", description="How long Jaeger keeps traces (h or d)")
     metrics_max_mb: int = Field(
         default=2048, ge=64, description="Size at which Prometheus drops its oldest metrics"
@@ -179,7 +179,7 @@ def data_folder(given: Path) -> Path:
 
 
 def variable(field: str) -> str:
-    """Returns the environment variable of a field: ``STACK_PORT_REDIS`` for ``port_redis``, else its alias."""
+    """Returns the environment variable of a field: ``STACK_PORT_REDIS`` for ``port_redis``, or its alias."""
     known = StackSettings.model_fields.get(field)
     return str(known.validation_alias) if known and known.validation_alias else PREFIX + field.upper()
 

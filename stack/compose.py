@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from stack import alerting, collector
+from collector_kit.fragments import CollectorError, sentry_environment
+from stack import alerting
 from stack.environment import Environment, load
 from stack.native.assemble import prepare_folder
 from stack.native.plan import BUGSINK_PROJECT, Plan
@@ -87,7 +88,7 @@ class DockerStack:
             return {}
         if not self.environment.given("SENTRY_DSN"):
             raise SettingsError("STACK_SENTRY_OTLP is on, but SENTRY_DSN is missing: set it, or turn it off")
-        return collector.sentry_environment(self.environment.values["SENTRY_DSN"])
+        return sentry_environment(self.environment.values["SENTRY_DSN"])
 
     def write(self) -> None:
         """Writes the configuration and secrets that the containers mount, over those of an earlier start.
@@ -235,7 +236,7 @@ def main(argv: Sequence[str] | None = None, *, shielded: bool = False) -> int:
     try:
         program = command()
         options, variables = _prepared() if rest[0] in STARTING else (EVERYTHING, {})
-    except (SettingsError, alerting.AlertingError, collector.CollectorError) as error:
+    except (SettingsError, alerting.AlertingError, CollectorError) as error:
         print(error, file=sys.stderr)
         return 1
     return _run([*program, *options, *rest], {**os.environ, **variables}, shielded=shielded)

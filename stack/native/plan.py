@@ -15,7 +15,7 @@ from urllib.parse import quote
 import yaml
 from pydantic import SecretStr
 
-from stack import collector
+from collector_kit import fragments as kit
 from stack.environment import Environment
 from stack.native.bugsink import template
 from stack.native.ports import Wanted
@@ -113,7 +113,7 @@ class Plan:
             "repository": str(REPOSITORY),
             "data": str(self.folder),
             "etc": str(self.etc),
-            "collector_configs": collector.arguments(self.fragments()),
+            "collector_configs": kit.arguments(self.fragments()),
             "collector_environment": _lines(self._collector_sinks()),
             "log_store": _lines(self._log_store()),
             "app_environment": _lines(self.app_environment()),
@@ -131,13 +131,13 @@ class Plan:
 
     def fragments(self) -> list[Path]:
         """Returns the Collector's configuration files, in the folder that `assemble` fills."""
-        files = collector.fragments("all-in-one", self._collector_sinks())
+        files = kit.fragments("all-in-one", self._collector_sinks())
         return [self.etc / "collector" / path.name for path in files]
 
     def _collector_sinks(self) -> dict[str, str]:
         """Addresses of the sinks and the lean build's switches: they decide which fragments are used."""
         sinks = {
-            **dict(collector.LEAN.values()),
+            **dict(kit.LEAN.values()),
             "JAEGER_OTLP_URL": f"http://127.0.0.1:{self.environment.stack.port_jaeger_otlp}",
             **self._log_store(),
         }
@@ -147,7 +147,7 @@ class Plan:
             raise SettingsError(
                 "STACK_SENTRY_OTLP is on, but SENTRY_DSN is missing: set it, or turn STACK_SENTRY_OTLP off"
             )
-        return sinks | collector.sentry_environment(self.environment.values["SENTRY_DSN"])
+        return sinks | kit.sentry_environment(self.environment.values["SENTRY_DSN"])
 
     def _log_store(self) -> dict[str, str]:
         """Returns where the Collector and the canary find logs: the user's own Loki, else VictoriaLogs."""

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from app.core.settings import load_settings
+from collector_kit.fragments import fragments
 from otel.config.settings import TelemetryConfig
-from stack import collector
 from stack.compose import DockerStack
 from stack.native.tools import tool_path
 from stack.settings import REPOSITORY
@@ -153,9 +153,9 @@ def test_a_strict_umask_changes_nothing_of_that(tmp_path: Path) -> None:
 
 def test_the_collector_has_the_fragments_and_variables_of_its_preset(model: dict[str, Any]) -> None:
     service = model["services"]["collector"]
-    fragments = collector.fragments("all-in-one", service["environment"])
-    assert service["command"] == [f"--config=/etc/otelcol/{path.name}" for path in fragments]
-    required = {name for path in fragments for name in re.findall(r"\$\{env:([A-Z_]+)\}", path.read_text())}
+    files = fragments("all-in-one", service["environment"])
+    assert service["command"] == [f"--config=/etc/otelcol/{path.name}" for path in files]
+    required = {name for path in files for name in re.findall(r"\$\{env:([A-Z_]+)\}", path.read_text())}
     assert required <= set(service["environment"])
 
 
@@ -165,8 +165,8 @@ def test_sentry_adds_its_fragments_and_a_way_out(tmp_path: Path) -> None:
     )
     services = json.loads(resolve(stack, "config", "--format", "json").stdout)["services"]
     service = services["collector"]
-    fragments = collector.fragments("all-in-one", service["environment"])
-    assert service["command"] == [f"--config=/etc/otelcol/{path.name}" for path in fragments]
+    files = fragments("all-in-one", service["environment"])
+    assert service["command"] == [f"--config=/etc/otelcol/{path.name}" for path in files]
     assert service["environment"]["SENTRY_OTLP_URL"] == "https://sentry.example/api/7/integration/otlp"
     assert "edge" in service["networks"]
     assert "bugsink" not in services

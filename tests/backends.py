@@ -175,8 +175,9 @@ def mongodb_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of a Redis server for this test run."""
     given = os.environ.get("TEST_REDIS_URL")
-    if given:
-        yield given
+    if given:  # a database of it for each worker, because tests empty it
+        number = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+        yield with_database(given, number)
         return
     server = RedisServer(tmp_path_factory.mktemp("redis"))
     yield server.url

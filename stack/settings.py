@@ -62,6 +62,12 @@ class StackSettings(BaseModel):
         description="Folder of built tools, absolute; default: one per user, shared by all checkouts",
     )
 
+    collector_image: str | None = Field(
+        default=None,
+        validation_alias="COLLECTOR_IMAGE",
+        description="A stock Collector, such as otel/opentelemetry-collector-contrib:0.158.0,"
+        " instead of the one that is built here (Docker only)",
+    )
     port_collector: Port = Field(default=4318, description="OTLP/HTTP intake of the Collector")
     port_collector_health: Port = Field(default=13133, description="Health of the Collector")
     port_collector_metrics: Port = Field(default=8888, description="The Collector's own metrics")
@@ -179,7 +185,7 @@ def data_folder(given: Path) -> Path:
 
 
 def variable(field: str) -> str:
-    """Returns the environment variable of a field: ``STACK_PORT_REDIS`` for ``port_redis``, or its alias."""
+    """Returns the environment variable of a field: its alias, or ``STACK_PORT_REDIS`` for ``port_redis``."""
     known = StackSettings.model_fields.get(field)
     return str(known.validation_alias) if known and known.validation_alias else PREFIX + field.upper()
 

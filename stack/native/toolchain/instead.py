@@ -1,7 +1,8 @@
 """Builds a Go tool without the parts that are not used here: small packages of ours replace them.
 
-Elasticsearch is half of what Jaeger compiles and keeps in memory, and it has no build tags to exclude it. A package below `stack/native/tools/instead` has the import path of
-the one it replaces, declares the few names that the rest of the program needs, and returns errors if used.
+Elasticsearch is half of what Jaeger compiles and keeps in memory, and it has no build tags to exclude it. A
+package below `stack/native/tools/instead` has the import path of the one it replaces, declares the few names
+that the rest of the program needs, and returns errors if used.
 """
 
 import json

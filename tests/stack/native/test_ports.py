@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -18,9 +20,9 @@ def held() -> Iterator[int]:
 
 
 def test_a_port_in_use_is_reported_with_part_process_and_variable(held: int) -> None:
-    (sentence,) = taken([Wanted(held, "loki", "STACK_PORT_LOKI")])
-    assert f"Port {held}, which loki needs, is in use by process {os.getpid()}" in sentence
-    assert "set STACK_PORT_LOKI to another port" in sentence
+    (sentence,) = taken([Wanted(held, "jaeger", "STACK_PORT_JAEGER")])
+    assert f"Port {held}, which jaeger needs, is in use by process {os.getpid()}" in sentence
+    assert "set STACK_PORT_JAEGER to another port" in sentence
 
 
 def test_a_port_bound_on_every_address_is_not_free() -> None:
@@ -32,14 +34,21 @@ def test_a_port_bound_on_every_address_is_not_free() -> None:
 
 def test_a_port_assigned_twice_is_reported_with_both_variables() -> None:
     (port,) = free_ports(1)
-    (sentence,) = taken([Wanted(port, "loki", "STACK_PORT_LOKI"), Wanted(port, "app", "LMS_PORT")])
-    assert "loki (STACK_PORT_LOKI) and app (LMS_PORT)" in sentence
+    (sentence,) = taken([Wanted(port, "jaeger", "STACK_PORT_JAEGER"), Wanted(port, "app", "LMS_PORT")])
+    assert "jaeger (STACK_PORT_JAEGER) and app (LMS_PORT)" in sentence
 
 
 def test_free_ports_differ_and_are_free() -> None:
     ports = free_ports(20)
     assert len(set(ports)) == 20
     assert taken(Wanted(port, "part", "VARIABLE") for port in ports) == []
+
+
+def test_no_two_processes_are_given_the_same_port() -> None:
+    ours = set(free_ports(150))
+    program = "from stack.native.ports import free_ports; print(*free_ports(150))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not ours & {int(port) for port in done.stdout.split()}
 
 
 def test_a_connection_in_time_wait_does_not_block_the_port() -> None:

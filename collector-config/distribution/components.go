@@ -28,7 +28,6 @@ import (
 	filestorage "github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage"
 	journal "stegmaier.example/lms/collector-config/distribution/journal"
 	refusals "stegmaier.example/lms/collector-config/distribution/refusals"
-	admission "stegmaier.example/lms/collector-config/distribution/admission"
 	batchprocessor "go.opentelemetry.io/collector/processor/batchprocessor"
 	memorylimiterprocessor "go.opentelemetry.io/collector/processor/memorylimiterprocessor"
 	attributesprocessor "github.com/open-telemetry/opentelemetry-collector-contrib/processor/attributesprocessor"
@@ -40,7 +39,6 @@ import (
 	tailsamplingprocessor "github.com/open-telemetry/opentelemetry-collector-contrib/processor/tailsamplingprocessor"
 	transformprocessor "github.com/open-telemetry/opentelemetry-collector-contrib/processor/transformprocessor"
 	mask "stegmaier.example/lms/collector-config/distribution/mask"
-	series "stegmaier.example/lms/collector-config/distribution/series"
 	otlpreceiver "go.opentelemetry.io/collector/receiver/otlpreceiver"
 	filelogreceiver "github.com/open-telemetry/opentelemetry-collector-contrib/receiver/filelogreceiver"
 	hostmetricsreceiver "github.com/open-telemetry/opentelemetry-collector-contrib/receiver/hostmetricsreceiver"
@@ -74,7 +72,6 @@ func components() (otelcol.Factories, error) {
 		filestorage.NewFactory(),
 		journal.NewFactory(),
 		refusals.NewFactory(),
-		admission.NewFactory(),
 	)
 	if err != nil {
 		return otelcol.Factories{}, err
@@ -87,7 +84,6 @@ func components() (otelcol.Factories, error) {
 		filestorage.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage v0.158.0",
 		journal.NewFactory().Type(): "stegmaier.example/lms/collector-config/distribution v0.158.0",
 		refusals.NewFactory().Type(): "stegmaier.example/lms/collector-config/distribution v0.158.0",
-		admission.NewFactory().Type(): "stegmaier.example/lms/collector-config/distribution v0.158.0",
 	})
 
 	factories.Receivers, err = otelcol.MakeFactoryMap[receiver.Factory](
@@ -136,7 +132,6 @@ func components() (otelcol.Factories, error) {
 		tailsamplingprocessor.NewFactory(),
 		transformprocessor.NewFactory(),
 		mask.NewFactory(),
-		series.NewFactory(),
 	)
 	if err != nil {
 		return otelcol.Factories{}, err
@@ -153,7 +148,6 @@ func components() (otelcol.Factories, error) {
 		tailsamplingprocessor.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/processor/tailsamplingprocessor v0.158.0",
 		transformprocessor.NewFactory().Type(): "github.com/open-telemetry/opentelemetry-collector-contrib/processor/transformprocessor v0.158.0",
 		mask.NewFactory().Type(): "stegmaier.example/lms/collector-config/distribution v0.158.0",
-		series.NewFactory().Type(): "stegmaier.example/lms/collector-config/distribution v0.158.0",
 	})
 
 	factories.Connectors, err = otelcol.MakeFactoryMap[connector.Factory](

@@ -5,8 +5,8 @@ RUN := .venv/bin/python
 export DEMO FORCE STACK
 
 # Checked by the programs that read them, in `make check`.
-CONFIGURATION := tests/collector_config tests/alertmanager tests/stack/test_compose.py tests/stack/test_compose_command.py \
-	tests/stack/test_docker_commands.py tests/stack/test_stores.py
+CONFIGURATION := tests/collector_config tests/alertmanager tests/stack/test_compose.py tests/stack/test_compose_collector.py \
+	tests/stack/test_compose_command.py tests/stack/test_docker_commands.py tests/stack/test_stores.py
 
 .DEFAULT_GOAL := help
 .PHONY: help up down status logs demo test lint check fmt generate bench ledger wheel lock clean environment

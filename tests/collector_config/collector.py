@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from stack.collector import FRAGMENTS, arguments, lean
+from collector_kit.fragments import FRAGMENTS, arguments, lean
 from stack.native.probes import NO_CERTIFICATES
 from stack.native.tools import tool_path
 from tests.collector_config import otlp_json

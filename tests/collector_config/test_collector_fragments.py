@@ -11,7 +11,15 @@ import httpx
 import pytest
 import yaml
 
-from stack.collector import FRAGMENTS, LEAN, CollectorError, check, fragments, main, sentry_environment
+from collector_kit.fragments import (
+    FRAGMENTS,
+    LEAN,
+    CollectorError,
+    check,
+    fragments,
+    main,
+    sentry_environment,
+)
 from tests.collector_config import collector, intake, otlp_json
 from tests.collector_config.certificates import certificates
 from tests.collector_config.collector import Collector

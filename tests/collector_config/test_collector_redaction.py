@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from stack.collector import FRAGMENTS
+from collector_kit.fragments import FRAGMENTS
 from tests.collector_config import collector, intake, otlp_json
 from tests.collector_config.chains import CHAINS, with_chain
 from tests.collector_config.collector import Collector

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from stack.collector import FRAGMENTS
+from collector_kit.fragments import FRAGMENTS
 from tests.collector_config import collector, intake, otlp_json
 from tests.collector_config.certificates import certificates
 from tests.collector_config.collector import Collector

@@ -51,8 +51,7 @@ def build() -> FastAPI:
     """Returns this process's application with its telemetry running; uvicorn's factory.
 
     Raises:
-        SettingsError: A platform setting is invalid.
-        otel.ConfigError: A telemetry setting is invalid.
+        otel.ConfigError: A setting of the platform or of its telemetry is invalid.
     """
     settings = load_settings()
     given = otel.TelemetryConfig.from_env(telemetry_environ(os.environ))

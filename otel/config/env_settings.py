@@ -10,13 +10,14 @@ from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any, ClassVar, Final, Self, get_args
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticUndefined
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from otel.config.sentences import reason
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _USERINFO: Final = re.compile(r"//[^/@\s]*@")
 
 
@@ -108,6 +109,14 @@ class EnvSettings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Leaves out the process environment: `from_env` passes the one that it is given."""
         return (init_settings,)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _utf8(cls, value: object) -> object:
+        """Rejects a byte that is not UTF-8, which `os.environ` passes on as a lone surrogate."""
+        if isinstance(value, str) and _SURROGATE.search(value):
+            raise ValueError("must be UTF-8")
+        return value
 
     @classmethod
     def _fields(cls) -> dict[str, FieldInfo]:

@@ -20,8 +20,6 @@ def reason(mistake: ErrorDetails, field: FieldInfo | None) -> str:
         return f"must be one of {context['expected'].replace(' or ', ', ').replace(chr(39), '')}"
     if kind.startswith("bool_"):
         return "must be on or off, or true or false"
-    if kind == "string_unicode":
-        return "must be UTF-8"
     if kind in {"too_short", "string_too_short"}:
         return f"must have at least {context['min_length']} characters"
     # A validator's own text, or a rare error of pydantic's.

@@ -21,12 +21,7 @@ from pydantic import (
     WrapValidator,
     field_validator,
 )
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SecretsSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic_settings import SettingsConfigDict
 
 from app.core.weak_passwords import MIN_LENGTH, weakness
 from otel import ConfigError, EnvSettings
@@ -174,17 +169,6 @@ class Settings(EnvSettings):
             raise ValueError(f"choose another; {reason}")
         return password
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        **_: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Adds the files in ``LMS_SECRETS_DIR``, which may be named in lower case."""
-        folder = init_settings().get(SECRETS_DIR)
-        return (init_settings, SecretsSettingsSource(settings_cls, folder, case_sensitive=False))
-
 
 def variable(field: str) -> str:
     """Returns the environment variable that sets ``field``."""
@@ -200,4 +184,4 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     folder = environ.get(SECRETS_DIR)
     if folder and not Path(folder).is_dir():
         raise ConfigError(SECRETS_DIR, f"{SECRETS_DIR} is {folder!r}, which is not a folder.")
-    return Settings.from_env(environ)
+    return Settings.from_env(environ, _secrets_dir=folder)

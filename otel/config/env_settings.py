@@ -13,7 +13,12 @@ from typing import Any, ClassVar, Final, Self, get_args
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticUndefined
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 from otel.config.sentences import reason
 
@@ -103,12 +108,18 @@ class EnvSettings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - the parameters are pydantic-settings'
+        settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        **_: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - named by pydantic-settings
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - likewise
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Leaves out the process environment: `from_env` passes the one that it is given."""
-        return (init_settings,)
+        """Leaves out the process environment: `from_env` passes the one that it is given.
+
+        The files of a `_secrets_dir` may be named as the variables, in upper or lower case.
+        """
+        folder = getattr(file_secret_settings, "secrets_dir", None)
+        return (init_settings, SecretsSettingsSource(settings_cls, folder, case_sensitive=False))
 
     @field_validator("*", mode="before")
     @classmethod
@@ -153,12 +164,9 @@ def unknown(key: str, known: Iterable[str]) -> str:
 
 def setting(key: str | None, default: object, sentence: str, *, secret: bool = False) -> Any:  # noqa: ANN401 - as Field
     """Declares a field read from `key`; a default that is text is parsed as in the environment."""
+    parsed: Any = isinstance(default, str)
     return Field(
-        default,
-        validation_alias=key,
-        description=sentence,
-        repr=not secret,
-        validate_default=isinstance(default, str),
+        default, validation_alias=key, description=sentence, repr=not secret, validate_default=parsed
     )
 
 

@@ -190,6 +190,6 @@ def test_an_existing_certificate_is_accepted(tmp_path: Path) -> None:
 
 
 def test_every_listed_default_is_accepted_and_changes_nothing() -> None:
-    listed = {each.key: each.default for each in settings()}
+    listed = {each.key: each.default or "" for each in settings()}
     assert TelemetryConfig.from_env(listed) == TelemetryConfig()
     assert len(listed) == len(settings())

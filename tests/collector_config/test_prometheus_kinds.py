@@ -1,4 +1,4 @@
-"""A metric that Prometheus cannot store costs no other point: it is converted, or dropped alone and counted."""
+"""A metric that Prometheus cannot store costs no other point: converted, or dropped alone and counted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.collector_config.metric_kinds import (
     number,
     request,
 )
-from tests.programs import free_port
+from tests.programs import free_port, wait_until
 
 PATH = "/api/v1/otlp/v1/metrics"
 FILTERED = "otelcol_processor_filter_datapoints_filtered_total"
@@ -84,16 +84,14 @@ def test_no_kind_costs_another_a_point(chain: str, tmp_path: Path) -> None:
         collector.running(files, tmp_path, PROMETHEUS_URL=url, **limits) as running,
     ):
         good = _send_all(running, {**TAKEN, **REJECTED})
-        collector.wait_until(
+        wait_until(
             lambda: not good - _stored(api, "neighbour.*"), f"lost: {good - _stored(api, 'neighbour.*')}"
         )
         assert running.metric("otelcol_exporter_send_failed_metric_points_total") == 0
         # Converted: a sum of one point is that point.
-        collector.wait_until(partial(_has, api, "k1_total", "1"), "the delta sum is not stored")
-        collector.wait_until(partial(_has, api, "k2_count", "3"), "the delta histogram is not stored")
-        collector.wait_until(
-            partial(_has, api, "histogram_count(k3)", "3"), "the delta exponential is not stored"
-        )
+        wait_until(partial(_has, api, "k1_total", "1"), "the delta sum is not stored")
+        wait_until(partial(_has, api, "k2_count", "3"), "the delta histogram is not stored")
+        wait_until(partial(_has, api, "histogram_count(k3)", "3"), "the delta exponential is not stored")
         # Dropped: three of no temporality, one of an unknown one, two scales, and an offset.
         assert running.metric(FILTERED, filter="filter/prometheus") == 7
         assert running.metric(FILTERED, filter="filter/prometheus-window") == 4
@@ -121,6 +119,6 @@ def test_deltas_add_up_and_further_streams_are_dropped_and_counted(tmp_path: Pat
             for payload in _deltas(name):
                 assert running.send("metrics", payload).status_code == 200
         for name in ("r1", "r2"):
-            collector.wait_until(partial(_has, api, f"{name}_total", "3"), "the deltas do not add up")
+            wait_until(partial(_has, api, f"{name}_total", "3"), "the deltas do not add up")
         assert running.metric("otelcol_deltatocumulative_datapoints_total", error="limit") == 2
         assert not _stored(api, "r3.*")

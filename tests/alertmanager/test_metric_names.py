@@ -113,8 +113,7 @@ def _collectors(made: Mapping[str, Path], server: Intake, loki: str, port: int) 
         "LOKI_URL": loki,
         "HOST_METRICS_INTERVAL": "1s",
     }
-    journal = ["base.yaml", "journal.yaml", *three[1:]]
-    yield collector.running([*journal, "host-metrics.yaml", "span-metrics.yaml"], made["works"], **real)
+    yield collector.running([*three, "host-metrics.yaml", "span-metrics.yaml"], made["works"], **real)
     yield collector.running(three, made["refused"], **given)
     tiny = {"COLLECTOR_NEXT_QUEUE_BYTES": "262144", "COLLECTOR_TRACES_QUEUE_BYTES": "262144"}
     yield collector.running(["base.yaml", "otlp.yaml"], made["full"], **given, **tiny)

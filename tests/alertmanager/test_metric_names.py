@@ -135,8 +135,8 @@ def _collectors(
         "LOKI_URL": LOKI,
         "HOST_METRICS_INTERVAL": "1s",
     }
-    journal = ["base.yaml", "journal.yaml", *three[1:], *(["loki.yaml"] if LOKI else [])]
-    yield collector.running([*journal, "host-metrics.yaml", "span-metrics.yaml"], made["works"], **real)
+    everything = [*three, *(["loki.yaml"] if LOKI else []), "host-metrics.yaml", "span-metrics.yaml"]
+    yield collector.running(everything, made["works"], **real)
     yield collector.running(three, made["refused"], **given)
     tiny = {"COLLECTOR_NEXT_QUEUE_BYTES": "262144", "COLLECTOR_TRACES_QUEUE_BYTES": "262144"}
     yield collector.running(["base.yaml", "otlp.yaml"], made["full"], **given, **tiny)

@@ -51,8 +51,8 @@ def _with_bounds_only(name: str, fragment: dict[str, Any]) -> None:
 
 
 def _without_redaction(name: str, fragment: dict[str, Any]) -> None:
-    if name in {"base.yaml", "mask.yaml"}:
-        for pipeline in _CLEAN:
+    if name in {"base.yaml", *LEAN}:
+        for pipeline in fragment["service"]["pipelines"].keys() & _CLEAN:
             fragment["service"]["pipelines"][pipeline]["processors"] = []
 
 

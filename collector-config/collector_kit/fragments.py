@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 FRAGMENTS: Final = Path(__file__).resolve().parents[1]
 # The fragments that only the lean build can run, and the variable for which the presets include them.
-LEAN: Final = ("mask.yaml",)
+LEAN: Final = ("mask.yaml", "quotas.yaml")
 LEAN_BUILD: Final = {"COLLECTOR_LEAN_BUILD": "1"}
 _LINE: Final = re.compile(
     r"(?P<file>[\w-]+\.yaml)(?:\s+if\s+(?P<variable>[A-Z][A-Z0-9_]*)(?:=(?P<value>\S+))?)?"

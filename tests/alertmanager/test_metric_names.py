@@ -18,6 +18,7 @@ import httpx
 import pytest
 import yaml
 
+from collector_kit.fragments import LEAN
 from stack.settings import REPOSITORY
 from tests import programs
 from tests.collector_config import collector, intake, metric_kinds, stores
@@ -135,7 +136,8 @@ def _collectors(
         "LOKI_URL": LOKI,
         "HOST_METRICS_INTERVAL": "1s",
     }
-    everything = [*three, *(["loki.yaml"] if LOKI else []), "host-metrics.yaml", "span-metrics.yaml"]
+    stores_of_all = [*three[1:], *(["loki.yaml"] if LOKI else [])]
+    everything = [three[0], *LEAN, *stores_of_all, "host-metrics.yaml", "span-metrics.yaml"]
     yield collector.running(everything, made["works"], **real)
     yield collector.running(three, made["refused"], **given)
     tiny = {"COLLECTOR_NEXT_QUEUE_BYTES": "262144", "COLLECTOR_TRACES_QUEUE_BYTES": "262144"}
@@ -146,6 +148,7 @@ def _collectors(
 
 def _provoke(works: Collector, refused: Collector, full: Collector, small: Collector) -> None:
     _use(works)
+    assert works.post("traces", b'{"resourceSpans": [' + b"{}," * 200_000 + b"{}]}").status_code == 413
     works.send("logs", _log("a week and more ago", time.time_ns() - 9 * 24 * 3600 * 10**9))
     _use(refused)
     padding = [{"key": f"p{number}", "value": {"stringValue": "x" * 15_000}} for number in range(20)]

@@ -30,7 +30,7 @@ from tests.collector_config.test_collector_golden import sinks
 from tests.programs import free_port, wait_until
 
 # They say otherwise what base.yaml says, and nothing else does.
-REPLACES = {"keep-links", "mask"}
+REPLACES = {"keep-links", "mask", "quotas"}
 SPAN = {
     "resourceSpans": [
         {

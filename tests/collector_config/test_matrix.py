@@ -21,7 +21,7 @@ from tests.programs import free_port, wait_until
 
 ALL = sorted(path.stem for path in FRAGMENTS.glob("*.yaml"))
 # What collector-config/FRAGMENTS.md calls "needs" besides base.yaml.
-NEEDS = {"tail-sampling": ["sentry"], "mtls": ["tls"]}
+NEEDS = {"tail-sampling": ["sentry"], "mtls": ["tls"], "quotas": ["mask"]}
 TAKES = {
     "prometheus": {("prometheus", "metrics")},
     "loki": {("loki", "logs")},

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from collector_kit.fragments import fragments
+from collector_kit.fragments import LEAN, fragments
 from stack.compose import DockerStack
 from stack.containers import services
 from stack.native.toolchain.catalogue import GO
@@ -55,7 +55,7 @@ def test_a_stock_collector_replaces_ours(sentry: dict[str, str], tmp_path: Path)
     assert (service["image"], service.get("build")) == (CONTRIB, None)
     files = fragments("all-in-one", service["environment"])
     assert service["command"] == [f"--config=/etc/otelcol/{path.name}" for path in files]
-    assert {"mask.yaml"} & {path.name for path in files} == set()
+    assert {path.name for path in files} & set(LEAN) == set()
     # Its image has no folder that belongs to its user and no program for the health check.
     assert service["depends_on"][PREPARE]["condition"] == "service_completed_successfully"
     assert services(stack)[PREPARE]["restart"] == "no", "`make status` accepts that it has exited"

@@ -46,7 +46,7 @@ var _ extensionmiddleware.HTTPServer = (*admission)(nil)
 // NewFactory returns the factory of the extension `admission`.
 func NewFactory() extension.Factory {
 	return extension.NewFactory(component.MustNewType("admission"),
-		func() component.Config { return &Config{RequestBytes: 32 << 20, AllBytes: 64 << 20} },
+		func() component.Config { return &Config{RequestBytes: 32 << 20, AllBytes: 48 << 20} },
 		create, component.StabilityLevelBeta)
 }
 

@@ -12,8 +12,9 @@ var (
 	value    = &message{bytes: small}
 	values   = &message{bytes: small, parts: []*message{1: value}}
 	pairs    = &message{bytes: small, parts: []*message{1: keyValue}}
-	counts   = &message{times: 8}
-	buckets  = &message{parts: []*message{2: counts}}
+	// Eight bytes a number, and as many while the list grows.
+	counts  = &message{times: 16}
+	buckets = &message{parts: []*message{2: counts}}
 
 	entity   = &message{bytes: large}
 	resource = &message{parts: []*message{1: keyValue, 3: entity}}

@@ -51,12 +51,9 @@ func (c *census) of(name string) *service {
 
 // admit reports whether a series is known or there is room for it, and remembers when it was seen.
 func (c *census) admit(s *service, series uint64, weight int, now time.Time) bool {
-	old, known := s.seen[series]
+	old := s.seen[series]
 	more := weight - int(old.weight)
 	if more > 0 && (s.count+more > c.bounds.PerService || c.total+more > c.bounds.AllTogether) {
-		if known {
-			return false
-		}
 		s.dropped++
 		return false
 	}

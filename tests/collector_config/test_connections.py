@@ -35,13 +35,13 @@ def _connected(running: Collector, stack: ExitStack) -> socket.socket:
     return stack.enter_context(socket.create_connection((host, int(port)), timeout=60))
 
 
-def _overlay(folder: Path, **timeouts: str) -> Path:
-    """Returns a fragment with these timeouts of the receiver; all others are much longer than a test."""
+def _overlay(folder: Path, **timeouts: str) -> str:
+    """Returns the path of a fragment with these timeouts of the receiver; all others are much longer than a test."""
     names = ("read_header_timeout", "read_timeout", "write_timeout", "idle_timeout")
     http = {name: timeouts.get(name, "1h") for name in names}
     path = folder / "timeouts.yaml"
     path.write_text(yaml.safe_dump({"receivers": {"otlp": {"protocols": {"http": http}}}}))
-    return path
+    return str(path)
 
 
 def test_the_fragment_bounds_how_long_a_connection_may_be_idle() -> None:

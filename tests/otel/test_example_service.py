@@ -148,9 +148,7 @@ def test_the_last_requests_are_not_lost_when_the_process_is_terminated(tmp_path:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_service_exits_after_the_signal_although_no_export_ends(
-    tmp_path: Path, number: signal.Signals
-) -> None:
+def test_a_service_exits_on_a_signal_although_no_export_ends(tmp_path: Path, number: signal.Signals) -> None:
     with black_hole() as url:
         dsn = f"{url.replace('://', '://public@')}/1"  # the error tracker never answers either
         with started(tmp_path, url, SENTRY_DSN=dsn, OTEL_EXPORTER_OTLP_TIMEOUT=AN_HOUR) as (process, service):

@@ -36,7 +36,7 @@ def _connected(running: Collector, stack: ExitStack) -> socket.socket:
 
 
 def _overlay(folder: Path, **timeouts: str) -> str:
-    """Returns the path of a fragment with these timeouts of the receiver; all others are much longer than a test."""
+    """Returns the path of a fragment with these timeouts of the receiver; the others are an hour."""
     names = ("read_header_timeout", "read_timeout", "write_timeout", "idle_timeout")
     http = {name: timeouts.get(name, "1h") for name in names}
     path = folder / "timeouts.yaml"

@@ -11,7 +11,7 @@ CONFIGURATION := tests/collector_config tests/alertmanager tests/stack/test_comp
 	tests/stack/test_compose_command.py tests/stack/test_docker_commands.py tests/stack/test_stores.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs demo test lint check fmt generate bench ledger wheel lock clean environment
+.PHONY: help up down status logs demo test lint check fmt generate bench ledger licences wheel lock clean environment
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ check: lint ## run lint, check generated files, validate configurations with the
 	$(call quiet,$(RUN) -m stack.windows)
 	@$(RUN) -m stack.native.tools build --tool promtool --tool amtool --tool otelcol-lms --tool docker-compose
 	@$(RUN) -m pytest -q $(CONFIGURATION)
+
+licences: environment ## list every part that is built or installed, with its licence
+	@$(RUN) -m stack.licences
 
 fmt: environment ## format the code and fix what lint can fix
 	@$(RUN) -m ruff check --fix --quiet .

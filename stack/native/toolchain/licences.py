@@ -102,10 +102,11 @@ def _libraries(owner: str, place: Path) -> Iterator[Part]:
 def _licences(wheel: Distribution) -> tuple[str, ...]:
     """Returns what the wheel's SPDX expression says, else its licence files, else its metadata in words."""
     metadata = wheel.metadata
-    if expression := metadata.get("License-Expression"):
+    (expression, *_) = metadata.get_all("License-Expression") or [""]
+    if expression:
         return tuple(sorted(set(re.findall(r"[\w.+-]+", expression)) - _OPERATORS))
     texts = of_files(Path(str(path.locate())) for path in _licence_files(wheel))
-    words = [metadata.get("License") or "", *_classified(metadata.get_all("Classifier") or ())]
+    words = [*(metadata.get_all("License") or ()), *_classified(metadata.get_all("Classifier") or ())]
     return tuple(sorted(texts or frozenset[str]().union(*map(named, words)) or {UNKNOWN}))
 
 

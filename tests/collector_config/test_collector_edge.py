@@ -167,8 +167,12 @@ def test_a_deeply_nested_body_delays_nothing(edge: Collector, depth: int) -> Non
     assert len(body) < 4 * MEBIBYTE
     logs = edge.metric("otelcol_exporter_sent_log_records_total", exporter="file/logs")
     started = time.monotonic()
-    assert edge.post("logs", body, PROTOBUF).status_code == 200
+    status = edge.post("logs", body, PROTOBUF).status_code
     assert time.monotonic() - started < 15
+    if depth == 400_000 and any("quotas.yaml" in argument for argument in edge.process.args):
+        assert status == 413, "it would take more memory than one request may"
+        return
+    assert status == 200
     edge.wait_for_metric("otelcol_exporter_sent_log_records_total", logs + 1, exporter="file/logs")
     assert _last(edge, "logs")["body"]["stringValue"] == "****"
 

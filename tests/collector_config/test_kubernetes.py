@@ -133,11 +133,13 @@ def test_the_contrib_image_has_the_version_of_our_build_and_runs_without_mask() 
     assert component["images"][0]["newTag"] == manifest["dist"]["version"]
     for folder, patch in zip(WORKLOADS, component["patches"], strict=True):
         assert patch["target"] == {"kind": WORKLOADS[folder], "name": f"collector-{folder}"}
-        tested, removed = yaml.safe_load(patch["patch"])
-        assert (tested["op"], removed["op"], tested["path"]) == ("test", "remove", removed["path"])
-        arguments = container(folder)["args"]
-        assert tested["path"].endswith(f"/containers/0/args/{arguments.index(tested['value'])}")
-        stock = [each.rpartition("/")[2] for each in arguments if each != tested["value"]]
+        arguments = list(container(folder)["args"])
+        operations = yaml.safe_load(patch["patch"])
+        for tested, removed in zip(operations[::2], operations[1::2], strict=True):
+            assert (tested["op"], removed["op"], tested["path"]) == ("test", "remove", removed["path"])
+            assert tested["path"].endswith(f"/containers/0/args/{arguments.index(tested['value'])}")
+            arguments.remove(tested["value"])
+        stock = [each.rpartition("/")[2] for each in arguments]
         assert [name for name in stock if name != "replica.yaml"] == [
             path.name for path in fragments(folder, LOKI)
         ]

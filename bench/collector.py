@@ -14,7 +14,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench.process import Program, local
-from stack.collector import FRAGMENTS, arguments, lean
+from collector_kit.fragments import FRAGMENTS, arguments, lean
 from stack.native.ports import LOOPBACK, free_ports
 from stack.native.tools import tool_path
 

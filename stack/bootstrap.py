@@ -26,6 +26,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 VENV = REPOSITORY / ".venv"
 LOCK = REPOSITORY / "requirements-dev.lock"
 STAMP = VENV / ".requirements"
+KIT = REPOSITORY / "collector-config"
 LEAST = (3, 11)
 INTERRUPTED = 130
 # The certificates that the machine trusts, on Debian and Alpine, on Fedora, and on SUSE.
@@ -63,9 +64,11 @@ def _ensure() -> None:
         )
     wanted = _fingerprint()
     if STAMP.exists() and STAMP.read_text(encoding="ascii") == wanted and _works():
+        _add_kit()
         return
     with _progress("Installing the project's Python packages"):
         _install()
+    _add_kit()
     # mypy caches that a package was missing.
     shutil.rmtree(REPOSITORY / ".mypy_cache", ignore_errors=True)
     STAMP.write_text(wanted, encoding="ascii")
@@ -76,6 +79,14 @@ def _fingerprint() -> str:
     digest = hashlib.sha256(LOCK.read_bytes())
     digest.update(f"{sys.version_info[:3]} {sys.base_prefix}".encode())
     return digest.hexdigest()
+
+
+def _add_kit() -> None:
+    """Makes the Collector kit's tools importable: its folder's name is none that Python can import."""
+    for packages in VENV.glob("lib/python*/site-packages"):
+        link = packages / "collector_kit.pth"
+        if not link.exists():
+            link.write_text(f"{os.path.relpath(KIT, packages)}\n", encoding="utf-8")
 
 
 def _works() -> bool:

@@ -18,9 +18,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from collector_kit.fragments import CollectorError
 from stack import docker, dotenv_file
 from stack.alerting import AlertingError
-from stack.collector import CollectorError
 from stack.containers import DockerError
 from stack.environment import DOTENV, Environment, load, write
 from stack.native import down, logs, status, up

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from app.core.telemetry import LMS_METRICS
+from collector_kit import masking, page
+from collector_kit.fragments import CollectorError
 from otel import docs
-from stack import collector_page, environment, masking, redaction_rules
-from stack.collector import CollectorError
+from stack import environment, redaction_rules
 from stack.settings import REPOSITORY
 
 FILES: Final[Mapping[str, Callable[[], str]]] = {
@@ -19,7 +20,7 @@ FILES: Final[Mapping[str, Callable[[], str]]] = {
     "collector-config/base.yaml": redaction_rules.render,
     # After base.yaml, and before the page about the fragments, which reads it.
     "collector-config/mask.yaml": masking.render,
-    "collector-config/FRAGMENTS.md": collector_page.render,
+    "collector-config/FRAGMENTS.md": page.render,
     "docs/telemetry.md": lambda: docs.render([LMS_METRICS]),
 }
 SHOWN_LINES: Final = 20

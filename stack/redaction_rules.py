@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from collector_kit.fragments import FRAGMENTS, CollectorError
 from otel.redaction.keys import FOREIGN_KEYS, KEY
 from otel.redaction.rules import NAMES, PAIR, RULES, re2
-from stack.collector import FRAGMENTS, CollectorError
 
 _RULES: Final = [rule for rule in RULES if rule.collector]
 _PAIR: Final = "a sensitive name and its value"

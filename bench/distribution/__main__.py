@@ -22,7 +22,7 @@ import yaml
 from bench.collector import Collector, Recipe
 from bench.machine import described
 from bench.process import BenchError
-from stack.collector import LEAN
+from collector_kit.fragments import LEAN
 from stack.native.tools import ToolError, tool_path
 
 DOCS: Final = Path(__file__).resolve().parent.parent.parent / "docs"

@@ -18,7 +18,7 @@ from bench.ledger.sentry_intake import SentryIntake
 from bench.ledger.shelves import Shelves
 from bench.process import Program, local, until
 from bench.stores import jaeger, loki, prometheus, watch
-from stack.collector import LEAN, sentry_environment
+from collector_kit.fragments import LEAN, sentry_environment
 from stack.native.ports import free_ports
 
 SINKS: Final = {"traces": "jaeger", "metrics": "prometheus", "logs": "loki"}

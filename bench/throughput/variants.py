@@ -10,7 +10,7 @@ from typing import Any, Final
 import yaml
 
 from bench.collector import Recipe
-from stack.collector import FRAGMENTS, LEAN
+from collector_kit.fragments import FRAGMENTS, LEAN
 
 PLAIN: Final = Path(__file__).resolve().parent.parent / "plain.yaml"
 SINKS: Final = {"traces": "jaeger", "metrics": "prometheus", "logs": "loki"}

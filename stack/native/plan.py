@@ -15,7 +15,7 @@ from urllib.parse import quote
 import yaml
 from pydantic import SecretStr
 
-from stack import collector
+from collector_kit import fragments as kit
 from stack.environment import Environment
 from stack.native.bugsink import template
 from stack.native.ports import Wanted
@@ -112,7 +112,7 @@ class Plan:
             "repository": str(REPOSITORY),
             "data": str(self.folder),
             "etc": str(self.etc),
-            "collector_configs": collector.arguments(self.fragments()),
+            "collector_configs": kit.arguments(self.fragments()),
             "collector_environment": _lines(self._collector_sinks()),
             "app_environment": _lines(self.app_environment()),
             "demo_environment": _lines(self.demo_environment()),
@@ -129,13 +129,13 @@ class Plan:
 
     def fragments(self) -> list[Path]:
         """Returns the Collector's configuration files, in the folder that `assemble` fills."""
-        files = collector.fragments("all-in-one", self._collector_sinks())
+        files = kit.fragments("all-in-one", self._collector_sinks())
         return [self.etc / "collector" / path.name for path in files]
 
     def _collector_sinks(self) -> dict[str, str]:
         """Addresses of the sinks and the lean build's switches: they decide which fragments are used."""
         sinks = {
-            **dict(collector.LEAN.values()),
+            **dict(kit.LEAN.values()),
             "JAEGER_OTLP_URL": f"http://127.0.0.1:{self.environment.stack.port_jaeger_otlp}",
         }
         if not self.environment.stack.sentry_otlp:
@@ -144,7 +144,7 @@ class Plan:
             raise SettingsError(
                 "STACK_SENTRY_OTLP is on, but SENTRY_DSN is missing: set it, or turn STACK_SENTRY_OTLP off"
             )
-        return sinks | collector.sentry_environment(self.environment.values["SENTRY_DSN"])
+        return sinks | kit.sentry_environment(self.environment.values["SENTRY_DSN"])
 
     def app_environment(self) -> dict[str, str]:
         """Returns the platform's variables: those the user has set, and those only the stack knows."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.distribution.__main__ import CONTRIB_MEGABYTES, SUMS, Start, components, measure, page
-from stack.collector import LEAN, fragments
+from collector_kit.fragments import LEAN, fragments
 from stack.native.tools import tool_path
 
 

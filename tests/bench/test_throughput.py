@@ -15,7 +15,7 @@ from bench.throughput.latency import Latency
 from bench.throughput.measure import Figure
 from bench.throughput.report import DOCS, throughput_table, write
 from bench.throughput.variants import PLAIN, VARIANTS, recipe
-from stack.collector import LEAN
+from collector_kit.fragments import LEAN
 
 # CPU microseconds per item of each variant in a quiet round and in one on a busy machine.
 MICROS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from stack.collector import LEAN
+from collector_kit.fragments import LEAN
 
 STOCK, MASK = "stock", "mask"
 CHAINS = (STOCK, MASK)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from stack.collector import FRAGMENTS
+from collector_kit.fragments import FRAGMENTS
 from tests.collector_config import collector, intake, otlp_json
 from tests.collector_config.chains import MASK, with_chain
 from tests.collector_config.intake import Intake

@@ -14,7 +14,7 @@ import httpx
 import pytest
 import yaml
 
-from stack.collector import FRAGMENTS, LEAN, fragments, presets
+from collector_kit.fragments import FRAGMENTS, LEAN, fragments, presets
 from tests.collector_config import collector, intake, otlp_json
 from tests.collector_config.chains import CHAINS, with_chain
 from tests.collector_config.collector import Collector

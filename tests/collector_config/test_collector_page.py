@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stack.collector import FRAGMENTS, CollectorError
-from stack.collector_page import render, variables
+from collector_kit.fragments import FRAGMENTS, CollectorError
+from collector_kit.page import render, variables
 
 GOOD = """\
 # Traces to Acme.

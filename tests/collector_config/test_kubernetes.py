@@ -11,8 +11,10 @@ import kubernetes_validate  # type: ignore[import-untyped]  # it ships no types
 import pytest
 import yaml
 
+from collector_kit.fragments import FRAGMENTS, fragments
+from collector_kit.limits import load, size
+from collector_kit.windows import MARGIN
 from stack import windows
-from stack.collector import FRAGMENTS, fragments
 from stack.settings import REPOSITORY
 from tests.collector_config import collector
 
@@ -181,9 +183,9 @@ def test_the_windows_agree_with_the_variables_of_the_pod(folder: str) -> None:
 @pytest.mark.parametrize("folder", WORKLOADS)
 def test_the_volume_holds_every_queue_and_its_compaction(folder: str) -> None:
     given = {each["name"]: each["value"] for each in container(folder)["env"] if "value" in each}
-    files = [windows.load(path, given) for path in configuration(folder).values() if path.suffix == ".yaml"]
+    files = [load(path, given) for path in configuration(folder).values() if path.suffix == ".yaml"]
     queues = [
-        windows.size(exporters[exporter]["sending_queue"]["queue_size"]) * windows.MARGIN
+        size(exporters[exporter]["sending_queue"]["queue_size"]) * MARGIN
         for content in files
         for exporters in [content.get("exporters") or {}]
         for pipeline in (content.get("service", {}).get("pipelines") or {}).values()
@@ -191,7 +193,7 @@ def test_the_volume_holds_every_queue_and_its_compaction(folder: str) -> None:
         if exporter.startswith("otlp_http/")
     ]
     assert len(queues) == 3
-    assert sum(queues) + max(queues) <= windows.size(_volume(folder))
+    assert sum(queues) + max(queues) <= size(_volume(folder))
 
 
 def _volume(folder: str) -> str:

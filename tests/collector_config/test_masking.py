@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stack import generated, masking
-from stack.collector import FRAGMENTS, CollectorError
+from collector_kit import masking
+from collector_kit.fragments import FRAGMENTS, CollectorError
+from stack import generated
 
 BASE = (FRAGMENTS / "base.yaml").read_text()
 
@@ -71,7 +72,7 @@ def test_the_generator_fails_on_a_rule_that_the_processor_does_not_implement(
 def test_the_command_reports_why_it_fails(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _change(folder, "redact_all_types: true", "redact_all_types: false")
     assert generated.main(["check"]) == 2
-    assert "set _KNOWN in stack.masking" in capsys.readouterr().err
+    assert "set _KNOWN in masking.py" in capsys.readouterr().err
 
 
 def test_the_chains_are_those_of_the_base_with_mask_at_the_end() -> None:

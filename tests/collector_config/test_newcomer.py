@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -40,7 +41,10 @@ def _files() -> dict[str, str]:
 
 def _run(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", *arguments]
-    return subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False, timeout=300)
+    own = {**os.environ, "PYTHONPATH": str(copy / "collector-config")}
+    return subprocess.run(
+        command, cwd=copy, env=own, capture_output=True, text=True, check=False, timeout=300
+    )
 
 
 def test_the_new_sink_passes_every_test_of_a_fragment(copy: Path) -> None:

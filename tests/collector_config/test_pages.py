@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stack.collector import FRAGMENTS
+from collector_kit.fragments import FRAGMENTS
 from stack.settings import REPOSITORY
 from tests.collector_config.stores import RULES
 

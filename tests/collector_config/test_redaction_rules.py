@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stack import generated, masking, redaction_rules
-from stack.collector import FRAGMENTS, CollectorError
+from collector_kit import masking
+from collector_kit.fragments import FRAGMENTS, CollectorError
+from stack import generated, redaction_rules
 
 BASE = (FRAGMENTS / "base.yaml").read_text()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from collector_kit.limits import WindowsError, seconds, size
 from stack import windows
 from stack.native.tools import tool_path
 from stack.settings import REPOSITORY
@@ -131,17 +132,17 @@ def test_every_relation_is_broken_by_a_case_above() -> None:
 
 @pytest.mark.parametrize("text", ["6", "h", "6 hours", "", None])
 def test_an_invalid_duration_is_named(text: object) -> None:
-    with pytest.raises(windows.WindowsError, match="is not a duration"):
-        windows.seconds(text)
+    with pytest.raises(WindowsError, match="is not a duration"):
+        seconds(text)
 
 
 @pytest.mark.parametrize(
     ("text", "expected"), [("1h30m", 5400), ("0s", 0), ("168h", 604800), ("15d", 1296000)]
 )
 def test_durations(text: str, expected: float) -> None:
-    assert windows.seconds(text) == expected
+    assert seconds(text) == expected
 
 
 @pytest.mark.parametrize(("text", "expected"), [(10, 10), ("256KB", 262144), ("1GiB", 1073741824)])
 def test_sizes(text: object, expected: int) -> None:
-    assert windows.size(text) == expected
+    assert size(text) == expected

@@ -1,15 +1,20 @@
-"""Writes collector-config/mask.yaml from base.yaml: the same rules for our own processor, written once."""
+"""Generates mask.yaml from base.yaml: the same rules for our own processor, written once.
+
+``python -m collector_kit.masking >mask.yaml`` writes it.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
+import sys
+from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from stack.collector import FRAGMENTS, CollectorError
+from collector_kit.fragments import FRAGMENTS, CollectorError
 
 _STAGES: Final = ("transform/bound", "redaction", "transform/restore")
 _PATTERNS: Final = ("blocked_key_patterns", "blocked_values")
@@ -65,7 +70,7 @@ def _check(processors: dict[str, Any]) -> None:
         raise CollectorError(
             f"base.yaml: {', '.join(_STAGES)} differ from what distribution/mask/ does in Go. Bring it up "
             f"to date, make tests/collector_config/test_collector_chains.py pass, "
-            f"set _KNOWN in {__name__} to {found!r}"
+            f"set _KNOWN in {Path(__file__).name} to {found!r}"
         )
 
 
@@ -134,3 +139,17 @@ def _bounds(statements: list[str]) -> dict[str, dict[str, Any]]:
             raise CollectorError(f"base.yaml bounds {match['place']} in two ways: {statement}")
         known.update(found)
     return bounds
+
+
+def main() -> int:
+    """Prints the fragment; returns 2 if it cannot be generated."""
+    try:
+        print(render(), end="")
+    except CollectorError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,6 +1,6 @@
-"""Which fragments of collector-config/ make up a Collector.
+"""Which fragments of the kit make up a Collector.
 
-``python -m stack.collector all-in-one`` checks the environment and prints the ``--config`` arguments
+``python -m collector_kit.fragments all-in-one`` checks the environment and prints the ``--config`` arguments
 of a preset, one per line.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-FRAGMENTS: Final = Path(__file__).resolve().parent.parent / "collector-config"
+FRAGMENTS: Final = Path(__file__).resolve().parents[1]
 # The fragments that only our own build can run, the variable that selects each in a preset, and its value.
 LEAN: Final = {
     "mask.yaml": ("COLLECTOR_LEAN_BUILD", "1"),
@@ -79,7 +79,7 @@ def check(files: Sequence[Path], environ: Mapping[str, str]) -> None:
     needed = [(path.name, name) for path in files for name in _NEEDED.findall(_code(path))]
     missing = [f"{name} ({file})" for file, name in dict.fromkeys(needed) if not environ.get(name)]
     if missing:
-        raise CollectorError(f"not set: {', '.join(missing)}. collector-config/README.md explains each")
+        raise CollectorError(f"not set: {', '.join(missing)}. README.md beside the fragments explains each")
 
 
 def _code(path: Path) -> str:
@@ -125,7 +125,7 @@ def sentry_environment(dsn: str) -> dict[str, str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Prints the arguments of a preset for this environment; returns 2 if a setting or preset is wrong."""
     parser = argparse.ArgumentParser(
-        prog="python -m stack.collector", description=(__doc__ or "").splitlines()[0]
+        prog="python -m collector_kit.fragments", description=(__doc__ or "").splitlines()[0]
     )
     parser.add_argument("preset", help=f"one of {', '.join(presets())}")
     chosen = parser.parse_args(argv)

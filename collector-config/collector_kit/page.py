@@ -3,15 +3,17 @@
 So a new fragment is one new file. The comment says in a first paragraph what the fragment adds, and then,
 each on a line of its own that may continue on the next ones, ``Needs:``, ``Promises:``, ``Use:`` (when and
 how another project uses it) and every variable by its name. The file itself gives the variables and defaults.
+``python -m collector_kit.page >FRAGMENTS.md`` writes the page.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Final
 
-from stack.collector import FRAGMENTS, CollectorError
+from collector_kit.fragments import FRAGMENTS, CollectorError
 
 _PARTS: Final = ("Needs", "Promises", "Use")
 _ENTRY: Final = re.compile(r"(?P<name>Needs|Promises|Use|[A-Z][A-Z0-9_]{3,}): (?P<text>.+)")
@@ -24,8 +26,8 @@ fit together, what they promise as a whole and how to add one.
 
 Every fragment is reused in the same way: copy `base.yaml` and the file, set the variables without a default,
 and pass both with `--config`. They are independent of the learning platform. They are written for the contrib
-image and the lean build of `distribution/`, version 0.158; `python -m stack.collector PRESET` names the
-variables that are not set.
+image and the lean build of `distribution/`, version 0.158; `python -m collector_kit.fragments PRESET`, run in
+this folder, names the variables that are not set.
 """
 
 
@@ -88,3 +90,17 @@ def _comment(path: Path) -> tuple[str, dict[str, str]]:
             intro.append(text)
         first = first and bool(text)
     return " ".join(intro), entries
+
+
+def main() -> int:
+    """Prints the page; returns 2 if a comment is incomplete."""
+    try:
+        print(render(), end="")
+    except CollectorError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -33,6 +33,7 @@ TARGETS: Final[Mapping[str, str | None]] = {
     "prometheus": "127.0.0.1:9090",
     "alertmanager": "alertmanager:9093",
     "loki": "loki:3100",
+    "victorialogs": None,
     "tempo": "tempo:3200",
     "jaeger": None,
 }

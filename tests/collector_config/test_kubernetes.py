@@ -209,7 +209,7 @@ def _volume(folder: str) -> str:
 def test_a_workload_runs_its_preset(folder: str) -> None:
     passed = [argument.rpartition("/")[2] for argument in container(folder)["args"]]
     assert [name for name in passed if name != "replica.yaml"] == [
-        path.name for path in fragments(folder, {})
+        path.name for path in fragments(folder, {"LOKI_URL": "http://loki"})
     ]
 
 

@@ -24,10 +24,12 @@ class Settings:
         edge: OTLP/HTTP address of the Collector, without ``/v1/...``.
         token_file: its first line is the bearer token; it is read again for every item.
         prometheus: the metric store.
+        prometheus_headers: a file with its login, or None.
         loki: the log store, or None if that is VictoriaLogs.
         victorialogs: the log store, or None if that is Loki.
         victorialogs_headers: a file with its login, or None.
         traces: the trace store: Jaeger or Tempo.
+        traces_headers: a file with its login, or None.
         seconds: the interval from one item to the next, of each signal.
         listen: host and port where the verdict is served.
     """
@@ -35,10 +37,12 @@ class Settings:
     edge: str
     token_file: Path
     prometheus: str
+    prometheus_headers: Path | None
     loki: str | None
     victorialogs: str | None
     victorialogs_headers: Path | None
     traces: str
+    traces_headers: Path | None
     seconds: float
     listen: tuple[str, int]
 
@@ -134,20 +138,18 @@ def headers(path: Path | None) -> dict[str, str]:
     return {name.strip(): value.strip()}
 
 
+_LOGIN: Final = "file with the line `Authorization: ...`"
+
 VARIABLES: Final = (
     Variable("OTEL_EXPORTER_OTLP_ENDPOINT", "edge", "the Collector's OTLP/HTTP address", None, _url),
     Variable("OTLP_TOKEN_FILE", "token_file", "file with the Collector's bearer token", None, _token_file),
     Variable("PROMETHEUS_URL", "prometheus", "where metrics must arrive", None, _url),
+    Variable("PROMETHEUS_HEADERS_FILE", "prometheus_headers", _LOGIN, "", _headers_file),
     Variable("LOKI_URL", "loki", "where logs must arrive, if that is Loki", "", _url),
     Variable("VICTORIALOGS_URL", "victorialogs", "where logs must arrive, if not", "", _url),
-    Variable(
-        "VICTORIALOGS_HEADERS_FILE",
-        "victorialogs_headers",
-        "file with the line `Authorization: ...`",
-        "",
-        _headers_file,
-    ),
+    Variable("VICTORIALOGS_HEADERS_FILE", "victorialogs_headers", _LOGIN, "", _headers_file),
     Variable("TRACES_URL", "traces", "where traces must arrive: Jaeger or Tempo", None, _url),
+    Variable("TRACES_HEADERS_FILE", "traces_headers", _LOGIN, "", _headers_file),
     Variable("CANARY_SECONDS", "seconds", "seconds from one item of a signal to the next", "60", _seconds),
     Variable(
         "CANARY_LISTEN", "listen", "where the verdict is served, for Prometheus", "127.0.0.1:9099", _listen

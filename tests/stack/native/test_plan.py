@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from stack.native.native_stack import NativeStack
-from stack.native.plan import SOURCE, fill
+from stack.native.placeholders import fill
+from stack.native.plan import SOURCE
 from stack.settings import SettingsError, StackSettings
 
 

@@ -12,15 +12,27 @@ import (
 	"github.com/f1bonacc1/process-compose/src/cmd"
 )
 
-// plansVariable names the file that says what to watch; without it nothing is watched.
-const plansVariable = "STACK_LIVENESS_FILE"
+const (
+	// fileVariable names the file that says what to watch; without it nothing is watched.
+	fileVariable = "LIVENESS_FILE"
+	// socketVariable names process-compose's own socket.
+	socketVariable = "LIVENESS_SOCKET"
+)
 
 func main() {
-	if path := os.Getenv(plansVariable); path != "" {
-		if err := watchAll(path, os.Getenv(socketVariable)); err != nil {
-			fmt.Fprintf(os.Stderr, "process-compose: %s: %v\n", plansVariable, err)
+	path, socket := taken(fileVariable), taken(socketVariable)
+	if path != "" {
+		if err := watchAll(path, socket); err != nil {
+			fmt.Fprintf(os.Stderr, "process-compose: %s: %v\n", fileVariable, err)
 			os.Exit(1)
 		}
 	}
 	cmd.Execute()
+}
+
+// taken returns a variable and removes it: the parts inherit the rest.
+func taken(name string) string {
+	value := os.Getenv(name)
+	_ = os.Unsetenv(name) // fails for an impossible name only
+	return value
 }

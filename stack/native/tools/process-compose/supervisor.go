@@ -12,9 +12,6 @@ import (
 	"github.com/shirou/gopsutil/v4/process"
 )
 
-// socketVariable is process-compose's own variable for the path of its socket.
-const socketVariable = "PC_SOCKET_PATH"
-
 const ownAnswerTime = 5 * time.Second
 
 // supervisor asks process-compose about parts over the socket that everybody else uses too.

@@ -121,7 +121,8 @@ def _write_targets(path: Path, targets: list[str]) -> None:
 
 
 def _web_config(plan: Plan, folder: Path) -> None:
-    write_private(folder / "web.yml", logins.web_config(plan.environment.stack.stores_password.get_secret_value()))
+    password = plan.environment.stack.stores_password.get_secret_value()
+    write_private(folder / "web.yml", logins.web_config(password))
 
 
 def _alertmanager(plan: Plan, folder: Path) -> None:

@@ -1,8 +1,8 @@
 """What the supervisor asks each part, over and over: a part that stops answering is killed and starts again.
 
-Each question is a few bytes of the part's own protocol, to which a living part sends at least one byte back: a
-refusal or "not ready" is an answer, because a part that waits for another one is not broken. The supervisor
-(`stack/native/tools/process-compose`) knows no protocol, it only sends and waits.
+Each question is a few bytes of the part's own protocol, to which a living part sends at least one byte
+back: a refusal or "not ready" is an answer, because a part that waits for another one is not broken. The
+supervisor (`stack/native/tools/process-compose`) knows no protocol, it only sends and waits.
 """
 
 from __future__ import annotations

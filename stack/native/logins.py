@@ -1,7 +1,7 @@
 """The login that the stack's stores ask for, in the form that each program reads.
 
-Everything on loopback can be reached by every user of the machine, so Prometheus, Alertmanager and Jaeger ask for a
-password, as VictoriaLogs does. It is one password for the three, because whoever needs one of them needs all.
+Every user of the machine can reach what listens on loopback, so Prometheus, Alertmanager and Jaeger ask
+for a password, as VictoriaLogs does. One password for the three: whoever needs one of them needs all.
 """
 
 from __future__ import annotations

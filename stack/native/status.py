@@ -52,8 +52,8 @@ def _unsupervised(supervisor: Supervisor) -> str:
             "`make down` ends everything, after 90 s by force; then `make up`."
         )
     return (
-        f"The supervisor is gone, so nothing starts a part again that ends; {left} processes of the stack run "
-        "on. `make up` stops them and starts everything again, `make down` only stops them."
+        f"The supervisor is gone, so nothing starts a part again that ends; {left} processes of the stack "
+        "run on. `make up` stops them and starts everything again, `make down` only stops them."
     )
 
 

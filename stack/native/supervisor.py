@@ -123,7 +123,7 @@ class Supervisor:
         self._await_answer(process)
 
     def _watched(self, config: Path) -> dict[str, str]:
-        """Returns where the supervisor finds what to ask the parts, if there is such a file beside ``config``."""
+        """Returns where the supervisor finds what to ask the parts, if that file is beside ``config``."""
         plan = config.with_name(liveness.FILE)
         return {LIVENESS_FILE: str(plan), LIVENESS_SOCKET: str(self.socket)} if plan.exists() else {}
 

@@ -49,7 +49,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One environment variable and its field of Settings; required if the default is None, optional if ''."""
+    """One environment variable and its field of Settings; required if its default is None."""
 
     key: str
     field: str

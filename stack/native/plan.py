@@ -26,20 +26,23 @@ from stack.settings import REPOSITORY, SettingsError, variable
 
 SOURCE: Final = Path(__file__).with_name("process-compose.yaml")
 DATABASE: Final = "lms"
-LOG_USER: Final = logins.USER  # as in process-compose.yaml and prometheus.yml
 BUGSINK_PROJECT: Final = 1
 NEVER: Final = 1_000_000  # failures in a row
 
 
 @dataclass(frozen=True)
 class Part:
-    """One process. ``once``: it exits when its work is done. ``speaks``: a log line announces readiness."""
+    """One process. ``once``: it exits when its work is done. ``speaks``: a log line announces readiness.
+
+    ``login`` is the user and the name of the password's variable.
+    """
 
     name: str
     title: str
     ports: tuple[Wanted, ...]
     probe: tuple[str, str] | None = field(repr=False)  # holds logins
     open: str | None
+    login: str | None
     once: bool
     speaks: bool
     question: Question | None
@@ -110,6 +113,8 @@ class Plan:
             },
             **programs,
             "LMS_PORT": str(self.environment.app.port),
+            "admin_email": self.environment.app.admin_email,
+            "store_user": logins.USER,
             "postgres_password": stack.postgres_password.get_secret_value(),
             "python": sys.executable,
             "repository": str(REPOSITORY),
@@ -225,6 +230,7 @@ class Plan:
             ports=wanted,
             probe=self._probe(process, wanted),
             open=process.get("x-open"),
+            login=process.get("x-user"),
             once=process.get("availability", {}).get("restart") == "no",
             speaks="ready_log_line" in process,
             question=_question(name, process, wanted),

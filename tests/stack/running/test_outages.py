@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from tests.stack.running.crowd import Crowd
 from tests.stack.running.learner import Platform
 
 pytestmark = pytest.mark.stack
+LOG: Final = logging.getLogger(__name__)
 
 # Measured on a quiet machine of two cores: 1.2 to 7.8 s. Twice that, because a start is work.
 BACK_SECONDS: Final = 16.0
@@ -83,7 +85,11 @@ def test_every_killed_part_comes_back_by_itself_and_no_enrolment_is_lost(
     stack: NativeStack, crowd: Crowd
 ) -> None:
     took = _kill_in_turn(stack, crowd, _names(stack))
-    print({part: round(each, 1) for part, each in took.items()}, dict(crowd.seen.statuses))
+    LOG.info(
+        "seconds until healthy: %s; answers: %s",
+        {part: round(each, 1) for part, each in took.items()},
+        dict(crowd.seen.statuses),
+    )
     assert crowd.lost() == set()
     assert crowd.wrong() == []
     assert {part: each for part, each in took.items() if each > BACK_SECONDS} == {}
@@ -109,7 +115,7 @@ def test_without_a_database_every_answer_is_prompt(stack: NativeStack, crowd: Cr
         wait_until(lambda: time.monotonic() > gone, "the database was gone for long enough")
     stack.supervisor.start_part("ferretdb")
     stack.wait_ready()
-    print(dict(crowd.seen.statuses), round(crowd.seen.slowest, 2))
+    LOG.info("answers: %s; slowest: %.2f s", dict(crowd.seen.statuses), crowd.seen.slowest)
     assert crowd.seen.statuses[HTTPStatus.SERVICE_UNAVAILABLE] > 0
     assert crowd.seen.statuses.keys() <= {HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE}
     assert crowd.seen.slowest <= SLOWEST_SECONDS

@@ -23,6 +23,7 @@ PERIOD_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 5.0
 # In a row: a part is silent for some 24 s before it is killed. A machine that is merely busy answers earlier.
 FAILURES: Final = 4
+FIRST_FAILURES: Final = 24  # some listen before they serve
 
 _OP_MSG: Final = 2013  # MongoDB's wire protocol
 
@@ -59,6 +60,7 @@ def document(
     period: float = PERIOD_SECONDS,
     answer: float = ANSWER_SECONDS,
     failures: int = FAILURES,
+    first_failures: int = FIRST_FAILURES,
 ) -> str:
     """Returns the text of the file that the supervisor reads."""
     parts = [
@@ -69,5 +71,11 @@ def document(
         }
         for each in questions
     ]
-    plan = {"period_seconds": period, "answer_seconds": answer, "failures": failures, "parts": parts}
+    plan = {
+        "period_seconds": period,
+        "answer_seconds": answer,
+        "failures": failures,
+        "first_failures": first_failures,
+        "parts": parts,
+    }
     return json.dumps(plan, indent=1)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog/log"
@@ -17,9 +18,10 @@ type plan struct {
 	PeriodSeconds float64 `json:"period_seconds"`
 	// AnswerSeconds is how long an answer may take.
 	AnswerSeconds float64 `json:"answer_seconds"`
-	// Failures in a row mean that the part hangs.
-	Failures int        `json:"failures"`
-	Parts    []question `json:"parts"`
+	// Failures in a row mean that the part hangs; FirstFailures, if its process has not answered yet.
+	Failures      int        `json:"failures"`
+	FirstFailures int        `json:"first_failures"`
+	Parts         []question `json:"parts"`
 }
 
 // question is what a part is asked: bytes of its own protocol, to which any byte is an answer. A part that
@@ -39,8 +41,8 @@ func watchAll(path, socket string) error {
 	if err := json.Unmarshal(text, &plan); err != nil {
 		return err
 	}
-	if plan.PeriodSeconds <= 0 || plan.AnswerSeconds <= 0 || plan.Failures < 1 {
-		return errors.New("period_seconds, answer_seconds and failures must be positive")
+	if plan.PeriodSeconds <= 0 || plan.AnswerSeconds <= 0 || plan.Failures < 1 || plan.FirstFailures < 1 {
+		return errors.New("period_seconds, answer_seconds, failures and first_failures must be positive")
 	}
 	supervisor := newSupervisor(socket)
 	for _, each := range plan.Parts {
@@ -49,8 +51,8 @@ func watchAll(path, socket string) error {
 	return nil
 }
 
-// watch asks one part. It counts failures of one process only, and only after that process has answered once: how
-// long a part may take to start is not its business.
+// watch asks one part. It counts failures of one process only, and none before that process listens: how long a part
+// may take to open its files is not its business.
 type watch struct {
 	question   question
 	plan       plan
@@ -62,8 +64,8 @@ type watch struct {
 
 func (w *watch) run() {
 	for {
-		failed := w.once()
-		if failed && w.failures < w.plan.Failures {
+		w.once()
+		if w.failures > 0 {
 			time.Sleep(seconds(w.plan.PeriodSeconds) / 5)
 			continue
 		}
@@ -71,31 +73,38 @@ func (w *watch) run() {
 	}
 }
 
-// once asks once, and kills the part if that was one failure too many. Returns whether there was no answer.
-func (w *watch) once() bool {
+// once asks once, and kills the part if that was one failure too many.
+func (w *watch) once() {
 	pid := w.supervisor.pid(w.question.Part)
 	if pid != w.pid {
 		w.pid, w.answered, w.failures = pid, false, 0
 	}
 	if pid == 0 {
-		return false
+		return
 	}
 	err := w.question.ask(seconds(w.plan.AnswerSeconds))
 	if err == nil {
 		w.answered, w.failures = true, 0
-		return false
+		return
 	}
-	if !w.answered {
-		return false
+	if !w.answered && errors.Is(err, syscall.ECONNREFUSED) {
+		return
 	}
 	w.failures++
 	// Asked again: it may have ended or been stopped meanwhile.
-	if w.failures >= w.plan.Failures && w.supervisor.pid(w.question.Part) == pid {
+	if w.failures >= w.patience() && w.supervisor.pid(w.question.Part) == pid {
 		killed := killTree(pid)
 		log.Warn().Str("process", w.question.Part).Ints("killed", killed).Err(err).
 			Msg("Hangs: killed, to be restarted")
 	}
-	return true
+}
+
+// patience is larger for a start: some listen before they serve.
+func (w *watch) patience() int {
+	if w.answered {
+		return w.plan.Failures
+	}
+	return w.plan.FirstFailures
 }
 
 // ask sends the question and returns nil if a byte comes back in time.

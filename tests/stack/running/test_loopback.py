@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 import struct
 from collections.abc import Mapping
@@ -12,13 +13,14 @@ import psutil
 import pymongo
 import pymongo.errors
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from stack.native.native_stack import NativeStack
 from stack.native.plan import DATABASE
 
 pytestmark = pytest.mark.stack
 
-REFUSALS: Final = {401, 403}
+REFUSALS: Final = {401, 403, 404, 405}
 # What answers without a login, and why that is no harm. By the variable of the port, as in .env.
 OPEN: Final[Mapping[str, str]] = {
     "LMS_PORT": "the platform is for everybody: its own tokens protect what is not public",
@@ -39,23 +41,26 @@ SPEAKS: Final[Mapping[str, tuple[bytes, bytes]]] = {
     ),
 }
 MONGODB: Final = "STACK_PORT_MONGODB"
-# Each path that has served somebody without a login, and what reads or changes something there.
-PATHS: Final = (
-    ("GET", "/"),
-    ("GET", "/api/v1/query?query=up"),
-    ("GET", "/api/v2/alerts"),
-    ("POST", "/api/v2/silences"),
-    ("GET", "/api/services"),
-    ("GET", "/search"),
-    ("GET", "/metrics"),
-    ("GET", "/select/logsql/query?query=*"),
-    ("POST", "/v1/traces"),
-    ("POST", "/v1/logs"),
-    ("POST", "/v1/metrics"),
-    ("POST", "/api/v1/otlp/v1/metrics"),
-    ("POST", "/insert/opentelemetry/v1/logs"),
-    ("POST", "/-/reload"),
+# What reads or changes something in each part, and in what it is built from.
+PROTOBUF: Final = "application/x-protobuf"
+THRIFT: Final = "application/x-thrift"
+REQUESTS: Final = (
+    ("GET", "/", PROTOBUF),
+    ("GET", "/api/v1/query?query=up", PROTOBUF),
+    ("GET", "/api/v2/alerts", PROTOBUF),
+    ("POST", "/api/v2/silences", PROTOBUF),
+    ("GET", "/api/services", PROTOBUF),
+    ("GET", "/search", PROTOBUF),
+    ("GET", "/metrics", PROTOBUF),
+    ("GET", "/select/logsql/query?query=*", PROTOBUF),
+    ("POST", "/v1/traces", PROTOBUF),
+    ("POST", "/v1/logs", PROTOBUF),
+    ("POST", "/v1/metrics", PROTOBUF),
+    ("POST", "/api/v1/otlp/v1/metrics", PROTOBUF),
+    ("POST", "/insert/opentelemetry/v1/logs", PROTOBUF),
+    ("POST", "/api/traces", THRIFT),
 )
+PAGES: Final = ("prometheus", "alertmanager", "jaeger", "victorialogs")
 
 
 def _listening(stack: NativeStack) -> dict[int, str]:
@@ -93,14 +98,30 @@ def _served(port: int) -> list[str]:
     """Returns each request that the port served; a port that speaks no HTTP/1 (gRPC) serves none."""
     served = []
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10.0) as client:
-        for method, path in PATHS:
+        for method, path, kind in REQUESTS:
+            body = _span() if method == "POST" else None
             try:
-                answer = client.request(method, path, headers={"Content-Type": "application/x-protobuf"})
+                answer = client.request(method, path, content=body, headers={"Content-Type": kind})
             except httpx.RemoteProtocolError:
                 continue
-            if answer.status_code not in REFUSALS | {404, 405}:
+            if answer.status_code not in REFUSALS and not answer.is_server_error:
                 served.append(f"{method} {path}: {answer.status_code}")
     return served
+
+
+def _span() -> bytes:
+    """Returns a span as OTLP: some refuse nothing that is empty."""
+    request = ExportTraceServiceRequest()
+    span = request.resource_spans.add().scope_spans.add().spans.add()
+    span.trace_id, span.span_id, span.name = secrets.token_bytes(16), secrets.token_bytes(8), "planted"
+    return request.SerializeToString()
+
+
+@pytest.mark.parametrize("part", PAGES)
+def test_a_browser_is_asked_for_the_login(stack: NativeStack, part: str) -> None:
+    answer = httpx.get(stack.url(part))
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"].startswith("Basic")
 
 
 def _says(port: int, sent: bytes) -> bytes:

@@ -38,8 +38,8 @@ import (
 	"github.com/jaegertracing/jaeger/ports"
 )
 
-// main is Jaeger's own, without its side commands and metric stores, and with one line more, marked below: without it,
-// Jaeger 1.76 refuses everything that comes over OTLP/HTTP once it asks for a login.
+// main is Jaeger's own, without its side commands and metric stores, and with two lines more, marked below: without the
+// first, Jaeger 1.76 refuses everything that comes over OTLP/HTTP once it asks for a login.
 func main() {
 	flags.PrintV1EOL()
 
@@ -142,6 +142,8 @@ func main() {
 
 			// Ours: the login is a tenant's name, which is read from the request's metadata.
 			cOpts.OTLP.HTTP.IncludeMetadata = cOpts.Tenancy.Enabled
+			// Ours: the intake for thrift knows no tenants and cannot be turned off, so no body fits into it.
+			cOpts.HTTP.MaxRequestBodySize = 1
 			tm := tenancy.NewManager(&cOpts.Tenancy)
 
 			// collector

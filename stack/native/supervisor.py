@@ -107,7 +107,7 @@ class Supervisor:
             "--tui=false",
             "--disable-dotenv",
             "--ordered-shutdown",
-            # Whoever asks for a state gets memory and CPU time too, for which it reads all of /proc: half of the
+            # Who asks for a state gets memory and CPU time too, for which it reads all of /proc: half of the
             # CPU time of a start, and nobody uses them.
             "--slow-ref-rate=876000h",
         ]

@@ -52,9 +52,12 @@ def _send(stack: NativeStack, part: str, number: signal.Signals) -> int:
     return before
 
 
-def _restarted(stack: NativeStack, part: str, before: int) -> bool:
-    state = stack.supervisor.states().get(part)
-    return state is not None and state.restarts > before and state.status == "Running"
+def _wait_restarted(stack: NativeStack, part: str, before: int) -> None:
+    def restarted() -> bool:
+        state = stack.supervisor.states().get(part)
+        return state is not None and state.restarts > before and state.status == "Running"
+
+    wait_until(restarted, f"{part} is started again")
 
 
 def _kill_in_turn(stack: NativeStack, crowd: Crowd, parts: list[str]) -> dict[str, float]:
@@ -64,7 +67,7 @@ def _kill_in_turn(stack: NativeStack, crowd: Crowd, parts: list[str]) -> dict[st
         for part in parts:
             started = time.monotonic()
             before = _send(stack, part, signal.SIGKILL)
-            wait_until(lambda p=part, b=before: _restarted(stack, p, b), f"{part} is started again")
+            _wait_restarted(stack, part, before)
             stack.wait_ready()
             took[part] = time.monotonic() - started
     return took
@@ -100,7 +103,7 @@ def test_every_killed_part_comes_back_by_itself_and_no_enrolment_is_lost(
 def test_every_hanging_part_is_killed_and_comes_back(stack: NativeStack) -> None:
     before = {part: _send(stack, part, signal.SIGSTOP) for part in _names(stack)}
     for part, restarts in before.items():
-        wait_until(lambda p=part, r=restarts: _restarted(stack, p, r), f"{part} is started again")
+        _wait_restarted(stack, part, restarts)
     stack.wait_ready()
 
 

@@ -1,5 +1,4 @@
 import json
-import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
@@ -90,8 +89,6 @@ def test_a_changed_replacement_changes_the_key(trimmed: GoTool) -> None:
 @pytest.mark.parametrize("tool", [tool for tool in TOOLS if isinstance(tool, GoTool)], ids=lambda t: t.name)
 def test_every_replacement_documents_its_package(tool: GoTool) -> None:
     undocumented = [
-        name
-        for name, path in tool.instead_sources().items()
-        if not re.search(r"^// (Package|main) ", path.read_text(), re.MULTILINE)
+        name for name, path in tool.instead_sources().items() if "// Package " not in path.read_text()
     ]
     assert undocumented == []

@@ -194,7 +194,7 @@ def _queries(api: httpx.Client, expression: str) -> Iterator[str]:
 def test_a_rule_asks_for_series_that_exist(api: httpx.Client, name: str, expression: str) -> None:
     queries = set(_queries(api, expression))
     assert queries, name
-    if any(query.startswith("loki_") for query in queries):
+    if any(query.startswith(("loki_", "loki:")) for query in queries):
         stores.loki()
     for query in sorted(queries):
         wait_until(partial(_has, api, query), f"something is emitted for {query} of {name}")

@@ -73,7 +73,8 @@ def test_page_data_and_plot_show_the_same_figures(tmp_path: Path) -> None:
     page = written["throughput.md"]
     assert "3.4 before the run" in page
     assert "**Missed**: 10% of the plain peer's spans, 1.8 times the stock chain's spans." in page
-    assert "Against the plain peer without gzip: spans 5%, points 5%, records 5%." in page
+    assert "Against the plain peer without gzip: spans 5%, points 5%, records 5%; against" in page
+    assert "against the stock chain: spans 1.8 times, points 1.8 times, records 1.8 times." in page
     assert "| disk queue, with fsync | 49 (38 to 60) | 49 (38 to 60) | 49 (38 to 60) |" in page
     assert "| of which fsync | 3 (-4 to 10) |" in page
     assert "| the same with stock processors | 385 (350 to 420) |" in page

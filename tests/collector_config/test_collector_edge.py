@@ -169,7 +169,7 @@ def test_a_deeply_nested_body_delays_nothing(edge: Collector, depth: int) -> Non
     started = time.monotonic()
     status = edge.post("logs", body, PROTOBUF).status_code
     assert time.monotonic() - started < 15
-    if depth == 400_000 and any("quotas.yaml" in argument for argument in edge.process.args):
+    if depth == 400_000 and "quotas.yaml" in str(edge.process.args):
         assert status == 413, "it would take more memory than one request may"
         return
     assert status == 200

@@ -2,9 +2,6 @@
 // Copyright (c) 2017 Uber Technologies, Inc.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package main is Jaeger's all-in-one, reduced to what asks for a login: OTLP in, the query service out. Its other intakes
-// cannot be turned off by flags, and one of them, thrift over HTTP, does not ask. Without side commands, metric stores
-// and sampling.
 package main
 
 import (
@@ -22,7 +19,6 @@ import (
 
 	collectorapp "github.com/jaegertracing/jaeger/cmd/collector/app"
 	collectorflags "github.com/jaegertracing/jaeger/cmd/collector/app/flags"
-	"github.com/jaegertracing/jaeger/cmd/collector/app/handler"
 	"github.com/jaegertracing/jaeger/cmd/internal/flags"
 	queryapp "github.com/jaegertracing/jaeger/cmd/query/app"
 	"github.com/jaegertracing/jaeger/cmd/query/app/querysvc"
@@ -30,6 +26,7 @@ import (
 	"github.com/jaegertracing/jaeger/internal/config"
 	"github.com/jaegertracing/jaeger/internal/jtracer"
 	"github.com/jaegertracing/jaeger/internal/metrics"
+	ss "github.com/jaegertracing/jaeger/internal/sampling/samplingstrategy/metafactory"
 	"github.com/jaegertracing/jaeger/internal/storage/metricstore/disabled"
 	storage "github.com/jaegertracing/jaeger/internal/storage/v1/factory"
 	"github.com/jaegertracing/jaeger/internal/storage/v2/api/depstore"
@@ -41,6 +38,8 @@ import (
 	"github.com/jaegertracing/jaeger/ports"
 )
 
+// main is Jaeger's own, without its side commands and metric stores, and with two lines more, marked below: without the
+// first, Jaeger 1.76 refuses everything that comes over OTLP/HTTP once it asks for a login.
 func main() {
 	flags.PrintV1EOL()
 
@@ -53,6 +52,15 @@ func main() {
 	if err != nil {
 		log.Fatalf("Cannot initialize storage factory: %v", err)
 	}
+	samplingStrategyFactoryConfig, err := ss.FactoryConfigFromEnv()
+	if err != nil {
+		log.Fatalf("Cannot initialize sampling strategy factory config: %v", err)
+	}
+	samplingStrategyFactory, err := ss.NewFactory(*samplingStrategyFactoryConfig)
+	if err != nil {
+		log.Fatalf("Cannot initialize sampling strategy factory: %v", err)
+	}
+
 	v := viper.New()
 	command := &cobra.Command{
 		Use:   "jaeger-all-in-one",
@@ -108,6 +116,20 @@ func main() {
 				logger.Fatal("Failed to create metrics reader", zap.Error(err))
 			}
 
+			ssFactory, err := storageFactory.CreateSamplingStoreFactory()
+			if err != nil {
+				logger.Fatal("Failed to create sampling store factory", zap.Error(err))
+			}
+
+			samplingStrategyFactory.InitFromViper(v, logger)
+			if err := samplingStrategyFactory.Initialize(collectorMetricsFactory, ssFactory, logger); err != nil {
+				logger.Fatal("Failed to init sampling strategy factory", zap.Error(err))
+			}
+			samplingProvider, samplingAggregator, err := samplingStrategyFactory.CreateStrategyProvider()
+			if err != nil {
+				logger.Fatal("Failed to create sampling strategy provider", zap.Error(err))
+			}
+
 			cOpts, err := new(collectorflags.CollectorOptions).InitFromViper(v, logger)
 			if err != nil {
 				logger.Fatal("Failed to initialize collector", zap.Error(err))
@@ -118,25 +140,25 @@ func main() {
 				logger.Fatal("Failed to configure query service", zap.Error(err))
 			}
 
-			// The login is a tenant's name, which is read from the request's metadata.
+			// Ours: the login is a tenant's name, which is read from the request's metadata.
 			cOpts.OTLP.HTTP.IncludeMetadata = cOpts.Tenancy.Enabled
+			// Ours: the intake for thrift knows no tenants and cannot be turned off, so no body fits into it.
+			cOpts.HTTP.MaxRequestBodySize = 1
 			tm := tenancy.NewManager(&cOpts.Tenancy)
 
 			// collector
-			builder := &collectorapp.SpanHandlerBuilder{
-				TraceWriter:    v1adapter.NewTraceWriter(spanWriter),
-				CollectorOpts:  cOpts,
-				Logger:         logger,
-				MetricsFactory: collectorMetricsFactory,
-				TenancyMgr:     tm,
-			}
-			processor, err := builder.BuildSpanProcessor()
-			if err != nil {
-				logger.Fatal("Failed to create span processor", zap.Error(err))
-			}
-			intake, err := handler.StartOTLPReceiver(cOpts, logger, processor, tm)
-			if err != nil {
-				logger.Fatal("Failed to start the OTLP receiver", zap.Error(err))
+			c := collectorapp.New(&collectorapp.CollectorParams{
+				ServiceName:        "jaeger-collector",
+				Logger:             logger,
+				MetricsFactory:     collectorMetricsFactory,
+				TraceWriter:        v1adapter.NewTraceWriter(spanWriter),
+				SamplingProvider:   samplingProvider,
+				SamplingAggregator: samplingAggregator,
+				HealthCheck:        svc.HC(),
+				TenancyMgr:         tm,
+			})
+			if err := c.Start(cOpts); err != nil {
+				log.Fatal(err)
 			}
 
 			// query
@@ -152,8 +174,7 @@ func main() {
 			svc.RunAndThen(func() {
 				var errs []error
 				errs = append(errs,
-					intake.Shutdown(context.Background()),
-					processor.Close(),
+					c.Close(),
 					querySrv.Close(),
 				)
 				if closer, ok := spanWriter.(io.Closer); ok {
@@ -180,6 +201,7 @@ func main() {
 		storageFactory.AddPipelineFlags,
 		collectorflags.AddFlags,
 		queryapp.AddFlags,
+		samplingStrategyFactory.AddFlags,
 	)
 
 	if err := command.Execute(); err != nil {

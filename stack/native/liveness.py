@@ -21,8 +21,8 @@ from stack.native.probes import POSTGRES_SSL_REQUEST
 FILE: Final = "liveness.json"
 PERIOD_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 5.0
-# In a row, one a second after the other: a part is silent for a minute before it is killed. Less is not enough
-# on a busy machine: with 25 processes for 2 cores and 20 requests a second, the platform was killed after 24 s.
+# In a row, a second apart: a part is silent for a minute before it is killed. Less is not enough on a busy
+# machine: with 25 processes for 2 cores and 20 requests a second, the platform was killed after 24 s.
 FAILURES: Final = 10
 FIRST_FAILURES: Final = 24  # some listen before they serve
 

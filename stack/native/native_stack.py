@@ -215,7 +215,7 @@ class NativeStack:
         reason = (
             f"\nThe disk of {self.folder} is full ({free // 2**20} MB free): free some space." if full else ""
         )
-        output = "".join(f"\n  | {line[:300]}" for line in lines) or "\n  | (nothing)"
+        output = "".join(f"\n  | {line[:600]}" for line in lines) or "\n  | (nothing)"
         end = f"\nIts last lines:{output}\nIts log: {self.log(part.name)}"
         return StackError(f"{part.name} ({part.title}) {what}.{reason}{end}")
 

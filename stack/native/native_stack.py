@@ -38,7 +38,7 @@ POSTGRES: Final = "postgres"
 READY_SECONDS: Final = 120.0
 POLL_SECONDS: Final = 0.2
 CRASHES: Final = 3
-LEAST_FREE_BYTES: Final = 300 * 1024 * 1024
+LEAST_FREE_BYTES: Final = 600 * 1024 * 1024  # VictoriaLogs takes no logs below 500 MB
 FULL_BYTES: Final = 16 * 1024 * 1024
 
 
@@ -215,7 +215,7 @@ class NativeStack:
         reason = (
             f"\nThe disk of {self.folder} is full ({free // 2**20} MB free): free some space." if full else ""
         )
-        output = "".join(f"\n  | {line[:300]}" for line in lines) or "\n  | (nothing)"
+        output = "".join(f"\n  | {line[:600]}" for line in lines) or "\n  | (nothing)"
         end = f"\nIts last lines:{output}\nIts log: {self.log(part.name)}"
         return StackError(f"{part.name} ({part.title}) {what}.{reason}{end}")
 

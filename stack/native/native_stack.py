@@ -38,7 +38,7 @@ POSTGRES: Final = "postgres"
 READY_SECONDS: Final = 120.0
 POLL_SECONDS: Final = 0.2
 CRASHES: Final = 3
-LEAST_FREE_BYTES: Final = 300 * 1024 * 1024
+LEAST_FREE_BYTES: Final = 600 * 1024 * 1024  # VictoriaLogs takes no logs below 500 MB
 FULL_BYTES: Final = 16 * 1024 * 1024
 
 

@@ -1,12 +1,14 @@
 # Every command of the project; `make` without a target lists them.
 PYTHON ?= python3
 RUN := .venv/bin/python
+# Runs a command and shows what it prints only if it fails.
+quiet = @output=$$($(1) 2>&1) || { printf '%s\n' "$$output"; exit 1; }
 # Passed from make's command line to the commands through the environment.
 export DEMO FORCE STACK
 
 # Checked by the programs that read them, in `make check`.
-CONFIGURATION := tests/collector_config tests/alertmanager tests/stack/test_compose.py tests/stack/test_compose_command.py \
-	tests/stack/test_docker_commands.py tests/stack/test_stores.py
+CONFIGURATION := tests/collector_config tests/alertmanager tests/stack/test_compose.py tests/stack/test_compose_collector.py \
+	tests/stack/test_compose_command.py tests/stack/test_docker_commands.py tests/stack/test_stores.py
 
 .DEFAULT_GOAL := help
 .PHONY: help up down status logs demo test lint check fmt generate bench ledger wheel lock clean environment
@@ -34,16 +36,16 @@ test: check ## run check and every test, including those on the whole stack
 	@$(RUN) -m pytest $(CONFIGURATION:%=--ignore=%)
 
 lint: environment ## check style, types, imports and size budgets; fast enough for every save
-	@$(RUN) -m ruff check .
-	@$(RUN) -m ruff format --check .
-	@$(RUN) -m mypy
-	@.venv/bin/lint-imports
-	@.venv/bin/lint-imports --config otel/pyproject.toml
-	@$(RUN) -m pytest -q tests/test_architecture.py
+	$(call quiet,$(RUN) -m ruff check .)
+	$(call quiet,$(RUN) -m ruff format --check .)
+	$(call quiet,$(RUN) -m mypy)
+	$(call quiet,.venv/bin/lint-imports)
+	$(call quiet,.venv/bin/lint-imports --config otel/pyproject.toml)
+	$(call quiet,$(RUN) -m pytest -q tests/test_architecture.py)
 
 check: lint ## run lint, check generated files, validate configurations with their own programs
-	@$(RUN) -m stack.generated check
-	@$(RUN) -m stack.windows
+	$(call quiet,$(RUN) -m stack.generated check)
+	$(call quiet,$(RUN) -m stack.windows)
 	@$(RUN) -m stack.native.tools build --tool promtool --tool amtool --tool otelcol-lms --tool docker-compose
 	@$(RUN) -m pytest -q $(CONFIGURATION)
 

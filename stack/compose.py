@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from collector_kit.fragments import CollectorError, sentry_environment
-from stack import alerting
+from collector_kit.fragments import CollectorError, fragments, sentry_environment
+from stack import alerting, compose_program
 from stack.environment import Environment, load
 from stack.native.assemble import prepare_folder
 from stack.native.plan import BUGSINK_PROJECT, Plan
@@ -45,7 +45,7 @@ PROFILES: Final[Mapping[str, str]] = {
 }
 # Commands that need the files and secrets. All others, `down` above all, work with a broken .env too.
 STARTING: Final = frozenset({"up", "create", "run", "config", "build"})
-END_SECONDS: Final = 30.0
+SELINUX: Final = Path("/sys/fs/selinux/enforce")
 EVERYTHING: Final = ("--project-directory", str(REPOSITORY), "--profile", "*")
 # Containers run as other users and must read these; the parent folder is closed to everyone else.
 _READABLE: Final = 0o444
@@ -65,12 +65,14 @@ class DockerStack:
         self._plan = Plan(environment, {})
 
     def profiles(self) -> list[str]:
-        """Returns the profiles to start: those that no server of the user's replaces."""
-        return [profile for profile, given in PROFILES.items() if not self.environment.given(given)]
+        """Returns the profiles to start: what no server of the user's replaces, and a stock Collector."""
+        ours = [profile for profile, given in PROFILES.items() if not self.environment.given(given)]
+        return [*ours, *(["contrib"] if self.environment.stack.collector_image else [])]
 
     def arguments(self) -> list[str]:
         """Returns the arguments before Docker Compose's own command."""
-        files = ["docker-compose.yml", *(["docker-compose.sentry.yml"] if self._sentry() else [])]
+        others = {"sentry": bool(self._sentry()), "contrib": "contrib" in self.profiles()}
+        files = ["docker-compose.yml", *(f"docker-compose.{name}.yml" for name, on in others.items() if on)]
         project = ["--project-directory", str(REPOSITORY)]
         return [
             *project,
@@ -80,7 +82,15 @@ class DockerStack:
 
     def variables(self) -> dict[str, str]:
         """Returns the variables that docker-compose.yml needs beyond `.env`."""
-        return {"STACK_DATA_DIR": str(self.environment.stack.folder), **self._sentry()}
+        image = self.environment.stack.collector_image
+        lean = {} if image else {"COLLECTOR_LEAN_BUILD": "1"}
+        files = fragments("all-in-one", {"TEMPO_OTLP_URL": "http://tempo:4318", **lean, **self._sentry()})
+        return {
+            "STACK_DATA_DIR": str(self.environment.stack.folder),
+            "COLLECTOR_ARGUMENTS": " ".join(f"--config=/etc/otelcol/{path.name}" for path in files),
+            **({"COLLECTOR_IMAGE": image} if image else {}),
+            **self._sentry(),
+        }
 
     def _sentry(self) -> dict[str, str]:
         if not self.environment.stack.sentry_otlp:
@@ -112,6 +122,7 @@ class DockerStack:
         )
         for path in self.folder.rglob("*"):
             path.chmod(_FOLDER if path.is_dir() else _READABLE)
+        _label(self.folder)
 
     def addresses(self) -> list[tuple[str, str, str]]:
         """Returns what a user opens: the part, its address, and how to log in."""
@@ -206,23 +217,6 @@ class DockerStack:
         )
 
 
-def command() -> list[str]:
-    """Returns this machine's Docker Compose: the plugin, otherwise the standalone program.
-
-    Raises:
-        SettingsError: neither is installed.
-    """
-    docker = shutil.which("docker")
-    if (
-        docker
-        and subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode == 0
-    ):
-        return [docker, "compose"]
-    if program := shutil.which("docker-compose"):
-        return [program]
-    raise SettingsError("Docker Compose is not installed: install its plugin, or use STACK=native")
-
-
 def main(argv: Sequence[str] | None = None, *, shielded: bool = False) -> int:
     """Runs Docker Compose and returns its exit status; before ``up`` it writes what the containers mount.
 
@@ -233,30 +227,12 @@ def main(argv: Sequence[str] | None = None, *, shielded: bool = False) -> int:
         print(__doc__)
         return 0
     try:
-        program = command()
+        program = compose_program.command()
         options, variables = _prepared() if rest[0] in STARTING else (EVERYTHING, {})
     except (SettingsError, alerting.AlertingError, CollectorError) as error:
         print(error, file=sys.stderr)
         return 1
-    return _run([*program, *options, *rest], {**os.environ, **variables}, shielded=shielded)
-
-
-def _run(command: Sequence[str], environ: Mapping[str, str], *, shielded: bool) -> int:
-    """Returns the program's exit status; an interrupt terminates it first, so that it starts nothing more."""
-    with subprocess.Popen(command, env=environ, start_new_session=shielded) as process:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            _terminate(process)
-            raise
-
-
-def _terminate(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(END_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
+    return compose_program.run([*program, *options, *rest], {**os.environ, **variables}, shielded=shielded)
 
 
 def _prepared() -> tuple[Sequence[str], Mapping[str, str]]:
@@ -271,6 +247,12 @@ def _put(path: Path, text: str) -> None:
     path.chmod(0o600)
     path.write_text(text, encoding="utf-8")
     path.chmod(_READABLE)
+
+
+def _label(folder: Path) -> None:
+    """Labels the files for containers if SELinux is on: Compose mounts secrets without `z`."""
+    if SELINUX.exists() and (chcon := shutil.which("chcon")):
+        subprocess.run([chcon, "--recursive", "--type=container_file_t", folder], check=False)
 
 
 def _shell(variables: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-from stack import compose
+from stack import compose, compose_program
 from stack.native.ports import Wanted
 from stack.settings import REPOSITORY
 
@@ -56,7 +56,7 @@ def listed() -> list[Container]:
         DockerError: Docker does not answer.
         SettingsError: Docker Compose is not installed.
     """
-    command = [*compose.command(), *compose.EVERYTHING, "ps", "--all", "--format", "json"]
+    command = [*compose_program.command(), *compose.EVERYTHING, "ps", "--all", "--format", "json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise DockerError(f"`docker compose ps` failed: {done.stderr.strip()}")

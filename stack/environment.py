@@ -26,7 +26,7 @@ DOTENV: Final = REPOSITORY / ".env"
 OURS: Final = ("LMS_", "STACK_", "TELEMETRY_")
 # OpenTelemetry and Sentry specify more variables than we read: all of theirs are passed on.
 THEIRS: Final = ("OTEL_", "SENTRY_")
-SERVERS: Final = ("MONGODB_URL", "REDIS_URL")
+SERVERS: Final = ("MONGODB_URL", "REDIS_URL", "COLLECTOR_IMAGE")
 
 _HEAD: Final = """\
 # Every setting, with its default. `make up` creates .env with generated secrets if there is none. A line

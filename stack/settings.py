@@ -36,11 +36,11 @@ class SettingsError(Exception):
 class StackSettings(BaseModel):
     """The stack's own settings, checked once and never changed.
 
-    A field ``port_loki`` is read from ``STACK_PORT_LOKI``. Fields without a default are secrets:
+    A field ``port_redis`` is read from ``STACK_PORT_REDIS``. Fields without a default are secrets:
     ``make up`` generates them.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     data_dir: Path = Field(
         default=Path(".stack"), description="Folder of all data; relative to the repository"
@@ -51,6 +51,12 @@ class StackSettings(BaseModel):
         description="Folder of built tools, absolute; default: one per user, shared by all checkouts",
     )
 
+    collector_image: str | None = Field(
+        default=None,
+        validation_alias="COLLECTOR_IMAGE",
+        description="A stock Collector, such as otel/opentelemetry-collector-contrib:0.158.0,"
+        " instead of the one that is built here (Docker only)",
+    )
     port_collector: Port = Field(default=4318, description="OTLP/HTTP intake of the Collector")
     port_collector_health: Port = Field(default=13133, description="Health of the Collector")
     port_collector_metrics: Port = Field(default=8888, description="The Collector's own metrics")
@@ -159,8 +165,9 @@ def data_folder(given: Path) -> Path:
 
 
 def variable(field: str) -> str:
-    """Returns the environment variable of a field: ``STACK_PORT_LOKI`` for ``port_loki``."""
-    return PREFIX + field.upper()
+    """Returns the environment variable of a field: its alias, or ``STACK_PORT_REDIS`` for ``port_redis``."""
+    known = StackSettings.model_fields.get(field)
+    return str(known.validation_alias) if known and known.validation_alias else PREFIX + field.upper()
 
 
 def _sentences(error: ValidationError) -> list[str]:
@@ -173,7 +180,8 @@ def _sentences(error: ValidationError) -> list[str]:
 def _sentence(field: str, kind: str, message: str) -> str:
     if not field:
         return message.removeprefix("Value error, ")
+    key = field if field.isupper() else variable(field)  # pydantic names an aliased field by its alias
     if kind == "missing":
         remedy = f"`{PYTHON} -m stack.environment write` adds a generated one to .env"
-        return f"{variable(field)} is missing: {remedy}"
-    return f"{variable(field)} is not valid: {message.removeprefix('Value error, ')}."
+        return f"{key} is missing: {remedy}"
+    return f"{key} is not valid: {message.removeprefix('Value error, ')}."

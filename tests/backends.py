@@ -10,12 +10,10 @@ import os
 import secrets
 import signal
 import socket
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
 import pymongo
@@ -25,95 +23,12 @@ import redis
 
 from stack.native.postgres import PASSWORD_VARIABLE
 from stack.native.tools import tool_path
-
-ROOT: Final = Path(__file__).parents[1]
-START_SECONDS: Final = 120.0  # generous, because the machine may be busy
-STOP_SECONDS: Final = 20.0
-_POLL_SECONDS: Final = 0.05
-# As from a terminal: tests in the background of a script ignore SIGINT, which their programs would inherit.
-_STARTED: Final = ("env", "--default-signal=INT", "setpriv", "--pdeathsig", "TERM")
-
-
-def wait_until(condition: Callable[[], object], what: str, seconds: float = START_SECONDS) -> None:
-    """Returns as soon as `condition` is true.
-
-    Raises:
-        TimeoutError: it is not true after `seconds`; the message names `what` was awaited.
-    """
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"timed out after {seconds:g} s waiting until {what}")
-        time.sleep(_POLL_SECONDS)
-
-
-def free_port() -> int:
-    """Returns a port of 127.0.0.1 that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+from tests.programs import Program, free_port
 
 
 def with_database(url: str, name: str) -> str:
     """Returns the database URL `url` for the database `name`."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
-
-
-class Program:
-    """A program that runs until `stop` or `kill`, or until the tests exit; its output goes to a file."""
-
-    def __init__(
-        self,
-        command: Sequence[str | Path],
-        log: Path,
-        environment: Mapping[str, str] | None = None,
-        folder: Path = ROOT,
-    ) -> None:
-        self._log = log
-        with log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [*_STARTED, *(str(part) for part in command)],
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **(environment or {})},
-            )
-
-    @property
-    def pid(self) -> int:
-        """The process id."""
-        return self._process.pid
-
-    def ready(self, condition: Callable[[], object]) -> None:
-        """Waits until `condition` is true; fails with the program's last output if it exits first."""
-
-        def ready_or_gone() -> bool:
-            if self._process.poll() is not None:
-                raise RuntimeError(f"exited with {self._process.returncode}: {self._log.read_text()[-2000:]}")
-            return bool(condition())
-
-        wait_until(ready_or_gone, f"the program of {self._log} was ready")
-
-    def stop(self) -> None:
-        """Terminates the program and waits for its exit; kills it if that takes too long."""
-        if self._process.poll() is not None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
-
-    def wait(self) -> int:
-        """Waits for the program to exit and returns its status."""
-        return self._process.wait(STOP_SECONDS)
-
-    def kill(self) -> None:
-        """Kills the program at once."""
-        self._process.kill()
-        self._process.wait()
 
 
 class RedisServer:
@@ -260,8 +175,9 @@ def mongodb_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of a Redis server for this test run."""
     given = os.environ.get("TEST_REDIS_URL")
-    if given:
-        yield given
+    if given:  # a database of it for each worker, because tests empty it
+        number = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+        yield with_database(given, number)
         return
     server = RedisServer(tmp_path_factory.mktemp("redis"))
     yield server.url

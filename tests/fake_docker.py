@@ -30,6 +30,7 @@ class Play:
     interrupts: bool = False
     array: bool = False
     volumes: bool = True
+    version: str = "2.40.3"
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,10 @@ def container(
 
 def main(folder: Path, arguments: Sequence[str]) -> int:
     """Answers like Docker and returns the exit status."""
-    if arguments in (["info"], ["compose", "version"]):
+    if arguments == ["info"]:
+        return 0
+    if arguments == ["compose", "version", "--short"]:
+        sys.stdout.write(f"{_read(folder).version}\n")
         return 0
     if arguments[0] != "compose":
         return _refuse(arguments)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from typing import Final
 
 import psutil
 
 LOOPBACK = "127.0.0.1"
+# None of the stack's own ports is in here.
+BLOCKS: Final = range(20_000, 27_000)
+BLOCK: Final = 100
 
 
 @dataclass(frozen=True)
@@ -53,15 +59,34 @@ def is_free(port: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Returns ``count`` distinct ports that nothing listens on now."""
-    sockets = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind((LOOPBACK, 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Returns ``count`` distinct loopback ports that nothing listens on and no other process is given.
+
+    They are below the kernel's range for outgoing connections, which would take one at any time before the
+    program that it is for listens on it. A process draws them from a block that is its own until it exits.
+    """
+    block = _block(os.getpid())
+    return [next(block) for _ in range(count)]
+
+
+@cache
+def _block(_pid: int) -> Iterator[int]:
+    """Yields the free ports of a block of our own, again and again; a forked process gets its own."""
+    for first in range(BLOCKS.start, BLOCKS.stop, BLOCK):
+        lock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            lock.bind((LOOPBACK, first))
+        except OSError:
+            lock.close()
+            continue
+        return _free(lock, range(first + 1, first + BLOCK))
+    raise OSError(f"every block of {BLOCK} ports from {BLOCKS.start} to {BLOCKS.stop} is in use")
+
+
+def _free(lock: socket.socket, block: range) -> Iterator[int]:
+    """Yields the block's ports that are free, as long as the socket holds the block."""
+    with lock:
+        while True:
+            yield from filter(is_free, block)
 
 
 def _holder(port: int) -> str:

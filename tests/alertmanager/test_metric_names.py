@@ -23,7 +23,7 @@ from tests.collector_config.collector import Collector
 from tests.collector_config.intake import Intake
 from tests.collector_config.stores import RULES
 from tests.collector_config.test_collector_golden import sinks
-from tests.programs import free_port
+from tests.programs import free_port, wait_until
 
 # What nothing that runs here emits, with the reason.
 ELSEWHERE = {"tempo_discarded_spans_total": "Tempo runs in Docker only: its module is not served"}
@@ -133,7 +133,7 @@ def _provoke(works: Collector, refused: Collector, full: Collector, small: Colle
     for signal in SIGNALS:
         answers = (full.send(signal, many[signal]).status_code for _ in range(20))
         assert 503 in itertools.takewhile(lambda status: status in {200, 503}, answers), signal
-        collector.wait_until(partial(_refuses, small, signal), "memory is not limited")
+        wait_until(partial(_refuses, small, signal), "memory is limited")
 
 
 def _refuses(running: Collector, signal: str) -> bool:
@@ -170,7 +170,7 @@ def test_a_rule_asks_for_series_that_exist(api: httpx.Client, name: str, express
     queries = set(_queries(api, expression))
     assert queries, name
     for query in sorted(queries):
-        collector.wait_until(partial(_has, api, query), f"{name}: nothing is emitted for {query}")
+        wait_until(partial(_has, api, query), f"something is emitted for {query} of {name}")
 
 
 def _has(api: httpx.Client, query: str) -> bool:

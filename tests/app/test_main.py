@@ -24,7 +24,8 @@ from app import VERSION
 from stack.native.probes import NO_CERTIFICATES
 from tests.app.conftest import SEED
 from tests.app.people import ADMIN_EMAIL, ADMIN_PASSWORD
-from tests.backends import Program, free_port, wait_until, with_database
+from tests.backends import with_database
+from tests.programs import Program, free_port, wait_until
 
 ROOT = Path(__file__).parents[2]
 SECRETS = {

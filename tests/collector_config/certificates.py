@@ -1,9 +1,10 @@
-"""Certificates for a Collector on localhost, generated for each test."""
+"""Certificates for a Collector on 127.0.0.1, generated for each test."""
 
 from __future__ import annotations
 
 import ssl
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -11,11 +12,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from stack.native.ports import LOOPBACK
+
 
 def certificates(folder: Path) -> tuple[Path, Path, ssl.SSLContext]:
-    """Returns a self-signed certificate for localhost, its key, and a client that trusts only it."""
+    """Returns a self-signed certificate for 127.0.0.1, its key, and a client that trusts only it."""
     private = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, LOOPBACK)])
     now = datetime.now(UTC)
     signed = (
         x509.CertificateBuilder()
@@ -25,7 +28,7 @@ def certificates(folder: Path) -> tuple[Path, Path, ssl.SSLContext]:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(minutes=5))
         .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(LOOPBACK))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(private, hashes.SHA256())
     )

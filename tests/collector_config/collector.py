@@ -6,8 +6,7 @@ import json
 import re
 import secrets
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +18,9 @@ from collector_kit.fragments import FRAGMENTS, arguments, lean
 from stack.native.probes import NO_CERTIFICATES
 from stack.native.tools import tool_path
 from tests.collector_config import otlp_json
-from tests.programs import free_port
+from tests.programs import free_port, wait_until
 
 PATIENCE = 30.0
-PAUSE = 0.05
 _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 
 
@@ -68,11 +66,11 @@ class Collector:
         """Waits until one of its own metrics has reached a value.
 
         Raises:
-            AssertionError: it has not, after PATIENCE seconds.
+            TimeoutError: it has not in time; with its log.
         """
         wait_until(
             lambda: self.metric(name, **labels) >= minimum,
-            f"{name}{labels} did not reach {minimum}: {self.log()[-2000:]}",
+            lambda: f"{name}{labels} reaches {minimum}: {self.log()[-2000:]}",
         )
 
     def written(self, signal: str) -> dict[str, Any]:
@@ -91,18 +89,6 @@ class Collector:
         """Kills it, as a power cut would."""
         self.process.kill()
         self.process.wait(PATIENCE)
-
-
-def wait_until(condition: Callable[[], bool], otherwise: str) -> None:
-    """Returns when the condition is true.
-
-    Raises:
-        AssertionError: it is not, after PATIENCE seconds; says ``otherwise``.
-    """
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, otherwise
-        time.sleep(PAUSE)
 
 
 def environment(folder: Path, given: Mapping[str, str]) -> dict[str, str]:
@@ -169,11 +155,11 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _wait_until_healthy(collector: Collector) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not _healthy(collector):
+    def healthy() -> bool:
         assert collector.process.poll() is None, f"the Collector ended: {collector.log()[-3000:]}"
-        assert time.monotonic() < deadline, f"the Collector is not healthy: {collector.log()[-3000:]}"
-        time.sleep(PAUSE)
+        return _healthy(collector)
+
+    wait_until(healthy, lambda: f"the Collector is healthy: {collector.log()[-3000:]}")
 
 
 def _healthy(collector: Collector) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,8 +17,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.collector_config import otlp_json
+from tests.programs import wait_until
 
-PATIENCE = 30.0
 MESSAGES = {
     "/v1/traces": ("traces", ExportTraceServiceRequest),
     "/v1/metrics": ("metrics", ExportMetricsServiceRequest),
@@ -46,28 +45,26 @@ class Intake:
     status: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
     _arrivals: list[Arrival] = field(default_factory=list)
-    _changed: threading.Condition = field(default_factory=threading.Condition)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, arrival: Arrival) -> None:
-        """Stores one request and wakes the waiters."""
-        with self._changed:
+        """Stores one request."""
+        with self._lock:
             self._arrivals.append(arrival)
-            self._changed.notify_all()
 
     def refuse(self, sink: str) -> None:
         """Counts one request that was answered with an error."""
-        with self._changed:
+        with self._lock:
             self.refused[sink] = self.refused.get(sink, 0) + 1
-            self._changed.notify_all()
 
     def arrivals(self, sink: str, signal: str) -> list[Arrival]:
         """Returns what a sink has received of a signal so far."""
-        with self._changed:
+        with self._lock:
             return [each for each in self._arrivals if (each.sink, each.signal) == (sink, signal)]
 
     def reached(self) -> set[tuple[str, str]]:
         """Returns the sinks and signals that have received anything so far."""
-        with self._changed:
+        with self._lock:
             return {(each.sink, each.signal) for each in self._arrivals}
 
     def payload(self, sink: str, signal: str) -> dict[str, Any]:
@@ -82,27 +79,23 @@ class Intake:
         """Waits until a sink has at least this many items.
 
         Raises:
-            AssertionError: it has not, after PATIENCE seconds.
+            TimeoutError: it has not in time.
         """
-        deadline = time.monotonic() + PATIENCE
-        while self.items(sink, signal) < count:
-            self._pause(deadline, f"{sink} has {self.items(sink, signal)} of {count} items of {signal}")
+        wait_until(
+            lambda: self.items(sink, signal) >= count,
+            lambda: f"{sink}, with {self.items(sink, signal)} items of {signal}, has {count}",
+        )
 
     def wait_for_refusals(self, sink: str, count: int) -> None:
         """Waits until a sink has answered this many requests with an error.
 
         Raises:
-            AssertionError: it has not, after PATIENCE seconds.
+            TimeoutError: it has not in time.
         """
-        deadline = time.monotonic() + PATIENCE
-        while self.refused.get(sink, 0) < count:
-            self._pause(deadline, f"{sink} refused {self.refused.get(sink, 0)} of {count} requests")
-
-    def _pause(self, deadline: float, state: str) -> None:
-        left = deadline - time.monotonic()
-        assert left > 0, state
-        with self._changed:
-            self._changed.wait(min(left, 0.2))
+        wait_until(
+            lambda: self.refused.get(sink, 0) >= count,
+            lambda: f"{sink}, with {self.refused.get(sink, 0)} refused requests, has refused {count}",
+        )
 
 
 class _Server(ThreadingHTTPServer):

@@ -15,6 +15,7 @@ from tests.collector_config import collector, otlp_json
 from tests.collector_config.bad_input import BAD, MEBIBYTE, PROTOBUF, TEXT, one_span
 from tests.collector_config.chains import CHAINS, with_chain
 from tests.collector_config.collector import Collector
+from tests.programs import wait_until
 
 
 def _log(body: str) -> dict[str, Any]:
@@ -177,7 +178,7 @@ def test_a_changed_token_file_is_reloaded(tmp_path: Path) -> None:
         assert running.send("traces", one_span()).status_code == 200
         (tmp_path / "token").write_text("0123456789abcdef0123456789abcdef\n")
         log = running.log
-        collector.wait_until(lambda: log().count("refresh token") > 1, "the token was not read again")
+        wait_until(lambda: log().count("refresh token") > 1, "the token is read again")
         assert running.send("traces", one_span()).status_code == 401
         assert running.post(
             "traces", TEXT, {"Authorization": "Bearer 0123456789abcdef0123456789abcdef"}

@@ -25,7 +25,7 @@ from tests.collector_config.certificates import certificates
 from tests.collector_config.collector import Collector
 from tests.collector_config.intake import Intake
 from tests.collector_config.test_collector_golden import sinks
-from tests.programs import free_port
+from tests.programs import free_port, wait_until
 
 # They say otherwise what base.yaml says, and nothing else does.
 REPLACES = {"keep-links", "mask"}
@@ -90,9 +90,9 @@ def test_host_metrics_are_those_of_a_service_named_host(server: Intake, tmp_path
         "system.network.io",
     }
     with collector.running(files, tmp_path, **variables):
-        collector.wait_until(
+        wait_until(
             lambda: wanted <= otlp_json.names(server.payload("prometheus", "metrics")),
-            "host metrics are missing",
+            "all host metrics arrive",
         )
     resources = [each["resource"] for each in server.payload("prometheus", "metrics")["resourceMetrics"]]
     found = [{pair["key"]: pair["value"]["stringValue"] for pair in each["attributes"]} for each in resources]
@@ -110,13 +110,13 @@ def test_tls_and_then_a_certificate_of_the_sender(tmp_path: Path) -> None:
         "TLS_CLIENT_CA_FILE": str(certificate),
     }
     with collector.running(["base.yaml", "tls.yaml"], tmp_path, **variables) as running:
-        url = running.url.replace("http://127.0.0.1", "https://localhost") + "/v1/traces"
+        url = running.url.replace("http://", "https://") + "/v1/traces"
         headers = {"Authorization": f"Bearer {running.token}"}
         assert httpx.post(url, json=SPAN, headers=headers, verify=client).status_code == 200
         assert httpx.post(url, json=SPAN, verify=client).status_code == 401
         assert _refused(running), "plain HTTP to a TLS port"
     with collector.running(["base.yaml", "tls.yaml", "mtls.yaml"], tmp_path, **variables) as running:
-        url = running.url.replace("http://127.0.0.1", "https://localhost") + "/v1/traces"
+        url = running.url.replace("http://", "https://") + "/v1/traces"
         with pytest.raises(httpx.TransportError):
             httpx.post(url, json=SPAN, headers=headers, verify=client)
         client.load_cert_chain(certificate, key)

@@ -18,6 +18,7 @@ from tests.collector_config.chains import CHAINS, with_chain
 from tests.collector_config.collector import Collector
 from tests.collector_config.intake import Intake
 from tests.collector_config.test_collector_golden import sinks
+from tests.programs import wait_until
 
 SINKS = ["file.yaml", "prometheus.yaml", "loki.yaml", "jaeger.yaml", "tempo.yaml", "otlp.yaml", "sentry.yaml"]
 FILES = ["base.yaml", "span-metrics.yaml", *SINKS]
@@ -244,9 +245,9 @@ def test_planted_secrets_are_found_nowhere(chain: str, server: Intake, tmp_path:
             *((sink, "logs", 2 * len(VALUES) + 10) for sink in ("loki", "next", "sentry")),
         ]:
             server.wait_for_items(sink, signal, count)
-        collector.wait_until(
+        wait_until(
             lambda: "traces.span.metrics.calls" in otlp_json.names(server.payload("prometheus", "metrics")),
-            "no span metrics",
+            "span metrics arrive",
         )
         assert running.metric("otelcol_processor_filter_spans_filtered_total", filter="filter/links") == 2
         assert (

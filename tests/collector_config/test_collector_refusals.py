@@ -11,7 +11,8 @@ from typing import Any
 from tests.collector_config import collector
 from tests.collector_config.bad_input import BAD, TEXT
 from tests.collector_config.chains import MASK, with_chain
-from tests.collector_config.collector import Collector, wait_until
+from tests.collector_config.collector import Collector
+from tests.programs import wait_until
 
 NOT_COMPRESSED = sum("ompress" in name and "bomb" not in name for name in BAD)
 
@@ -31,7 +32,7 @@ def test_each_kind_of_refusal_is_said_once_and_all_are_counted(tmp_path: Path) -
             assert edge.post("traces", body, headers).status_code == status
             sent[status] += 1
         # No token; no OTLP; no good body; not compressed as it says.
-        wait_until(lambda: len(list(_said(edge))) == 4, f"not four lines: {edge.log()}")
+        wait_until(lambda: len(list(_said(edge))) == 4, lambda: f"it says four lines: {edge.log()}")
         assert [line["count"] for line in _said(edge)] == [1] * 4
         assert edge.post("traces", TEXT).status_code == 200
         edge.stop()

@@ -15,6 +15,7 @@ import pytest
 from tests.collector_config import collector, intake, otlp_json
 from tests.collector_config.intake import Intake
 from tests.collector_config.test_collector_golden import sinks
+from tests.programs import wait_until
 
 FILES = ("base.yaml", "jaeger.yaml", "loki.yaml")
 JOURNAL = ("base.yaml", "journal.yaml", "jaeger.yaml", "loki.yaml")
@@ -101,7 +102,7 @@ def test_a_damaged_journal_costs_what_is_damaged_and_is_reported(server: Intake,
     segment.write_bytes(content)
     with collector.running(JOURNAL, tmp_path, **sinks(server, tmp_path)) as running:
         assert running.send("traces", _span(4)).status_code == 200
-        collector.wait_until(lambda: {1, 3, 4} <= _numbers(server), "the rest is not sent")
+        wait_until(lambda: {1, 3, 4} <= _numbers(server), "the rest is sent")
         server.wait_for_items("loki", "logs", 1)
         damaged = running.metric("otelcol_journal_storage_damaged_files")
         assert damaged == running.metric(
@@ -118,7 +119,7 @@ def test_a_damaged_journal_costs_what_is_damaged_and_is_reported(server: Intake,
 def test_the_journal_takes_over_what_file_storage_kept(server: Intake, tmp_path: Path) -> None:
     _kept(server, tmp_path, FILES, range(1, 30))
     with collector.running(JOURNAL, tmp_path, **sinks(server, tmp_path)) as running:
-        collector.wait_until(lambda: set(range(1, 30)) <= _numbers(server), "not all is sent")
+        wait_until(lambda: set(range(1, 30)) <= _numbers(server), "all is sent")
         server.wait_for_items("loki", "logs", 1)
         assert running.stop() == 0
     assert list((tmp_path / "state" / "queues").iterdir()) == []

@@ -17,7 +17,7 @@ from tests.collector_config.certificates import certificates
 from tests.collector_config.collector import Collector
 from tests.collector_config.intake import Intake
 from tests.collector_config.test_collector_golden import TESTS, of_case, sinks
-from tests.programs import free_port
+from tests.programs import free_port, wait_until
 
 ALL = sorted(path.stem for path in FRAGMENTS.glob("*.yaml"))
 # What collector-config/FRAGMENTS.md calls "needs" besides base.yaml.
@@ -70,7 +70,7 @@ def _client(names: Sequence[str], running: Collector, folder: Path) -> httpx.Cli
     context = ssl.create_default_context(cafile=str(folder / "certificate.pem"))
     if "mtls" in names:
         context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
-    url = running.url.replace("http://127.0.0.1", "https://localhost")
+    url = running.url.replace("http://", "https://")
     return httpx.Client(base_url=url, headers=headers, verify=context)
 
 
@@ -108,9 +108,7 @@ def _use(names: Sequence[str], server: Intake, folder: Path) -> None:
 
 
 def _wait_for_names(server: Intake, sink: str, made: set[str]) -> None:
-    collector.wait_until(
-        lambda: made <= otlp_json.names(server.payload(sink, "metrics")), f"{sink} did not get {made}"
-    )
+    wait_until(lambda: made <= otlp_json.names(server.payload(sink, "metrics")), f"{sink} has {made}")
 
 
 @pytest.mark.parametrize("name", [each for each in ALL if each != "base"])

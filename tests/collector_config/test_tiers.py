@@ -12,7 +12,7 @@ from tests.collector_config import collector, intake, otlp_json
 from tests.collector_config.certificates import certificates
 from tests.collector_config.intake import Intake
 from tests.collector_config.test_collector_golden import sinks
-from tests.programs import free_port
+from tests.programs import free_port, wait_until
 
 GATEWAY = ("base.yaml", "tls.yaml", "mtls.yaml", "jaeger.yaml", "loki.yaml")
 AGENT = ("base.yaml", "otlp.yaml")
@@ -48,7 +48,7 @@ class Tiers:
         headers = self.down / "headers"
         headers.write_text(f"Authorization: Bearer {(self.up / 'token').read_text().strip()}\n")
         self.agent = {
-            "NEXT_OTLP_URL": f"https://localhost:{port}",
+            "NEXT_OTLP_URL": f"https://127.0.0.1:{port}",
             "NEXT_HEADERS_FILE": str(headers),
             "NEXT_CA_FILE": str(certificate),
             "NEXT_CERT_FILE": str(certificate),
@@ -95,7 +95,7 @@ def test_without_either_certificate_nothing_passes_and_nothing_is_lost(
         collector.running(AGENT, tiers.down, **left) as agent,
     ):
         assert agent.send("traces", _span(1)).status_code == 200
-        collector.wait_until(lambda: "Exporting failed" in agent.log(), "the agent was let in")
+        wait_until(lambda: "Exporting failed" in agent.log(), "the agent is refused")
         assert agent.metric("otelcol_exporter_send_failed_spans_total", error_permanent="true") == 0
         agent.kill()
     assert server.items("jaeger", "traces") == 0

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.otel.intake import Intake, intake
-from tests.otel.receiver import Receiver, receiver, wait_for
+from tests.otel.receiver import Receiver, receiver
+from tests.programs import wait_until
 
 REPOSITORY = Path(__file__).parents[2]
 READY = "READY"
@@ -39,7 +40,7 @@ def leave(name):
 def ready():
     print("READY", file=sys.stderr, flush=True)
 
-def wait_for_a_signal(wait=threading.Event().wait):
+def wait_until_a_signal(wait=threading.Event().wait):
     # Python runs no handler in a wait without a limit if the signal arrived just before the wait began
     while True:
         wait(0.2)
@@ -66,7 +67,7 @@ class Service:
         return [json.loads(line)["event"] for line in text.splitlines() if line.startswith("{")]
 
     def wait_until_ready(self) -> None:
-        wait_for(lambda: READY in self.stderr or self.process.poll() is not None)
+        wait_until(lambda: READY in self.stderr or self.process.poll() is not None, "it is ready")
         assert READY in self.stderr, self.stderr
 
     def end(self, number: int | None = None) -> int:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import gzip
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -153,12 +152,3 @@ def unavailable() -> Iterator[str]:
     with receiver() as state:
         state.status = 503
         yield state.url
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Waits until `condition` is true; fails the test after `seconds`."""
-    deadline = time.monotonic() + seconds
-    pause = threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not become true in time"
-        pause.wait(POLL_SECONDS)

@@ -15,7 +15,7 @@ from otel.config.settings import TelemetryConfig
 from otel.errors.sentry import capture
 from otel.testing import Captured, capture_telemetry
 from tests.otel.asgi import request
-from tests.otel.receiver import wait_for
+from tests.programs import wait_until
 
 MANY = 120
 
@@ -87,7 +87,7 @@ def test_the_report_after_a_burst_says_how_many_were_held_back() -> None:
     config = TelemetryConfig(service_name="test", runtime_metrics=False, error_burst=1, log_burst_seconds=0.1)
     with capture_telemetry(config=config) as captured:
         assert capture(LookupError("first"), None) is not None
-        wait_for(lambda: capture(LookupError("again"), None) is not None)
+        wait_until(lambda: capture(LookupError("again"), None) is not None, "a report is taken again")
         reports = captured.telemetry.error_reports()
     assert reports is not None
     assert captured.errors[1]["contexts"]["burst"] == {"suppressed": reports["dropped"]["burst"]}

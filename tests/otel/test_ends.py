@@ -18,7 +18,8 @@ from otel.errors.reports import capture
 from otel.export.accounting import SignalView
 from tests.otel.conftest import Configure
 from tests.otel.intake import intake
-from tests.otel.receiver import black_hole, receiver, refusing_port, unavailable, wait_for
+from tests.otel.receiver import black_hole, receiver, refusing_port, unavailable
+from tests.programs import wait_until
 
 Dead = Callable[[], AbstractContextManager[str]]
 DEAD = [
@@ -152,9 +153,9 @@ def test_a_collector_that_recovers_gets_what_was_queued(configure: Configure) ->
         collector.status = 503
         telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OTEL_BSP_SCHEDULE_DELAY="50")
         produce(3)
-        wait_for(lambda: collector.refused > 0)
+        wait_until(lambda: collector.refused > 0, "an export is refused")
         collector.status = 200
-        wait_for(lambda: len(collector.spans()) == 3)
+        wait_until(lambda: len(collector.spans()) == 3, "three spans arrive")
         assert telemetry.shutdown().accounts["traces"] == {
             "produced": 3,
             "exported": 3,

@@ -16,7 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.otel.receiver import Receiver, black_hole, receiver, text_attributes, wait_for
+from tests.otel.receiver import Receiver, black_hole, receiver, text_attributes
+from tests.programs import wait_until
 
 ROOT = Path(__file__).parents[2]
 ENDED_WITHIN = 5  # seconds after the OS signal: all exports and the interpreter's own exit
@@ -77,10 +78,13 @@ def started(
             stderr=subprocess.STDOUT,
         )
     try:
-        wait_for(lambda: process.poll() is not None or "Uvicorn running on" in output.read_text())
+        wait_until(
+            lambda: process.poll() is not None or "Uvicorn running on" in output.read_text(),
+            "it says that it runs",
+        )
         assert process.poll() is None, output.read_text()
         url = output.read_text().split("Uvicorn running on ")[1].split(" ")[0].split('"')[0]
-        wait_for(lambda: listens(url))
+        wait_until(lambda: listens(url), "it listens")
         yield process, url
     finally:
         process.send_signal(signal.SIGTERM)
@@ -164,10 +168,10 @@ def test_a_service_exits_within_five_seconds_of_the_signal(tmp_path: Path, numbe
 @pytest.mark.parametrize("workers", [2])
 def test_workers_count_separately_under_stable_instance_ids(tmp_path: Path, workers: int) -> None:
     with receiver() as collector, running(tmp_path, collector, "--workers", str(workers)) as url:
-        wait_for(lambda: len(collector.latest("process.uptime")) == workers)
+        wait_until(lambda: len(collector.latest("process.uptime")) == workers, "each worker has exported")
         for _ in range(40):
             httpx.get(f"{url}/items/1")
-        wait_for(lambda: sum(requests_counted(collector).values()) == 40)
+        wait_until(lambda: sum(requests_counted(collector).values()) == 40, "all requests are counted")
         instances = collector.latest("process.uptime").keys()
     numbers = sorted(instance.rpartition("-")[2] for instance in instances)
     assert len(numbers) == workers

@@ -15,7 +15,8 @@ import pytest
 
 from tests.otel.intake import intake
 from tests.otel.processes import BEGIN, Service, serving
-from tests.otel.receiver import receiver, wait_for
+from tests.otel.receiver import receiver
+from tests.programs import wait_until
 
 APP = """
 from contextlib import asynccontextmanager
@@ -120,7 +121,7 @@ def test_a_worker_that_gunicorn_recycles_sends_everything(tmp_path: Path, preloa
             workers.append(get(f"{url}/job?name=job-{len(workers)}"))
             return workers[-1] != workers[0]
 
-        wait_for(is_recycled)
+        wait_until(is_recycled, "the worker is recycled")
         assert service.end(signal.SIGTERM) == 0
         service.left().assert_of(*(f"job-{number}" for number in range(len(workers))))
 

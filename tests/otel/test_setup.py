@@ -16,8 +16,9 @@ from otel.setup import active
 from otel.testing import capture_telemetry
 from tests.otel.asgi import request
 from tests.otel.conftest import Configure
-from tests.otel.receiver import black_hole, receiver, text_attributes, wait_for
+from tests.otel.receiver import black_hole, receiver, text_attributes
 from tests.otel.service import instrumented
+from tests.programs import wait_until
 
 NONE = {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
 
@@ -119,7 +120,11 @@ def test_a_shorter_export_timeout_is_respected(configure: Configure) -> None:
             OTEL_EXPORTER_OTLP_ENDPOINT=url, OTEL_BSP_EXPORT_TIMEOUT="100", OTEL_BSP_SCHEDULE_DELAY="1"
         )
         trace.get_tracer("t").start_span("s").end()
-        wait_for(lambda: telemetry.accounting()["traces"]["dropped"] == {"export_failed": 1}, 5)
+        wait_until(
+            lambda: telemetry.accounting()["traces"]["dropped"] == {"export_failed": 1},
+            "the span is dropped",
+            5,
+        )
 
 
 def test_disabled_telemetry_records_nothing(configure: Configure) -> None:

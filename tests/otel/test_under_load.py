@@ -19,7 +19,8 @@ import otel
 from otel.export.accounting import SignalView
 from tests.otel.asgi import request
 from tests.otel.conftest import Configure
-from tests.otel.receiver import black_hole, receiver, refusing_port, unavailable, wait_for
+from tests.otel.receiver import black_hole, receiver, refusing_port, unavailable
+from tests.programs import wait_until
 
 AT_ONCE = 20
 REQUESTS = 400
@@ -84,7 +85,7 @@ async def test_requests_are_answered_while_an_export_waits_for_its_answer(config
         app = service()
         collector.answers.clear()
         await load(app, 1)
-        wait_for(lambda: collector.waiting > 0)
+        wait_until(lambda: collector.waiting > 0, "an export is under way")
         await load(app, 2_000)
         assert (collector.spans(), collector.records()) == ([], [])
         account = telemetry.accounting()["traces"]
@@ -92,7 +93,7 @@ async def test_requests_are_answered_while_an_export_waits_for_its_answer(config
         assert account["dropped"]["queue_full"] >= 2_001 - 256 - 128
         assert_balanced(telemetry.accounting()["traces"], 2_001)
         collector.answers.set()
-        wait_for(lambda: telemetry.accounting()["traces"]["pending"] == 0)
+        wait_until(lambda: telemetry.accounting()["traces"]["pending"] == 0, "no span is pending")
         assert_balanced(telemetry.accounting()["traces"], 2_001)
 
 

@@ -19,8 +19,8 @@ def _docker(tmp_path_factory: pytest.TempPathFactory) -> DockerStack:
 
 @pytest.fixture(name="model", scope="session")
 def _model(docker: DockerStack) -> dict[str, Any]:
-    """The resolved Compose model."""
-    done = resolve(docker, "config", "--format", "json")
+    """The resolved Compose model, with the services of every profile."""
+    done = resolve(docker, "--profile", "contrib", "config", "--format", "json")
     assert done.returncode == 0, done.stderr
     assert not done.stderr
     resolved: dict[str, Any] = json.loads(done.stdout)

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from app.core.settings import load_settings
-from collector_kit.fragments import fragments
 from otel.config.settings import TelemetryConfig
 from stack.compose import DockerStack
 from stack.native.tools import tool_path
@@ -21,8 +20,17 @@ from tests.stack.compose import SERVICES, resolve, stack_in
 
 # What people open; everything else is reachable on the internal networks only.
 PUBLISHED = {"app", "prometheus", "alertmanager", "grafana", "bugsink", "mailpit"}
+CONTRIB = "otel/opentelemetry-collector-contrib:0.158.0"
 NO_HEALTH_CHECK = {"collector-prepare": "it ends, and the collector waits for its success"}
 ROOT = {"collector-prepare": "changes the owner of a volume, once"}
+NO_SHELL = ("loki", "tempo")
+
+
+def seconds(duration: str) -> int:
+    """Returns the seconds of a duration as Compose prints it: 1m15s."""
+    parts = re.fullmatch(r"(?:(\d+)m)?(?:(\d+)s)?", duration)
+    assert parts
+    return int(parts[1] or 0) * 60 + int(parts[2] or 0)
 
 
 @pytest.fixture(name="service", params=SERVICES)
@@ -74,6 +82,30 @@ def test_a_service_has_a_health_check(service: dict[str, Any]) -> None:
         assert "start_interval" not in service["healthcheck"], "needs Docker Engine 25"
 
 
+def test_a_service_that_hangs_is_killed_by_its_health_check_and_started_again(
+    service: dict[str, Any],
+) -> None:
+    """tests/stack/test_hanging.py runs the checks; the images of Loki and Tempo have no shell."""
+    if service["name"] in {*NO_HEALTH_CHECK, *NO_SHELL}:
+        return
+    check = service["healthcheck"]
+    words = " ".join(check["test"])
+    waits = re.search(r"(?:timeout |-wait=)(\d+)", words)
+    assert waits
+    assert int(waits[1]) < seconds(check["timeout"]), "Docker would end the check first"
+    assert "kill" in words
+    # PID 1 cannot be killed from inside, and a program that ends must start again.
+    assert (service["init"], service["restart"]) == (True, "unless-stopped")
+
+
+def test_files_of_this_machine_are_labelled_for_selinux_and_its_root_never_is(
+    service: dict[str, Any],
+) -> None:
+    binds = [mount for mount in service.get("volumes", []) if mount["type"] == "bind"]
+    labels = {mount["source"]: mount["bind"].get("selinux") for mount in binds}
+    assert {source: label for source, label in labels.items() if (label == "z") == (source == "/")} == {}
+
+
 def test_only_what_a_person_opens_is_published_and_only_here(service: dict[str, Any]) -> None:
     ports = service.get("ports", [])
     assert bool(ports) == (service["name"] in PUBLISHED)
@@ -110,7 +142,7 @@ def test_what_must_survive_is_in_a_volume_with_a_name(model: dict[str, Any]) -> 
     }
     stores = ("mongo", "redis", "prometheus", "alertmanager", "loki", "tempo", "grafana", "bugsink")
     assert {name: kept[name] for name in stores} == {name: {name} for name in stores}
-    assert kept["collector"] == {"collector", "probe"}
+    assert kept["collector"] == {"collector"}
     assert kept["app"] == kept["canary"] == kept["mailpit"] == set()
 
 
@@ -151,27 +183,6 @@ def test_a_strict_umask_changes_nothing_of_that(tmp_path: Path) -> None:
     test_containers_can_read_the_files_and_nobody_else_the_folder(stack)
 
 
-def test_the_collector_has_the_fragments_and_variables_of_its_preset(model: dict[str, Any]) -> None:
-    service = model["services"]["collector"]
-    files = fragments("all-in-one", service["environment"])
-    assert service["command"] == [f"--config=/etc/otelcol/{path.name}" for path in files]
-    required = {name for path in files for name in re.findall(r"\$\{env:([A-Z_]+)\}", path.read_text())}
-    assert required <= set(service["environment"])
-
-
-def test_sentry_adds_its_fragments_and_a_way_out(tmp_path: Path) -> None:
-    stack = stack_in(
-        tmp_path, STACK_SENTRY_OTLP="true", SENTRY_DSN="https://0123456789abcdef@sentry.example/7"
-    )
-    services = json.loads(resolve(stack, "config", "--format", "json").stdout)["services"]
-    service = services["collector"]
-    files = fragments("all-in-one", service["environment"])
-    assert service["command"] == [f"--config=/etc/otelcol/{path.name}" for path in files]
-    assert service["environment"]["SENTRY_OTLP_URL"] == "https://sentry.example/api/7/integration/otlp"
-    assert "edge" in service["networks"]
-    assert "bugsink" not in services
-
-
 def test_the_users_own_server_replaces_ours(tmp_path: Path) -> None:
     own = {
         "MONGODB_URL": "mongodb://db.example/lms",
@@ -181,7 +192,7 @@ def test_the_users_own_server_replaces_ours(tmp_path: Path) -> None:
     }
     stack = stack_in(tmp_path, **own)
     done = resolve(stack, "config", "--services")
-    assert set(SERVICES) - set(done.stdout.split()) == {"mongo", "redis", "mailpit"}, done.stderr
+    assert set(SERVICES) - set(done.stdout.split()) == {"mongo", "redis", "mailpit", *ROOT}, done.stderr
     assert (stack.folder / "secrets" / "mongodb_url").read_text() == own["MONGODB_URL"]
 
 

@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
+from stack import compose
 from stack.compose import TARGETS, DockerStack, main
+from stack.compose_program import command
 from stack.native.tools import tool_path
-from stack.settings import REPOSITORY
+from stack.settings import REPOSITORY, SettingsError
+from tests.fake_docker import FakeDocker, Play
 from tests.programs import free_port
 from tests.stack.compose import SERVICES, resolve, stack_in
 
@@ -89,3 +92,48 @@ def test_grafana_links_lead_to_sources_that_exist() -> None:
     assert all(source["editable"] is False for source in sources)
     hosts = {re.fullmatch(r"http://([a-z]+):\d+", source["url"]) for source in sources}
     assert {match[1] for match in hosts if match} <= set(SERVICES)
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ("2.24.3", "Docker Compose 2.24.4 or newer is needed, this is 2.24.3: update it"),
+        (
+            "podman-compose version: 1.5.0",
+            "Docker Compose 2.24.4 or newer is needed, this is 1.5.0: update it",
+        ),
+        ("2.24.4", None),
+        ("v2.40.3-desktop.1", None),
+        ("5.0.1", None),
+    ],
+)
+def test_a_compose_that_cannot_read_the_file_is_refused(
+    version: str, said: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FakeDocker(tmp_path, Play(version=version)).install()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if said is None:
+        assert command() == [str(tmp_path / "docker"), "compose"]
+        return
+    with pytest.raises(SettingsError) as caught:
+        command()
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_where_selinux_is_on_containers_may_read_the_files(
+    on: bool,  # noqa: FBT001 - pytest gives parameters by name
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`chcon` is a fake that writes its arguments down: this kernel has no SELinux."""
+    said, enforce, program = tmp_path / "said", tmp_path / "enforce", tmp_path / "chcon"
+    program.write_text(f'#!/bin/sh\necho "$@" > {said}\n')
+    program.chmod(0o755)
+    enforce.touch() if on else None
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(compose, "SELINUX", enforce)
+    stack = stack_in(tmp_path)
+    assert said.exists() == on
+    if on:
+        assert said.read_text() == f"--recursive --type=container_file_t {stack.folder}\n"

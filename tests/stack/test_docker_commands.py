@@ -65,9 +65,8 @@ def _interruptible() -> Iterator[None]:
 def project(environment: Environment, **others: dict[str, Any]) -> list[dict[str, Any]]:
     """Every service's container in its expected state, except ``others``."""
     well = {name: container(name) for name in services(DockerStack(environment))}
-    prepared = {"collector-prepare": container("collector-prepare", "exited", "")}
     changed = {each["Service"]: each for each in others.values()}
-    return list({**well, **prepared, **changed}.values())
+    return list({**well, **changed}.values())
 
 
 def test_a_start_waits_for_health_and_says_where_to_look(

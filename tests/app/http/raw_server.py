@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -93,8 +93,3 @@ async def listening(app: ASGIApp, limits: Limits | None) -> AsyncIterator[Server
         for each in list(state.connections):
             each.transport.abort()
         await asyncio.gather(*state.tasks, return_exceptions=True)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    while not condition():  # noqa: ASYNC110 - what it waits for sets no event
-        await asyncio.sleep(0.01)

@@ -14,7 +14,8 @@ import pytest
 from app.core.telemetry import LMS_METRICS
 from app.http.server import MOST_PIPELINED, BoundedHttp, Limits, bounded
 from otel.testing import Captured, capture_telemetry
-from tests.app.http.raw_server import Echo, Server, listening, until
+from tests.app.http.raw_server import Echo, Server, listening
+from tests.programs import wait
 
 LIMITS: Final = Limits(
     header_bytes=2048, header_fields=20, header_seconds=60, body_seconds=60, connections=50
@@ -142,7 +143,8 @@ async def test_the_application_sees_no_trailer(echo: Echo, server: Server) -> No
 async def test_few_requests_wait_on_one_connection(echo: Echo, server: Server, telemetry: Captured) -> None:
     echo.gate.clear()
     talking = asyncio.create_task(server.talk(GET * 5_000))
-    await until(lambda: telemetry.value("lms.requests.refused", {"code": "malformed_request"}))
+    refused = {"code": "malformed_request"}
+    await wait(lambda: telemetry.value("lms.requests.refused", refused), "the refusal is counted")
     (connection,) = server.state.connections
     assert isinstance(connection, BoundedHttp)
     assert len(connection.pipeline) == MOST_PIPELINED
@@ -158,7 +160,7 @@ async def test_connections_are_counted(echo: Echo, telemetry: Captured) -> None:
         assert b"\r\nretry-after: " in answer
         assert telemetry.value("lms.requests.refused", {"code": "too_many_connections"}) == 1
         first[1].close()
-        await until(lambda: len(server.state.connections) == 1)
+        await wait(lambda: len(server.state.connections) == 1, "one connection is left")
         assert statuses(await server.talk(head())) == [200]
         second[1].close()
 
@@ -211,11 +213,11 @@ async def test_a_slow_application_is_not_the_clients_fault(
     echo.gate.clear()
     reader, writer = await hurried.connect()
     writer.write(GET + b"GET / HTTP/1.1\r\n")
-    await until(lambda: hurried.state.tasks)
+    await wait(lambda: hurried.state.tasks, "the request is at work")
     (connection,) = hurried.state.connections
     assert isinstance(connection, BoundedHttp)
     first = connection._timer
-    await until(lambda: connection._timer not in {first, None})  # its time was over
+    await wait(lambda: connection._timer not in {first, None}, "its time is over")
     assert telemetry.value("lms.requests.refused", {"code": "request_timeout"}) == 0
     echo.gate.set()
     writer.write(b"Connection: close\r\n\r\n")

@@ -15,7 +15,8 @@ from tests.app.conftest import make_settings, serving
 from tests.app.fixed_clock import FixedClock
 from tests.app.people import LESSON, RIGHT, Api
 from tests.app.problems import assert_problem
-from tests.backends import DatabaseServer, RedisServer, free_port
+from tests.backends import DatabaseServer, RedisServer
+from tests.programs import free_port
 
 
 @pytest.fixture(scope="module")

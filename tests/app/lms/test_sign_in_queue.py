@@ -14,9 +14,10 @@ from app.core.settings import Settings
 from app.http.server import Limits
 from otel.testing import Captured
 from tests.app.conftest import make_settings
-from tests.app.http.raw_server import Server, listening, until
+from tests.app.http.raw_server import Server, listening
 from tests.app.people import PASSWORD, Api
 from tests.app.problems import assert_problem
+from tests.programs import wait
 
 WAITING = 3
 
@@ -52,12 +53,15 @@ async def test_abandoned_sign_ins_cost_nothing_and_delay_nobody(
         writers = [(await server.connect())[1] for _ in range(WAITING)]
         for writer in writers:
             writer.write(sign_in(person.email))
-        await until(lambda: telemetry.value("lms.password.pending_requests") == WAITING)
+        await wait(lambda: telemetry.value("lms.password.pending_requests") == WAITING, "all wait in line")
         for writer in writers:
             writer.close()
-        await until(lambda: not server.state.connections)
+        await wait(lambda: not server.state.connections, "all connections are closed")
         honest = asyncio.create_task(api.login(person.email))
-        await until(lambda: telemetry.value("lms.password.turns", {"outcome": "abandoned"}) == WAITING)
+        await wait(
+            lambda: telemetry.value("lms.password.turns", {"outcome": "abandoned"}) == WAITING,
+            "all are abandoned",
+        )
     assert (await honest).id == person.id
     assert (
         telemetry.value("lms.password.turns", {"outcome": "begun"}) == begun + 2
@@ -73,7 +77,7 @@ async def test_a_full_queue_says_when_to_retry(api: Api, telemetry: Captured) ->
 
     async with passwords_of(api).turn(asyncio.Event()):
         waiting = [asyncio.create_task(send()) for _ in range(WAITING)]
-        await until(lambda: telemetry.value("lms.password.pending_requests") == WAITING)
+        await wait(lambda: telemetry.value("lms.password.pending_requests") == WAITING, "all wait in line")
         answer = await send()
         assert_problem(answer, 503, "passwords_busy")
         assert answer.headers["retry-after"] == "2"

@@ -13,7 +13,7 @@ from app.core.settings import Settings
 from app.core.telemetry import LMS_METRICS
 from app.main import create_app
 from tests.app.fixed_clock import FixedClock
-from tests.backends import free_port, wait_until
+from tests.programs import free_port, wait_until
 
 TOKEN = {"Authorization": "Bearer metrics-token-of-the-tests"}
 

@@ -19,8 +19,9 @@ from otel.redaction.engine import Redactor
 from otel.testing import Captured, capture_telemetry
 from tests.otel.asgi import request
 from tests.otel.intake import intake
-from tests.otel.receiver import black_hole, wait_for
+from tests.otel.receiver import black_hole
 from tests.otel.service import instrumented
+from tests.programs import wait_until
 
 FAIL = "/api/v1/courses/c1/fail"
 ROUTE = "/api/v1/courses/{course_id}/fail"
@@ -148,7 +149,7 @@ def test_lost_events_are_counted_by_reason() -> None:
     with intake(status=500) as server, reports(server.dsn) as handle:
         capture(ValueError("refused"), None)
         handle.flush(5)
-        wait_for(lambda: handle.dropped() != {}, 5)
+        wait_until(lambda: handle.dropped() != {}, "a report is dropped", 5)
         assert sum(handle.dropped().values()) == 1
         assert server.asked >= 1
 

@@ -8,7 +8,7 @@ from itertools import chain
 import pytest
 
 from otel.export.batch import BatchQueue, Outcome
-from tests.otel.receiver import wait_for
+from tests.programs import wait_until
 
 
 class Exporter:
@@ -49,7 +49,7 @@ def test_a_full_batch_is_exported_at_once(exporter: Exporter) -> None:
     queue = queue_to(exporter)
     for item in range(10):
         queue.put(item)
-    wait_for(lambda: exporter.batches == [list(range(10))])
+    wait_until(lambda: exporter.batches == [list(range(10))], "the full batch is exported")
     assert queue.close(5)
 
 
@@ -71,7 +71,7 @@ def test_items_that_cannot_be_encoded_are_dropped_and_the_others_exported(export
 def test_a_single_item_is_exported_after_the_delay(exporter: Exporter) -> None:
     queue = queue_to(exporter, delay=0.05)
     queue.put(1)
-    wait_for(lambda: exporter.batches == [[1]])
+    wait_until(lambda: exporter.batches == [[1]], "the item is exported")
     assert queue.close(5)
 
 
@@ -168,8 +168,8 @@ def test_an_export_that_finishes_after_close_does_not_change_the_account(exporte
     queue.put(1)
     queue.close(0.05)
     exporter.gate.set()
-    wait_for(lambda: exporter.batches == [[1]])
-    wait_for(lambda: not queue._thread.is_alive())
+    wait_until(lambda: exporter.batches == [[1]], "the item is exported")
+    wait_until(lambda: not queue._thread.is_alive(), "the thread has ended")
     assert queue.account.view() == {"produced": 1, "exported": 0, "dropped": {"shutdown": 1}, "pending": 0}
 
 
@@ -194,7 +194,7 @@ def test_an_item_put_during_an_export_waits_for_the_next(exporter: Exporter) -> 
     assert exporter.entered.wait(5)
     queue.put(2)
     exporter.gate.set()
-    wait_for(lambda: exporter.batches == [[1], [2]])
+    wait_until(lambda: exporter.batches == [[1], [2]], "both items are exported")
     assert queue.close(5)
 
 

@@ -25,7 +25,7 @@ from otel.metrics.catalogue import Catalogue, Counter
 from stack.native.tools import tool_path
 from tests.otel.conftest import Configure
 from tests.otel.odd import HALF, ODD, USUAL
-from tests.otel.receiver import wait_for
+from tests.programs import wait_until
 
 READ = Counter("items.read", unit="{read}", description="Reads.", attributes={"outcome": ("found",)})
 
@@ -67,7 +67,7 @@ def collector_in(folder: Path) -> Iterator[Collector]:
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        wait_for(lambda: process.poll() is not None or answers(url))
+        wait_until(lambda: process.poll() is not None or answers(url), "the Collector answers")
         assert process.poll() is None, (folder / "collector.log").read_text()
         yield Collector(url, folder / "out.json", process)
     finally:
@@ -121,7 +121,7 @@ async def test_the_collector_accepts_spans_metrics_and_records(app_telemetry: tu
     await latencies(service(), 3)
     assert telemetry.shutdown().complete
     kinds = ("resourceSpans", "resourceMetrics", "resourceLogs")
-    wait_for(lambda: all(collector.received(kind) for kind in kinds))
+    wait_until(lambda: all(collector.received(kind) for kind in kinds), "each kind is received")
     spans = [
         span["name"]
         for resource in collector.received("resourceSpans")

@@ -18,7 +18,8 @@ from redis.exceptions import ResponseError
 
 from otel.config.settings import TelemetryConfig
 from otel.testing import Captured, capture_telemetry
-from tests.backends import RedisServer, free_port
+from tests.backends import RedisServer
+from tests.programs import free_port
 
 SCRIPT = "return redis.call('INCR', KEYS[1])"
 

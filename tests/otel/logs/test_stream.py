@@ -12,7 +12,7 @@ from typing import TextIO
 import pytest
 
 from otel.logs.stream import LineWriter
-from tests.backends import wait_until
+from tests.programs import wait_until
 
 _LONG = 600.0
 

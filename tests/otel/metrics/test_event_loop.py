@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import asyncio
 import time
 
 import pytest
 
 from otel.metrics.event_loop import INTERVAL, LAG, LoopWatch
 from otel.metrics.series import HistogramSnapshot
-from tests.otel.receiver import wait_for
+from tests.programs import wait
 
 
 def measured() -> tuple[int, float]:
@@ -16,7 +15,7 @@ def measured() -> tuple[int, float]:
 
 
 async def until_measured(count: int) -> None:
-    await asyncio.to_thread(wait_for, lambda: measured()[0] >= count)
+    await wait(lambda: measured()[0] >= count, f"{count} are measured")
 
 
 async def test_the_lag_of_a_blocked_loop_is_measured() -> None:

@@ -16,8 +16,7 @@ import pytest
 from stack.canary.settings import SettingsError, from_env
 from stack.native.probes import NO_CERTIFICATES
 from stack.settings import REPOSITORY
-from tests.backends import wait_until
-from tests.programs import free_port
+from tests.programs import free_port, wait_until
 from tests.stack.canary import peer as peers
 from tests.stack.canary.peer import TOKEN, Peer
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pymongo
 import pytest
 
-from tests.backends import Program, free_port, with_database
+from tests.backends import with_database
+from tests.programs import Program, free_port
 from tests.stack.demo.running_platform import ADMIN, SEED, Platform, answers, demo
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from stack.demo.__main__ import address, main
 from stack.demo.catalogue import DemoError
-from tests.backends import free_port
+from tests.programs import free_port
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://localhost:8000/", "http://[::1]:8000"])

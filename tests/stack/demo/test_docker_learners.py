@@ -17,8 +17,8 @@ from stack.dotenv_file import read
 from stack.environment import write
 from stack.native.session import Session, kill
 from stack.settings import REPOSITORY
-from tests.backends import wait_until
 from tests.fake_docker import FakeDocker, Play, container
+from tests.programs import wait_until
 from tests.stack.demo.running_platform import ADMIN, Platform
 
 

@@ -15,7 +15,7 @@ from stack.demo.catalogue import courses
 from stack.demo.plan import Action, plan
 from stack.demo.run import Run
 from stack.demo.tally import Outcome
-from tests.backends import wait_until
+from tests.programs import wait_until
 from tests.stack.demo.running_platform import ADMIN, Platform, demo
 
 

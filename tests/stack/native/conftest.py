@@ -1,10 +1,8 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from io import StringIO
@@ -22,6 +20,7 @@ from stack.native.toolchain.cache import cache_dir
 from stack.native.toolchain.kinds import GoTool
 from stack.native.toolchain.progress import Board
 from stack.native.tools import ensure
+from tests.programs import free_port, wait_until
 
 PASSWORD = 'it\'s a "password" with \\ and $1'
 # The built-in println writes to standard error and needs no package, so little has to be compiled.
@@ -120,13 +119,7 @@ class Launched:
 
     def says(self, text: str) -> None:
         """Waits until the text is in the log."""
-        self.until(lambda: text in self.log.read_text())
-
-    def until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.05)
+        wait_until(lambda: text in self.log.read_text(), lambda: f"{text!r} is in {self.log.read_text()}")
 
     def end(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
@@ -148,9 +141,7 @@ def closed_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture
@@ -186,9 +177,7 @@ Connect = Callable[[str], AbstractContextManager[Database]]
 @pytest.fixture
 def connect(tmp_path: Path, port: int, programs: dict[str, Path]) -> Iterator[Connect]:
     """Connects to a FerretDB in front of the PostgreSQL on the port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        mongo_port = int(probe.getsockname()[1])
+    mongo_port = free_port()
     url = f"postgres://127.0.0.1:{port}/lms?sslmode=disable"
     command = [str(programs["ferretdb"]), "--listen-addr", f"127.0.0.1:{mongo_port}", "--postgresql-url", url]
     # The user's own PostgreSQL credentials must not grant access.

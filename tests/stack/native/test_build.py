@@ -3,7 +3,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
@@ -17,6 +16,7 @@ from stack.native.toolchain.errors import ToolError
 from stack.native.toolchain.go import Go
 from stack.native.toolchain.kinds import GoTool
 from stack.native.toolchain.progress import Board
+from tests.programs import wait_until
 from tests.stack.native.conftest import GREETING, write_module
 
 # Builds the fixture's module in a separate process, as `make up` would.
@@ -175,7 +175,7 @@ def test_a_build_succeeds_after_an_interrupted_one(
 ) -> None:
     log = wrapped_go(HANG)
     process = builder()
-    _until(lambda: log.exists() and log.read_text().endswith("\n"))
+    wait_until(lambda: log.exists() and log.read_text().endswith("\n"), "the build has begun")
     child = psutil.Process(int(log.read_text()))
     process.send_signal(number)
     process.wait(20)
@@ -221,10 +221,3 @@ def test_more_cores_shorten_the_estimate(tool: GoTool) -> None:
     assert expected_seconds(tool, cores=2) == tool.seconds
     assert expected_seconds(tool, cores=4) == tool.seconds / 2
     assert expected_seconds(tool, cores=64) == expected_seconds(tool, cores=8)
-
-
-def _until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.05)

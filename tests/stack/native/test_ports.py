@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -40,6 +42,13 @@ def test_free_ports_differ_and_are_free() -> None:
     ports = free_ports(20)
     assert len(set(ports)) == 20
     assert taken(Wanted(port, "part", "VARIABLE") for port in ports) == []
+
+
+def test_no_two_processes_are_given_the_same_port() -> None:
+    ours = set(free_ports(150))
+    program = "from stack.native.ports import free_ports; print(*free_ports(150))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not ours & {int(port) for port in done.stdout.split()}
 
 
 def test_a_connection_in_time_wait_does_not_block_the_port() -> None:

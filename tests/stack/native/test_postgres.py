@@ -9,6 +9,7 @@ import psutil
 import pytest
 from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
+from tests.programs import wait_until
 from tests.stack.native.conftest import PASSWORD, Connect, Launch
 
 
@@ -59,7 +60,9 @@ def test_a_killed_launcher_takes_the_server_with_it(launch: Launch, closed_folde
     (postmaster,) = psutil.Process(server.process.pid).children()
     server.end(signal.SIGKILL)
     server.says("database system is shut down")
-    server.until(lambda: not postmaster.is_running() or postmaster.status() == psutil.STATUS_ZOMBIE)
+    wait_until(
+        lambda: not postmaster.is_running() or postmaster.status() == psutil.STATUS_ZOMBIE, "it has ended"
+    )
 
 
 def test_programs_in_a_closed_folder_are_copied_temporarily(

@@ -6,7 +6,7 @@ import os
 import signal
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,9 @@ import yaml
 from stack.native.session import Session
 from stack.native.supervisor import StackError, Supervisor, child_environment
 from stack.native.tools import tool_path
+from tests.programs import wait_until
 
 SLEEPER = {"entrypoint": ["/bin/sleep", "600"], "shutdown": {"timeout_seconds": 3}}
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition never came true"
-        time.sleep(0.02)
 
 
 class Started:
@@ -55,7 +49,7 @@ def running(supervisor: Supervisor, *names: str) -> bool:
 
 def test_stop_leaves_no_process_and_no_file(started: Started) -> None:
     supervisor = started.start(one=SLEEPER, two=SLEEPER)
-    wait_for(lambda: running(supervisor, "one", "two"))
+    wait_until(lambda: running(supervisor, "one", "two"), "both run")
     pids = {process.pid for process in supervisor.members()}
     assert len(pids) == 3
     assert supervisor.stop(lambda _: None) == 3
@@ -65,7 +59,7 @@ def test_stop_leaves_no_process_and_no_file(started: Started) -> None:
 
 
 def test_another_supervisor_object_sees_what_is_running(started: Started) -> None:
-    wait_for(lambda: running(started.start(one=SLEEPER), "one"))
+    wait_until(lambda: running(started.start(one=SLEEPER), "one"), "it runs")
     other = Supervisor(started.folder)
     assert other.running()
     assert other.states()["one"].status == "Running"
@@ -73,12 +67,12 @@ def test_another_supervisor_object_sees_what_is_running(started: Started) -> Non
 
 def test_a_killed_supervisors_processes_are_found_and_stopped(started: Started) -> None:
     supervisor = started.start(one=SLEEPER)
-    wait_for(lambda: running(supervisor, "one"))
+    wait_until(lambda: running(supervisor, "one"), "it runs")
     child = supervisor.states()["one"].pid
     session = supervisor.session()
     assert session is not None
     os.kill(session.leader, signal.SIGKILL)
-    wait_for(lambda: not supervisor.running())
+    wait_until(lambda: not supervisor.running(), "the supervisor has ended")
     assert [process.pid for process in supervisor.members()] == [child]
     supervisor.stop(lambda _: None)
     assert supervisor.members() == []
@@ -88,7 +82,7 @@ def test_a_killed_supervisors_processes_are_found_and_stopped(started: Started) 
 def test_a_process_that_ignores_the_signal_is_killed_after_its_timeout(started: Started) -> None:
     deaf = {"entrypoint": ["/bin/sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 1; done"]}
     supervisor = started.start(deaf=deaf | {"ready_log_line": "deaf", "shutdown": {"timeout_seconds": 1}})
-    wait_for(lambda: supervisor.states()["deaf"].ready)
+    wait_until(lambda: supervisor.states()["deaf"].ready, "it is ready")
     begun = time.monotonic()
     supervisor.stop(lambda _: None)
     assert supervisor.members() == []
@@ -97,7 +91,7 @@ def test_a_process_that_ignores_the_signal_is_killed_after_its_timeout(started: 
 
 def test_a_supervisor_that_outlives_its_parts_is_not_waited_for(started: Started) -> None:
     supervisor = started.start(one=SLEEPER)
-    wait_for(lambda: running(supervisor, "one"))
+    wait_until(lambda: running(supervisor, "one"), "it runs")
     child, session = supervisor.states()["one"].pid, supervisor.session()
     assert session is not None
     os.kill(session.leader, signal.SIGSTOP)  # as process-compose hangs after an interrupted start
@@ -121,7 +115,7 @@ def test_dependants_stop_before_their_dependencies(started: Started, tmp_path: P
     supervisor = started.start(
         store=part("store"), app=part("app", depends_on={"store": {"condition": "process_log_ready"}})
     )
-    wait_for(lambda: supervisor.states()["app"].ready)
+    wait_until(lambda: supervisor.states()["app"].ready, "it is ready")
     supervisor.stop(lambda _: None)
     assert note.read_text().split() == ["app", "store"]
 
@@ -133,7 +127,7 @@ def test_a_crashing_part_is_restarted_and_its_last_output_is_kept(started: Start
             "availability": {"restart": "always", "backoff_seconds": 1},
         }
     )
-    wait_for(lambda: supervisor.states()["bad"].restarts >= 1)
+    wait_until(lambda: supervisor.states()["bad"].restarts >= 1, "it is restarted")
     assert supervisor.states()["bad"].exit_code == 3
     assert supervisor.last_lines("bad", 1) == ["the reason"]
 
@@ -142,11 +136,11 @@ def test_a_part_can_be_stopped_and_started(started: Started) -> None:
     supervisor = started.start(
         one=SLEEPER, two=SLEEPER
     )  # with nothing left to run, the supervisor would exit
-    wait_for(lambda: running(supervisor, "one", "two"))
+    wait_until(lambda: running(supervisor, "one", "two"), "both run")
     supervisor.stop_part("one")
-    wait_for(lambda: supervisor.states()["one"].status == "Completed")
+    wait_until(lambda: supervisor.states()["one"].status == "Completed", "it has stopped")
     supervisor.start_part("one")
-    wait_for(lambda: running(supervisor, "one"))
+    wait_until(lambda: running(supervisor, "one"), "it runs")
 
 
 def test_an_unknown_part_is_rejected(started: Started) -> None:
@@ -184,7 +178,7 @@ def test_parts_inherit_only_a_few_variables_from_the_shell(
 ) -> None:
     monkeypatch.setenv("LMS_JWT_SECRET", "planted")
     supervisor = started.start(one=SLEEPER)
-    wait_for(lambda: running(supervisor, "one"))
+    wait_until(lambda: running(supervisor, "one"), "it runs")
     assert "planted" not in psutil.Process(supervisor.states()["one"].pid).environ().values()
 
 

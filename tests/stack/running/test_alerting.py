@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from stack.native.native_stack import NativeStack
-from tests.backends import wait_until
+from tests.programs import wait_until
 from tests.stack.running.stores import Stores
 
 pytestmark = pytest.mark.stack

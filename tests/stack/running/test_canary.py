@@ -11,7 +11,7 @@ import pytest
 
 from stack.native.native_stack import NativeStack
 from stack.native.probes import NO_CERTIFICATES
-from tests.backends import wait_until
+from tests.programs import wait_until
 from tests.stack.running.stores import Stores
 
 pytestmark = pytest.mark.stack

@@ -10,7 +10,7 @@ import pytest
 from stack.native.native_stack import NativeStack
 from stack.native.status import mapped, proportional, status
 from stack.native.up import LEARNERS, study, studying
-from tests.backends import wait_until
+from tests.programs import wait_until
 
 pytestmark = pytest.mark.stack
 

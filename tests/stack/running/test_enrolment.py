@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from tests.backends import wait_until
+from tests.programs import wait_until
 from tests.stack.running.learner import Platform
 from tests.stack.running.stores import Stores
 

@@ -10,7 +10,7 @@ from typing import Final
 import httpx
 import pytest
 
-from tests.backends import wait_until
+from tests.programs import wait_until
 from tests.stack.running.learner import Person, Platform
 from tests.stack.running.stores import Stores
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from stack.native.native_stack import NativeStack, ensure_programs
-from tests.backends import wait_until
+from tests.programs import wait_until
 from tests.stack.running.learner import Platform
 from tests.stack.running.stores import Stores
 

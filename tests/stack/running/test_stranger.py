@@ -7,7 +7,7 @@ import secrets
 import pytest
 from opentelemetry.trace import TraceFlags
 
-from tests.backends import wait_until
+from tests.programs import wait_until
 from tests.stack.running.learner import Platform
 from tests.stack.running.stores import Stores
 

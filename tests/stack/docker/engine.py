@@ -1,4 +1,4 @@
-"""A container engine of the tests' own: Podman as root, whose images, containers and networks nobody else sees."""
+"""A container engine of the tests' own: Podman as root, apart from all else on the machine."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -15,10 +16,10 @@ from typing import Any, Final
 import httpx
 
 from stack.native.toolchain.cache import cache_dir
-from tests.backends import Program, wait_until
+from tests.programs import Program
 
 PROGRAMS: Final = ("podman", "runc", "debootstrap", "iptables")
-HEALTH_SECONDS: Final = 1.0
+HEALTH_SECONDS: Final = 2.0
 # Podman knows from its absence that the machine was started again, so it must not outlive that.
 RUN: Final = Path("/run/stegmaier-lms-containers")
 # crun refuses mixed cgroups, and the machine may not raise the limits of processes and files to Podman's own.
@@ -44,7 +45,7 @@ def missing() -> str:
 
 
 class Engine:
-    """Podman with its storage in the tools' cache. Its service answers on `socket`, as Docker's daemon does."""
+    """Podman with its storage in the tools' cache; `socket` answers as Docker's daemon does."""
 
     def __init__(self) -> None:
         """Writes the engine's settings."""
@@ -78,7 +79,9 @@ class Engine:
     def inspect(self, container: str) -> dict[str, Any]:
         """Returns a container as the engine describes it to Docker's clients."""
         with self._client() as client:
-            found: dict[str, Any] = client.get(f"/v1.41/containers/{container}/json").raise_for_status().json()
+            found: dict[str, Any] = (
+                client.get(f"/v1.41/containers/{container}/json").raise_for_status().json()
+            )
         return found
 
     def left(self) -> dict[str, list[str]]:
@@ -116,11 +119,17 @@ class Engine:
             service.stop()
 
     def _check_health(self, ended: threading.Event) -> None:
-        with self._client() as client:
+        """Runs each container's check again and again; one that hangs does not keep the others waiting."""
+        checks: dict[str, Future[object]] = {}
+        with self._client() as client, ThreadPoolExecutor(max_workers=4) as pool:
             while not ended.wait(HEALTH_SECONDS):
-                for each in client.get("/v1.41/containers/json").json():
+                running = [each["Id"] for each in client.get("/v1.41/containers/json").json()]
+                checks = {key: check for key, check in checks.items() if key in running and not check.done()}
+                for key in running:
                     # A container without a check, or one that has just exited, is answered with an error.
-                    client.get(f"/v4.0.0/libpod/containers/{each['Id']}/healthcheck")
+                    url = f"/v4.0.0/libpod/containers/{key}/healthcheck"
+                    if key not in checks:
+                        checks[key] = pool.submit(client.get, url)
 
     def _client(self) -> httpx.Client:
         transport = httpx.HTTPTransport(uds=str(self.socket))
@@ -147,8 +156,7 @@ def run(command: Sequence[str | Path], environ: Mapping[str, str]) -> str:
         AssertionError: it failed; with all its output.
     """
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    assert done.returncode == 0, (
+        f"{' '.join(map(str, command))}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    )
     return done.stdout
-
-
-__all__ = ["Engine", "alone", "missing", "run", "wait_until"]

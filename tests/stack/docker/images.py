@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import ssl
 import subprocess
+import tarfile
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,8 +25,8 @@ RELEASE: Final = "bookworm"
 PACKAGES: Final = ("busybox-static", "ca-certificates", "python3-pip", "python3.11-venv")
 BASE: Final = "localhost/stegmaier-test/bookworm"
 DATABASE: Final = "localhost/stegmaier-test/ferretdb"
-# Whatever follows FROM in a Dockerfile of ours, and is not one of its own stages.
 PYTHON: Final = "docker.io/library/python:3.11-slim-bookworm"
+COLLECTOR: Final = REPOSITORY / "collector-config" / "distribution"
 
 
 class NoBaseError(Exception):
@@ -51,13 +53,15 @@ def _debootstrap(engine: Engine, image: str) -> None:
     root = Path(tempfile.mkdtemp(prefix="bookworm-", dir=engine.folder))
     try:
         wanted = ["--variant=minbase", f"--include={','.join(PACKAGES)}", RELEASE, str(root)]
-        done = subprocess.run(["debootstrap", *wanted], capture_output=True, text=True, check=False)
+        program = shutil.which("debootstrap") or "debootstrap"
+        done = subprocess.run([program, *wanted], capture_output=True, text=True, check=False)
         if done.returncode:
             raise NoBaseError(f"debootstrap failed: {done.stdout.strip()[-300:]}")
         shutil.rmtree(root / "var" / "cache" / "apt" / "archives")
         (root / "bin" / "wget").symlink_to("busybox")
         archive = root.with_suffix(".tar")
-        subprocess.run(["tar", "--directory", root, "--create", "--file", archive, "."], check=True)
+        with tarfile.open(archive, "w") as tar:
+            tar.add(root, ".")
         try:
             engine.podman("import", "--quiet", str(archive), image)
         finally:
@@ -72,6 +76,14 @@ def tags() -> Mapping[str, str]:
     return {name: f"docker.io/{service['image']}" for name, service in services.items()}
 
 
+def golang() -> str:
+    """Returns the image that the Collector is built with."""
+    (tag,) = re.findall(
+        r"^FROM \S+ (golang:\S+) AS build$", (COLLECTOR / "Dockerfile").read_text(), re.MULTILINE
+    )
+    return f"docker.io/library/{tag}"
+
+
 def build_all(engine: Engine) -> None:
     """Builds the stand-ins for official images; what did not change comes from the engine's cache."""
     official = tags()
@@ -83,6 +95,7 @@ def build_all(engine: Engine) -> None:
         _build(engine, name, official[name], tool_path(name).parent)
     for name in ("redis", "bugsink"):
         _build(engine, name, official[name], PINS / name)
+    _build(engine, "golang", golang(), PINS / "go")
     contexts = {"program": tool_path("ferretdb").parent, "start": FOLDER}
     _build(engine, "ferretdb", DATABASE, PINS / "postgres", contexts)
 
@@ -92,4 +105,6 @@ def _build(
 ) -> None:
     more = [f"--build-context={key}={path}" for key, path in (others or {}).items()]
     file = f"--file={FOLDER / name}.Containerfile"
-    engine.podman("build", "--format=docker", "--pull=never", "--layers", file, f"--tag={image}", *more, str(context))
+    engine.podman(
+        "build", "--format=docker", "--pull=never", "--layers", file, f"--tag={image}", *more, str(context)
+    )

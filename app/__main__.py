@@ -14,7 +14,7 @@ from dotenv import dotenv_values
 
 import otel
 from app.core.errors import DatabaseUnavailable
-from app.core.settings import Settings, SettingsError, load_settings
+from app.core.settings import Settings, load_settings
 from app.http.server import Limits, bounded
 from app.infra.mongo import Database, DatabaseRefused, address
 
@@ -31,10 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = load_settings()
         otel.TelemetryConfig.from_env()
-    except SettingsError as error:
-        return _fail(EXIT_SETTINGS, *error.sentences)
     except otel.ConfigError as error:
-        return _fail(EXIT_SETTINGS, str(error))
+        return _fail(EXIT_SETTINGS, *error.sentences)
     try:
         asyncio.run(_wait_for_database(settings))
     except DatabaseUnavailable:

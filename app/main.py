@@ -6,7 +6,6 @@ import os
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
 
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
@@ -52,13 +51,13 @@ def build() -> FastAPI:
     """Returns this process's application with its telemetry running; uvicorn's factory.
 
     Raises:
-        SettingsError: A platform setting is invalid.
-        otel.ConfigError: A telemetry setting is invalid.
+        otel.ConfigError: A setting of the platform or of its telemetry is invalid.
     """
     settings = load_settings()
     given = otel.TelemetryConfig.from_env(telemetry_environ(os.environ))
     attributes = {"service.version": VERSION, **given.resource_attributes}
-    telemetry = otel.configure(replace(given, resource_attributes=attributes), catalogue=LMS_METRICS)
+    config = given.model_copy(update={"resource_attributes": attributes})
+    telemetry = otel.configure(config, catalogue=LMS_METRICS)
     return create_app(settings, telemetry)
 
 

@@ -58,19 +58,19 @@ def watch(folder: Path, job: str, ports: Sequence[int]) -> None:
     place.with_suffix(".new").replace(place)
 
 
-def loki(folder: Path, port: int) -> Program:
-    """Returns Loki with ``stack/loki/loki.yml``; its data is under the folder."""
-    environment = {
-        "LOKI_LISTEN": LOOPBACK,
-        "LOKI_HTTP_PORT": str(port),
-        "LOKI_DATA_DIR": str(folder / "loki"),
-        "GOGC": "50",
-    }
-    configuration = REPOSITORY / "stack" / "loki" / "loki.yml"
-    command = [str(tool_path("loki")), f"-config.file={configuration}", "-config.expand-env=true"]
-    # Not /ready: that waits 15 s for other Lokis.
-    ready = local(port, "/loki/api/v1/labels")
-    return Program("loki", command, folder, ready, environment)
+def victorialogs(folder: Path, port: int) -> Program:
+    """Returns VictoriaLogs with the native stack's limits and no password; its data is under the folder."""
+    command = [
+        str(tool_path("victoria-logs")),
+        f"-httpListenAddr={LOOPBACK}:{port}",
+        f"-storageDataPath={folder}/victorialogs",
+        "-retentionPeriod=168h",
+        "-storage.minFreeDiskSpaceBytes=500MB",
+        "-memory.allowedBytes=64MB",
+        "-inmemoryDataFlushInterval=1s",
+        "-loggerLevel=WARN",
+    ]
+    return Program("victorialogs", command, folder, local(port, "/health"), {})
 
 
 def jaeger(folder: Path, port: int, otlp_port: int) -> Program:

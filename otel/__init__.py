@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from otel.config.settings import ConfigError, TelemetryConfig, settings
+    from otel.config.settings import ConfigError, EnvSettings, Setting, TelemetryConfig, settings
     from otel.context import breadcrumb, current_request, set_tag, set_user
     from otel.decorators import logged, traced
     from otel.http.errors import render_problem
@@ -38,13 +38,15 @@ _HOME = {
     "ANY_BOUNDED": "metrics.catalogue",
     "AnyText": "metrics.catalogue",
     "Catalogue": "metrics.catalogue",
-    "ConfigError": "config.settings",
+    "ConfigError": "config.env_settings",
     "Counter": "metrics.catalogue",
+    "EnvSettings": "config.env_settings",
     "External": "metrics.catalogue",
     "Gauge": "metrics.catalogue",
     "Histogram": "metrics.catalogue",
     "IntegerRange": "metrics.catalogue",
     "LevelOverride": "logs.levels",
+    "Setting": "config.env_settings",
     "Telemetry": "telemetry",
     "TelemetryConfig": "config.settings",
     "UpDownCounter": "metrics.catalogue",
@@ -82,11 +84,13 @@ __all__ = [
     "Catalogue",
     "ConfigError",
     "Counter",
+    "EnvSettings",
     "External",
     "Gauge",
     "Histogram",
     "IntegerRange",
     "LevelOverride",
+    "Setting",
     "Telemetry",
     "TelemetryConfig",
     "UpDownCounter",

@@ -12,7 +12,6 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from otel.config.semconv_opt_in import opt_in_to_stable
@@ -110,13 +109,14 @@ def _watch_lifespan(app: FastAPI) -> None:
 
 def _without_telemetry(config: TelemetryConfig) -> TelemetryConfig:
     """OTEL_SDK_DISABLED: turns off everything but the log on stdout."""
-    return replace(
-        config,
-        traces_exporter="none",
-        metrics_exporter="none",
-        logs_exporter="none",
-        sampler="always_off",
-        sentry_dsn="",
-        prometheus=False,
-        runtime_metrics=False,
+    return config.model_copy(
+        update={
+            "traces_exporter": "none",
+            "metrics_exporter": "none",
+            "logs_exporter": "none",
+            "sampler": "always_off",
+            "sentry_dsn": "",
+            "prometheus": False,
+            "runtime_metrics": False,
+        }
     )

@@ -33,9 +33,12 @@ TARGETS: Final[Mapping[str, str | None]] = {
     "prometheus": "127.0.0.1:9090",
     "alertmanager": "alertmanager:9093",
     "loki": "loki:3100",
+    "victorialogs": None,
     "tempo": "tempo:3200",
     "jaeger": None,
 }
+# The stores that the Collector exports to, by the variables that select their fragments.
+STORES: Final = {"LOKI_URL": "http://loki:3100", "TEMPO_OTLP_URL": "http://tempo:4318"}
 # The setting that replaces each profile's services with the user's own server.
 PROFILES: Final[Mapping[str, str]] = {
     "database": "MONGODB_URL",
@@ -84,7 +87,7 @@ class DockerStack:
         """Returns the variables that docker-compose.yml needs beyond `.env`."""
         image = self.environment.stack.collector_image
         lean = {} if image else {"COLLECTOR_LEAN_BUILD": "1"}
-        files = fragments("all-in-one", {"TEMPO_OTLP_URL": "http://tempo:4318", **lean, **self._sentry()})
+        files = fragments("all-in-one", {**STORES, **lean, **self._sentry()})
         return {
             "STACK_DATA_DIR": str(self.environment.stack.folder),
             "COLLECTOR_ARGUMENTS": " ".join(f"--config=/etc/otelcol/{path.name}" for path in files),

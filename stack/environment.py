@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Final
 
 from app.core.settings import Settings, load_settings
-from app.core.settings import SettingsError as AppSettingsError
 from otel import ConfigError, TelemetryConfig
 from stack import dotenv_file
 from stack.settings import PYTHON, REPOSITORY, SettingsError, StackSettings
@@ -26,7 +25,7 @@ DOTENV: Final = REPOSITORY / ".env"
 OURS: Final = ("LMS_", "STACK_", "TELEMETRY_")
 # OpenTelemetry and Sentry specify more variables than we read: all of theirs are passed on.
 THEIRS: Final = ("OTEL_", "SENTRY_")
-SERVERS: Final = ("MONGODB_URL", "REDIS_URL", "COLLECTOR_IMAGE")
+SERVERS: Final = ("MONGODB_URL", "REDIS_URL", "LOKI_URL", "COLLECTOR_IMAGE")
 
 _HEAD: Final = """\
 # Every setting, with its default. `make up` creates .env with generated secrets if there is none. A line
@@ -79,12 +78,12 @@ def check(values: Mapping[str, str], mistakes: Iterable[str] = ()) -> Environmen
         found += str(error).splitlines()
     try:
         app = load_settings(values)
-    except AppSettingsError as error:
+    except ConfigError as error:
         found += error.sentences
     try:
         TelemetryConfig.from_env(values)
     except ConfigError as error:
-        found.append(str(error))
+        found += error.sentences
     if any(" is missing" in sentence for sentence in found):
         found.append(
             f"`{PYTHON} -m stack.environment write` adds generated values for all secrets that .env lacks."

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
@@ -26,7 +27,17 @@ def _hours(value: str) -> str:
     return f"{int(match[1]) * (24 if match[2] == 'd' else 1)}h"
 
 
+def _base(value: str) -> str:
+    """Returns an http(s) address without a trailing slash; a login in it would be shown in logs."""
+    parts = urlsplit(value)
+    odd = (parts.username, parts.query, parts.fragment)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or any(odd):
+        raise ValueError("must be an address such as http://127.0.0.1:3100, without a login or a query")
+    return value.rstrip("/")
+
+
 Retention = Annotated[str, AfterValidator(_hours)]
+BaseUrl = Annotated[str, AfterValidator(_base)]
 
 
 class SettingsError(Exception):
@@ -61,7 +72,7 @@ class StackSettings(BaseModel):
     port_collector_health: Port = Field(default=13133, description="Health of the Collector")
     port_collector_metrics: Port = Field(default=8888, description="The Collector's own metrics")
     port_prometheus: Port = Field(default=9090, description="Prometheus: metrics, rules")
-    port_loki: Port = Field(default=3100, description="Loki: logs")
+    port_victorialogs: Port = Field(default=9428, description="VictoriaLogs: logs")
     port_jaeger: Port = Field(default=16686, description="Jaeger: web interface")
     port_jaeger_otlp: Port = Field(default=14318, description="Jaeger: OTLP intake for the Collector")
     port_jaeger_admin: Port = Field(default=14269, description="Jaeger: health and its own metrics")
@@ -77,10 +88,18 @@ class StackSettings(BaseModel):
     retention_metrics: Retention = Field(
         default="360h", description="How long Prometheus keeps metrics (h or d)"
     )
-    retention_logs: Retention = Field(default="168h", description="How long Loki keeps logs (h or d)")
+    retention_logs: Retention = Field(default="168h", description="How long logs are kept (h or d)")
     retention_traces: Retention = Field(default="72h", description="How long Jaeger keeps traces (h or d)")
     metrics_max_mb: int = Field(
         default=2048, ge=64, description="Size at which Prometheus drops its oldest metrics"
+    )
+    logs_max_mb: int = Field(
+        default=2048, ge=64, description="Size at which VictoriaLogs drops its oldest days of logs"
+    )
+    loki_url: BaseUrl | None = Field(
+        default=None,
+        validation_alias="LOKI_URL",
+        description="A Loki of your own, such as http://127.0.0.1:3100, instead of the stack's log store",
     )
 
     canary_seconds: int = Field(
@@ -112,6 +131,7 @@ class StackSettings(BaseModel):
         description="Password of the database; also the platform's, through FerretDB"
     )
     redis_password: Secret = Field(description="Password of Redis")
+    victorialogs_password: Secret = Field(description="Password of VictoriaLogs' user `lms`")
     bugsink_password: Secret = Field(description="Password of Bugsink's admin, who has LMS_ADMIN_EMAIL")
     bugsink_secret_key: Annotated[SecretStr, Field(min_length=50)] = Field(
         description="Signs Bugsink's sessions; its project's key is derived from it"

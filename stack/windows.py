@@ -28,16 +28,18 @@ def stores(repository: Path, environ: Mapping[str, str]) -> Stores:
     """Returns the stores' configuration files, and the limits that the stack passes as flags."""
     kept = {name: field.default for name, field in StackSettings.model_fields.items()}
     metrics_mb = environ.get("STACK_METRICS_MAX_MB") or kept["metrics_max_mb"]
+    logs_mb = environ.get("STACK_LOGS_MAX_MB") or kept["logs_max_mb"]
     return Stores(
         prometheus=repository / "stack/prometheus/prometheus.yml",
         loki=repository / "stack/loki/loki.yml",
         tempo=repository / "stack/tempo/tempo.yaml",
         retention={
             "Prometheus' retention": environ.get("STACK_RETENTION_METRICS") or kept["retention_metrics"],
-            "Loki's retention in the stack": environ.get("STACK_RETENTION_LOGS") or kept["retention_logs"],
+            "the log store's retention": environ.get("STACK_RETENTION_LOGS") or kept["retention_logs"],
             "Jaeger's retention": environ.get("STACK_RETENTION_TRACES") or kept["retention_traces"],
         },
         metrics_bytes=float(metrics_mb) * 1024**2,
+        logs_bytes=float(logs_mb) * 1000**2,
     )
 
 

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import base64
 import binascii
-import difflib
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     EmailStr,
     Field,
     SecretStr,
     ValidationError,
     ValidationInfo,
+    WrapValidator,
     field_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from app.core.weak_passwords import MIN_LENGTH, weakness
+from otel import ConfigError, EnvSettings
 
 PREFIX: Final = "LMS_"
 SECRETS_DIR: Final = "LMS_SECRETS_DIR"
@@ -32,18 +32,14 @@ SECRETS_DIR: Final = "LMS_SECRETS_DIR"
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-class SettingsError(Exception):
-    """The settings are invalid; ``sentences`` has one per mistake, each naming the variable and the fix."""
-
-    def __init__(self, sentences: Iterable[str]) -> None:
-        self.sentences = tuple(sentences)
-        super().__init__("\n".join(self.sentences))
-
-
-def _duration(value: object) -> object:
+def _duration(value: object, read: Callable[[object], timedelta]) -> timedelta:
     """Reads ``90``, ``90s``, ``10m``, ``12h`` or ``14d``; leaves everything else to pydantic (ISO 8601)."""
-    match = re.fullmatch(r"(\d+)([smhd]?)", value.strip()) if isinstance(value, str) else None
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2] or "s"]) if match else value
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d+)([smhd]?)", value.strip())):
+        return timedelta(seconds=int(match[1]) * _UNITS[match[2] or "s"])
+    try:
+        return read(value)
+    except ValidationError:
+        raise ValueError("must be a duration such as 90s, 10m, 12h or 14d") from None
 
 
 def _positive(value: timedelta) -> timedelta:
@@ -73,19 +69,15 @@ def _url(*schemes: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
+Duration = Annotated[timedelta, WrapValidator(_duration), AfterValidator(_positive)]
 
 
-class Settings(BaseSettings):
-    """Everything that an operator configures. Durations are ``90s``, ``10m``, ``12h`` or ``14d``.
+class Settings(EnvSettings):
+    """Everything that an operator configures. Durations are ``90s``, ``10m``, ``12h`` or ``14d``."""
 
-    Raises:
-        pydantic.ValidationError: A value is missing or invalid; use `load_settings` for readable sentences.
-    """
-
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True
-    )
+    model_config = SettingsConfigDict(alias_generator=lambda name: PREFIX + name.upper())
+    prefix = PREFIX
+    remedy = f"set it in the environment, in .env, or as a file in {SECRETS_DIR}"
 
     environment: str = Field(
         default="development", description="Name of the deployment, as reported in telemetry."
@@ -180,47 +172,16 @@ class Settings(BaseSettings):
 
 def variable(field: str) -> str:
     """Returns the environment variable that sets ``field``."""
-    alias = Settings.model_fields[field].validation_alias if field in Settings.model_fields else None
-    return alias if isinstance(alias, str) else f"{PREFIX}{field.upper()}"
+    return str(Settings.model_fields[field].validation_alias)
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Returns the settings from the environment and from the files in ``LMS_SECRETS_DIR``.
 
     Raises:
-        SettingsError: A key is unknown, a value is missing or invalid, or the secrets folder does not exist.
+        ConfigError: A key is unknown, a value is missing or invalid, or the secrets folder does not exist.
     """
-    sentences = _unknown_keys(environ)
-    secrets_dir = environ.get(SECRETS_DIR)
-    if secrets_dir and not Path(secrets_dir).is_dir():
-        raise SettingsError([*sentences, f"{SECRETS_DIR} is {secrets_dir!r}, which is not a folder."])
-    try:
-        names = {field: variable(field) for field in Settings.model_fields}
-        given: dict[str, Any] = {field: environ[name] for field, name in names.items() if environ.get(name)}
-        settings = Settings(_secrets_dir=secrets_dir, **given)
-    except ValidationError as error:
-        sentences += [
-            _sentence(str(mistake["loc"][0]), mistake["type"], mistake["msg"]) for mistake in error.errors()
-        ]
-    if sentences:
-        raise SettingsError(sentences)
-    return settings
-
-
-def _unknown_keys(environ: Mapping[str, str]) -> list[str]:
-    known = [variable(field) for field in Settings.model_fields]
-    unknown = sorted(key for key in environ if key.startswith(PREFIX) and key not in known)
-    return [f"{key} is not a setting; {_nearest(key, known)}." for key in unknown]
-
-
-def _nearest(key: str, known: list[str]) -> str:
-    return f"the nearest is {difflib.get_close_matches(key, known, n=1, cutoff=0)[0]}"
-
-
-def _sentence(field: str, kind: str, message: str) -> str:
-    name = field if field.isupper() else variable(field)
-    if kind.startswith("time_delta"):
-        return f"{name} is not valid: write a duration such as 90s, 10m, 12h or 14d."
-    if kind == "missing":
-        return f"{name} is missing: set it in the environment, in .env, or as a file in {SECRETS_DIR}."
-    return f"{name} is not valid: {message.removeprefix('Value error, ')}."
+    folder = environ.get(SECRETS_DIR)
+    if folder and not Path(folder).is_dir():
+        raise ConfigError(SECRETS_DIR, f"{SECRETS_DIR} is {folder!r}, which is not a folder.")
+    return Settings.from_env(environ, _secrets_dir=folder)

@@ -45,7 +45,7 @@ SUMS: Final = {
         "host-metrics.yaml",
         "span-metrics.yaml",
         "prometheus.yaml",
-        "loki.yaml",
+        "victorialogs.yaml",
         "jaeger.yaml",
     ),
 }
@@ -66,7 +66,7 @@ async def measure(name: str, folder: Path, rounds: int) -> Start:
     Raises:
         BenchError: it exited, or was not ready within half a minute.
     """
-    urls = {"PROMETHEUS_URL": _NOWHERE, "LOKI_URL": _NOWHERE, "JAEGER_OTLP_URL": _NOWHERE}
+    urls = {"PROMETHEUS_URL": _NOWHERE, "VICTORIALOGS_URL": _NOWHERE, "JAEGER_OTLP_URL": _NOWHERE}
     seconds, memory = [], 0.0
     for number in range(rounds):
         collector = Collector(folder / f"{name.replace(' ', '-')}-{number}", Recipe(SUMS[name], urls))

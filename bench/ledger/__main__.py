@@ -49,7 +49,7 @@ def _chosen(options: argparse.Namespace) -> list[Scenario]:
 
 
 async def _run(scenarios: Sequence[Scenario]) -> list[Outcome]:
-    print("starting Prometheus, Loki and Jaeger ...", file=sys.stderr, flush=True)
+    print("starting Prometheus, VictoriaLogs and Jaeger ...", file=sys.stderr, flush=True)
     outcomes = []
     async with world() as here:
         for count, scenario in enumerate(scenarios, 1):

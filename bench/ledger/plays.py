@@ -10,7 +10,7 @@ from bench.ledger.items import BATCH, SIGNALS
 from bench.ledger.proxy import Fault, status
 from bench.ledger.tally import settle
 from bench.ledger.world import SINKS, Stage
-from bench.process import BenchError, until
+from bench.process import BenchError, Program, until
 
 _HOUR = 3600.0
 _RATE = 200.0
@@ -28,9 +28,9 @@ async def prometheus_down(stage: Stage) -> None:
     await _outage(stage, "prometheus")
 
 
-async def loki_down(stage: Stage) -> None:
-    """Makes Loki refuse connections for as long; the others must still receive their items."""
-    await _outage(stage, "loki")
+async def victorialogs_down(stage: Stage) -> None:
+    """Makes VictoriaLogs refuse connections for as long; the others must still receive their items."""
+    await _outage(stage, "victorialogs")
 
 
 async def jaeger_down(stage: Stage) -> None:
@@ -127,19 +127,42 @@ async def killed_under_load(stage: Stage) -> None:
     await load
 
 
-async def stores_killed(stage: Stage) -> None:
-    """Kills Prometheus and Loki (SIGKILL) twice while they receive items, and restarts them.
+async def prometheus_killed(stage: Stage) -> None:
+    """Kills Prometheus (SIGKILL) twice while it receives items, and restarts it.
 
     Not Jaeger: it acknowledges before it has written, so its own crash may lose what the Collector delivered.
     """
-    stores = [program for program in stage.world.programs if program.name in {"prometheus", "loki"}]
+    await _killed(stage, "prometheus")
+
+
+async def victorialogs_killed(stage: Stage) -> None:
+    """Kills VictoriaLogs (SIGKILL) twice while it receives items, and restarts it."""
+    await _killed(stage, "victorialogs")
+
+
+async def victorialogs_restarted(stage: Stage) -> None:
+    """Stops VictoriaLogs (SIGTERM) twice while it receives items, and restarts it."""
+    store = _program(stage, "victorialogs")
     load = asyncio.create_task(stage.sender.send(1500, 400))
     for reached in (300, 900):
         await stage.acknowledged(reached)
-        for store in stores:
-            store.kill()
-        await asyncio.gather(*(store.start() for store in stores))
+        await store.stop()
+        await store.start()
     await load
+
+
+async def _killed(stage: Stage, name: str) -> None:
+    store = _program(stage, name)
+    load = asyncio.create_task(stage.sender.send(1500, 400))
+    for reached in (300, 900):
+        await stage.acknowledged(reached)
+        store.kill()
+        await store.start()
+    await load
+
+
+def _program(stage: Stage, name: str) -> Program:
+    return next(program for program in stage.world.programs if program.name == name)
 
 
 async def killed_in_replay(stage: Stage) -> None:
@@ -213,12 +236,12 @@ async def clock_inside(stage: Stage) -> None:
 
 
 async def clock_behind(stage: Stage) -> None:
-    """Sends with the true time, then seven hours behind: outside Prometheus' and Loki's windows."""
+    """Sends with the true time, then seven hours behind: outside Prometheus' window."""
     await _skewed(stage, -7 * _HOUR)
 
 
 async def clock_ahead(stage: Stage) -> None:
-    """Sends with the true time, then two hours ahead: further than Prometheus and Loki accept."""
+    """Sends with the true time, then two hours ahead: further than Prometheus accepts."""
     await _skewed(stage, 2 * _HOUR)
 
 

@@ -73,9 +73,9 @@ _HEAD: Final = """\
 Written by `make ledger` ({moment}, {machine}); the same figures as data are in `ledger.json`.
 
 Numbered spans, points and records go over OTLP/HTTP into the real Collector with the fragments of
-`collector-config/`, and from there, through a proxy that plays the fault, into the real Prometheus, Loki and
-Jaeger. Like an SDK, a sender retries after 429, 502, 503, 504 and broken connections. At the end the stores
-are queried for the numbers they hold.
+`collector-config/`, and from there, through a proxy that plays the fault, into the real Prometheus,
+VictoriaLogs and Jaeger. Like an SDK, a sender retries after 429, 502, 503, 504 and broken connections.
+At the end the stores are queried for the numbers they hold.
 
 - **sent**: put on the wire at least once. **acknowledged**: answered with 2xx; from then on the Collector
   is responsible for it. **stored**: sent and found in the store.

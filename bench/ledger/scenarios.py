@@ -44,16 +44,16 @@ _EVERYWHERE_500: Final = dict.fromkeys(
 _WINDOW: Final = {
     "prometheus": "older than out_of_order_time_window, or too far ahead: prometheus.yaml drops it, "
     "because Prometheus would reject the whole request",
-    "loki": "more than half of max_chunk_age behind its stream, or too far ahead: rejected with 400",
 }
 _OUTSIDE: Final = (
-    *dropped({"loki": ""}),
     Evidence(
         "otelcol_processor_filter_datapoints_filtered_total",
         "PrometheusDiscards",
         {"filter": "filter/prometheus-window"},
     ),
 )
+# Nothing counts these records: the process that acknowledged them is gone.
+_UNWRITTEN: Final = {"victorialogs": "it acknowledges up to 3 s before it writes, and a SIGKILL loses that"}
 _DEFAULTS: Final = dict.fromkeys(
     SINKS.values(), "the default retry gives up after 300 s, and the queue is in memory"
 )
@@ -82,7 +82,9 @@ SCENARIOS: Final = (
         Setting(scale=1.0),
     ),
     Scenario("prometheus-down", "Prometheus down for longer than the default retry", plays.prometheus_down),
-    Scenario("loki-down", "Loki down for longer than the default retry", plays.loki_down),
+    Scenario(
+        "victorialogs-down", "VictoriaLogs down for longer than the default retry", plays.victorialogs_down
+    ),
     Scenario("jaeger-down", "Jaeger down for longer than the default retry", plays.jaeger_down),
     Scenario(
         "backlog", "10,000 items of each signal replayed in full batches after an outage", plays.backlog
@@ -136,9 +138,23 @@ SCENARIOS: Final = (
         short=True,
     ),
     Scenario(
-        "stores-killed",
-        "Prometheus and Loki killed (SIGKILL) twice under load",
-        plays.stores_killed,
+        "prometheus-killed",
+        "Prometheus killed (SIGKILL) twice under load",
+        plays.prometheus_killed,
+        repeats=True,
+    ),
+    Scenario(
+        "victorialogs-killed",
+        "VictoriaLogs killed (SIGKILL) twice under load",
+        plays.victorialogs_killed,
+        losses=_UNWRITTEN,
+        repeats=True,
+        short=True,
+    ),
+    Scenario(
+        "victorialogs-restarted",
+        "VictoriaLogs stopped (SIGTERM) and started twice under load",
+        plays.victorialogs_restarted,
         repeats=True,
     ),
     Scenario(

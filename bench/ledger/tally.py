@@ -100,6 +100,7 @@ async def tally(stage: Stage) -> list[Row]:
 
 async def _primary(stage: Stage, signal: str) -> Row:
     delivered = stage.world.proxies[signal].wire.delivered.get(stage.run, Counter())
+    await stage.world.shelves.flush()
     deadline = time.monotonic() + _SHOWN_WITHIN
     stored = await stage.world.shelves.stored(signal, stage.run)
     while not delivered.keys() <= stored.keys() and time.monotonic() < deadline:

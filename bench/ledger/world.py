@@ -17,12 +17,12 @@ from bench.ledger.sender import Patience, Sender
 from bench.ledger.sentry_intake import SentryIntake
 from bench.ledger.shelves import Shelves
 from bench.process import Program, local, until
-from bench.stores import jaeger, loki, prometheus, watch
+from bench.stores import jaeger, prometheus, victorialogs, watch
 from collector_kit.fragments import LEAN, sentry_environment
 from stack.native.ports import free_ports
 
-SINKS: Final = {"traces": "jaeger", "metrics": "prometheus", "logs": "loki"}
-PRIMARY: Final = ("base.yaml", *LEAN, "prometheus.yaml", "loki.yaml", "jaeger.yaml")
+SINKS: Final = {"traces": "jaeger", "metrics": "prometheus", "logs": "victorialogs"}
+PRIMARY: Final = ("base.yaml", *LEAN, "prometheus.yaml", "victorialogs.yaml", "jaeger.yaml")
 OPTIONAL: Final = "sentry.yaml"
 # The default limit of the Collector's retries, in seconds: after that, a default configuration drops data.
 DEFAULT_RETRY: Final = 300.0
@@ -58,7 +58,7 @@ class World:
         """Returns the variables that point the fragments' sinks at the proxies."""
         return {
             "PROMETHEUS_URL": self.proxies["metrics"].url,
-            "LOKI_URL": self.proxies["logs"].url,
+            "VICTORIALOGS_URL": self.proxies["logs"].url,
             "JAEGER_OTLP_URL": self.proxies["traces"].url,
             **sentry_environment(self.sentry.dsn),
         }
@@ -72,7 +72,7 @@ async def world() -> AsyncIterator[World]:
         ports = free_ports(8)
         programs = (
             prometheus(folder, ports[0], alerts=True),
-            loki(folder, ports[1]),
+            victorialogs(folder, ports[1]),
             jaeger(folder, ports[2], ports[3]),
         )
         urls = {"metrics": local(ports[0]), "logs": local(ports[1]), "traces": local(ports[3])}

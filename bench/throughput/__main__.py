@@ -49,7 +49,7 @@ async def _rounds(rounds: int, seconds: float) -> list[Figure]:
 
 
 async def _latencies(probes: int) -> list[Latency]:
-    print("latency: starting Prometheus, Loki and Jaeger ...", file=sys.stderr, flush=True)
+    print("latency: starting Prometheus, VictoriaLogs and Jaeger ...", file=sys.stderr, flush=True)
     async with world() as here:
         return await latencies(here, probes)
 

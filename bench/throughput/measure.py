@@ -91,7 +91,7 @@ async def measure(variant: Variant, signal: str, seconds: float, sink: str) -> F
     """
     with tempfile.TemporaryDirectory(prefix="throughput-") as name:
         folder = Path(name)
-        urls = {"PROMETHEUS_URL": sink, "LOKI_URL": sink, "JAEGER_OTLP_URL": sink}
+        urls = {"PROMETHEUS_URL": sink, "VICTORIALOGS_URL": sink, "JAEGER_OTLP_URL": sink}
         collector = Collector(folder, recipe(variant, folder, urls))
         await collector.program.start()
         try:

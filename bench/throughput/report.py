@@ -88,7 +88,7 @@ Why redaction costs this much, and what was tried: [sizing.md](sizing.md).
 
 {latency}
 
-A probe is sent, and its store (the real Jaeger, Prometheus or Loki) is queried until it returns the probe,
+A probe is sent, and its store (the real Jaeger, Prometheus or VictoriaLogs) is queried until it returns it,
 under a background load of 200 items per second and signal. **Aim**: {seconds:g} s at p95. {latency_verdict}
 """
 

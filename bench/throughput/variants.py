@@ -13,7 +13,7 @@ from bench.collector import Recipe
 from collector_kit.fragments import FRAGMENTS, LEAN
 
 PLAIN: Final = Path(__file__).resolve().parent.parent / "plain.yaml"
-SINKS: Final = {"traces": "jaeger", "metrics": "prometheus", "logs": "loki"}
+SINKS: Final = {"traces": "jaeger", "metrics": "prometheus", "logs": "victorialogs"}
 _CLEAN: Final = ("traces/clean", "metrics/clean", "logs/clean")
 _STOCK: Final = tuple(FRAGMENTS / f"{name}.yaml" for name in ("base", *SINKS.values()))
 _OURS: Final = (*_STOCK, *(FRAGMENTS / name for name in LEAN))

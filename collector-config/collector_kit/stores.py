@@ -17,7 +17,7 @@ class Stores:
 
     ``prometheus``, ``loki`` and ``tempo`` are their configuration files. ``retention`` has durations that
     come from somewhere else, such as a flag, by a name for the report. ``metrics_bytes`` is the size at
-    which Prometheus drops its oldest data.
+    which Prometheus drops its oldest data, ``logs_bytes`` that of VictoriaLogs.
     """
 
     prometheus: Path | None = None
@@ -25,6 +25,7 @@ class Stores:
     tempo: Path | None = None
     retention: Mapping[str, str] = field(default_factory=dict)
     metrics_bytes: float | None = None
+    logs_bytes: float | None = None
 
     def rules(self, fragments: Mapping[str, Any], held: float, environ: Mapping[str, str]) -> Iterator[Rule]:
         """Yields the rules for queues that hold up to ``held`` seconds.

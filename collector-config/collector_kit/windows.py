@@ -19,6 +19,7 @@ from collector_kit.limits import Rule, WindowsError, load, seconds, size
 from collector_kit.stores import Stores, accepted
 
 MARGIN: Final = 1.25  # a file takes more room than its content
+VICTORIALOGS: Final = "otlp_http/victorialogs"
 FILES: Final = "file_storage/queues"
 JOURNAL: Final = LEAN["journal.yaml"][1]
 
@@ -37,7 +38,7 @@ def rules(folder: Path, stores: Stores, environ: Mapping[str, str]) -> list[Rule
     fullest = max(held.values())
     return [
         *_disk(fragments, base),
-        *_queues(fragments, base, seconds(promise["outage"]), held, stores.metrics_bytes),
+        *_queues(fragments, base, seconds(promise["outage"]), held, stores),
         *_gateway(fragments, fullest),
         *stores.rules(fragments, fullest, environ),
     ]
@@ -96,7 +97,7 @@ def _queues(
     base: Mapping[str, Any],
     outage: float,
     held: Mapping[tuple[str, str], float],
-    metrics_bytes: float | None,
+    stores: Stores,
 ) -> Iterator[Rule]:
     limits = {
         "file_storage": size(base["extensions"][FILES]["max_size"]),
@@ -116,8 +117,12 @@ def _queues(
         if optional:
             continue
         yield Rule(outage, held[exporter, signal], f"{name}: the outage <= what the queue holds (s)")
-        if signal == "metrics" and metrics_bytes is not None:
-            yield Rule(limit, metrics_bytes, f"{exporter}: the queue <= Prometheus' size limit (bytes)")
+        if signal == "metrics" and stores.metrics_bytes is not None:
+            yield Rule(
+                limit, stores.metrics_bytes, f"{exporter}: the queue <= Prometheus' size limit (bytes)"
+            )
+        if exporter == VICTORIALOGS and stores.logs_bytes is not None:
+            yield Rule(limit, stores.logs_bytes, f"{exporter}: the queue <= its size limit (bytes)")
 
 
 def _gateway(fragments: Mapping[str, Any], fullest: float) -> Iterator[Rule]:
@@ -160,8 +165,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="how long a store keeps or accepts data, if no file above says so; may be repeated",
     )
     parser.add_argument("--metrics-bytes", type=float, help="size at which Prometheus drops its oldest data")
+    parser.add_argument("--logs-bytes", type=float, help="size at which VictoriaLogs drops its oldest data")
     given = parser.parse_args(argv)
-    stores = Stores(given.prometheus, given.loki, given.tempo, dict(given.retention), given.metrics_bytes)
+    files = (given.prometheus, given.loki, given.tempo)
+    stores = Stores(*files, dict(given.retention), given.metrics_bytes, given.logs_bytes)
     try:
         return report(rules(FRAGMENTS, stores, os.environ), quiet=given.quiet)
     except (WindowsError, KeyError, OSError) as error:

@@ -6,44 +6,32 @@ or log records overrides the general one; with neither set, counts are limited t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
-from otel.config.parsing import at_least_zero_or_none
-from otel.config.variables import setting
+from otel.config.env_settings import EnvSettings, setting
+from otel.config.parsing import Limit
 
 _MOST: Final = 128
 _GENERAL: Final = "default: the general limit"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Limits:
+class Limits(EnvSettings):
     """The limits as configured, None where unset; the methods resolve which one applies."""
 
-    value_length: int | None = setting(
-        "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", at_least_zero_or_none, "", "maximum characters per attribute"
+    shows_values = True
+
+    value_length: Limit = setting(
+        "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", None, "maximum characters per attribute"
     )
-    count: int | None = setting(
-        "OTEL_ATTRIBUTE_COUNT_LIMIT", at_least_zero_or_none, "128", "maximum attributes per item"
-    )
-    span_value_length: int | None = setting(
-        "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", at_least_zero_or_none, "", _GENERAL
-    )
-    span_count: int | None = setting("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", at_least_zero_or_none, "", _GENERAL)
-    events: int | None = setting(
-        "OTEL_SPAN_EVENT_COUNT_LIMIT", at_least_zero_or_none, "128", "maximum events per span"
-    )
-    links: int | None = setting(
-        "OTEL_SPAN_LINK_COUNT_LIMIT", at_least_zero_or_none, "128", "maximum links per span"
-    )
-    event_count: int | None = setting("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", at_least_zero_or_none, "", _GENERAL)
-    link_count: int | None = setting("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", at_least_zero_or_none, "", _GENERAL)
-    log_value_length: int | None = setting(
-        "OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", at_least_zero_or_none, "", _GENERAL
-    )
-    log_count: int | None = setting(
-        "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", at_least_zero_or_none, "", _GENERAL
-    )
+    count: Limit = setting("OTEL_ATTRIBUTE_COUNT_LIMIT", _MOST, "maximum attributes per item")
+    span_value_length: Limit = setting("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", None, _GENERAL)
+    span_count: Limit = setting("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", None, _GENERAL)
+    events: Limit = setting("OTEL_SPAN_EVENT_COUNT_LIMIT", _MOST, "maximum events per span")
+    links: Limit = setting("OTEL_SPAN_LINK_COUNT_LIMIT", _MOST, "maximum links per span")
+    event_count: Limit = setting("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", None, _GENERAL)
+    link_count: Limit = setting("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", None, _GENERAL)
+    log_value_length: Limit = setting("OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", None, _GENERAL)
+    log_count: Limit = setting("OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT", None, _GENERAL)
 
     def counted(self, own: int | None) -> int:
         """Returns `own` if set, else the general count limit."""

@@ -9,31 +9,74 @@ reader is not used because it treats them as seconds.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Annotated, Final, Literal
 
-from otel.config.parsing import Reader, base_url, choice, http_url, milliseconds, pairs, text
-from otel.config.variables import read
+from pydantic import AfterValidator, AliasChoices, AliasGenerator
+from pydantic_settings import SettingsConfigDict
+
+from otel.config.env_settings import EnvSettings, setting
+from otel.config.parsing import WORD, HttpUrl, Milliseconds, Pairs
 
 Signal = Literal["traces", "metrics", "logs"]
-SIGNALS: Final[tuple[Signal, ...]] = ("traces", "metrics", "logs")
-
-_T = TypeVar("_T")
-_PREFIX: Final = "OTEL_EXPORTER_OTLP"
+_PREFIX: Final = "OTEL_EXPORTER_OTLP_"
 
 
-@dataclass(frozen=True, slots=True)
-class OtlpTarget:
+def _file(path: str) -> str:
+    if not Path(path).is_file():
+        raise ValueError("must be the path of an existing file")
+    return path
+
+
+_File = Annotated[str, AfterValidator(_file)]
+
+
+class OtlpTarget(EnvSettings):
     """One signal's endpoint: full URL, headers, timeout in seconds, `gzip` or `none`, TLS files."""
 
-    endpoint: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    timeout: float = 10.0
-    compression: str = "none"
-    certificate: str | None = None
-    client_certificate: str | None = None
-    client_key: str | None = field(default=None, repr=False)
+    model_config = SettingsConfigDict(
+        alias_generator=lambda name: _PREFIX + name.upper(), str_strip_whitespace=True
+    )
+    shows_values = True
+
+    endpoint: HttpUrl = setting(
+        None,
+        "http://localhost:4318",
+        "the collector's base URL; OTLP_TRACES_, _METRICS_ and _LOGS_ variants override each of these",
+    )
+    protocol: Annotated[Literal["http/protobuf"], WORD] = setting(None, "http/protobuf", "only http/protobuf")
+    headers: Pairs = setting(None, "", "key=value pairs sent with every export", secret=True)
+    timeout: Milliseconds = setting(None, "10000", "milliseconds for one export, retries included")
+    compression: Annotated[Literal["gzip", "none"], WORD] = setting(None, "none", "gzip or none")
+    certificate: _File | None = setting(None, None, "path of the collector's CA certificate")
+    client_certificate: _File | None = setting(
+        None, None, "path of our certificate, if the collector requires one"
+    )
+    client_key: _File | None = setting(None, None, "path of our certificate's private key")
+
+
+def _of(signal: str) -> AliasGenerator:
+    return AliasGenerator(
+        validation_alias=lambda name: AliasChoices(
+            f"{_PREFIX}{signal}_{name.upper()}", f"{_PREFIX}{name.upper()}"
+        )
+    )
+
+
+class _Traces(OtlpTarget):
+    model_config = SettingsConfigDict(alias_generator=_of("TRACES"))
+
+
+class _Metrics(OtlpTarget):
+    model_config = SettingsConfigDict(alias_generator=_of("METRICS"))
+
+
+class _Logs(OtlpTarget):
+    model_config = SettingsConfigDict(alias_generator=_of("LOGS"))
+
+
+_TARGETS: Final[Mapping[Signal, type[OtlpTarget]]] = {"traces": _Traces, "metrics": _Metrics, "logs": _Logs}
+SIGNALS: Final = tuple(_TARGETS)
 
 
 def targets_from_env(environ: Mapping[str, str]) -> dict[Signal, OtlpTarget]:
@@ -42,29 +85,10 @@ def targets_from_env(environ: Mapping[str, str]) -> dict[Signal, OtlpTarget]:
     Raises:
         ConfigError: A value is not allowed, or names a file that does not exist.
     """
-    return {signal: _target(environ, signal) for signal in SIGNALS}
-
-
-def _target(environ: Mapping[str, str], signal: Signal) -> OtlpTarget:
-    def common(name: str, reader: Reader[_T], default: _T) -> _T:
-        general = read(environ, f"{_PREFIX}_{name}", reader, default)
-        return read(environ, f"{_PREFIX}_{signal.upper()}_{name}", reader, general)
-
-    base = read(environ, f"{_PREFIX}_ENDPOINT", base_url, "http://localhost:4318")
-    common("PROTOCOL", choice("http/protobuf"), "http/protobuf")
-    return OtlpTarget(
-        endpoint=read(environ, f"{_PREFIX}_{signal.upper()}_ENDPOINT", http_url, f"{base}/v1/{signal}"),
-        headers=common("HEADERS", pairs, {}),
-        timeout=common("TIMEOUT", milliseconds(), 10.0),
-        compression=common("COMPRESSION", choice("gzip", "none"), "none"),
-        certificate=common("CERTIFICATE", _file, None),
-        client_certificate=common("CLIENT_CERTIFICATE", _file, None),
-        client_key=common("CLIENT_KEY", _file, None),
-    )
-
-
-def _file(value: str) -> str | None:
-    path = text(value)
-    if not Path(path).is_file():
-        raise ValueError("the path of an existing file")
-    return path
+    base = OtlpTarget.from_env(environ).endpoint.rstrip("/")
+    found: dict[Signal, OtlpTarget] = {}
+    for signal, target in _TARGETS.items():
+        key = f"{_PREFIX}{signal.upper()}_ENDPOINT"
+        own = environ.get(key, "").strip() or f"{base}/v1/{signal}"
+        found[signal] = target.from_env({**environ, key: own})
+    return found

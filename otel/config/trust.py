@@ -45,5 +45,5 @@ def trust(value: str) -> Trust:
     except ValueError:
         networks = ()
     if not networks:
-        raise ValueError("always, never, or peer networks such as 10.0.0.0/8,fd00::/8")
+        raise ValueError("must be always, never, or peer networks such as 10.0.0.0/8,fd00::/8")
     return Trust(networks=networks)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol, TypedDict
 
-from otel.config.variables import ConfigError
+from otel.config.env_settings import ConfigError
 from otel.context import RequestContext
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def start_reports(
     if not config.sentry_dsn:
         return None
     if find_spec("sentry_sdk") is None:
-        installed = "no value, or the package sentry-sdk: pip install 'stegmaier-otel[sentry]'"
-        raise ConfigError("SENTRY_DSN", "(not shown)", installed)
+        remedy = "remove it, or install the package: pip install 'stegmaier-otel[sentry]'"
+        raise ConfigError("SENTRY_DSN", f"SENTRY_DSN is set, but sentry-sdk is not installed: {remedy}")
     from otel.errors import sentry  # noqa: PLC0415 - an optional dependency
 
     _capture = sentry.capture

@@ -19,7 +19,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from importlib.util import find_spec
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
@@ -124,7 +123,9 @@ def capture_telemetry(*catalogues: Catalogue, config: TelemetryConfig | None = N
     logs = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]  # the SDK gives it no types
     sinks = MemorySinks(InMemorySpanExporter(), logs, _error_sink(), CountingIds(), output)
     dsn = _DSN if sinks.errors else ""
-    safe = replace(chosen, sentry_dsn=dsn, traces_exporter="none", metrics_exporter="none")
+    safe = chosen.model_copy(
+        update={"sentry_dsn": dsn, "traces_exporter": "none", "metrics_exporter": "none"}
+    )
     telemetry = setup.configure(safe, catalogue=catalogues, memory=sinks)
     request_ids = count(1)
     undo = use_bits(lambda _: next(request_ids))

@@ -74,11 +74,17 @@ def _flights(settings: Settings, verdict: Verdict) -> list[Flight]:
     asked = {
         "traces": stores.traces(settings.traces),
         "metrics": stores.prometheus(settings.prometheus),
-        "logs": stores.loki(settings.loki),
+        "logs": _log_store(settings),
     }
     run_id = str(uuid.uuid4())
     give = partial(send, settings.edge, settings.token_file)
     return [Flight(each, run_id, give, asked[each], settings.seconds, verdict) for each in SIGNALS]
+
+
+def _log_store(settings: Settings) -> stores.Store:
+    if settings.victorialogs:
+        return stores.victorialogs(settings.victorialogs, settings.victorialogs_headers)
+    return stores.loki(settings.loki or "")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -92,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _default(value: str | None) -> str:
-    return "required" if value is None else f"default: {value}"
+    return "required" if value is None else f"default: {value or 'none'}"
 
 
 if __name__ == "__main__":

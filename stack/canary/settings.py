@@ -24,7 +24,9 @@ class Settings:
         edge: OTLP/HTTP address of the Collector, without ``/v1/...``.
         token_file: its first line is the bearer token; it is read again for every item.
         prometheus: the metric store.
-        loki: the log store.
+        loki: the log store, or None if that is VictoriaLogs.
+        victorialogs: the log store, or None if that is Loki.
+        victorialogs_headers: a file with its login, or None.
         traces: the trace store: Jaeger or Tempo.
         seconds: the interval from one item to the next, of each signal.
         listen: host and port where the verdict is served.
@@ -33,7 +35,9 @@ class Settings:
     edge: str
     token_file: Path
     prometheus: str
-    loki: str
+    loki: str | None
+    victorialogs: str | None
+    victorialogs_headers: Path | None
     traces: str
     seconds: float
     listen: tuple[str, int]
@@ -41,7 +45,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One environment variable and the field of Settings that it fills; without a default it is required."""
+    """One environment variable and its field of Settings; required if its default is None."""
 
     key: str
     field: str
@@ -70,6 +74,15 @@ def _token_file(text: str) -> Path:
     path = Path(text)
     try:
         token(path)
+    except OSError as error:
+        raise ValueError(f"must be a readable file ({error.strerror})") from None
+    return path
+
+
+def _headers_file(text: str) -> Path:
+    path = Path(text)
+    try:
+        headers(path)
     except OSError as error:
         raise ValueError(f"must be a readable file ({error.strerror})") from None
     return path
@@ -106,11 +119,34 @@ def token(path: Path) -> str:
     return line
 
 
+def headers(path: Path | None) -> dict[str, str]:
+    """Returns the header in the file's first line, such as ``Authorization: Basic ...``; none without a file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: that line is no header.
+    """
+    if path is None:
+        return {}
+    name, colon, value = path.read_text(encoding="utf-8").partition("\n")[0].partition(":")
+    if not colon or not name.strip() or not value.strip():
+        raise ValueError("must be a file whose first line is a header, such as Authorization: Basic ...")
+    return {name.strip(): value.strip()}
+
+
 VARIABLES: Final = (
     Variable("OTEL_EXPORTER_OTLP_ENDPOINT", "edge", "the Collector's OTLP/HTTP address", None, _url),
     Variable("OTLP_TOKEN_FILE", "token_file", "file with the Collector's bearer token", None, _token_file),
     Variable("PROMETHEUS_URL", "prometheus", "where metrics must arrive", None, _url),
-    Variable("LOKI_URL", "loki", "where logs must arrive", None, _url),
+    Variable("LOKI_URL", "loki", "where logs must arrive, if that is Loki", "", _url),
+    Variable("VICTORIALOGS_URL", "victorialogs", "where logs must arrive, if not", "", _url),
+    Variable(
+        "VICTORIALOGS_HEADERS_FILE",
+        "victorialogs_headers",
+        "file with the line `Authorization: ...`",
+        "",
+        _headers_file,
+    ),
     Variable("TRACES_URL", "traces", "where traces must arrive: Jaeger or Tempo", None, _url),
     Variable("CANARY_SECONDS", "seconds", "seconds from one item of a signal to the next", "60", _seconds),
     Variable(
@@ -137,6 +173,8 @@ def from_env(environ: Mapping[str, str]) -> Settings:
             found[each.field] = _value(each, environ)
         except ValueError as error:
             problems.append(f"{each.key} ({each.meaning}) {error}.")
+    if bool(environ.get("LOKI_URL")) == bool(environ.get("VICTORIALOGS_URL")):
+        problems.append("LOKI_URL or VICTORIALOGS_URL (where logs must arrive): set one of them, not both.")
     if problems:
         raise SettingsError("\n".join(problems))
     return Settings(**found)
@@ -146,4 +184,6 @@ def _value(variable: Variable, environ: Mapping[str, str]) -> Any:  # noqa: ANN4
     text = environ.get(variable.key) or variable.default
     if text is None:
         raise ValueError("is missing: set it")
+    if not text:
+        return None
     return variable.read(text)

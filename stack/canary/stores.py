@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from stack.canary import settings
 from stack.canary.items import INSTANCE, NUMBER, SERVICE, Item
 from stack.canary.web import Answer, UnansweredError, request
 
@@ -54,6 +56,28 @@ def loki(url: str) -> Store:
     return _checked(url, ask)
 
 
+def victorialogs(url: str, headers_file: Path | None) -> Store:
+    """Returns a store that queries VictoriaLogs for this run's records, with the login in the file."""
+
+    def ask(items: Sequence[Item]) -> set[int]:
+        slack = _SLACK_SECONDS * _SECOND
+        run = f"{json.dumps(INSTANCE)}:={json.dumps(items[0].run, ensure_ascii=False)}"
+        query = {
+            "query": f'{{service.name="{SERVICE}"}} {run} | fields {json.dumps(NUMBER)}',
+            "start": _oldest(items) - slack,
+            "end": time.time_ns() + slack,
+            "limit": 1000,
+        }
+        # Read for each query, as the Collector's token is: a changed password needs no restart.
+        answer = request(
+            "GET", f"{url}/select/logsql/query?{urlencode(query)}", headers=settings.headers(headers_file)
+        )
+        _refuse_failure(url, answer)
+        return _among(items, (json.loads(line)[NUMBER] for line in answer.body.splitlines()))
+
+    return _checked(url, ask)
+
+
 def traces(url: str) -> Store:
     """Returns a store that fetches each item's trace, at a path that Jaeger and Tempo share."""
 
@@ -79,6 +103,8 @@ def _checked(url: str, ask: Store) -> Store:
     def checked(items: Sequence[Item]) -> set[int]:
         try:
             return ask(items)
+        except OSError as error:
+            raise UnansweredError(f"{error.filename} cannot be read ({error.strerror})") from None
         except (ValueError, LookupError, TypeError, ArithmeticError) as error:
             raise UnansweredError(f"{url} did not answer as its API does ({type(error).__name__})") from None
 
@@ -87,9 +113,13 @@ def _checked(url: str, ask: Store) -> Store:
 
 def _result(url: str, answer: Answer) -> Any:  # noqa: ANN401 - JSON
     """Returns the series in an answer; Loki's API shares Prometheus' format."""
+    _refuse_failure(url, answer)
+    return json.loads(answer.body)["data"]["result"]
+
+
+def _refuse_failure(url: str, answer: Answer) -> None:
     if not answer.well:
         raise UnansweredError(f"{url} answered {answer.status}: {answer.text()}")
-    return json.loads(answer.body)["data"]["result"]
 
 
 def _oldest(items: Sequence[Item]) -> int:

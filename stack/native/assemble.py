@@ -6,6 +6,7 @@ next to theirs: `targets/*.json` and `secrets/*`.
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ from typing import Final
 from stack import alerting
 from stack.dotenv_file import write_private
 from stack.native.bugsink import template
-from stack.native.plan import Plan
+from stack.native.plan import LOG_USER, Plan
 from stack.settings import REPOSITORY, SettingsError
 
 MARKER: Final = ".stegmaier-lms-stack"
@@ -60,7 +61,7 @@ def assemble(plan: Plan) -> Path:
     shutil.rmtree(etc, ignore_errors=True)
     etc.mkdir(mode=0o700)
     _prometheus(plan, etc / "prometheus")
-    _copy(etc / "loki", [REPOSITORY / "stack" / "loki" / "loki.yml"])
+    _victorialogs(plan, etc / "victorialogs")
     alerting.write(etc / "alertmanager", _channels(plan))
     _collector(plan, etc / "collector")
     _redis(plan, etc / "redis")
@@ -86,20 +87,25 @@ def _prometheus(plan: Plan, folder: Path) -> None:
     stack, app = plan.environment.stack, plan.environment.app
     _copy(folder, [REPOSITORY / "stack" / "prometheus" / "prometheus.yml"])
     _copy(folder / "rules", sorted((REPOSITORY / "alertmanager" / "rules").glob("*.yml")))
-    _secrets(folder / "secrets", metrics_token=app.metrics_token.get_secret_value())
+    _secrets(
+        folder / "secrets",
+        metrics_token=app.metrics_token.get_secret_value(),
+        victorialogs_password=stack.victorialogs_password.get_secret_value(),
+    )
     ports = {
         "lms": app.port,
         "collector": stack.port_collector_metrics,
         "canary": stack.port_canary,
         "prometheus": stack.port_prometheus,
         "alertmanager": stack.port_alertmanager,
-        "loki": stack.port_loki,
+        "victorialogs": stack.port_victorialogs,
         "jaeger": stack.port_jaeger_admin,
     }
     (folder / "targets").mkdir()
     for job, port in ports.items():
         _write_targets(folder / "targets" / f"{job}.json", [f"127.0.0.1:{port}"])
-    _write_targets(folder / "targets" / "tempo.json", [])
+    for job in ("loki", "tempo", *(["victorialogs"] if stack.loki_url else [])):
+        _write_targets(folder / "targets" / f"{job}.json", [])
 
 
 def _write_targets(path: Path, targets: list[str]) -> None:
@@ -122,6 +128,14 @@ def _channels(plan: Plan) -> alerting.Channels:
 def _collector(plan: Plan, folder: Path) -> None:
     _copy(folder, [REPOSITORY / "collector-config" / path.name for path in plan.fragments()])
     _secrets(folder / "secrets", otlp_token=plan.environment.stack.otlp_token.get_secret_value())
+
+
+def _victorialogs(plan: Plan, folder: Path) -> None:
+    """Writes the password for VictoriaLogs itself, and the login for those who send to it and query it."""
+    password = plan.environment.stack.victorialogs_password.get_secret_value()
+    login = base64.b64encode(f"{LOG_USER}:{password}".encode()).decode()
+    folder.mkdir()
+    _secrets(folder / "secrets", password=password, headers=f"Authorization: Basic {login}\n")
 
 
 def _redis(plan: Plan, folder: Path) -> None:

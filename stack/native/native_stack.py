@@ -16,7 +16,7 @@ from stack.native.bugsink import template
 from stack.native.lock import exclusive
 from stack.native.plan import Part, Plan
 from stack.native.ports import free_ports, taken
-from stack.native.probes import Health, cache, mongodb
+from stack.native.probes import Health, cache, http, mongodb
 from stack.native.supervisor import StackError, State, Supervisor
 from stack.native.tools import ensure, tool_path
 from stack.settings import StackSettings
@@ -27,7 +27,7 @@ PROGRAMS: Final = (
     "ferretdb",
     "redis-server",
     "prometheus",
-    "loki",
+    "victoria-logs",
     "jaeger",
     "alertmanager",
     "otelcol-lms",
@@ -79,7 +79,7 @@ class NativeStack:
         return cls(check({**secrets, **ports, "STACK_DATA_DIR": str(folder), **(overrides or {})}))
 
     def url(self, part: str) -> str:
-        """Returns a part's address, such as http://127.0.0.1:3100 for `loki`; the first of several.
+        """Returns a part's address, such as http://127.0.0.1:9090 for `prometheus`; the first of several.
 
         Raises:
             StackError: no such part, or one without a port.
@@ -143,6 +143,7 @@ class NativeStack:
         self._disk(LEAST_FREE_BYTES)
         self._own_server("MONGODB_URL", mongodb, self.plan.mongodb_url)
         self._own_server("REDIS_URL", cache, self.plan.redis_url)
+        self._own_server("LOKI_URL", http, f"{self.environment.stack.loki_url}/loki/api/v1/labels")
 
     def _disk(self, least: int) -> None:
         free = shutil.disk_usage(self.folder).free

@@ -24,6 +24,7 @@ from stack.settings import REPOSITORY, SettingsError, variable
 
 SOURCE: Final = Path(__file__).with_name("process-compose.yaml")
 DATABASE: Final = "lms"
+LOG_USER: Final = "lms"  # as in process-compose.yaml and prometheus.yml
 BUGSINK_PROJECT: Final = 1
 NEVER: Final = 1_000_000  # failures in a row
 _PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z_]+)\}")
@@ -53,7 +54,7 @@ class Plan:
     """The native stack of one environment. Nothing is written or started here."""
 
     def __init__(self, environment: Environment, programs: Mapping[str, Path]) -> None:
-        """Takes the settings and each program's path by name (`loki`, `otelcol-lms`...)."""
+        """Takes the settings and each program's path by name (`jaeger`, `otelcol-lms`...)."""
         self.environment = environment
         self.folder = environment.stack.folder
         self.etc = self.folder / "etc"
@@ -114,6 +115,7 @@ class Plan:
             "etc": str(self.etc),
             "collector_configs": kit.arguments(self.fragments()),
             "collector_environment": _lines(self._collector_sinks()),
+            "log_store": _lines(self._log_store()),
             "app_environment": _lines(self.app_environment()),
             "demo_environment": _lines(self.demo_environment()),
             "bugsink_environment": _lines(self._bugsink_environment()),
@@ -137,6 +139,7 @@ class Plan:
         sinks = {
             **dict(kit.LEAN.values()),
             "JAEGER_OTLP_URL": f"http://127.0.0.1:{self.environment.stack.port_jaeger_otlp}",
+            **self._log_store(),
         }
         if not self.environment.stack.sentry_otlp:
             return sinks
@@ -145,6 +148,15 @@ class Plan:
                 "STACK_SENTRY_OTLP is on, but SENTRY_DSN is missing: set it, or turn STACK_SENTRY_OTLP off"
             )
         return sinks | kit.sentry_environment(self.environment.values["SENTRY_DSN"])
+
+    def _log_store(self) -> dict[str, str]:
+        """Returns where the Collector and the canary find logs: the user's own Loki, else VictoriaLogs."""
+        if loki := self.environment.stack.loki_url:
+            return {"LOKI_URL": loki}
+        return {
+            "VICTORIALOGS_URL": f"http://127.0.0.1:{self.environment.stack.port_victorialogs}",
+            "VICTORIALOGS_HEADERS_FILE": str(self.etc / "victorialogs" / "secrets" / "headers"),
+        }
 
     def app_environment(self) -> dict[str, str]:
         """Returns the platform's variables: those the user has set, and those only the stack knows."""

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from stack.environment import DOTENV, Environment
 from stack.native.native_stack import NativeStack, Progress, ensure_programs
+from stack.native.plan import LOG_USER
 from stack.settings import REPOSITORY
 
 CONSOLE = Console(highlight=False, soft_wrap=True)
@@ -117,4 +118,6 @@ def show(stack: NativeStack) -> None:
     app = stack.environment.app
     CONSOLE.print(f"\nLog in as {app.admin_email}. The passwords are in {DOTENV}:")
     CONSOLE.print("LMS_ADMIN_PASSWORD for the platform, STACK_BUGSINK_PASSWORD for Bugsink.")
+    if stack.environment.stack.loki_url is None:
+        CONSOLE.print(f"VictoriaLogs knows the user {LOG_USER} with STACK_VICTORIALOGS_PASSWORD.")
     CONSOLE.print("`make status` shows the parts' health, `make down` stops them.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
+import os
 import re
 import sys
 import time
@@ -27,6 +29,8 @@ from tests.programs import free_port, wait_until
 
 # What nothing that runs here emits, with the reason.
 ELSEWHERE = {"tempo_discarded_spans_total": "Tempo runs in Docker only: its module is not served"}
+# A Loki that runs already, if there is one: see stores.loki.
+LOKI = os.environ.get("TEST_LOKI_URL", "").rstrip("/")
 MIXED = re.compile(r"\(([\w|]+)\)")
 SIGNALS = ("traces", "metrics", "logs")
 SPAN = {"traceId": "1" * 32, "spanId": "1" * 16, "name": "x", "status": {"code": 2}}
@@ -62,21 +66,22 @@ def _use(running: Collector) -> None:
 
 @pytest.fixture(name="api", scope="module")
 def _api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """Prometheus, scraping Loki and four Collectors: working, rejected, full and out of memory."""
+    """Prometheus, scraping the stores and four Collectors: working, rejected, full and out of memory."""
     with ExitStack() as stack:
         server = stack.enter_context(intake.listening())
-        loki = stack.enter_context(stores.loki(tmp_path_factory.mktemp("loki")))
+        logs = stack.enter_context(_log_store(tmp_path_factory.mktemp("logs")))
         port = free_port()
         made = {name: tmp_path_factory.mktemp(name) for name in ("works", "refused", "full", "small")}
-        running = [stack.enter_context(each) for each in _collectors(made, server, loki, port)]
+        running = [stack.enter_context(each) for each in _collectors(made, server, logs, port)]
         addresses = [f"127.0.0.1:{each.environment['COLLECTOR_METRICS_PORT']}" for each in running]
         targets = {
             "collector": addresses,
-            "loki": [loki.removeprefix("http://")],
+            "victorialogs": [logs["VICTORIALOGS_URL"].removeprefix("http://")],
+            "loki": [LOKI.removeprefix("http://")] if LOKI else [],
             "jaeger": [stack.enter_context(stores.jaeger())],
             "prometheus": [f"127.0.0.1:{port}"],
             "lms": ["127.0.0.1:9"],
-            "canary": [stack.enter_context(_canary(running[0], loki, port))],
+            "canary": [stack.enter_context(_canary(running[0], logs, port))],
         }
         folder = tmp_path_factory.mktemp("prometheus")
         api = stack.enter_context(stores.prometheus(folder / "etc", port, targets))
@@ -85,7 +90,17 @@ def _api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 
 
 @contextmanager
-def _canary(edge: Collector, loki: str, port: int) -> Iterator[str]:
+def _log_store(folder: Path) -> Iterator[dict[str, str]]:
+    """Runs VictoriaLogs with a password until the block ends; yields the variables of its senders."""
+    login = base64.b64encode(f"lms:{stores.VICTORIALOGS_PASSWORD}".encode()).decode()
+    (folder / "headers").write_text(f"Authorization: Basic {login}\n")
+    flags = ("-httpAuth.username=lms", f"-httpAuth.password={stores.VICTORIALOGS_PASSWORD}")
+    with stores.victorialogs(folder / "data", *flags) as url:
+        yield {"VICTORIALOGS_URL": url, "VICTORIALOGS_HEADERS_FILE": str(folder / "headers")}
+
+
+@contextmanager
+def _canary(edge: Collector, logs: Mapping[str, str], port: int) -> Iterator[str]:
     """Runs the canary until the block ends; yields the address of its metrics."""
     prometheus, address = f"http://127.0.0.1:{port}", f"127.0.0.1:{free_port()}"
     environment = {
@@ -93,7 +108,7 @@ def _canary(edge: Collector, loki: str, port: int) -> Iterator[str]:
         "OTEL_EXPORTER_OTLP_ENDPOINT": edge.url,
         "OTLP_TOKEN_FILE": edge.environment["OTLP_TOKEN_FILE"],
         "PROMETHEUS_URL": prometheus,
-        "LOKI_URL": loki,
+        **logs,
         "TRACES_URL": prometheus,
         "CANARY_LISTEN": address,
     }
@@ -103,17 +118,20 @@ def _canary(edge: Collector, loki: str, port: int) -> Iterator[str]:
         yield address
 
 
-def _collectors(made: Mapping[str, Path], server: Intake, loki: str, port: int) -> Iterator[Any]:
-    three = ["base.yaml", "prometheus.yaml", "loki.yaml", "jaeger.yaml"]
-    server.status |= {"prometheus": 400, "loki": 400, "jaeger": 400, "next": 503}
+def _collectors(
+    made: Mapping[str, Path], server: Intake, logs: Mapping[str, str], port: int
+) -> Iterator[Any]:
+    three = ["base.yaml", "prometheus.yaml", "victorialogs.yaml", "jaeger.yaml"]
+    server.status |= {"prometheus": 400, "victorialogs": 400, "jaeger": 400, "next": 503}
     given = sinks(server, made["works"])
     real = {
         **given,
         "PROMETHEUS_URL": f"http://127.0.0.1:{port}",
-        "LOKI_URL": loki,
+        **logs,
+        "LOKI_URL": LOKI,
         "HOST_METRICS_INTERVAL": "1s",
     }
-    journal = ["base.yaml", "journal.yaml", *three[1:]]
+    journal = ["base.yaml", "journal.yaml", *three[1:], *(["loki.yaml"] if LOKI else [])]
     yield collector.running([*journal, "host-metrics.yaml", "span-metrics.yaml"], made["works"], **real)
     yield collector.running(three, made["refused"], **given)
     tiny = {"COLLECTOR_NEXT_QUEUE_BYTES": "262144", "COLLECTOR_TRACES_QUEUE_BYTES": "262144"}
@@ -169,6 +187,8 @@ def _queries(api: httpx.Client, expression: str) -> Iterator[str]:
 def test_a_rule_asks_for_series_that_exist(api: httpx.Client, name: str, expression: str) -> None:
     queries = set(_queries(api, expression))
     assert queries, name
+    if any(query.startswith("loki_") for query in queries):
+        stores.loki()
     for query in sorted(queries):
         wait_until(partial(_has, api, query), f"something is emitted for {query} of {name}")
 

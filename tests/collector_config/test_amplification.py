@@ -31,10 +31,8 @@ def _request(now: int) -> bytes:
 
 def test_everything_is_stored_and_process_identity_is_kept(tmp_path: Path) -> None:
     now = time.time_ns()
-    with (
-        stores.loki(tmp_path) as loki,
-        collector.running(["base.yaml", "loki.yaml"], tmp_path, LOKI_URL=loki) as running,
-    ):
+    loki = stores.loki()
+    with collector.running(["base.yaml", "loki.yaml"], tmp_path, LOKI_URL=loki) as running:
         assert running.post("logs", _request(now), PROTOBUF).status_code == 200
         running.wait_for_metric("otelcol_exporter_sent_log_records_total", LINES, exporter="otlp_http/loki")
         count = {"query": 'sum(count_over_time({service_name="wide"}[1h]))', "time": str(now + 60 * 10**9)}

@@ -46,9 +46,13 @@ def sinks(server: Intake, folder: Path) -> dict[str, str]:
     """Returns the addresses and secrets of all sinks, all at one intake."""
     headers = folder / "next_headers"
     headers.write_text("Authorization: Bearer token-of-the-next-tier\n")
+    login = folder / "victorialogs_headers"
+    login.write_text("Authorization: Basic bG1zOmEgcGFzc3dvcmQ=\n")
     return {
         "PROMETHEUS_URL": f"{server.url}/prometheus",
         "LOKI_URL": f"{server.url}/loki",
+        "VICTORIALOGS_URL": f"{server.url}/victorialogs",
+        "VICTORIALOGS_HEADERS_FILE": str(login),
         "JAEGER_OTLP_URL": f"{server.url}/jaeger",
         "TEMPO_OTLP_URL": f"{server.url}/tempo",
         "NEXT_OTLP_URL": f"{server.url}/next",

@@ -20,7 +20,16 @@ from tests.collector_config.intake import Intake
 from tests.collector_config.test_collector_golden import sinks
 from tests.programs import wait_until
 
-SINKS = ["file.yaml", "prometheus.yaml", "loki.yaml", "jaeger.yaml", "tempo.yaml", "otlp.yaml", "sentry.yaml"]
+SINKS = [
+    "file.yaml",
+    "prometheus.yaml",
+    "loki.yaml",
+    "victorialogs.yaml",
+    "jaeger.yaml",
+    "tempo.yaml",
+    "otlp.yaml",
+    "sentry.yaml",
+]
 FILES = ["base.yaml", "span-metrics.yaml", *SINKS]
 NOW = str(time.time_ns())
 TIMES = {"startTimeUnixNano": NOW, "timeUnixNano": NOW}
@@ -215,7 +224,7 @@ def _server() -> Iterator[Intake]:
 
 def _everything(running: Collector, server: Intake) -> dict[str, str]:
     """Returns everything that the Collector exported or wrote, by place."""
-    names = {"prometheus", "loki", "jaeger", "tempo", "next", "sentry"}
+    names = {"prometheus", "loki", "victorialogs", "jaeger", "tempo", "next", "sentry"}
     sent = {
         f"{sink} {signal}": json.dumps(server.payload(sink, signal), ensure_ascii=False)
         for sink in names
@@ -242,7 +251,7 @@ def test_planted_secrets_are_found_nowhere(chain: str, server: Intake, tmp_path:
         for sink, signal, count in [
             *((sink, "traces", 4) for sink in ("jaeger", "tempo", "next", "sentry")),
             *((sink, "metrics", 12) for sink in ("prometheus", "next")),
-            *((sink, "logs", 2 * len(VALUES) + 10) for sink in ("loki", "next", "sentry")),
+            *((sink, "logs", 2 * len(VALUES) + 10) for sink in ("loki", "victorialogs", "next", "sentry")),
         ]:
             server.wait_for_items(sink, signal, count)
         wait_until(

@@ -21,12 +21,16 @@ from tests.collector_config import collector
 KUBERNETES = FRAGMENTS / "kubernetes"
 WORKLOADS = {"gateway": "StatefulSet", "agent": "DaemonSet"}
 VERSION = "1.36"
+# Selects its fragment in a preset; the native stack has VictoriaLogs instead.
+LOKI = {"LOKI_URL": "http://loki"}
 VARIABLE = re.compile(r"\$\{env:([A-Z0-9_]+)\}")
 
 
 def documents(folder: str) -> list[dict[str, Any]]:
     kustomization = yaml.safe_load((KUBERNETES / folder / "kustomization.yaml").read_text())
-    files = [KUBERNETES / folder / name for name in kustomization["resources"] if name.endswith(".yaml")]
+    files = [
+        KUBERNETES / folder / name for name in kustomization.get("resources", ()) if name.endswith(".yaml")
+    ]
     return [document for path in files for document in yaml.safe_load_all(path.read_text())]
 
 
@@ -111,9 +115,32 @@ def test_the_pod_has_no_more_rights_than_it_needs(folder: str) -> None:
 
 
 @pytest.mark.parametrize("folder", WORKLOADS)
-def test_the_version_is_that_of_the_distribution(folder: str) -> None:
+def test_the_image_is_the_one_that_compose_builds(folder: str) -> None:
+    compose = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
+    assert container(folder)["image"] == compose["services"]["collector"]["image"]
+
+
+@pytest.mark.parametrize("component", ["contrib", "example"])
+def test_a_kustomization_replaces_that_image(component: str) -> None:
+    kustomization = yaml.safe_load((KUBERNETES / component / "kustomization.yaml").read_text())
+    (image,) = kustomization["images"]
+    assert image["name"] == container("gateway")["image"].split(":")[0]
+
+
+def test_the_contrib_image_has_the_version_of_our_build_and_runs_without_mask() -> None:
+    component = yaml.safe_load((KUBERNETES / "contrib" / "kustomization.yaml").read_text())
     manifest = yaml.safe_load((FRAGMENTS / "distribution" / "manifest.yaml").read_text())
-    assert container(folder)["image"].endswith(f":{manifest['dist']['version']}")
+    assert component["images"][0]["newTag"] == manifest["dist"]["version"]
+    for folder, patch in zip(WORKLOADS, component["patches"], strict=True):
+        assert patch["target"] == {"kind": WORKLOADS[folder], "name": f"collector-{folder}"}
+        tested, removed = yaml.safe_load(patch["patch"])
+        assert (tested["op"], removed["op"], tested["path"]) == ("test", "remove", removed["path"])
+        arguments = container(folder)["args"]
+        assert tested["path"].endswith(f"/containers/0/args/{arguments.index(tested['value'])}")
+        stock = [each.rpartition("/")[2] for each in arguments if each != tested["value"]]
+        assert [name for name in stock if name != "replica.yaml"] == [
+            path.name for path in fragments(folder, LOKI)
+        ]
 
 
 @pytest.mark.parametrize("folder", WORKLOADS)
@@ -209,7 +236,7 @@ def _volume(folder: str) -> str:
 def test_a_workload_runs_its_preset(folder: str) -> None:
     passed = [argument.rpartition("/")[2] for argument in container(folder)["args"]]
     assert [name for name in passed if name != "replica.yaml"] == [
-        path.name for path in fragments(folder, {})
+        path.name for path in fragments(folder, LOKI | {"COLLECTOR_LEAN_BUILD": "1"})
     ]
 
 

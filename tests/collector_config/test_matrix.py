@@ -25,6 +25,7 @@ NEEDS = {"tail-sampling": ["sentry"], "mtls": ["tls"]}
 TAKES = {
     "prometheus": {("prometheus", "metrics")},
     "loki": {("loki", "logs")},
+    "victorialogs": {("victorialogs", "logs")},
     "tempo": {("tempo", "traces")},
     "jaeger": {("jaeger", "traces")},
     "otlp": {("next", signal) for signal in otlp_json.ROOTS},

@@ -19,8 +19,8 @@ PAGES = sorted(
     for path in (REPOSITORY / folder).rglob("*")
     if path.suffix in {".md", ".yaml", ".yml"}
 )
-# Words that look like alerts and are values of Kubernetes or classes.
-OTHERS = {"HostToContainer", "TelemetryConfig"}
+# Words that look like alerts and are values of Kubernetes, classes or programs.
+OTHERS = {"HostToContainer", "TelemetryConfig", "VictoriaLogs", "VictoriaMetrics"}
 
 
 def _alerts() -> set[str]:

@@ -149,6 +149,8 @@ SET_UP = frozenset(
             "AnyText",
             "IntegerRange",
             "TelemetryConfig",
+            "EnvSettings",
+            "Setting",
             "ConfigError",
             "LevelOverride",
             "Telemetry",

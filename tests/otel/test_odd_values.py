@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -81,7 +80,9 @@ def test_a_resource_with_odd_values_is_exported_with_every_signal() -> None:
     facts: dict[str, Any] = {"name": HALF, "size": 2**70, HALF: "as a key"}
     with receiver() as collector:
         environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "TELEMETRY_RUNTIME_METRICS": "off"}
-        config = replace(TelemetryConfig.from_env(environ), service_name=HALF, resource_attributes=facts)
+        config = TelemetryConfig.from_env(environ).model_copy(
+            update={"service_name": HALF, "resource_attributes": facts}
+        )
         telemetry = otel.configure(config)
         try:
             with trace.get_tracer("odd").start_as_current_span("s"):
@@ -104,5 +105,5 @@ def test_a_resource_with_odd_values_is_exported_with_every_signal() -> None:
 
 def test_a_setting_that_is_not_utf8_is_named() -> None:
     raw = b"team=\xff".decode("utf-8", "surrogateescape")  # as os.environ decodes it
-    with pytest.raises(ConfigError, match=r"OTEL_RESOURCE_ATTRIBUTES=.*expected UTF-8"):
+    with pytest.raises(ConfigError, match=r"OTEL_RESOURCE_ATTRIBUTES=.*must be UTF-8"):
         TelemetryConfig.from_env({"OTEL_RESOURCE_ATTRIBUTES": raw})

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import platform
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
@@ -37,11 +38,14 @@ def make_all(tools: Iterable[Tool], cache: Path, board: Board) -> None:
     built.
 
     Raises:
-        ToolError: no space, no network, no permission, or a build failed.
+        ToolError: no space, no network, no permission, no wheel for this processor, or a build failed.
     """
     wanted = tuple(tools)
     if all(store.is_built(cache, tool) for tool in wanted):
         return
+    for tool in wanted:
+        if isinstance(tool, WheelTool):
+            tool.require_machine(platform.machine())
     with store.exclusive(cache, board.note):
         missing = [tool for tool in wanted if not store.is_built(cache, tool)]
         if not missing:

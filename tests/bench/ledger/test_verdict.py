@@ -17,7 +17,7 @@ from bench.ledger.tally import Row
 from bench.ledger.world import merged
 from bench.throughput.latency import Latency
 
-GOOD = Row("loki", "logs", sent=100, acknowledged=100, stored=100, duplicated=0, repeated=0, lost=0)
+GOOD = Row("victorialogs", "logs", sent=100, acknowledged=100, stored=100, duplicated=0, repeated=0, lost=0)
 QUIET = next(scenario for scenario in SCENARIOS if scenario.name == "all-down")
 
 
@@ -40,7 +40,7 @@ def test_each_defect_is_reported(row: Row, word: str) -> None:
 
 
 def test_an_expected_loss_must_occur_and_stay_within_its_limit() -> None:
-    losing = replace(QUIET, losses={"loki": "it answers 400"}, lost=10)
+    losing = replace(QUIET, losses={"victorialogs": "it answers 400"}, lost=10)
     assert "nothing is lost" in next(wrong(GOOD, losing))
     assert list(wrong(replace(GOOD, stored=90, lost=10), losing)) == []
     assert "11 acknowledged items are lost, at most 10 may be" in next(wrong(replace(GOOD, lost=11), losing))

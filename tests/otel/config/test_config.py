@@ -145,19 +145,27 @@ def test_limits_of_spans_and_records_win_over_the_general_ones() -> None:
         ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4096", "OTEL_BSP_MAX_QUEUE_SIZE"),
         ("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "4096", "OTEL_BLRP_MAX_QUEUE_SIZE"),
         ("OTEL_LOG_LEVEL", "loud", "debug, info"),
-        ("OTEL_CONFIG_FILE", "otel.yaml", "no configuration file"),
     ],
 )
 def test_an_invalid_value_is_rejected_with_key_and_allowed_values(key: str, value: str, allowed: str) -> None:
     with pytest.raises(ConfigError) as caught:
         TelemetryConfig.from_env({key: value})
     assert caught.value.key == key
-    assert str(caught.value).startswith(f"{key}={value!r}: ")
-    assert allowed in str(caught.value)
+    (sentence,) = caught.value.sentences
+    assert sentence.startswith(f"{key}={value!r} is not valid: must be ")
+    assert allowed in sentence
+
+
+def test_a_configuration_file_is_rejected() -> None:
+    with pytest.raises(ConfigError, match="no configuration file is read: set OTEL_") as caught:
+        TelemetryConfig.from_env({"OTEL_CONFIG_FILE": "otel.yaml"})
+    assert caught.value.key == "OTEL_CONFIG_FILE"
 
 
 def test_an_unknown_key_of_ours_is_rejected_with_the_nearest_known_one() -> None:
-    with pytest.raises(ConfigError, match="nearest is TELEMETRY_LOG_LEVEL"):
+    with pytest.raises(
+        ConfigError, match=r"TELEMETRY_LOG_LEVLE is not a setting: did you mean TELEMETRY_LOG_LEVEL\?"
+    ):
         TelemetryConfig.from_env({"TELEMETRY_LOG_LEVLE": "info"})
 
 
@@ -182,6 +190,6 @@ def test_an_existing_certificate_is_accepted(tmp_path: Path) -> None:
 
 
 def test_every_listed_default_is_accepted_and_changes_nothing() -> None:
-    listed = {each.key: each.default for each in settings()}
+    listed = {each.key: each.default or "" for each in settings()}
     assert TelemetryConfig.from_env(listed) == TelemetryConfig()
     assert len(listed) == len(settings())

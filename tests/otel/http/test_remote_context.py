@@ -159,7 +159,7 @@ def test_a_peer_is_trusted_by_its_address(setting: str, address: str | None, *, 
 @pytest.mark.parametrize("value", ["sometimes", "10.0.0.1/8", "always,10.0.0.0/8", "10.0.0.0/8,never", ","])
 def test_a_wrong_setting_is_rejected_with_what_is_allowed(value: str) -> None:
     with pytest.raises(
-        ConfigError, match=r"TELEMETRY_TRUST_REMOTE_CONTEXT=.* expected always, never, or peer networks"
+        ConfigError, match=r"TELEMETRY_TRUST_REMOTE_CONTEXT=.* must be always, never, or peer networks"
     ):
         TelemetryConfig.from_env({"TELEMETRY_TRUST_REMOTE_CONTEXT": value})
 

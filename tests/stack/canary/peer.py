@@ -1,4 +1,4 @@
-"""The canary's peer on one port: an OTLP endpoint, and the APIs of Prometheus, Loki, Jaeger and Tempo."""
+"""The canary's peer on one port: an OTLP endpoint, and the APIs of the stores."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ class Peer:
         lost: signals that are acknowledged and then never stored.
         status: status codes that override the answer, by path prefix.
         reject: answers with OTLP's partial success, one span rejected.
+        login: the header that VictoriaLogs requires of a query, if not empty.
         body: overrides the answer to every query, if not empty.
         tempo: answers trace queries like Tempo, not like Jaeger.
     """
@@ -46,6 +47,7 @@ class Peer:
     lost: set[str] = field(default_factory=set)
     status: dict[str, int] = field(default_factory=dict)
     reject: bool = False
+    login: str = ""
     body: bytes = b""
     tempo: bool = False
 
@@ -71,7 +73,15 @@ class Peer:
             return self._series("metrics", query, "telemetry_canary_number{", _matrix)
         if path == "/loki/api/v1/query_range":
             return self._series("logs", query, '{service_name="telemetry-canary"}', _streams)
+        if path == "/select/logsql/query":
+            return self._lines(query)
         return 404, b"no such API"
+
+    def _lines(self, query: str) -> tuple[int, bytes]:
+        if not query.startswith('{service.name="telemetry-canary"} "service.instance.id":="'):
+            return 400, b"cannot parse query"
+        numbers = [number for number, run in self.stored["logs"].items() if f'"{run}"' in query]
+        return 200, "".join(f"{json.dumps({NUMBER: str(number)})}\n" for number in numbers).encode()
 
     def _trace(self, trace_id: str) -> tuple[int, bytes]:
         number = next((number for number, each in self.stored["traces"].items() if each == trace_id), None)
@@ -149,6 +159,9 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         query = parse_qs(parts.query).get("query", [""])[0]
         overruled = self._overruled()
+        login = self.server.peer.login
+        if parts.path.startswith("/select/") and login and self.headers["Authorization"] != login:
+            overruled = 401
         self._answer(*((overruled, b"down") if overruled else self.server.peer.ask(parts.path, query)))
 
     def _overruled(self) -> int | None:

@@ -18,6 +18,7 @@ from tests.stack.canary import peer as peers
 from tests.stack.canary.peer import TOKEN, Peer
 
 INTERVAL = 60.0
+LOGIN = "Basic bG1zOmEgcGFzc3dvcmQ="
 RUN = "11111111-2222-3333-4444-555555555555"
 API = {"traces": "/api/traces", "metrics": "/api/v1", "logs": "/loki"}
 Make = Callable[..., Flight]
@@ -139,6 +140,58 @@ def test_a_malformed_answer_is_counted_as_a_failure(
     flight.send()
     flight.seek()
     assert _counts(verdict, signal) == (1, 0, 0, 1)
+
+
+@pytest.fixture(name="headers_file")
+def _headers_file(tmp_path: Path) -> Path:
+    path = tmp_path / "headers"
+    path.write_text(f"Authorization: {LOGIN}\n")
+    return path
+
+
+@pytest.fixture(name="to_victorialogs")
+def _to_victorialogs(peer: Peer, token_file: Path, headers_file: Path, verdict: Verdict) -> Flight:
+    asked = stores.victorialogs(peer.url, headers_file)
+    return Flight("logs", RUN, partial(send, peer.url, token_file), asked, INTERVAL, verdict)
+
+
+def test_victorialogs_answer_and_login_are_understood(
+    to_victorialogs: Flight, peer: Peer, verdict: Verdict
+) -> None:
+    peer.login = LOGIN
+    for _ in range(2):
+        to_victorialogs.send()
+        to_victorialogs.seek()
+    assert _counts(verdict, "logs") == (2, 2, 0, 0)
+    peer.lost.add("logs")
+    peer.stored["logs"][3] = "another run"
+    to_victorialogs.send()
+    to_victorialogs.seek()
+    assert _counts(verdict, "logs") == (3, 2, 0, 0)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"{}", b"[1]", b"\xff", b'{"telemetry.canary.number":"x"}'])
+def test_a_malformed_answer_of_victorialogs_is_counted_as_a_failure(
+    to_victorialogs: Flight, peer: Peer, verdict: Verdict, body: bytes
+) -> None:
+    peer.body = body
+    to_victorialogs.send()
+    to_victorialogs.seek()
+    assert _counts(verdict, "logs") == (1, 0, 0, 1)
+
+
+def test_a_login_that_is_refused_or_cannot_be_read_is_counted_as_a_failure(
+    to_victorialogs: Flight, peer: Peer, headers_file: Path, verdict: Verdict
+) -> None:
+    peer.login = "Basic another"
+    to_victorialogs.send()
+    to_victorialogs.seek()
+    headers_file.unlink()
+    to_victorialogs.seek()
+    assert _counts(verdict, "logs") == (1, 0, 0, 2)
+    headers_file.write_text("Authorization: Basic another\n")
+    to_victorialogs.seek()
+    assert _counts(verdict, "logs") == (1, 1, 0, 2)
 
 
 def test_an_unreachable_peer_is_counted_as_a_failure(make: Make, verdict: Verdict) -> None:

@@ -103,7 +103,13 @@ def test_it_survives_an_unreachable_collector_and_stores(environ: dict[str, str]
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"LOKI_URL": ""}, "LOKI_URL (where logs must arrive) is missing: set it."),
+        (
+            {"LOKI_URL": ""},
+            "LOKI_URL or VICTORIALOGS_URL (where logs must arrive): set one of them, not both.",
+        ),
+        ({"VICTORIALOGS_URL": "http://127.0.0.1:9428"}, "set one of them, not both."),
+        ({"VICTORIALOGS_HEADERS_FILE": "/nowhere"}, "must be a readable file (No such file or directory)"),
+        ({"VICTORIALOGS_HEADERS_FILE": os.devnull}, "must be a file whose first line is a header"),
         ({"PROMETHEUS_URL": "prometheus:9090"}, "must be an address such as http://"),
         ({"TRACES_URL": "http://tempo:99999"}, "must be an address such as http://"),
         ({"TRACES_URL": "http://user:word@tempo"}, "must be an address such as http://"),
@@ -129,7 +135,7 @@ def test_a_wrong_setting_is_reported_in_one_sentence(
 def test_all_wrong_settings_are_reported_at_once(environ: dict[str, str]) -> None:
     done = _run({**environ, "LOKI_URL": "", "CANARY_SECONDS": "often"})
     assert done.returncode == 1
-    assert [line.split()[0] for line in done.stderr.splitlines()] == ["LOKI_URL", "CANARY_SECONDS"]
+    assert [line.split()[0] for line in done.stderr.splitlines()] == ["CANARY_SECONDS", "LOKI_URL"]
 
 
 def test_a_port_in_use_is_reported(environ: dict[str, str]) -> None:

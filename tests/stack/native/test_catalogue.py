@@ -23,9 +23,9 @@ def test_binaries_have_unique_names() -> None:
 def test_versions_are_pinned_as_designed() -> None:
     versions = {tool.name: tool.release for tool in TOOLS}
     assert versions == {
-        "loki": "3.7.8",
         "prometheus": "3.16.0",
         "otelcol-lms": "0.158.0",
+        "victorialogs": "1.52.1",
         "jaeger": "1.76.0",
         "alertmanager": "0.31.1",
         "ferretdb": "1.24.2",
@@ -90,7 +90,7 @@ def test_a_missing_go_mod_is_a_clear_error(tool: GoTool) -> None:
 
 
 def test_an_unknown_name_lists_the_names() -> None:
-    with pytest.raises(ToolError, match=r"no tool named 'prometeus'; the names are loki, prometheus"):
+    with pytest.raises(ToolError, match=r"no tool named 'prometeus'; the names are prometheus, promtool"):
         tool_of("prometeus")
 
 

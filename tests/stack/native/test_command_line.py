@@ -30,16 +30,16 @@ def _redis(folder: Path, banner: str) -> None:
 def test_a_program_that_is_not_built_names_the_command_that_builds_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert tools.main(["path", "--tool", "loki"]) == 1
+    assert tools.main(["path", "--tool", "jaeger"]) == 1
     printed = capsys.readouterr()
     assert printed.out == ""
-    command = "`.venv/bin/python -m stack.native.tools build --tool loki`"
-    assert f"loki is not built yet; run {command}" in printed.err
+    command = "`.venv/bin/python -m stack.native.tools build --tool jaeger`"
+    assert f"jaeger is not built yet; run {command}" in printed.err
 
 
 @pytest.mark.usefixtures("empty_cache")
 def test_an_unknown_program_is_rejected_before_anything_is_built(capsys: pytest.CaptureFixture[str]) -> None:
-    assert tools.main(["build", "--tool", "loki", "--tool", "tempo"]) == 1
+    assert tools.main(["build", "--tool", "jaeger", "--tool", "tempo"]) == 1
     assert "There is no tool named 'tempo'" in capsys.readouterr().err
 
 
@@ -98,9 +98,9 @@ def test_the_machines_redis_needs_no_build(tmp_path: Path, monkeypatch: pytest.M
 def test_a_terminal_gets_one_live_line_per_tool() -> None:
     with StringIO() as screen:
         with Board(Console(file=screen, force_terminal=True, width=100)) as board:
-            board.started("loki", 200)
-            board.working("loki", "12 packages compiled")
-            board.finished("loki", "157 MB")
+            board.started("jaeger", 200)
+            board.working("jaeger", "12 packages compiled")
+            board.finished("jaeger", "157 MB")
         shown = screen.getvalue()
-    assert "loki" in shown
+    assert "jaeger" in shown
     assert "157 MB" in shown

@@ -115,12 +115,12 @@ def test_a_folder_is_locked_against_a_second_command(assembled: NativeStack) -> 
 def test_logs_show_one_part_or_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "app.log").write_text("one\ntwo\n")
-    (tmp_path / "logs" / "loki.log").write_text("three\n")
+    (tmp_path / "logs" / "redis.log").write_text("three\n")
     logs(tmp_path, "app", follow=False)
     assert capsys.readouterr().out == "one\ntwo\n"
     logs(tmp_path, None, follow=False)
-    assert capsys.readouterr().out == "app  | one\napp  | two\nloki | three\n"
-    with pytest.raises(StackError, match="PART may be app, loki"):
+    assert capsys.readouterr().out == "app   | one\napp   | two\nredis | three\n"
+    with pytest.raises(StackError, match="PART may be app, redis"):
         logs(tmp_path, "nonsense", follow=False)
 
 

@@ -24,7 +24,7 @@ def dotenv(tmp_path: Path) -> Path:
 def test_a_fresh_file_is_complete_and_private_to_its_owner(dotenv: Path) -> None:
     environment = load(dotenv, {})
     assert stat.S_IMODE(dotenv.stat().st_mode) == 0o600
-    assert environment.stack.port_loki == 3100
+    assert environment.stack.port_jaeger == 16686
     assert environment.app.port == 8000
 
 
@@ -46,22 +46,22 @@ def test_a_missing_secret_is_added_and_nothing_else_changes(dotenv: Path) -> Non
 
 
 def test_the_shell_overrides_the_file(dotenv: Path) -> None:
-    dotenv_file.append(dotenv, {"STACK_PORT_LOKI": "3200"})
-    assert load(dotenv, {}).stack.port_loki == 3200
-    assert load(dotenv, {"STACK_PORT_LOKI": "3300"}).stack.port_loki == 3300
+    dotenv_file.append(dotenv, {"STACK_PORT_JAEGER": "3200"})
+    assert load(dotenv, {}).stack.port_jaeger == 3200
+    assert load(dotenv, {"STACK_PORT_JAEGER": "3300"}).stack.port_jaeger == 3300
 
 
 @pytest.mark.parametrize(
     ("key", "value", "sentence"),
     [
-        ("STACK_PORT_LOKY", "3100", "STACK_PORT_LOKY is not a setting: did you mean STACK_PORT_LOKI?"),
+        ("STACK_PORT_JAGER", "16686", "STACK_PORT_JAGER is not a setting: did you mean STACK_PORT_JAEGER?"),
         ("COLOUR", "red", ".env: COLOUR is not a setting: remove the line."),
-        ("STACK_PORT_LOKI", "hundred", "STACK_PORT_LOKI is not valid"),
-        ("STACK_PORT_LOKI", "70000", "STACK_PORT_LOKI is not valid"),
-        ("STACK_PORT_LOKI", "9090", "STACK_PORT_PROMETHEUS and STACK_PORT_LOKI are both port 9090"),
+        ("STACK_PORT_JAEGER", "hundred", "STACK_PORT_JAEGER is not valid"),
+        ("STACK_PORT_JAEGER", "70000", "STACK_PORT_JAEGER is not valid"),
+        ("STACK_PORT_JAEGER", "9090", "STACK_PORT_PROMETHEUS and STACK_PORT_JAEGER are both port 9090"),
         ("STACK_RETENTION_LOGS", "a week", "STACK_RETENTION_LOGS is not valid: must be hours or days"),
         ("STACK_MAIL_TO", "ops@lms.example", "STACK_MAIL_TO and STACK_MAIL_SMARTHOST belong together"),
-        ("LMS_PROT", "8000", "LMS_PROT is not a setting; the nearest is LMS_PORT"),
+        ("LMS_PROT", "8000", "LMS_PROT is not a setting: did you mean LMS_PORT?"),
         ("TELEMETRY_LOG_LEVEL", "loud", "TELEMETRY_LOG_LEVEL"),
     ],
 )
@@ -73,7 +73,7 @@ def test_a_mistake_is_reported_with_its_fix(dotenv: Path, key: str, value: str, 
 
 
 def test_all_mistakes_are_reported_at_once(dotenv: Path) -> None:
-    wrong = {"STACK_PORT_LOKI": "x", "LMS_PORT": "y", "TELEMETRY_LOG_LEVEL": "z", "FOO": "1"}
+    wrong = {"STACK_PORT_JAEGER": "x", "LMS_PORT": "y", "TELEMETRY_LOG_LEVEL": "z", "FOO": "1"}
     dotenv_file.append(dotenv, wrong)
     with pytest.raises(SettingsError) as refusal:
         load(dotenv, {})
@@ -126,7 +126,7 @@ def test_the_example_names_every_key_and_contains_no_secret() -> None:
     text = example()
     for each in required():
         assert f"\n{each.key}=\n" in text
-    assert "\n# STACK_PORT_LOKI=3100\n" in text
+    assert "\n# STACK_PORT_JAEGER=16686\n" in text
     assert "\n# LMS_PORT=8000\n" in text
     assert "\n# TELEMETRY_LOG_LEVEL=info\n" in text
 

@@ -20,9 +20,9 @@ def held() -> Iterator[int]:
 
 
 def test_a_port_in_use_is_reported_with_part_process_and_variable(held: int) -> None:
-    (sentence,) = taken([Wanted(held, "loki", "STACK_PORT_LOKI")])
-    assert f"Port {held}, which loki needs, is in use by process {os.getpid()}" in sentence
-    assert "set STACK_PORT_LOKI to another port" in sentence
+    (sentence,) = taken([Wanted(held, "jaeger", "STACK_PORT_JAEGER")])
+    assert f"Port {held}, which jaeger needs, is in use by process {os.getpid()}" in sentence
+    assert "set STACK_PORT_JAEGER to another port" in sentence
 
 
 def test_a_port_bound_on_every_address_is_not_free() -> None:
@@ -34,8 +34,8 @@ def test_a_port_bound_on_every_address_is_not_free() -> None:
 
 def test_a_port_assigned_twice_is_reported_with_both_variables() -> None:
     (port,) = free_ports(1)
-    (sentence,) = taken([Wanted(port, "loki", "STACK_PORT_LOKI"), Wanted(port, "app", "LMS_PORT")])
-    assert "loki (STACK_PORT_LOKI) and app (LMS_PORT)" in sentence
+    (sentence,) = taken([Wanted(port, "jaeger", "STACK_PORT_JAEGER"), Wanted(port, "app", "LMS_PORT")])
+    assert "jaeger (STACK_PORT_JAEGER) and app (LMS_PORT)" in sentence
 
 
 def test_free_ports_differ_and_are_free() -> None:

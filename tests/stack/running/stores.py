@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -14,10 +15,9 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from stack.native.native_stack import NativeStack
-from stack.native.plan import BUGSINK_PROJECT
+from stack.native.plan import BUGSINK_PROJECT, LOG_USER
 
 SERVICE: Final = "lms"
-_LOG_WINDOW: Final = "1h"
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,15 @@ class Stores:
 
     def logs(self, request_id: str) -> list[dict[str, str]]:
         """Returns the log records of this request: their fields, and the text as `body`."""
-        query = f'{{service_name="{SERVICE}"}} | request_id=`{request_id}`'
-        answer = self._get("loki", "/loki/api/v1/query_range", query=query, since=_LOG_WINDOW, limit="100")
-        streams = answer["data"]["result"]
-        return [{**each["stream"], "body": line} for each in streams for _, line in each["values"]]
+        query = f'{{service.name="{SERVICE}"}} request_id:={json.dumps(request_id)}'
+        self._ask_logs("/internal/force_flush")
+        found = self._ask_logs("/select/logsql/query", query=query, limit="100").splitlines()
+        return [{**(fields := json.loads(line)), "body": fields["_msg"]} for line in found]
+
+    def _ask_logs(self, path: str, **query: str) -> str:
+        password = self._stack.environment.stack.victorialogs_password.get_secret_value()
+        url = f"{self._stack.url('victorialogs')}{path}"
+        return self._http.get(url, params=query, auth=(LOG_USER, password)).raise_for_status().text
 
     def total(self, promql: str) -> float:
         """Returns the value of a query that yields one number; 0 for no series."""

@@ -39,15 +39,18 @@ def refusal(folder: Path, settings: Mapping[str, str]) -> str:
 def test_a_port_in_use(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        said = refusal(tmp_path, {"STACK_PORT_LOKI": str(port)})
-    assert f"Port {port}, which loki needs, is in use" in said
-    assert "set STACK_PORT_LOKI to another port" in said
+        said = refusal(tmp_path, {"STACK_PORT_VICTORIALOGS": str(port)})
+    assert f"Port {port}, which victorialogs needs, is in use" in said
+    assert "set STACK_PORT_VICTORIALOGS to another port" in said
 
 
-@pytest.mark.parametrize(("variable", "scheme"), [("MONGODB_URL", "mongodb"), ("REDIS_URL", "redis")])
+@pytest.mark.parametrize(
+    ("variable", "scheme"),
+    [("MONGODB_URL", "mongodb"), ("REDIS_URL", "redis"), ("LOKI_URL", "http")],
+)
 def test_the_users_own_server_is_unreachable(tmp_path: Path, variable: str, scheme: str) -> None:
     (port,) = free_ports(1)
-    said = refusal(tmp_path, {variable: f"{scheme}://127.0.0.1:{port}/0"})
+    said = refusal(tmp_path, {variable: f"{scheme}://127.0.0.1:{port}"})
     assert said.startswith(f"{variable} is set, but that server does not serve (")
     assert "remove the line so that the stack starts its own" in said
 
@@ -67,8 +70,11 @@ def test_a_disk_that_is_nearly_full(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_part_that_cannot_start_is_named_with_its_last_lines_and_its_log(tmp_path: Path) -> None:
     prepare_folder(tmp_path)
-    (tmp_path / "loki").write_text("no folder")
+    (tmp_path / "victorialogs").write_text("no folder")
     said = refusal(tmp_path, {})
-    assert re.match(r"loki \(Logs \(Loki\)\) ended( \d times)? before it was ready \(exit code \d+\)\.", said)
+    ended = (
+        r"victorialogs \(Logs \(VictoriaLogs\)\) ended( \d times)? before it was ready \(exit code \d+\)\."
+    )
+    assert re.match(ended, said)
     assert "not a directory" in said
-    assert f"Its log: {tmp_path / 'logs' / 'loki.log'}" in said
+    assert f"Its log: {tmp_path / 'logs' / 'victorialogs.log'}" in said

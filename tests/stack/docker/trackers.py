@@ -17,7 +17,7 @@ def issues(clone: Clone) -> dict[str, str]:
     with httpx.Client(
         base_url=f"{clone.url('STACK_PORT_BUGSINK')}/api/canonical/0/",
         headers={"Authorization": f"Bearer {_token(clone)}"},
-        timeout=20,
+        timeout=60,
     ) as client:
         found = (
             client.get("issues/", params={"project": str(BUGSINK_PROJECT)})

@@ -2,6 +2,8 @@
 # The platform's image: build tools stay in the build stage, and it runs as an unprivileged user.
 
 FROM python:3.11-slim-bookworm AS build
+# Your package index, if you need one.
+ARG PIP_INDEX_URL
 WORKDIR /srv/lms
 RUN python -m venv --without-pip /opt/venv
 # Dependencies first: they change less often than the code. pip rejects a package whose hash differs.
@@ -14,6 +16,8 @@ COPY stack/canary stack/canary
 RUN python -m compileall -q app otel stack
 
 FROM python:3.11-slim-bookworm
+LABEL org.opencontainers.image.title="Stegmaier LMS" \
+      org.opencontainers.image.description="Learning platform with traces, metrics, logs and errors, and the telemetry canary"
 RUN groupadd --gid 10001 lms && \
     useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin lms
 ENV PATH=/opt/venv/bin:$PATH \

@@ -149,6 +149,10 @@ class Telemetry:
         started = time.monotonic()
         # Leaves time for what follows the last export, more of it on a busy machine.
         finished = run_bounded(self._endings(), limit - max(limit * _LAST_SHARE, min(_MARGIN, limit)))
+        # Here too, because on a busy machine a queue may not have done it by the end of its time.
+        for queue in (self._parts.spans, self._parts.logs):
+            if queue:
+                queue.account.close()
         self._parts.metric_account.close()
         accounts = self.accounting()
         self._report = ShutdownReport(time.monotonic() - started, finished, accounts)

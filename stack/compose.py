@@ -42,6 +42,7 @@ STORES: Final = {"LOKI_URL": "http://loki:3100", "TEMPO_OTLP_URL": "http://tempo
 # The setting that replaces each profile's services with the user's own server.
 PROFILES: Final[Mapping[str, str]] = {
     "database": "MONGODB_URL",
+    "logs": "LOKI_URL",
     "cache": "REDIS_URL",
     "errors": "SENTRY_DSN",
     "mail": "STACK_MAIL_SMARTHOST",
@@ -74,7 +75,12 @@ class DockerStack:
 
     def arguments(self) -> list[str]:
         """Returns the arguments before Docker Compose's own command."""
-        others = {"sentry": bool(self._sentry()), "contrib": "contrib" in self.profiles()}
+        profiles = self.profiles()
+        others = {
+            "sentry": bool(self._sentry()),
+            "loki": "logs" not in profiles,
+            "contrib": "contrib" in profiles,
+        }
         files = ["docker-compose.yml", *(f"docker-compose.{name}.yml" for name, on in others.items() if on)]
         project = ["--project-directory", str(REPOSITORY)]
         return [
@@ -203,7 +209,8 @@ class DockerStack:
         source = REPOSITORY / "stack" / "prometheus" / "prometheus.yml"
         _put(folder / "prometheus.yml", source.read_text(encoding="utf-8"))
         _put(folder / "secrets" / "metrics_token", self.environment.app.metrics_token.get_secret_value())
-        for job, address in TARGETS.items():
+        own_loki = {} if "logs" in self.profiles() else {"loki": None}
+        for job, address in {**TARGETS, **own_loki}.items():
             _put(folder / "targets" / f"{job}.json", json.dumps([{"targets": [address]}] if address else []))
 
     def _channels(self) -> alerting.Channels:

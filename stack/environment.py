@@ -7,13 +7,12 @@ that it lacks, ``check`` reports every mistake in it.
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from app.core.settings import Settings, load_settings
 from otel import ConfigError, TelemetryConfig
@@ -25,8 +24,8 @@ DOTENV: Final = REPOSITORY / ".env"
 OURS: Final = ("LMS_", "STACK_", "TELEMETRY_")
 # OpenTelemetry and Sentry specify more variables than we read: all of theirs are passed on.
 THEIRS: Final = ("OTEL_", "SENTRY_")
-SERVERS: Final = ("MONGODB_URL", "REDIS_URL", "LOKI_URL", "COLLECTOR_IMAGE")
 
+_T = TypeVar("_T")
 _HEAD: Final = """\
 # Every setting, with its default. `make up` creates .env with generated secrets if there is none. A line
 # that is commented out, here or in .env, shows the default. The shell's environment overrides the file.
@@ -57,7 +56,7 @@ def load(path: Path = DOTENV, environ: Mapping[str, str] = os.environ) -> Enviro
         SettingsError: one line per mistake in either, each with the variable and the fix, never a value.
     """
     from_file = dotenv_file.read(path) if path.exists() else {}
-    stray = [f"{path.name}: {_unknown(key)}" for key in from_file if not _ours(key) and key not in _known()]
+    stray = [f"{path.name}: {StackSettings.unknown(key, _known())}" for key in from_file if not _ours(key)]
     ours = {key: value for key, value in environ.items() if _ours(key)}
     return check({**from_file, **ours}, stray)
 
@@ -68,29 +67,28 @@ def check(values: Mapping[str, str], mistakes: Iterable[str] = ()) -> Environmen
     Raises:
         SettingsError: one line per mistake, those in ``mistakes`` first.
     """
-    found = [
-        *mistakes,
-        *(_unknown(key) for key in values if key.startswith("STACK_") and key not in _known()),
-    ]
-    try:
-        stack = StackSettings.from_env(values)
-    except SettingsError as error:
-        found += str(error).splitlines()
-    try:
-        app = load_settings(values)
-    except ConfigError as error:
-        found += error.sentences
-    try:
-        TelemetryConfig.from_env(values)
-    except ConfigError as error:
-        found += error.sentences
+    found = list(mistakes)
+    stack = _accepted(StackSettings.from_env, values, found)
+    app = _accepted(load_settings, values, found)
+    _accepted(TelemetryConfig.from_env, values, found)
     if any(" is missing" in sentence for sentence in found):
         found.append(
             f"`{PYTHON} -m stack.environment write` adds generated values for all secrets that .env lacks."
         )
-    if found:
+    if app is None or stack is None or found:
         raise SettingsError("\n".join(found))
     return Environment(values, app, stack)
+
+
+def _accepted(
+    read: Callable[[Mapping[str, str]], _T], values: Mapping[str, str], found: list[str]
+) -> _T | None:
+    """Returns what ``read`` makes of the values; None if it adds mistakes to ``found``."""
+    try:
+        return read(values)
+    except ConfigError as error:
+        found += error.sentences
+    return None
 
 
 def example() -> str:
@@ -118,9 +116,9 @@ def _section(section: Section, values: Mapping[str, str]) -> str:
     lines = [f"\n# --- {section.title} ---\n"]
     for each in section.variables:
         if each.default is None:
-            lines.append(f"# {each.description}\n{each.key}={values.get(each.key, '')}\n")
+            lines.append(f"# {each.sentence}\n{each.key}={values.get(each.key, '')}\n")
         else:
-            lines.append(f"# {each.description}\n# {each.key}={each.default}\n")
+            lines.append(f"# {each.sentence}\n# {each.key}={each.default}\n")
     return "".join(lines)
 
 
@@ -129,13 +127,7 @@ def _known() -> set[str]:
 
 
 def _ours(key: str) -> bool:
-    return key.startswith((*OURS, *THEIRS)) or key in SERVERS
-
-
-def _unknown(key: str) -> str:
-    nearest = difflib.get_close_matches(key, sorted(_known()), n=1)
-    fix = f"did you mean {nearest[0]}?" if nearest else "remove the line."
-    return f"{key} is not a setting: {fix}"
+    return key.startswith((*OURS, *THEIRS)) or key in _known()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -26,7 +26,9 @@ _BLOCK: Final = re.compile(
 )
 # The generated end of a pattern in a statement; the part before it is written by hand.
 _SLOTS: Final = (
-    re.compile(r'(delete_matching_keys\([\w.]+, "\[\^\\\\w\./:-\](?:\|\^\([a-z|]+\)\\\\\.)?)[^"]*"'),
+    re.compile(
+        r'(delete_matching_keys\([\w.]+, "\[\^\\\\w\./:-\]\|\^\[\\\\W_\]\*\$(?:\|\^\([a-z|]+\)\\\\\.)?)[^"]*"'
+    ),
     re.compile(
         r'(- not IsMatch\(metric\.(?:name|unit), "[^"]+"\) or IsMatch\(metric\.(?:name|unit), ")[^"]*"'
     ),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Self
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from otel import EnvSettings
+from stack.canary.settings import BaseUrl
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 PREFIX: Final = "STACK_"
@@ -27,31 +29,23 @@ def _hours(value: str) -> str:
     return f"{int(match[1]) * (24 if match[2] == 'd' else 1)}h"
 
 
-def _base(value: str) -> str:
-    """Returns an http(s) address without a trailing slash; a login in it would be shown in logs."""
-    parts = urlsplit(value)
-    odd = (parts.username, parts.query, parts.fragment)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or any(odd):
-        raise ValueError("must be an address such as http://127.0.0.1:3100, without a login or a query")
-    return value.rstrip("/")
-
-
 Retention = Annotated[str, AfterValidator(_hours)]
-BaseUrl = Annotated[str, AfterValidator(_base)]
 
 
 class SettingsError(Exception):
     """A setting is missing, unknown or invalid; the message names the key and the fix."""
 
 
-class StackSettings(BaseModel):
+class StackSettings(EnvSettings):
     """The stack's own settings, checked once and never changed.
 
     A field ``port_redis`` is read from ``STACK_PORT_REDIS``. Fields without a default are secrets:
     ``make up`` generates them.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = SettingsConfigDict(alias_generator=lambda name: PREFIX + name.upper())
+    prefix = PREFIX
+    remedy = f"`{PYTHON} -m stack.environment write` adds a generated one to .env"
 
     data_dir: Path = Field(
         default=Path(".stack"), description="Folder of all data; relative to the repository"
@@ -154,20 +148,6 @@ class StackSettings(BaseModel):
             seen[port] = variable
         return self
 
-    @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> StackSettings:
-        """Reads the STACK_* variables; an empty value counts as absent.
-
-        Raises:
-            SettingsError: a value is missing or invalid; one line per variable.
-        """
-        keys = {variable(name): name for name in cls.model_fields}
-        found = {name: environ[key] for key, name in keys.items() if environ.get(key)}
-        try:
-            return cls.model_validate(found)
-        except ValidationError as error:
-            raise SettingsError("\n".join(_sentences(error))) from None
-
     def ports(self) -> dict[str, int]:
         """Returns every port, keyed by the variable that sets it, in field order."""
         names = [name for name in type(self).model_fields if name.startswith("port_")]
@@ -185,23 +165,5 @@ def data_folder(given: Path) -> Path:
 
 
 def variable(field: str) -> str:
-    """Returns the environment variable of a field: its alias, or ``STACK_PORT_REDIS`` for ``port_redis``."""
-    known = StackSettings.model_fields.get(field)
-    return str(known.validation_alias) if known and known.validation_alias else PREFIX + field.upper()
-
-
-def _sentences(error: ValidationError) -> list[str]:
-    return [
-        _sentence(str(item["loc"][0]) if item["loc"] else "", item["type"], item["msg"])
-        for item in error.errors()
-    ]
-
-
-def _sentence(field: str, kind: str, message: str) -> str:
-    if not field:
-        return message.removeprefix("Value error, ")
-    key = field if field.isupper() else variable(field)  # pydantic names an aliased field by its alias
-    if kind == "missing":
-        remedy = f"`{PYTHON} -m stack.environment write` adds a generated one to .env"
-        return f"{key} is missing: {remedy}"
-    return f"{key} is not valid: {message.removeprefix('Value error, ')}."
+    """Returns the environment variable of a field: ``STACK_PORT_REDIS`` for ``port_redis``."""
+    return str(StackSettings.model_fields[field].validation_alias)

@@ -184,14 +184,30 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture
-def empty_mongodb_url(mongodb_url: str) -> Iterator[str]:
-    """URL of an empty database for this test alone."""
+@pytest.fixture(scope="session")
+def mongodb(mongodb_url: str) -> Iterator[pymongo.MongoClient[dict[str, object]]]:
+    """A client of the database server."""
+    with pymongo.MongoClient[dict[str, object]](mongodb_url) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def module_database(mongodb: pymongo.MongoClient[dict[str, object]]) -> Iterator[str]:
+    """The name of a database for the tests of one module."""
     name = f"test_{secrets.token_hex(6)}"
-    url = with_database(mongodb_url, name)
-    yield url
-    with pymongo.MongoClient[dict[str, object]](url) as client:
-        client.drop_database(name)
+    yield name
+    mongodb.drop_database(name)
+
+
+@pytest.fixture
+def empty_mongodb_url(
+    mongodb_url: str, mongodb: pymongo.MongoClient[dict[str, object]], module_database: str
+) -> str:
+    """URL of the module's database, without documents: its collections keep their indexes."""
+    database = mongodb[module_database]
+    for name in database.list_collection_names():
+        database[name].delete_many({})
+    return with_database(mongodb_url, module_database)
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def test_continuous_integration_runs_make_targets_only() -> None:
     check, loki, test = ran["ci.yml"]
     assert (check, test) == ("make check", "make test")
     assert loki.startswith("docker run ")
-    assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == "exec make test"
+    assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == "exec make engine test"
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert {"check", "test"} <= set(targets)
 

@@ -105,6 +105,12 @@ class EnvSettings(BaseSettings):
             if _names(field)
         ]
 
+    @staticmethod
+    def unknown(key: str, known: Iterable[str]) -> str:
+        """Returns the sentence about a variable that is none of those that are known."""
+        nearest = get_close_matches(key, sorted(known), n=1)
+        return f"{key} is not a setting: {f'did you mean {nearest[0]}?' if nearest else 'remove it.'}"
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -145,21 +151,15 @@ class EnvSettings(BaseSettings):
     def _sentence(cls, key: str, mistake: ErrorDetails, values: Mapping[str, object]) -> str:
         fields = {**cls.model_fields, **cls._fields()}
         if mistake["type"] == "extra_forbidden":
-            return unknown(key, cls._fields())
+            return cls.unknown(key, cls._fields())
         if mistake["type"] == "missing":
             return f"{key} is missing: {cls.remedy}."
         if not key:  # a validator of the whole model names the variables itself
-            return reason(mistake, None)
+            return f"{reason(mistake, None)}."
         field, value = fields[key], values.get(key)
         known = cls.shows_values and not _secret(field) and isinstance(value, str)
         shown = f"={_USERINFO.sub('//…@', str(value))!r}" if known else ""
         return f"{key}{shown} is not valid: {reason(mistake, field)}."
-
-
-def unknown(key: str, known: Iterable[str]) -> str:
-    """Returns the sentence about a variable that is no setting."""
-    nearest = get_close_matches(key, sorted(known), n=1)
-    return f"{key} is not a setting: {f'did you mean {nearest[0]}?' if nearest else 'remove it.'}"
 
 
 def setting(key: str | None, default: object, sentence: str, *, secret: bool = False) -> Any:  # noqa: ANN401 - as Field
@@ -196,5 +196,5 @@ def _default(field: FieldInfo) -> str | None:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, timedelta):
-        return f"{value.total_seconds():g}s"
+        return f"{int(value.total_seconds())}s"
     return str(value)

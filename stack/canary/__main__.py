@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import signal
 import sys
 import threading
@@ -19,10 +18,11 @@ from typing import Final
 
 from prometheus_client import start_http_server
 
+from otel import ConfigError
 from stack.canary import stores
 from stack.canary.flight import Flight
 from stack.canary.items import SIGNALS, send
-from stack.canary.settings import VARIABLES, Settings, SettingsError, from_env
+from stack.canary.settings import Settings
 from stack.canary.verdict import Verdict
 
 # Covers a request that is in flight when the canary is asked to stop.
@@ -37,9 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stop.set())
     try:
-        settings = from_env(os.environ)
+        settings = Settings.from_env()
         run(settings, stop)
-    except SettingsError as error:
+    except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -49,14 +49,15 @@ def run(settings: Settings, stop: threading.Event) -> None:
     """Serves the verdict and sends the three signals until ``stop`` is set.
 
     Raises:
-        SettingsError: the listen address cannot be used.
+        ConfigError: the listen address cannot be used.
     """
     verdict = Verdict(settings.seconds)
     host, port = settings.listen
     try:
         server, serving = start_http_server(port, host, verdict.registry)
     except OSError as error:
-        raise SettingsError(f"CANARY_LISTEN {host}:{port} cannot be used: {error.strerror}.") from None
+        taken = f"CANARY_LISTEN {host}:{port} cannot be used: {error.strerror}."
+        raise ConfigError("CANARY_LISTEN", taken) from None
     flights = [
         threading.Thread(target=each.fly, args=(stop,), daemon=True) for each in _flights(settings, verdict)
     ]
@@ -88,7 +89,7 @@ def _log_store(settings: Settings) -> stores.Store:
 
 
 def _parser() -> argparse.ArgumentParser:
-    lines = [f"  {each.key:<28} {each.meaning} ({_default(each.default)})" for each in VARIABLES]
+    lines = [f"  {each.key:<28} {each.sentence} ({_default(each.default)})" for each in Settings.variables()]
     return argparse.ArgumentParser(
         prog="python -m stack.canary",
         description=__doc__,

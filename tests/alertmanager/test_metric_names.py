@@ -20,7 +20,7 @@ import yaml
 
 from stack.settings import REPOSITORY
 from tests import programs
-from tests.collector_config import collector, intake, stores
+from tests.collector_config import collector, intake, metric_kinds, stores
 from tests.collector_config.collector import Collector
 from tests.collector_config.intake import Intake
 from tests.collector_config.stores import RULES
@@ -52,6 +52,8 @@ def _log(body: str, when: int) -> dict[str, Any]:
     return {"resourceLogs": [{"resource": service, "scopeLogs": [{"logRecords": [record]}]}]}
 
 
+# Sent twice, the second is out of order.
+DELTA = metric_kinds.request(metric_kinds.counter("delta", temporality=1))
 GOOD = {"traces": _span(), "metrics": _metric("fine"), "logs": _log("fine", time.time_ns())}
 
 
@@ -61,6 +63,8 @@ def _use(running: Collector) -> None:
         assert running.send(signal, GOOD[signal]).status_code == 200
     running.send("traces", _span(links=[LINK]))
     running.send("metrics", _metric("no name"))
+    for _ in range(2):
+        running.send("metrics", DELTA)
     assert running.post("traces", b"{}", {"Authorization": ""}).status_code == 401
 
 

@@ -110,7 +110,7 @@ def environment(folder: Path, given: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def validate(files: Sequence[str], variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def validate(files: Sequence[str | Path], variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Runs the Collector's own check of some fragments."""
     command = [str(tool_path("otelcol-lms")), "validate", *arguments([FRAGMENTS / name for name in files])]
     return subprocess.run(

@@ -53,7 +53,7 @@ class Receiver:
         """Blocks while `answers` is not set; `waiting` counts the requests that were blocked."""
         if not self.answers.is_set():
             self.waiting += 1
-            self.answers.wait(60)
+            self.answers.wait(600)
 
     def spans(self) -> list[Any]:
         return [

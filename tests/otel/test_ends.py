@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -27,18 +27,19 @@ DEAD = [
     pytest.param(black_hole, id="never answers"),
     pytest.param(unavailable, id="answers 503"),
 ]
-LIMIT = 5.0
+# Whatever waited for the end of an export would wait for an hour.
+ENDLESS_EXPORTS = {"OTEL_EXPORTER_OTLP_TIMEOUT": "3600000"}
 NONE = {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
 
 SERVICE = """
-import logging, os, sys, time
+import logging, os, sys
 import otel
 from opentelemetry import trace
 telemetry = otel.configure(otel.TelemetryConfig.from_env(
-    {"OTEL_SERVICE_NAME": "dying", "OTEL_EXPORTER_OTLP_ENDPOINT": sys.argv[1]}))
+    {**os.environ, "OTEL_SERVICE_NAME": "dying", "OTEL_EXPORTER_OTLP_ENDPOINT": sys.argv[1]}))
 with trace.get_tracer("t").start_as_current_span("s"):
     logging.getLogger("app").warning("last words")
-print(time.time(), flush=True)
+print("the last line", flush=True)
 """
 
 
@@ -59,16 +60,15 @@ def produce(spans: int) -> None:
 
 
 @pytest.mark.parametrize("dead", DEAD)
-def test_shutdown_takes_at_most_five_seconds(configure: Configure, dead: Dead) -> None:
+def test_shutdown_ends_although_no_export_does(configure: Configure, dead: Dead) -> None:
     with dead() as url:
         tracker = error_tracker(url)  # just as dead
-        telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=url, TELEMETRY_LOG_BURST="0", SENTRY_DSN=tracker)
+        telemetry = configure(
+            OTEL_EXPORTER_OTLP_ENDPOINT=url, TELEMETRY_LOG_BURST="0", SENTRY_DSN=tracker, **ENDLESS_EXPORTS
+        )
         produce(700)
         assert capture(ValueError("never sent"), None)
-        started = time.monotonic()
         report = telemetry.shutdown()
-        took = time.monotonic() - started
-    assert took <= LIMIT
     assert not report.complete
     assert set(report.finished) == {"traces", "logs", "metrics", "errors", "lines"}
     for signal in ("traces", "logs", "metrics"):
@@ -110,24 +110,28 @@ def test_error_reports_that_arrive_before_shutdown_are_not_lost(configure: Confi
 
 
 @pytest.mark.parametrize("dead", DEAD)
-def test_a_process_exits_within_five_seconds_of_its_last_line(dead: Dead) -> None:
+def test_a_process_exits_although_no_export_ends(dead: Dead) -> None:
     with dead() as url:
         process = subprocess.run(
-            [sys.executable, "-c", SERVICE, url], capture_output=True, text=True, check=True, timeout=60
+            [sys.executable, "-c", SERVICE, url],
+            env={**os.environ, **ENDLESS_EXPORTS},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
         )
-    ended = time.time()
     [last] = [line for line in process.stdout.splitlines() if not line.startswith("{")]
-    assert ended - float(last) <= LIMIT
+    assert last == "the last line"
 
 
 @pytest.mark.parametrize("dead", DEAD)
 def test_flush_keeps_to_its_timeout(configure: Configure, dead: Dead) -> None:
     with dead() as url:
-        telemetry = configure(OTEL_EXPORTER_OTLP_ENDPOINT=url, TELEMETRY_SHUTDOWN_SECONDS="0.5")
+        telemetry = configure(
+            OTEL_EXPORTER_OTLP_ENDPOINT=url, TELEMETRY_SHUTDOWN_SECONDS="0.5", **ENDLESS_EXPORTS
+        )
         produce(5)
-        started = time.monotonic()
         assert not telemetry.flush(0.5)
-        assert time.monotonic() - started < 1.5
         telemetry.shutdown()
 
 
@@ -199,13 +203,12 @@ def test_a_task_that_hangs_or_fails_does_not_affect_the_others() -> None:
     released = threading.Event()
 
     def hang(_: float) -> bool:
-        return released.wait(20)
+        return released.wait(600)
 
     def fail(_: float) -> bool:
         raise OSError("gone")
 
-    started = time.monotonic()
     results = run_bounded({"good": lambda _: True, "hangs": hang, "fails": fail}, 0.2)
-    assert time.monotonic() - started < 2
+    released.set()
     assert results == {"good": True, "hangs": False, "fails": False}
     released.set()

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import sysconfig
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,7 @@ from tests.otel.receiver import Receiver, black_hole, receiver, text_attributes
 from tests.programs import wait_until
 
 ROOT = Path(__file__).parents[2]
-ENDED_WITHIN = 5  # seconds after the OS signal: all exports and the interpreter's own exit
+AN_HOUR = "3600000"
 THREE_LINES = (ROOT / "README.md").read_text().split("```python\n")[1].split("```")[0]
 SERVICE = """
 from fastapi import FastAPI
@@ -149,20 +148,17 @@ def test_the_last_requests_are_not_lost_when_the_process_is_terminated(tmp_path:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_service_exits_within_five_seconds_of_the_signal(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_service_exits_on_a_signal_although_no_export_ends(tmp_path: Path, number: signal.Signals) -> None:
     with black_hole() as url:
         dsn = f"{url.replace('://', '://public@')}/1"  # the error tracker never answers either
-        with started(tmp_path, url, SENTRY_DSN=dsn) as (process, service):
+        with started(tmp_path, url, SENTRY_DSN=dsn, OTEL_EXPORTER_OTLP_TIMEOUT=AN_HOUR) as (process, service):
             for item in (
                 "1",
                 "9",
             ):  # the second fails: traces, metrics, logs and error reports are all pending
                 httpx.get(f"{service}/items/{item}")
-            sent = time.monotonic()
             process.send_signal(number)
-            process.wait(30)
-            took = time.monotonic() - sent
-    assert took < ENDED_WITHIN
+            process.wait(120)  # what waited for an export would wait for an hour
 
 
 @pytest.mark.parametrize("workers", [2])

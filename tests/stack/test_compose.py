@@ -187,13 +187,21 @@ def test_the_users_own_server_replaces_ours(tmp_path: Path) -> None:
     own = {
         "MONGODB_URL": "mongodb://db.example/lms",
         "REDIS_URL": "redis://cache.example/0",
+        "LOKI_URL": "http://logs.example:3100",
         "STACK_MAIL_TO": "on-call@lms.example",
         "STACK_MAIL_SMARTHOST": "mail.example:25",
     }
     stack = stack_in(tmp_path, **own)
     done = resolve(stack, "config", "--services")
-    assert set(SERVICES) - set(done.stdout.split()) == {"mongo", "redis", "mailpit", *ROOT}, done.stderr
+    assert set(SERVICES) - set(done.stdout.split()) == {"mongo", "redis", "loki", "mailpit", *ROOT}, (
+        done.stderr
+    )
     assert (stack.folder / "secrets" / "mongodb_url").read_text() == own["MONGODB_URL"]
+    model = json.loads(resolve(stack, "config", "--format", "json").stdout)["services"]
+    for name in ("collector", "canary", "grafana"):
+        assert model[name]["environment"]["LOKI_URL"] == own["LOKI_URL"]
+        assert "edge" in model[name]["networks"], "it is on another machine"
+    assert (stack.folder / "prometheus" / "targets" / "loki.json").read_text() == "[]"
 
 
 def test_the_platform_reads_its_settings_from_the_files(docker: DockerStack) -> None:

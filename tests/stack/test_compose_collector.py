@@ -13,7 +13,6 @@ import pytest
 from collector_kit.fragments import fragments
 from stack.compose import DockerStack
 from stack.containers import services
-from stack.native.toolchain.catalogue import GO
 from stack.native.tools import tool_path
 from stack.settings import REPOSITORY
 from tests.stack.compose import SERVICES, resolve, stack_in
@@ -79,17 +78,3 @@ def test_sentry_adds_its_fragments_and_a_way_out(tmp_path: Path) -> None:
     assert service["environment"]["SENTRY_OTLP_URL"] == "https://sentry.example/api/7/integration/otlp"
     assert "edge" in service["networks"]
     assert "bugsink" not in model
-
-
-def test_the_collectors_image_is_built_with_the_compiler_of_the_native_stack() -> None:
-    text = (REPOSITORY / "collector-config" / "distribution" / "Dockerfile").read_text()
-    assert f"golang:{GO.release}-" in text
-
-
-@pytest.mark.parametrize("file", ["Dockerfile", "collector-config/distribution/Dockerfile"])
-def test_an_image_of_ours_is_built_from_pinned_ones_and_runs_as_the_same_user(file: str) -> None:
-    text = (REPOSITORY / file).read_text()
-    bases = set(re.findall(r"^FROM (?:--\S+ )?(\S+)", text, re.MULTILINE)) - {"scratch"}
-    assert len(bases) == 1
-    assert all(re.fullmatch(r"[a-z]+:\d+\.\d+(\.\d+)?(-slim)?-bookworm", base) for base in bases)
-    assert re.findall(r"^USER (.+)$", text, re.MULTILINE) == ["10001:10001"]

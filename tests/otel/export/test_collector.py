@@ -6,9 +6,7 @@ import json
 import logging
 import os
 import signal
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +23,7 @@ from otel.metrics.catalogue import Catalogue, Counter
 from stack.native.tools import tool_path
 from tests.otel.conftest import Configure
 from tests.otel.odd import HALF, ODD, USUAL
-from tests.programs import wait_until
+from tests.programs import free_port, wait_until
 
 READ = Counter("items.read", unit="{read}", description="Reads.", attributes={"outcome": ("found",)})
 
@@ -56,9 +54,7 @@ class Collector:
 
 @contextmanager
 def collector_in(folder: Path) -> Iterator[Collector]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     configuration = folder / "collector.yaml"
     configuration.write_text(CONFIGURATION.replace("PORT", str(port)).replace("FOLDER", str(folder)))
     with (folder / "collector.log").open("wb") as log:
@@ -99,26 +95,23 @@ def _app_telemetry(configure: Configure, tmp_path: Path) -> Iterator[tuple[Colle
     logging.getLogger("httpx").setLevel(logging.WARNING)
     with collector_in(tmp_path) as collector:
         small = {"OTEL_BSP_MAX_QUEUE_SIZE": "256", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "128"}
+        small["OTEL_EXPORTER_OTLP_TIMEOUT"] = "3600000"  # who waited for an export would wait for an hour
         yield (
             collector,
             configure(Catalogue("items", READ), OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **small),
         )
 
 
-async def latencies(app: FastAPI, count: int) -> list[float]:
-    times = []
+async def read(app: FastAPI, count: int) -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://items") as client:
         for number in range(count):
-            started = time.perf_counter()
             answer = await client.get(f"/items/{number}")
-            times.append(time.perf_counter() - started)
             assert answer.status_code == 200
-    return times
 
 
 async def test_the_collector_accepts_spans_metrics_and_records(app_telemetry: tuple[Collector, Any]) -> None:
     collector, telemetry = app_telemetry
-    await latencies(service(), 3)
+    await read(service(), 3)
     assert telemetry.shutdown().complete
     kinds = ("resourceSpans", "resourceMetrics", "resourceLogs")
     wait_until(lambda: all(collector.received(kind) for kind in kinds), "each kind is received")
@@ -179,17 +172,13 @@ def test_the_collector_and_prometheus_accept_sanitized_odd_values(
 async def test_no_request_waits_for_a_collector_that_is_gone(
     app_telemetry: tuple[Collector, Any], death: signal.Signals
 ) -> None:
+    """Needs no timing: an export that gets no answer takes an hour. bench/overhead has the figures."""
     collector, telemetry = app_telemetry
     app = service()
-    await latencies(app, 50)
-    await latencies(app, 300)
+    await read(app, 350)
     os.kill(collector.process.pid, death)
-    slowest = max(await latencies(app, 700))
-    started = time.monotonic()
+    await read(app, 700)
     report = telemetry.shutdown()
-    assert time.monotonic() - started <= 5
-    # An unanswered export takes its full timeout of 10 s; bench/overhead has the other figures.
-    assert slowest < 5
     assert report.accounts["traces"]["dropped"]["queue_full"] > 0
     account = report.accounts["traces"]
     assert account["produced"] == account["exported"] + sum(account["dropped"].values()) == 1_050

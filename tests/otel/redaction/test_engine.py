@@ -192,10 +192,10 @@ HOSTILE = [
 def test_time_grows_linearly_with_the_text(part: str) -> None:
     def seconds(length: int) -> float:
         text = part * (length // len(part))
-        started = time.process_time()
+        started = time.thread_time()
         for _ in range(3):
             REDACTOR.text(text)
-        return time.process_time() - started
+        return time.thread_time() - started
 
     seconds(2000)
     short, long = min(seconds(4000) for _ in range(3)), min(seconds(32_000) for _ in range(3))

@@ -55,7 +55,7 @@ def test_the_shell_overrides_the_file(dotenv: Path) -> None:
     ("key", "value", "sentence"),
     [
         ("STACK_PORT_JAGER", "16686", "STACK_PORT_JAGER is not a setting: did you mean STACK_PORT_JAEGER?"),
-        ("COLOUR", "red", ".env: COLOUR is not a setting: remove the line."),
+        ("COLOUR", "red", ".env: COLOUR is not a setting: remove it."),
         ("STACK_PORT_JAEGER", "hundred", "STACK_PORT_JAEGER is not valid"),
         ("STACK_PORT_JAEGER", "70000", "STACK_PORT_JAEGER is not valid"),
         ("STACK_PORT_JAEGER", "9090", "STACK_PORT_PROMETHEUS and STACK_PORT_JAEGER are both port 9090"),

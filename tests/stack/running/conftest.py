@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 
 import pytest
+import yaml
 
 from stack.native.native_stack import NativeStack, ensure_programs
 from tests.stack.running.learner import Platform
@@ -25,8 +28,30 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NativeStack]:
         },
     )
     running.start()
+    _hasten(running)
     yield running
     running.stop()
+
+
+def _hasten(stack: NativeStack) -> None:
+    """Lets Prometheus scrape and evaluate every second, and LmsDown fire after one.
+
+    That the real rule waits for a minute is tested by promtool, in alertmanager/tests/lms.yml.
+    """
+    folder = stack.folder / "etc" / "prometheus"
+    configuration = yaml.safe_load((folder / "prometheus.yml").read_text())
+    configuration["global"] |= {
+        "scrape_interval": "1s",
+        "scrape_timeout": "1s",
+        "evaluation_interval": "1s",
+    }
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
+    rules = yaml.safe_load((folder / "rules" / "lms.yml").read_text())
+    [down] = [rule for group in rules["groups"] for rule in group["rules"] if rule.get("alert") == "LmsDown"]
+    assert down["for"] == "1m"
+    down["for"] = "1s"
+    (folder / "rules" / "lms.yml").write_text(yaml.safe_dump(rules))
+    os.kill(stack.supervisor.states()["prometheus"].pid, signal.SIGHUP)
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ OURS: Final = (
     "TELEMETRY_",
     "SENTRY_",
     "MONGODB_URL",
+    "LOKI_URL",
     "REDIS_URL",
     "DEMO",
     "COMPOSE_",
@@ -80,6 +81,7 @@ class Clone:
             "DOCKER_BUILDKIT": "0",  # Podman has its own builder
             "TEST_DATABASE_PASSWORD": password,
             "MONGODB_URL": f"mongodb://lms:{password}@ferretdb:27017/lms?authMechanism=PLAIN",
+            "LOKI_URL": "http://loki.invalid:3100",
             # Mailpit's image cannot be had either; nobody reads these mails.
             "STACK_MAIL_SMARTHOST": "mail.invalid:25",
             "STACK_MAIL_TO": "operator@example.org",

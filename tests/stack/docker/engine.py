@@ -7,8 +7,9 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +20,7 @@ from stack.native.toolchain.cache import cache_dir
 from tests.programs import Program
 
 PROGRAMS: Final = ("podman", "runc", "debootstrap", "iptables")
-HEALTH_SECONDS: Final = 2.0
+HEALTH_SECONDS: Final = 0.5
 # Podman knows from its absence that the machine was started again, so it must not outlive that.
 RUN: Final = Path("/run/stegmaier-lms-containers")
 # crun refuses mixed cgroups, and the machine may not raise the limits of processes and files to Podman's own.
@@ -119,17 +120,22 @@ class Engine:
             service.stop()
 
     def _check_health(self, ended: threading.Event) -> None:
-        """Runs each container's check again and again; one that hangs does not keep the others waiting."""
-        checks: dict[str, Future[object]] = {}
-        with self._client() as client, ThreadPoolExecutor(max_workers=4) as pool:
+        """Runs each container's check at its interval; one that hangs does not keep the others waiting."""
+        with self._client() as client, ThreadPoolExecutor(max_workers=8) as pool:
+            due: dict[str, float] = {}
             while not ended.wait(HEALTH_SECONDS):
-                running = [each["Id"] for each in client.get("/v1.41/containers/json").json()]
-                checks = {key: check for key, check in checks.items() if key in running and not check.done()}
-                for key in running:
-                    # A container without a check, or one that has just exited, is answered with an error.
-                    url = f"/v4.0.0/libpod/containers/{key}/healthcheck"
-                    if key not in checks:
-                        checks[key] = pool.submit(client.get, url)
+                for each in client.get("/v1.41/containers/json").json():
+                    if time.monotonic() >= due.get(each["Id"], 0.0):
+                        due[each["Id"]] = float("inf")
+                        pool.submit(self._check, client, each["Id"], due)
+
+    def _check(self, client: httpx.Client, container: str, due: dict[str, float]) -> None:
+        described = client.get(f"/v1.41/containers/{container}/json").json()
+        interval = (described.get("Config", {}).get("Healthcheck") or {}).get("Interval", 0)
+        if interval:
+            # A container that has just exited is answered with an error.
+            client.get(f"/v4.0.0/libpod/containers/{container}/healthcheck")
+        due[container] = time.monotonic() + interval / 1e9
 
     def _client(self) -> httpx.Client:
         transport = httpx.HTTPTransport(uds=str(self.socket))

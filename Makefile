@@ -14,7 +14,8 @@ CONFIGURATION := $(addprefix tests/,alertmanager/test_alerting.py stack/test_com
 PYTEST := $(RUN) -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs demo test test-docker test-long engine lint check fmt generate bench ledger wheel lock clean environment
+.PHONY: help up down status logs demo test test-docker test-long engine lint check fmt generate bench ledger licences wheel lock \
+	clean environment
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +63,9 @@ check: lint ## run lint, check generated files, validate configurations with the
 	$(call quiet,$(RUN) -m stack.windows)
 	@$(RUN) -m stack.native.tools build --tool promtool --tool amtool --tool otelcol-lms --tool docker-compose
 	@$(PYTEST) $(CONFIGURATION)
+
+licences: environment ## list every part that is built or installed, with its licence
+	@$(RUN) -m stack.licences
 
 fmt: environment ## format the code and fix what lint can fix
 	@$(RUN) -m ruff check --fix --quiet .

@@ -125,6 +125,9 @@ class StackSettings(EnvSettings):
         description="Password of the database; also the platform's, through FerretDB"
     )
     redis_password: Secret = Field(description="Password of Redis")
+    stores_password: Secret = Field(
+        description="Password of the user `lms` of Prometheus, Alertmanager and Jaeger, natively"
+    )
     victorialogs_password: Secret = Field(description="Password of VictoriaLogs' user `lms`")
     bugsink_password: Secret = Field(description="Password of Bugsink's admin, who has LMS_ADMIN_EMAIL")
     bugsink_secret_key: Annotated[SecretStr, Field(min_length=50)] = Field(

@@ -26,17 +26,17 @@ def steps(workflow: dict[str, Any]) -> list[dict[str, Any]]:
     return [step for job in workflow["jobs"].values() for step in job.get("steps", [])]
 
 
-def test_continuous_integration_runs_make_targets_only() -> None:
+def test_continuous_integration_and_the_night_run_make_targets_only() -> None:
     ran = {
         path.name: [step["run"] for step in steps(yaml.safe_load(path.read_text())) if "run" in step]
         for path in WORKFLOWS
     }
     check, loki, test = ran["ci.yml"]
-    assert (check, test) == ("make check", "make test")
+    assert (check, test, ran["nightly.yml"]) == ("make check", "make test", ["make test-long"])
     assert loki.startswith("docker run ")
     assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == "exec make engine test"
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert {"check", "test"} <= set(targets)
+    assert {"check", "test", "test-long"} <= set(targets)
 
 
 def test_an_action_is_pinned_by_its_commit(workflow: dict[str, Any]) -> None:

@@ -73,8 +73,8 @@ def run(settings: Settings, stop: threading.Event) -> None:
 
 def _flights(settings: Settings, verdict: Verdict) -> list[Flight]:
     asked = {
-        "traces": stores.traces(settings.traces),
-        "metrics": stores.prometheus(settings.prometheus),
+        "traces": stores.traces(settings.traces, settings.traces_headers),
+        "metrics": stores.prometheus(settings.prometheus, settings.prometheus_headers),
         "logs": _log_store(settings),
     }
     run_id = str(uuid.uuid4())

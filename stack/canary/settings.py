@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -72,6 +72,8 @@ def _readable(read: Callable[[Path], object]) -> AfterValidator:
 
 
 BaseUrl = Annotated[str, AfterValidator(_base)]
+HeadersFile = Annotated[Path, _readable(headers)]
+_LOGIN: Final = "file with the line `Authorization: ...`"
 
 
 class Settings(EnvSettings):
@@ -88,19 +90,23 @@ class Settings(EnvSettings):
         description="file with the Collector's bearer token, read for every item",
     )
     prometheus: BaseUrl = Field(validation_alias="PROMETHEUS_URL", description="where metrics must arrive")
+    prometheus_headers: HeadersFile | None = Field(
+        None, validation_alias="PROMETHEUS_HEADERS_FILE", description=_LOGIN
+    )
     loki: BaseUrl | None = Field(
         None, validation_alias="LOKI_URL", description="where logs must arrive, if that is Loki"
     )
     victorialogs: BaseUrl | None = Field(
         None, validation_alias="VICTORIALOGS_URL", description="where logs must arrive, if not"
     )
-    victorialogs_headers: Annotated[Path, _readable(headers)] | None = Field(
-        None,
-        validation_alias="VICTORIALOGS_HEADERS_FILE",
-        description="file with the line `Authorization: ...`",
+    victorialogs_headers: HeadersFile | None = Field(
+        None, validation_alias="VICTORIALOGS_HEADERS_FILE", description=_LOGIN
     )
     traces: BaseUrl = Field(
         validation_alias="TRACES_URL", description="where traces must arrive: Jaeger or Tempo"
+    )
+    traces_headers: HeadersFile | None = Field(
+        None, validation_alias="TRACES_HEADERS_FILE", description=_LOGIN
     )
     seconds: float = Field(
         60,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -27,13 +27,14 @@ def _label(attribute: str) -> str:
     return attribute.replace(".", "_")
 
 
-def prometheus(url: str) -> Store:
+def prometheus(url: str, headers_file: Path | None = None) -> Store:
     """Returns a store that queries Prometheus, for the points as they were sent, not only the last one."""
 
     def ask(items: Sequence[Item]) -> set[int]:
         seconds = (time.time_ns() - _oldest(items)) // _SECOND + _SLACK_SECONDS
         selector = f'{_label(NUMBER)}{{job="{SERVICE}",instance="{items[0].run}"}}[{seconds}s]'
-        answer = request("GET", f"{url}/api/v1/query?{urlencode({'query': selector})}")
+        login = settings.headers(headers_file)
+        answer = request("GET", f"{url}/api/v1/query?{urlencode({'query': selector})}", headers=login)
         return _among(items, (value for series in _result(url, answer) for _, value in series["values"]))
 
     return _checked(url, ask)
@@ -78,17 +79,19 @@ def victorialogs(url: str, headers_file: Path | None) -> Store:
     return _checked(url, ask)
 
 
-def traces(url: str) -> Store:
+def traces(url: str, headers_file: Path | None = None) -> Store:
     """Returns a store that fetches each item's trace, at a path that Jaeger and Tempo share."""
 
     def ask(items: Sequence[Item]) -> set[int]:
-        return {item.number for item in items if _has_trace(url, item)}
+        login = settings.headers(headers_file)
+        return {item.number for item in items if _has_trace(url, item, login)}
 
     return _checked(url, ask)
 
 
-def _has_trace(url: str, item: Item) -> bool:
-    answer = request("GET", f"{url}/api/traces/{item.trace_id.hex()}", headers={"Accept": "application/json"})
+def _has_trace(url: str, item: Item, login: Mapping[str, str]) -> bool:
+    wanted = {"Accept": "application/json", **login}
+    answer = request("GET", f"{url}/api/traces/{item.trace_id.hex()}", headers=wanted)
     if answer.status == _NOT_FOUND:
         return False
     # The id is derived from the number; the attribute shows that the span is there and is ours.

@@ -6,7 +6,6 @@ next to theirs: `targets/*.json` and `secrets/*`.
 
 from __future__ import annotations
 
-import base64
 import json
 import shutil
 from collections.abc import Iterable
@@ -15,8 +14,9 @@ from typing import Final
 
 from stack import alerting
 from stack.dotenv_file import write_private
+from stack.native import liveness, logins
 from stack.native.bugsink import template
-from stack.native.plan import LOG_USER, Plan
+from stack.native.plan import Plan
 from stack.settings import REPOSITORY, SettingsError
 
 MARKER: Final = ".stegmaier-lms-stack"
@@ -62,12 +62,14 @@ def assemble(plan: Plan) -> Path:
     etc.mkdir(mode=0o700)
     _prometheus(plan, etc / "prometheus")
     _victorialogs(plan, etc / "victorialogs")
-    alerting.write(etc / "alertmanager", _channels(plan))
+    _alertmanager(plan, etc / "alertmanager")
     _collector(plan, etc / "collector")
     _redis(plan, etc / "redis")
     _bugsink(plan, etc / "bugsink")
     config = etc / "process-compose.yaml"
     write_private(config, plan.document())
+    questions = [part.question for part in plan.parts() if part.question]
+    (etc / liveness.FILE).write_text(liveness.document(questions), encoding="utf-8")
     return config
 
 
@@ -85,13 +87,18 @@ def _secrets(folder: Path, **secrets: str) -> None:
 
 def _prometheus(plan: Plan, folder: Path) -> None:
     stack, app = plan.environment.stack, plan.environment.app
-    _copy(folder, [REPOSITORY / "stack" / "prometheus" / "prometheus.yml"])
+    folder.mkdir()
+    source = REPOSITORY / "stack" / "prometheus" / "prometheus.yml"
+    text = logins.prometheus_configuration(source, "secrets/stores_password")
+    (folder / source.name).write_text(text, encoding="utf-8")
     _copy(folder / "rules", sorted((REPOSITORY / "alertmanager" / "rules").glob("*.yml")))
     _secrets(
         folder / "secrets",
         metrics_token=app.metrics_token.get_secret_value(),
         victorialogs_password=stack.victorialogs_password.get_secret_value(),
+        stores_password=stack.stores_password.get_secret_value(),
     )
+    _web_config(plan, folder)
     ports = {
         "lms": app.port,
         "collector": stack.port_collector_metrics,
@@ -113,6 +120,16 @@ def _write_targets(path: Path, targets: list[str]) -> None:
     path.write_text(json.dumps([{"targets": targets}] if targets else []), encoding="utf-8")
 
 
+def _web_config(plan: Plan, folder: Path) -> None:
+    password = plan.environment.stack.stores_password.get_secret_value()
+    write_private(folder / "web.yml", logins.web_config(password))
+
+
+def _alertmanager(plan: Plan, folder: Path) -> None:
+    alerting.write(folder, _channels(plan))
+    _web_config(plan, folder)
+
+
 def _channels(plan: Plan) -> alerting.Channels:
     stack = plan.environment.stack
     return alerting.Channels(
@@ -127,15 +144,19 @@ def _channels(plan: Plan) -> alerting.Channels:
 
 def _collector(plan: Plan, folder: Path) -> None:
     _copy(folder, [REPOSITORY / "collector-config" / path.name for path in plan.fragments()])
-    _secrets(folder / "secrets", otlp_token=plan.environment.stack.otlp_token.get_secret_value())
+    stack = plan.environment.stack
+    _secrets(
+        folder / "secrets",
+        otlp_token=stack.otlp_token.get_secret_value(),
+        stores_headers=logins.headers(stack.stores_password.get_secret_value()),
+    )
 
 
 def _victorialogs(plan: Plan, folder: Path) -> None:
     """Writes the password for VictoriaLogs itself, and the login for those who send to it and query it."""
     password = plan.environment.stack.victorialogs_password.get_secret_value()
-    login = base64.b64encode(f"{LOG_USER}:{password}".encode()).decode()
     folder.mkdir()
-    _secrets(folder / "secrets", password=password, headers=f"Authorization: Basic {login}\n")
+    _secrets(folder / "secrets", password=password, headers=logins.headers(password))
 
 
 def _redis(plan: Plan, folder: Path) -> None:

@@ -35,7 +35,7 @@ def _stop(folder: Path) -> None:
 
 
 def clean(folder: Path, volumes: Callable[[], None] | None, *, force: bool) -> None:
-    """Says what it is about to remove, asks on a terminal, stops the stack and removes its data folder.
+    """Prints what will be removed, asks for confirmation, stops the stack and removes its data folder.
 
     ``volumes`` stops a Docker stack and removes its volumes; None means the native stack.
 
@@ -49,7 +49,7 @@ def clean(folder: Path, volumes: Callable[[], None] | None, *, force: bool) -> N
         raise StackError(f"{folder} was not made by this stack and is left alone: check STACK_DATA_DIR")
     megabytes = sum(_size(path) for path in folder.rglob("*")) >> 20
     print(f"This removes {folder} ({megabytes} MB): users, courses, all telemetry. .env and the tools stay.")
-    if not force and not _agreed():
+    if not force and not _confirmed():
         print("Nothing was removed.")
         return
     with exclusive(folder):
@@ -68,7 +68,7 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _agreed() -> bool:
+def _confirmed() -> bool:
     if not sys.stdin.isatty():
         raise StackError("There is no terminal to ask on: `make clean FORCE=1` removes it without asking")
     return input("Remove it? [y/N] ").strip().lower() in {"y", "yes"}

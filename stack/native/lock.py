@@ -1,4 +1,4 @@
-"""Lets one command at a time start, stop or remove the stack of a data folder."""
+"""Allows one command at a time to start, stop or remove the stack of a data folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def exclusive(folder: Path) -> Iterator[None]:
     """Locks the data folder, which must exist, until the block or the process ends.
 
     Raises:
-        StackError: another command holds it.
+        StackError: another command holds the lock.
     """
     (folder / "run").mkdir(exist_ok=True)
     with (folder / "run" / "lock").open("w", encoding="utf-8") as lock:

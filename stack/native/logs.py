@@ -15,7 +15,7 @@ SHOWN_LINES = 20
 
 
 class Tail:
-    """The end of one log file and what is appended to it, even across rotations."""
+    """The end of one log file and whatever is appended to it, even across rotations."""
 
     def __init__(self, path: Path) -> None:
         self.name = path.stem
@@ -28,7 +28,7 @@ class Tail:
         return list(deque(self._stream, maxlen=count))
 
     def new(self) -> Iterator[str]:
-        """Yields the lines appended since."""
+        """Yields the lines appended since the last call."""
         if self._stream is None:
             return
         yield from self._stream

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import uuid
 from collections.abc import Mapping
@@ -17,30 +16,36 @@ from pydantic import SecretStr
 
 from collector_kit import fragments as kit
 from stack.environment import Environment
+from stack.native import logins
 from stack.native.bugsink import template
+from stack.native.liveness import Question, question
+from stack.native.placeholders import fill, lines
 from stack.native.ports import Wanted
 from stack.native.probes import PROBES, Health
 from stack.settings import REPOSITORY, SettingsError, variable
 
 SOURCE: Final = Path(__file__).with_name("process-compose.yaml")
 DATABASE: Final = "lms"
-LOG_USER: Final = "lms"  # as in process-compose.yaml and prometheus.yml
 BUGSINK_PROJECT: Final = 1
 NEVER: Final = 1_000_000  # failures in a row
-_PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z_]+)\}")
 
 
 @dataclass(frozen=True)
 class Part:
-    """One process. ``once``: it exits when its work is done. ``speaks``: a log line announces readiness."""
+    """One process. ``once``: it exits when its work is done. ``speaks``: a log line announces readiness.
+
+    ``login`` is the user and the name of the password's variable.
+    """
 
     name: str
     title: str
     ports: tuple[Wanted, ...]
     probe: tuple[str, str] | None = field(repr=False)  # holds logins
     open: str | None
+    login: str | None
     once: bool
     speaks: bool
+    question: Question | None
 
     def health(self) -> Health:
         """Probes the part itself; a part without a probe counts as healthy."""
@@ -108,18 +113,21 @@ class Plan:
             },
             **programs,
             "LMS_PORT": str(self.environment.app.port),
+            "admin_email": self.environment.app.admin_email,
+            "store_user": logins.USER,
             "postgres_password": stack.postgres_password.get_secret_value(),
             "python": sys.executable,
             "repository": str(REPOSITORY),
             "data": str(self.folder),
             "etc": str(self.etc),
+            "stores_login": logins.basic(stack.stores_password.get_secret_value()),
             "collector_configs": kit.arguments(self.fragments()),
-            "collector_environment": _lines(self._collector_sinks()),
-            "log_store": _lines(self._log_store()),
-            "app_environment": _lines(self.app_environment()),
-            "demo_environment": _lines(self.demo_environment()),
-            "bugsink_environment": _lines(self._bugsink_environment()),
-            "bugsink_admin": _lines(
+            "collector_environment": lines(self._collector_sinks()),
+            "log_store": lines(self._log_store()),
+            "app_environment": lines(self.app_environment()),
+            "demo_environment": lines(self.demo_environment()),
+            "bugsink_environment": lines(self._bugsink_environment()),
+            "bugsink_admin": lines(
                 {
                     "BUGSINK_ADMIN_EMAIL": self.environment.app.admin_email,
                     "BUGSINK_ADMIN_PASSWORD": stack.bugsink_password.get_secret_value(),
@@ -222,14 +230,19 @@ class Plan:
             ports=wanted,
             probe=self._probe(process, wanted),
             open=process.get("x-open"),
+            login=process.get("x-user"),
             once=process.get("availability", {}).get("restart") == "no",
             speaks="ready_log_line" in process,
+            question=_question(name, process, wanted),
         )
 
     def _probe(self, process: Mapping[str, Any], wanted: tuple[Wanted, ...]) -> tuple[str, str] | None:
         if "readiness_probe" in process:
             http = process["readiness_probe"]["http_get"]
             return "http", f"http://127.0.0.1:{http['port']}{http['path']}"
+        if "x-login" in process:
+            password = self.environment.stack.stores_password.get_secret_value()
+            return "http", logins.with_login(process["x-login"], password)
         targets = {"mongodb": self.mongodb_url, "redis": self.redis_url}
         kind = process.get("x-probe")
         return (kind, targets.get(kind, str(wanted[0].port))) if kind else None
@@ -268,26 +281,11 @@ class Plan:
         return self.folder / "logs" / f"{part}.log"
 
 
-def fill(node: Any, values: Mapping[str, str | list[str]]) -> Any:  # noqa: ANN401 - YAML is of any type
-    """Returns ``node`` with each ${NAME} replaced by its value.
-
-    Raises:
-        KeyError: no value has that name: a mistake in process-compose.yaml.
-    """
-    if isinstance(node, dict):
-        return {key: fill(each, values) for key, each in node.items()}
-    if isinstance(node, list):
-        return [item for each in node for item in _filled_item(each, values)]
-    if isinstance(node, str):
-        return _PLACEHOLDER.sub(lambda match: str(values[match[1]]), node)
-    return node
-
-
-def _filled_item(item: Any, values: Mapping[str, str | list[str]]) -> list[Any]:  # noqa: ANN401 - likewise
-    match = _PLACEHOLDER.fullmatch(item) if isinstance(item, str) else None
-    value = values[match[1]] if match else None
-    return value if isinstance(value, list) else [fill(item, values)]
-
-
-def _lines(variables: Mapping[str, str]) -> list[str]:
-    return [f"{key}={value}" for key, value in variables.items()]
+def _question(name: str, process: Mapping[str, Any], wanted: tuple[Wanted, ...]) -> Question | None:
+    """Returns what the supervisor asks the part; None for one that listens nowhere."""
+    if not wanted:
+        return None
+    http = process.get("readiness_probe", {}).get("http_get", {})
+    kind = process.get("x-probe", "http")
+    path = process.get("x-alive", http.get("path", "/"))
+    return question(name, kind, int(http.get("port", wanted[0].port)), path)

@@ -59,10 +59,10 @@ def is_free(port: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Returns ``count`` distinct loopback ports that nothing listens on and no other process is given.
+    """Returns ``count`` distinct loopback ports that nothing listens on and no other process gets from here.
 
-    They are below the kernel's range for outgoing connections, which would take one at any time before the
-    program that it is for listens on it. A process draws them from a block that is its own until it exits.
+    They are below the kernel's range for outgoing connections: a connection could take a port of that range
+    before the intended program listens on it. Each process draws from a block that it holds until it exits.
     """
     block = _block(os.getpid())
     return [next(block) for _ in range(count)]
@@ -70,7 +70,7 @@ def free_ports(count: int) -> list[int]:
 
 @cache
 def _block(_pid: int) -> Iterator[int]:
-    """Yields the free ports of a block of our own, again and again; a forked process gets its own."""
+    """Yields the free ports of a block of our own, repeatedly; a forked process gets another block."""
     for first in range(BLOCKS.start, BLOCKS.stop, BLOCK):
         lock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
@@ -90,7 +90,7 @@ def _free(lock: socket.socket, block: range) -> Iterator[int]:
 
 
 def _holder(port: int) -> str:
-    """Names the process that listens on the port, if this user may see it."""
+    """Names the process that listens on the port, if this user is allowed to see it."""
     try:
         connections = psutil.net_connections(kind="tcp")
     except psutil.AccessDenied:

@@ -3,10 +3,10 @@
     STACK_POSTGRES_PASSWORD=... python -m stack.native.postgres run --data-dir DIR --port N
 
 PostgreSQL refuses to run as root, so root starts it as the user that owns the data (`nobody` for new
-data). Often that user may not enter the folders above the data (a /root of mode 0700, a mkdtemp
-folder). Rather than grant it a capability, we start the server inside the data folder, which it knows
+data). Often that user has no access to the folders above the data (a /root of mode 0700, a mkdtemp
+folder). Rather than grant it a capability, we start the server inside the data folder, which it addresses
 only as /proc/self/cwd: that needs no permission on the folders above. Its programs must be reachable
-by path; where they are not, they run from a temporary copy.
+by path; otherwise they run from a temporary copy.
 """
 
 import argparse
@@ -55,7 +55,7 @@ class Account:
     switch: bool
 
     def prefix(self) -> list[str]:
-        """Returns the prefix that runs a command as this user and interrupts it when we die."""
+        """Returns the prefix that runs a command as this user and interrupts it when this process dies."""
         command = shutil.which("setpriv")
         if command is None:
             raise ToolError("setpriv is missing; install util-linux.")
@@ -63,7 +63,7 @@ class Account:
         return [command, "--no-new-privs", "--pdeathsig=INT", *(become if self.switch else [])]
 
     def may_enter(self, folder: Path) -> bool:
-        """Returns whether the modes of the folder and of its parents let the user in."""
+        """Returns whether the modes of the folder and of its parents allow the user to enter it."""
         return all(self._may_search(path) for path in (folder, *folder.parents))
 
     def _may_search(self, folder: Path) -> bool:
@@ -205,12 +205,12 @@ def _finish(command: Sequence[str], data: Path, text: str) -> None:
         command, cwd=data, env=_environment(), input=text, capture_output=True, text=True, check=False
     )
     # Single-user mode continues after an error and exits with status 0.
-    complaints = [line for line in result.stderr.splitlines() if "ERROR:" in line or "FATAL:" in line]
-    if result.returncode == 0 and not complaints:
+    errors = [line for line in result.stderr.splitlines() if "ERROR:" in line or "FATAL:" in line]
+    if result.returncode == 0 and not errors:
         return
-    if any("postmaster.pid" in line for line in complaints):
+    if any("postmaster.pid" in line for line in errors):
         raise ToolError(f"PostgreSQL is already running on {data}; stop that one first.")
-    output = " ".join(complaints) or result.stderr.strip() or f"status {result.returncode}"
+    output = " ".join(errors) or result.stderr.strip() or f"status {result.returncode}"
     raise ToolError(f"PostgreSQL cannot prepare {data}: {output}")
 
 

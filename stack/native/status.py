@@ -24,17 +24,12 @@ STYLES = {"unhealthy": "red", "Health": "bold"}
 def status(folder: Path) -> bool:
     """Prints a line per part of the folder's stack; returns whether all of them are healthy."""
     supervisor = Supervisor(folder)
-    if not supervisor.running():
-        left = supervisor.members()
-        CONSOLE.print(
-            f"The supervisor is gone, but {len(left)} processes are left: `make down` stops them."
-            if left
-            else STOPPED
-        )
+    if problem := _unsupervised(supervisor):
+        CONSOLE.print(problem)
         return False
     stack = NativeStack(load())
     parts = stack.parts()
-    states = stack.supervisor.states()
+    states = supervisor.states()
     with ThreadPoolExecutor(max_workers=len(parts)) as pool:
         found = list(pool.map(Part.health, parts))
     well = [_well(part, states.get(part.name), health) for part, health in zip(parts, found, strict=True)]
@@ -42,6 +37,24 @@ def status(folder: Path) -> bool:
     _print([_line(part, states.get(part.name), health, well=good) for part, health, good in lines])
     _totals(stack)
     return all(well)
+
+
+def _unsupervised(supervisor: Supervisor) -> str:
+    """Returns what is wrong with the supervisor and the fix; nothing if it is at work."""
+    if supervisor.answers():
+        return ""
+    left = len(supervisor.members())
+    if not left:
+        return STOPPED
+    if supervisor.running():
+        return (
+            f"The supervisor of {left} processes does not answer, so nothing starts a part again that ends: "
+            "`make down` ends everything, after 90 s by force; then `make up`."
+        )
+    return (
+        f"The supervisor is gone, so nothing starts a part again that ends; {left} processes of the stack "
+        "run on. `make up` stops them and starts everything again, `make down` only stops them."
+    )
 
 
 def _well(part: Part, state: State | None, health: Health) -> bool:

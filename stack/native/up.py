@@ -14,7 +14,6 @@ from rich.table import Table
 
 from stack.environment import DOTENV, Environment
 from stack.native.native_stack import NativeStack, Progress, ensure_programs
-from stack.native.plan import LOG_USER
 from stack.settings import REPOSITORY
 
 CONSOLE = Console(highlight=False, soft_wrap=True)
@@ -110,14 +109,11 @@ def show(stack: NativeStack) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("What", no_wrap=True)
     table.add_column("Where", no_wrap=True)
+    table.add_column("Log in as, password", no_wrap=True)
     for part in stack.parts():
         if part.open:
-            table.add_row(part.title, part.open)
+            table.add_row(part.title, part.open, part.login)
     CONSOLE.print()
     CONSOLE.print(table)
-    app = stack.environment.app
-    CONSOLE.print(f"\nLog in as {app.admin_email}. The passwords are in {DOTENV}:")
-    CONSOLE.print("LMS_ADMIN_PASSWORD for the platform, STACK_BUGSINK_PASSWORD for Bugsink.")
-    if stack.environment.stack.loki_url is None:
-        CONSOLE.print(f"VictoriaLogs knows the user {LOG_USER} with STACK_VICTORIALOGS_PASSWORD.")
+    CONSOLE.print(f"\nThe passwords are in {DOTENV}.")
     CONSOLE.print("`make status` shows the parts' health, `make down` stops them.")

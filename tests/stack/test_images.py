@@ -9,9 +9,19 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+from app import VERSION
 from stack.native.toolchain.catalogue import GO
 from stack.settings import REPOSITORY
+
+
+def test_our_images_have_the_version_of_the_project() -> None:
+    compose = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())["services"]
+    ours = {each["image"] for each in compose.values() if each["image"].startswith("stegmaier-lms")}
+    assert ours == {f"stegmaier-lms:{VERSION}", f"stegmaier-lms-collector:{VERSION}"}
+    example = REPOSITORY / "collector-config" / "kubernetes" / "example" / "kustomization.yaml"
+    assert yaml.safe_load(example.read_text())["images"][0]["newTag"] == VERSION
 
 
 def test_the_collectors_image_is_built_with_the_compiler_of_the_native_stack() -> None:

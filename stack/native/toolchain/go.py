@@ -116,13 +116,15 @@ def download_command(go: Go, modules: Iterable[str]) -> list[str]:
     return [str(go.command), "mod", "download", "-json", *modules]
 
 
-def load_command(go: Go, tool: GoTool, more: Iterable[str] = ()) -> list[str]:
+def load_command(
+    go: Go, tool: GoTool, more: Iterable[str] = (), *, show: str = _LIBRARY_PACKAGES
+) -> list[str]:
     """Returns the command that downloads the modules that the build needs, and no others.
 
-    It prints the standard library packages that the tool needs, one per line.
+    It prints a line for each package that ``show`` (a flag `-f=`) has a line for: the standard library's.
     """
     tags = [flag for flag in tool.build_flags if flag.startswith("-tags=")]
-    return [str(go.command), "list", "-deps", _LIBRARY_PACKAGES, *tags, *more, *tool.packages.values()]
+    return [str(go.command), "list", "-deps", show, *tags, *more, *tool.packages.values()]
 
 
 def library_command(go: Go, packages: Iterable[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Builds a Go tool without the parts that are not used here: small packages of ours replace them.
+"""Builds a Go tool without the parts that we do not use: small packages of ours replace them.
 
 Elasticsearch is half of what Jaeger compiles and keeps in memory, and it has no build tags to exclude it. A
 package below `stack/native/tools/instead` has the import path of the one it replaces, declares the few names

@@ -23,7 +23,7 @@ class GoTool:
 
     `folder` holds go.mod and go.sum, `packages` maps each binary to its package, `module` is the
     requirement in go.mod whose version is the tool's. `version_variable` is the Go variable that holds
-    the tool's version (empty if the tool finds it by itself), `folded_major` means that module v0.316.0
+    the tool's version (empty if the tool finds it itself), `folded_major` means that module v0.316.0
     is release 3.16.0. `instead` lists folders of our packages that replace some of the tool's (see
     `instead.py`). `seconds` (a cold build on two cores) and `scratch_bytes` (disk space for downloads,
     caches and results) are measured values for estimates.

@@ -25,7 +25,7 @@ class Board:
         self._live = self._console.is_terminal
         self._lock = Lock()
         self._started: dict[str, float] = {}
-        self._spoken: dict[str, float] = {}
+        self._printed: dict[str, float] = {}
         self._tasks: dict[str, TaskID] = {}
         self._progress = Progress(
             TextColumn("{task.description:<16}"),
@@ -52,9 +52,9 @@ class Board:
         sys.stderr.flush()
 
     def started(self, name: str, expected_seconds: float) -> None:
-        """Shows that work on the tool has begun."""
+        """Shows that work on the tool has started."""
         with self._lock:
-            self._started[name] = self._spoken[name] = time.monotonic()
+            self._started[name] = self._printed[name] = time.monotonic()
         if self._live:
             self._tasks[name] = self._progress.add_task(name, total=expected_seconds, detail="")
         else:
@@ -67,8 +67,8 @@ class Board:
             task = self._tasks[name]
             total = self._progress.tasks[task].total or 1.0
             self._progress.update(task, completed=min(elapsed, total * _ALMOST), detail=detail)
-        elif time.monotonic() - self._spoken[name] >= _PLAIN_EVERY_SECONDS:
-            self._spoken[name] = time.monotonic()
+        elif time.monotonic() - self._printed[name] >= _PLAIN_EVERY_SECONDS:
+            self._printed[name] = time.monotonic()
             self.note(f"{name}: {elapsed:.0f} s, {detail}")
 
     def finished(self, name: str, result: str) -> None:

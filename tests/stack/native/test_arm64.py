@@ -36,12 +36,14 @@ def resolves(lock: Path, target: Path, *options: str) -> subprocess.CompletedPro
     )
 
 
+@pytest.mark.long  # asks the package index
 @pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
 def test_every_package_of_the_project_has_a_wheel_for_arm64(name: str, tmp_path: Path) -> None:
     done = resolves(REPOSITORY / name, tmp_path)
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.long  # asks the package index
 @pytest.mark.parametrize("tool", WHEELS, ids=lambda tool: tool.name)
 def test_a_tool_has_a_wheel_for_arm64_or_says_that_it_has_none(tool: WheelTool, tmp_path: Path) -> None:
     done = resolves(tool.lock, tmp_path, "--no-deps")

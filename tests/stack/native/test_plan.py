@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from stack.native import logins
 from stack.native.native_stack import NativeStack
-from stack.native.plan import SOURCE, fill
+from stack.native.placeholders import fill
+from stack.native.plan import SOURCE
 from stack.settings import SettingsError, StackSettings
 
 
@@ -35,12 +37,33 @@ def test_no_part_gets_a_secret_that_it_does_not_need(tmp_path: Path) -> None:
         settings.otlp_token: {"app"},
         settings.postgres_password: {"postgres", "app"},
         settings.redis_password: {"app"},
+        settings.stores_password: set(),
+        settings.victorialogs_password: set(),
         settings.bugsink_password: {"bugsink-prepare"},
         settings.bugsink_secret_key: {"bugsink-prepare", "bugsink"},
     }
     texts = {name: yaml.safe_dump(each, width=10_000) for name, each in processes(stack).items()}
     for secret, expected in knowing.items():
         assert {name for name, text in texts.items() if secret.get_secret_value() in text} == expected
+
+
+def test_only_jaeger_gets_the_stores_login_in_its_environment(tmp_path: Path) -> None:
+    stack = NativeStack.scratch(tmp_path)
+    login = logins.basic(stack.environment.stack.stores_password.get_secret_value())
+    texts = {name: yaml.safe_dump(each, width=10_000) for name, each in processes(stack).items()}
+    assert {name for name, text in texts.items() if login in text} == {"jaeger"}
+    assert login not in yaml.safe_dump(
+        [each["entrypoint"] for each in processes(stack).values()], width=10_000
+    )
+
+
+def test_the_supervisor_asks_every_part_that_runs_on(tmp_path: Path) -> None:
+    parts = NativeStack.scratch(tmp_path).parts()
+    assert {part.name for part in parts if part.question is None} == {
+        part.name for part in parts if part.once
+    }
+    ports = {part.name: {each.port for each in part.ports} for part in parts}
+    assert [each for each in parts if each.question and each.question.port not in ports[each.name]] == []
 
 
 def test_no_secret_is_on_a_command_line(tmp_path: Path) -> None:

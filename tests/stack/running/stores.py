@@ -14,8 +14,9 @@ from typing import Any, Final
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from stack.native.logins import USER
 from stack.native.native_stack import NativeStack
-from stack.native.plan import BUGSINK_PROJECT, LOG_USER
+from stack.native.plan import BUGSINK_PROJECT
 
 SERVICE: Final = "lms"
 
@@ -46,7 +47,8 @@ class Stores:
         self._http.close()
 
     def _get(self, part: str, path: str, **query: str) -> Any:  # noqa: ANN401 - JSON
-        answer = self._http.get(f"{self._stack.url(part)}{path}", params=query)
+        password = self._stack.environment.stack.stores_password.get_secret_value()
+        answer = self._http.get(f"{self._stack.url(part)}{path}", params=query, auth=(USER, password))
         answer.raise_for_status()
         return answer.json()
 
@@ -66,7 +68,7 @@ class Stores:
     def _ask_logs(self, path: str, **query: str) -> str:
         password = self._stack.environment.stack.victorialogs_password.get_secret_value()
         url = f"{self._stack.url('victorialogs')}{path}"
-        return self._http.get(url, params=query, auth=(LOG_USER, password)).raise_for_status().text
+        return self._http.get(url, params=query, auth=(USER, password)).raise_for_status().text
 
     def total(self, promql: str) -> float:
         """Returns the value of a query that yields one number; 0 for no series."""

@@ -84,7 +84,8 @@ def test_a_whole_life_cycle_with_make(newcomer: Newcomer) -> None:
     assert "Demo catalogue: 8 courses created" in said
     assert "Simulated learners study for a minute" in said
     assert {address for address in _where_to_look(newcomer.environ) if address not in said} == set()
-    assert "Log in as admin@example.org" in said
+    assert "admin@example.org, LMS_ADMIN_PASSWORD" in said
+    assert "lms, STACK_STORES_PASSWORD" in said
     running = Supervisor(newcomer.data).session()
 
     code, said = newcomer.types("up")

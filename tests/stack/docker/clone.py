@@ -48,7 +48,7 @@ exec {compose} --project-directory "$folder" ${{files:+$files --file {override}}
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Clone:
     """A clone in `folder` with its data in `data`, and the variables of a user's shell."""
 
@@ -90,9 +90,9 @@ class Clone:
         }
         return cls(engine, clone, data, {**kept, **given})
 
-    def stack(self, command: str) -> tuple[int, str]:
+    def stack(self, command: str, **more: str) -> tuple[int, str]:
         """Runs the command of a make target; returns its exit status and what it prints."""
-        return self._run([sys.executable, "-m", "stack", command])
+        return self._run([sys.executable, "-m", "stack", command], more)
 
     def compose(self, *arguments: str) -> str:
         """Runs Docker Compose on this project and returns what it prints.
@@ -123,11 +123,11 @@ class Clone:
         lines = self.compose("ps", "--format", "json").splitlines()
         return {json.loads(line)["Service"] for line in lines if line}
 
-    def _run(self, command: list[str]) -> tuple[int, str]:
+    def _run(self, command: list[str], more: Mapping[str, str] | None = None) -> tuple[int, str]:
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env=self.environ,
+            env={**self.environ, **(more or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -223,7 +223,7 @@ def test_volumes_survive_down_and_up_and_only_clean_removes_them(clone: Clone, s
     assert issues(clone) == reported
     assert total(clone, f"max_over_time({FAILED}[1h])") >= counted
 
-    status, said = clone.stack("clean")
+    status, said = clone.stack("clean", FORCE="1")
     assert status == 0, said
     assert set(clone.engine.left()["volumes"]) <= {"stegmaier-lms_ferretdb"}
     assert not clone.data.exists()

@@ -10,8 +10,9 @@ export DEMO FORCE STACK
 CONFIGURATION := $(addprefix tests/,alertmanager/test_alerting.py stack/test_compose.py stack/test_compose_collector.py \
 	stack/test_compose_command.py stack/test_stores.py $(addprefix collector_config/test_,collector_page.py \
 	kubernetes.py lifted.py masking.py messages.py pages.py presets.py redaction_rules.py))
-# Two workers; the tests of a group run in one of them (tests/conftest.py).
-PYTEST := $(RUN) -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder
+# The tests of a group run in one worker (tests/conftest.py).
+WORKERS ?= 2
+PYTEST := $(RUN) -m pytest -q -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help up down status logs demo test test-docker test-long engine lint check fmt generate bench ledger licences wheel lock \

@@ -14,7 +14,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench.process import Program, local
-from collector_kit.fragments import FRAGMENTS, arguments, lean
+from collector_kit.fragments import FRAGMENTS, arguments
 from stack.native.ports import LOOPBACK, free_ports
 from stack.native.tools import tool_path
 
@@ -69,7 +69,6 @@ class Collector:
             "OTLP_TOKEN_FILE": str(token_file),
             "GOMEMLIMIT": "320MiB",
             "GOGC": "400",
-            **lean(files),
             **recipe.environment,
         }
         if recipe.overlay:

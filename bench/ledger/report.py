@@ -85,9 +85,8 @@ At the end the stores are queried for the numbers they hold.
   times faster (as do the fragments' retry pauses), unless the title says unscaled.
 - Where items must be lost or rejected, the page names the metric that shows it and the alert that fired: the
   ledger's Prometheus scrapes the Collector and loads the rules of `alertmanager/rules/`.
-- The Collector is the native stack's, with `mask.yaml`, `journal.yaml` and `refusals.yaml`. A scenario whose
-  name ends in `-stock` runs what Compose and Kubernetes run on the contrib image: stock processors and
-  file_storage.
+- The Collector is the lean build with `mask.yaml`. A scenario whose name ends in `-stock` runs the contrib
+  image's chain: stock processors.
 - The last scenario is a control: a Collector with the defaults that public demonstrations use. It must lose
   items; otherwise the ledger could not detect a loss.
 

@@ -11,7 +11,7 @@ from bench.ledger.scenario import ITEMS, Evidence, Scenario, dropped, refused
 from bench.ledger.sender import Patience
 from bench.ledger.world import SINKS, Setting
 
-# What Compose and Kubernetes run: the contrib image's own masking and queues.
+# The contrib image's own masking.
 _STOCK: Final = ("base.yaml", *(f"{sink}.yaml" for sink in SINKS.values()))
 PLAIN: Final = str(Path(__file__).resolve().parent.parent / "plain.yaml")
 # Small batches: a queue drains in many requests, and few items fill it.
@@ -131,7 +131,7 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "killed-under-load-stock",
-        "the Collector killed (SIGKILL) twice under load, with stock processors and file_storage",
+        "the Collector killed (SIGKILL) twice under load, with stock processors",
         plays.killed_under_load,
         Setting(fragments=_STOCK),
         repeats=True,
@@ -167,7 +167,7 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "killed-in-replay-stock",
-        "the Collector killed (SIGKILL) in replay, with stock processors and file_storage",
+        "the Collector killed (SIGKILL) in replay, with stock processors",
         plays.killed_in_replay,
         Setting(fragments=_STOCK, overlay=_queues({"batch": _SMALL_BATCH})),
         repeats=True,
@@ -207,7 +207,7 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "disk-full-stock",
-        "more than the disk holds while every sink is down, with stock processors and file_storage",
+        "more than the disk holds while every sink is down, with stock processors",
         plays.disk_full,
         Setting(fragments=_STOCK, patience=_IMPATIENT),
         evidence=refused(),

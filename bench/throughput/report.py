@@ -20,8 +20,9 @@ from bench.throughput.payloads import ITEMS, request
 from bench.throughput.variants import VARIANTS
 
 DOCS: Final = Path(__file__).resolve().parent.parent.parent / "docs"
-# Shares and seconds that issue 6 aims at.
-AIM: Final = 0.6
+# The plain peer's share of spans, the multiple of the stock chain, and the seconds that the project aims at.
+AIM: Final = 0.4
+AIM_TIMES: Final = 5.0
 AIM_SECONDS: Final = 5.0
 
 
@@ -73,8 +74,8 @@ The load: {connections} keep-alive connections from a separate process, requests
 attributes of a web service ({sizes}), built before the clock starts. The sink accepts everything at once and
 stores nothing.
 
-**Aim**: everything on reaches at least {aim:.0%} of the plain peer's. {verdict}
-Against the plain peer without gzip: {like}.
+**Aim**: everything on reaches at least {aim:.0%} of the plain peer's spans, and {times:g} times what the
+stock chain carries. {verdict} Against the plain peer without gzip: {like}; against the stock chain: {stock}.
 
 ## What each safeguard costs
 
@@ -97,9 +98,16 @@ def _shares(figures: Sequence[Figure], peer: str) -> dict[str, float]:
     return {NAMES[signal]: ratio(figures, "full", signal, peer) for signal in SIGNALS}
 
 
+def _missed(figures: Sequence[Figure]) -> list[str]:
+    share = ratio(figures, "full", "traces")
+    times = ratio(figures, "full", "traces", "stock")
+    found = [f"{share:.0%} of the plain peer's spans"] if share < AIM else []
+    return found + ([f"{times:.1f} times the stock chain's spans"] if times < AIM_TIMES else [])
+
+
 def page(figures: Sequence[Figure], latencies: Sequence[Latency], load_before: float) -> str:
     """Returns everything as a Markdown page; load_before is the machine's load average before the run."""
-    missed = [f"{name} {share:.0%}" for name, share in _shares(figures, "plain").items() if share < AIM]
+    missed = _missed(figures)
     late = [each for each in latencies if each.variant == "full" and each.quantile(0.95) > AIM_SECONDS]
     return _PAGE.format(
         moment=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
@@ -113,8 +121,10 @@ def page(figures: Sequence[Figure], latencies: Sequence[Latency], load_before: f
             f"{len(request(signal)) / ITEMS:.0f} bytes per {NAMES[signal][:-1]}" for signal in SIGNALS
         ),
         aim=AIM,
+        times=AIM_TIMES,
         verdict=f"**Missed**: {', '.join(missed)}." if missed else "Reached.",
         like=", ".join(f"{name} {share:.0%}" for name, share in _shares(figures, "plain-no-gzip").items()),
+        stock=", ".join(f"{name} {share:.1f} times" for name, share in _shares(figures, "stock").items()),
         costs=cost_table(figures),
         latency=latency_table(latencies),
         seconds=AIM_SECONDS,

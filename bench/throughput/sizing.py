@@ -18,8 +18,8 @@ TEMPLATE: Final = Path(__file__).with_suffix(".md")
 _BUSY: Final = 0.65
 _FILE: Final = 1.25
 _HOURS: Final = 5
-# Bytes that the journal writes per byte of data; the page describes how they were counted.
-_AMPLIFICATION: Final = 1.4
+# Bytes that file_storage writes per byte of data; the page describes how they were counted.
+_AMPLIFICATION: Final = 14
 _MILLION: Final = 1_000_000
 # The first table's rows: the name in the template, and the variant.
 _ROWS: Final = (("full", "full"), ("stock", "stock"), ("passing", "no-redaction"), ("plain", "plain"))

@@ -10,18 +10,15 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 FRAGMENTS: Final = Path(__file__).resolve().parents[1]
-# The fragments that only our own build can run, the variable that selects each in a preset, and its value.
-LEAN: Final = {
-    "mask.yaml": ("COLLECTOR_LEAN_BUILD", "1"),
-    "journal.yaml": ("COLLECTOR_QUEUE_STORAGE", "journal_storage/queues"),
-    "refusals.yaml": ("COLLECTOR_AUTHENTICATOR", "refusals/edge"),
-}
+# The fragments that only the lean build can run, and the variable for which the presets include them.
+LEAN: Final = ("mask.yaml",)
+LEAN_BUILD: Final = {"COLLECTOR_LEAN_BUILD": "1"}
 _LINE: Final = re.compile(
     r"(?P<file>[\w-]+\.yaml)(?:\s+if\s+(?P<variable>[A-Z][A-Z0-9_]*)(?:=(?P<value>\S+))?)?"
 )
@@ -84,11 +81,6 @@ def check(files: Sequence[Path], environ: Mapping[str, str]) -> None:
 
 def _code(path: Path) -> str:
     return "\n".join(line for line in path.read_text().splitlines() if not line.lstrip().startswith("#"))
-
-
-def lean(files: Iterable[Path]) -> dict[str, str]:
-    """Returns the variables that make the other fragments use those of our own build in ``files``."""
-    return dict(LEAN[path.name] for path in files if path.name in LEAN)
 
 
 def arguments(files: Sequence[Path]) -> list[str]:

@@ -14,14 +14,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from collector_kit.fragments import FRAGMENTS, LEAN
+from collector_kit.fragments import FRAGMENTS
 from collector_kit.limits import Rule, WindowsError, load, seconds, size
 from collector_kit.stores import Stores, accepted
 
 MARGIN: Final = 1.25  # a file takes more room than its content
 VICTORIALOGS: Final = "otlp_http/victorialogs"
 FILES: Final = "file_storage/queues"
-JOURNAL: Final = LEAN["journal.yaml"][1]
 
 
 def rules(folder: Path, stores: Stores, environ: Mapping[str, str]) -> list[Rule]:
@@ -66,21 +65,17 @@ def _held(
 
 def _disk(fragments: Mapping[str, Any], base: Mapping[str, Any]) -> Iterator[Rule]:
     """Yields the conditions under which "acknowledged" means "on disk", as numbers: 0 if met, 1 if not."""
-    storage, journal = base["extensions"][FILES], fragments["journal"]["extensions"][JOURNAL]
+    storage = base["extensions"][FILES]
     for name in ("fsync", "recreate", "create_directory"):
         yield Rule(storage.get(name) is not True, 0, f"{FILES}: {name} is true (0: it is)")
     for name in ("on_start", "on_rebound", "cleanup_on_start"):
         yield Rule(storage["compaction"].get(name) is not True, 0, f"{FILES}: compaction.{name} (0: it is)")
-    for name in ("fsync", "create_directory"):
-        yield Rule(journal.get(name) is not True, 0, f"{JOURNAL}: {name} is true (0: it is)")
-    stranded = journal.get("import_directory") != storage["directory"]
-    yield Rule(stranded, 0, f"{JOURNAL}: import_directory is file_storage's directory (0: it is)")
     for fragment, content in fragments.items():
         for exporter, configuration in (content.get("exporters") or {}).items():
             if not exporter.startswith("otlp"):
                 continue
             queue = (configuration or {}).get("sending_queue") or {}
-            kept = queue.get("storage") in {FILES, JOURNAL}
+            kept = queue.get("storage") == FILES
             yield Rule(not kept, 0, f"{exporter} ({fragment}.yaml): its queue is on disk (0: it is)")
             sized = queue.get("sizer") == (queue.get("batch") or {}).get("sizer") == "bytes"
             yield Rule(
@@ -99,16 +94,12 @@ def _queues(
     held: Mapping[tuple[str, str], float],
     stores: Stores,
 ) -> Iterator[Rule]:
-    limits = {
-        "file_storage": size(base["extensions"][FILES]["max_size"]),
-        "journal_storage": size(fragments["journal"]["extensions"][JOURNAL]["max_size"]),
-    }
+    room = size(base["extensions"][FILES]["max_size"])
     body_limit = size(base["receivers"]["otlp"]["protocols"]["http"]["max_request_body_size"])
     for exporter, signal, configuration, optional in _sinks(fragments):
         queue, name = configuration["sending_queue"], f"{exporter} ({signal})"
         limit = size(queue["queue_size"])
-        for storage, room in limits.items():
-            yield Rule(limit * MARGIN, room, f"{name}: queue_size * {MARGIN} <= {storage} max_size (bytes)")
+        yield Rule(limit * MARGIN, room, f"{name}: queue_size * {MARGIN} <= file_storage max_size (bytes)")
         yield Rule(
             size(queue["batch"]["max_size"]), body_limit, f"{name}: batch <= the edge's body limit (bytes)"
         )

@@ -145,7 +145,7 @@ class Plan:
     def _collector_sinks(self) -> dict[str, str]:
         """Addresses of the sinks and the lean build's switches: they decide which fragments are used."""
         sinks = {
-            **dict(kit.LEAN.values()),
+            **kit.LEAN_BUILD,
             "JAEGER_OTLP_URL": f"http://127.0.0.1:{self.environment.stack.port_jaeger_otlp}",
             **self._log_store(),
         }

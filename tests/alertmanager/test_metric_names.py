@@ -135,8 +135,8 @@ def _collectors(
         "LOKI_URL": LOKI,
         "HOST_METRICS_INTERVAL": "1s",
     }
-    journal = ["base.yaml", "journal.yaml", *three[1:], *(["loki.yaml"] if LOKI else [])]
-    yield collector.running([*journal, "host-metrics.yaml", "span-metrics.yaml"], made["works"], **real)
+    everything = [*three, *(["loki.yaml"] if LOKI else []), "host-metrics.yaml", "span-metrics.yaml"]
+    yield collector.running(everything, made["works"], **real)
     yield collector.running(three, made["refused"], **given)
     tiny = {"COLLECTOR_NEXT_QUEUE_BYTES": "262144", "COLLECTOR_TRACES_QUEUE_BYTES": "262144"}
     yield collector.running(["base.yaml", "otlp.yaml"], made["full"], **given, **tiny)
@@ -191,7 +191,7 @@ def _queries(api: httpx.Client, expression: str) -> Iterator[str]:
 def test_a_rule_asks_for_series_that_exist(api: httpx.Client, name: str, expression: str) -> None:
     queries = set(_queries(api, expression))
     assert queries, name
-    if any(query.startswith("loki_") for query in queries):
+    if any(query.startswith(("loki_", "loki:")) for query in queries):
         stores.loki()
     for query in sorted(queries):
         wait_until(partial(_has, api, query), f"something is emitted for {query} of {name}")

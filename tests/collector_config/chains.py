@@ -1,4 +1,4 @@
-"""The two equivalent chains: stock components, and our own build's, which mask and queue differently."""
+"""The two equivalent chains: stock processors, and the lean build's, which masks in one pass."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CHAINS = (STOCK, MASK)
 
 
 def with_chain(chain: str, files: Sequence[str | Path]) -> list[str | Path]:
-    """Returns the fragments with the chosen chain: our build's come right after base.yaml, once."""
+    """Returns the fragments with the chosen chain: the lean build's come right after base.yaml, once."""
     others = [file for file in files if Path(file).name not in LEAN]
     assert Path(others[0]).name == "base.yaml"
     return [others[0], *(LEAN if chain == MASK else ()), *others[1:]]

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from collector_kit.fragments import FRAGMENTS, arguments, lean
+from collector_kit.fragments import FRAGMENTS, arguments
 from stack.native.probes import NO_CERTIFICATES
 from stack.native.tools import tool_path
 from tests.collector_config import otlp_json
@@ -130,7 +130,7 @@ def running(
         AssertionError: it exited or was not healthy in time; with its output.
     """
     paths = [FRAGMENTS / name for name in files]
-    variables = lean(paths) | environment(folder, given)
+    variables = environment(folder, given)
     program = str(tool_path("otelcol-lms"))
     command = [*before, program, *arguments(paths)]
     with (folder / "collector.log").open("ab") as output:

@@ -14,10 +14,12 @@ import yaml
 from collector_kit.fragments import (
     FRAGMENTS,
     LEAN,
+    LEAN_BUILD,
     CollectorError,
     check,
     fragments,
     main,
+    presets,
     sentry_environment,
 )
 from tests.collector_config import collector, intake, otlp_json
@@ -181,13 +183,10 @@ def test_a_preset_is_the_lines_of_its_file_that_apply() -> None:
     assert without[0].name == "base.yaml"
 
 
-def test_what_only_our_build_has_is_chosen_by_its_own_value() -> None:
-    def chosen(*values: str) -> set[str]:
-        given = dict(zip(dict(LEAN.values()), values, strict=True))
-        return {path.name for path in fragments("all-in-one", given)} & LEAN.keys()
-
-    assert chosen("1", "journal_storage/queues", "refusals/edge") == LEAN.keys()
-    assert chosen("", "file_storage/queues", "bearertokenauth/edge") == set()
+@pytest.mark.parametrize("preset", presets())
+def test_what_only_the_lean_build_has_is_chosen_by_its_variable(preset: str) -> None:
+    with_it, without = (fragments(preset, given) for given in (LEAN_BUILD, {"COLLECTOR_LEAN_BUILD": ""}))
+    assert {path.name for path in set(with_it) - set(without)} == set(LEAN)
 
 
 def test_an_unknown_preset_is_answered_with_the_known_ones(

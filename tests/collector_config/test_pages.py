@@ -37,11 +37,13 @@ def test_an_alert_that_is_named_exists() -> None:
     assert {(page, name) for page, name in named if name not in _alerts() | OTHERS} == set()
 
 
-@pytest.mark.parametrize("page", ["README.md", "FRAGMENTS.md", "kubernetes/README.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "FRAGMENTS.md", "kubernetes/README.md", "distribution/mask/README.md"]
+)
 def test_a_file_that_is_named_exists(page: str) -> None:
     text = (FRAGMENTS / page).read_text()
     names = set(re.findall(r"`([\w./*-]+\.(?:yaml|yml|py|md|txt))`", text)) - {"acme.yaml", "x.yaml"}
-    names -= {"tests/cases/acme.yml"}
+    names -= {"tests/cases/acme.yml", "manifest.yaml", "config.yaml"}
     assert names
     roots = (REPOSITORY, FRAGMENTS, (FRAGMENTS / page).parent)
     missing = {name for name in names if not any(any(root.glob(name)) for root in roots)}
@@ -50,10 +52,15 @@ def test_a_file_that_is_named_exists(page: str) -> None:
 
 def test_a_command_that_is_named_is_a_module() -> None:
     modules = {
-        name for path in PAGES for name in re.findall(r"python -m ((?:stack|bench)[\w.]*)", path.read_text())
+        name
+        for path in PAGES
+        for name in re.findall(r"python -m ((?:stack|bench|collector_kit)\b[\w.]*)", path.read_text())
     }
-    assert len(modules) > 3
-    places = [REPOSITORY / Path(*name.split(".")) for name in modules]
+    assert {name.partition(".")[0] for name in modules} == {"stack", "bench", "collector_kit"}
+    roots = {"collector_kit": FRAGMENTS}
+    places = [
+        roots.get(name.partition(".")[0], REPOSITORY) / Path(*name.rstrip(".").split(".")) for name in modules
+    ]
     assert [
         str(p) for p in places if not p.with_suffix(".py").exists() and not (p / "__main__.py").exists()
     ] == []

@@ -74,8 +74,8 @@ def _copy(tmp_path: Path) -> Path:
 
 PROMETHEUS, LOKI = "stack/prometheus/prometheus.yml", "stack/loki/loki.yml"
 TEMPO = "stack/tempo/tempo.yaml"
-BASE, LOGS, METRICS, NEXT, JOURNAL = (
-    f"collector-config/{name}.yaml" for name in ("base", "loki", "prometheus", "otlp", "journal")
+BASE, LOGS, METRICS, NEXT = (
+    f"collector-config/{name}.yaml" for name in ("base", "loki", "prometheus", "otlp")
 )
 # Possible changes (file, old, new), and the relations that the checker must then report as broken.
 DISAGREEMENTS = [
@@ -95,26 +95,12 @@ DISAGREEMENTS = [
     ("collector-config/windows.yml", "outage: 5h", "outage: 3d", "the outage"),
     (LOGS, ":-536870912", ":-1048576", "the outage"),
     (LOGS, "elapsed_time: 0s", "elapsed_time: 300s", "max_elapsed_time"),
-    (
-        LOGS,
-        "      storage: ${env:COLLECTOR_QUEUE_STORAGE:-file_storage/queues}\n",
-        "",
-        "its queue is on disk",
-    ),
+    (LOGS, "      storage: file_storage/queues\n", "", "its queue is on disk"),
     (LOGS, "      sizer: bytes\n", "      sizer: items\n", "count bytes"),
     (LOGS, "block_on_overflow: false", "block_on_overflow: true", "a full queue refuses"),
     (METRICS, ":-536870912", ":-3221225472", "Prometheus' size limit"),
     (NEXT, "max_size: 2097152", "max_size: 8388608", "body limit"),
     (BASE, ":-2147483648", ":-1073741824", "file_storage max_size"),
-    (JOURNAL, ":-2147483648", ":-1073741824", "journal_storage max_size"),
-    (JOURNAL, "fsync: true", "fsync: false", "journal_storage/queues: fsync"),
-    (
-        JOURNAL,
-        "create_directory: true",
-        "create_directory: false",
-        "journal_storage/queues: create_directory",
-    ),
-    (JOURNAL, "STATE_DIR}/queues", "STATE_DIR}/other", "import_directory is file_storage's"),
     (BASE, "fsync: true", "fsync: false", "file_storage/queues: fsync"),
     (BASE, "recreate: true", "recreate: false", "recreate"),
     (BASE, "create_directory: true", "create_directory: false", "file_storage/queues: create_directory"),

@@ -38,7 +38,7 @@ def test_no_part_gets_a_secret_that_it_does_not_need(tmp_path: Path) -> None:
         settings.postgres_password: {"postgres", "app"},
         settings.redis_password: {"app"},
         settings.stores_password: set(),
-        settings.victorialogs_password: set(),
+        settings.victorialogs_password: set(),  # in files that only their readers are given
         settings.bugsink_password: {"bugsink-prepare"},
         settings.bugsink_secret_key: {"bugsink-prepare", "bugsink"},
     }
@@ -100,6 +100,22 @@ def test_the_users_own_server_replaces_ours(tmp_path: Path) -> None:
     assert not {"postgres", "ferretdb", "redis"} & found.keys()
     assert found["app"]["depends_on"].keys() == {"collector", "alertmanager", "bugsink"}
     assert environment(found["app"]) | theirs == environment(found["app"])
+
+
+def test_the_users_own_loki_replaces_victorialogs(tmp_path: Path) -> None:
+    ours = processes(NativeStack.scratch(tmp_path))
+    found = processes(NativeStack.scratch(tmp_path, {"LOKI_URL": "https://loki.example/"}))
+    assert ours.keys() - found.keys() == {"victorialogs"}
+    assert "victorialogs" not in found["collector"]["depends_on"]
+    for name in ("collector", "canary"):
+        assert environment(found[name])["LOKI_URL"] == "https://loki.example"
+        assert "VICTORIALOGS_URL" in environment(ours[name])
+        assert not {"VICTORIALOGS_URL", "VICTORIALOGS_HEADERS_FILE"} & environment(found[name]).keys()
+    files = {
+        name: {Path(word).name for word in each["collector"]["entrypoint"]}
+        for name, each in (("ours", ours), ("theirs", found))
+    }
+    assert files["ours"] ^ files["theirs"] == {"victorialogs.yaml", "loki.yaml"}
 
 
 def test_the_users_own_dsn_reaches_the_platform(tmp_path: Path) -> None:

@@ -10,15 +10,16 @@ export DEMO FORCE STACK
 CONFIGURATION := $(addprefix tests/,alertmanager/test_alerting.py stack/test_compose.py stack/test_compose_collector.py \
 	stack/test_compose_command.py stack/test_stores.py $(addprefix collector_config/test_,collector_page.py \
 	kubernetes.py lifted.py masking.py messages.py pages.py presets.py redaction_rules.py))
-# Two workers; the tests of a group run in one of them (tests/conftest.py).
-PYTEST := $(RUN) -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder
+# The tests of a group run in one worker (tests/conftest.py).
+WORKERS ?= 2
+PYTEST := $(RUN) -m pytest -q -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs demo test test-long lint check fmt generate bench ledger licences wheel lock clean \
-	environment
+.PHONY: help up down status logs demo test test-docker test-long engine lint check fmt generate bench ledger licences wheel lock \
+	clean environment
 
 help: ## show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: environment ## start everything (DEMO=off: no learners; STACK=docker|native: force one)
 	@$(RUN) -m stack up
@@ -38,6 +39,13 @@ demo: environment ## load the demo catalogue and run simulated learners for a mi
 test: check ## run check and every test, including those on the whole stack
 	@$(RUN) -m stack.native.tools build
 	@$(PYTEST) --durations=40 $(CONFIGURATION:%=--ignore=%)
+
+test-docker: environment ## run the Compose file in real containers; skipped where no engine is (docs/docker.md)
+	@$(RUN) -m stack.native.tools build --tool prometheus --tool alertmanager --tool ferretdb --tool docker-compose
+	@$(RUN) -m pytest -m docker --durations=0 tests/stack/docker
+
+engine: ## install Podman for test-docker, if this is Debian and you are root
+	@sh tests/stack/docker/install.sh
 
 test-long: environment ## run what takes too long for every day: all of the ledger, the benchmarks against peers
 	@$(RUN) -m stack.native.tools build

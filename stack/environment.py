@@ -42,11 +42,13 @@ class Environment:
 
     def given(self, variable: str) -> bool:
         """Returns whether the user has set the variable."""
-        return bool(self.values.get(variable))
+        return bool(self.values.get(variable, "").strip())
 
     def with_prefixes(self, *prefixes: str) -> dict[str, str]:
         """Returns the given variables that start with one of the prefixes."""
-        return {key: value for key, value in self.values.items() if key.startswith(prefixes) and value}
+        return {
+            key: value for key, value in self.values.items() if key.startswith(prefixes) and value.strip()
+        }
 
 
 def load(path: Path = DOTENV, environ: Mapping[str, str] = os.environ) -> Environment:

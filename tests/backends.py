@@ -184,30 +184,23 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture(scope="session")
-def mongodb(mongodb_url: str) -> Iterator[pymongo.MongoClient[dict[str, object]]]:
-    """A client of the database server."""
-    with pymongo.MongoClient[dict[str, object]](mongodb_url) as client:
-        yield client
-
-
 @pytest.fixture(scope="module")
-def module_database(mongodb: pymongo.MongoClient[dict[str, object]]) -> Iterator[str]:
-    """The name of a database for the tests of one module."""
-    name = f"test_{secrets.token_hex(6)}"
-    yield name
-    mongodb.drop_database(name)
+def module_database(mongodb_url: str) -> Iterator[str]:
+    """URL of a database for the tests of one module."""
+    url = with_database(mongodb_url, f"test_{secrets.token_hex(6)}")
+    yield url
+    with pymongo.MongoClient[dict[str, object]](url) as client:
+        client.drop_database(client.get_default_database())
 
 
 @pytest.fixture
-def empty_mongodb_url(
-    mongodb_url: str, mongodb: pymongo.MongoClient[dict[str, object]], module_database: str
-) -> str:
+def empty_mongodb_url(module_database: str) -> Iterator[str]:
     """URL of the module's database, without documents: its collections keep their indexes."""
-    database = mongodb[module_database]
-    for name in database.list_collection_names():
-        database[name].delete_many({})
-    return with_database(mongodb_url, module_database)
+    yield module_database
+    with pymongo.MongoClient[dict[str, object]](module_database) as client:
+        database = client.get_default_database()
+        for name in database.list_collection_names():
+            database[name].delete_many({})
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from stack.settings import REPOSITORY
 pytest_plugins = ["tests.backends"]
 
 # Folders whose files share an expensive program, which one worker starts; first, because they take longest.
-TOGETHER = ("tests/stack/running", "tests/bench/ledger", "tests/stack/demo")
+TOGETHER = ("tests/stack/docker", "tests/stack/running", "tests/bench/ledger", "tests/stack/demo")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -15,7 +15,7 @@ from tests.test_architecture import ROOT
 
 COMMANDS: Final = {
     *("help", "up", "down", "status", "logs", "demo", "test", "lint", "check", "fmt", "generate", "bench"),
-    *("ledger", "licences", "wheel", "lock", "clean", "test-long"),
+    *("ledger", "licences", "wheel", "lock", "clean", "test-docker", "test-long", "engine"),
 }
 MAKE: Final = re.compile(r"`make ([a-z-]+)")
 

@@ -181,7 +181,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     Raises:
         ConfigError: A key is unknown, a value is missing or invalid, or the secrets folder does not exist.
     """
-    folder = environ.get(SECRETS_DIR)
+    folder = environ.get(SECRETS_DIR, "").strip() or None
     if folder and not Path(folder).is_dir():
         raise ConfigError(SECRETS_DIR, f"{SECRETS_DIR} is {folder!r}, which is not a folder.")
     return Settings.from_env(environ, _secrets_dir=folder)

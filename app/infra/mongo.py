@@ -110,6 +110,7 @@ class Database:
             maxPoolSize=50,
         )
         self._database = self._client.get_default_database(DEFAULT_DATABASE)
+        self._operation_seconds = 2 * seconds
         self._indexes: list[tuple[str, Index]] = []
 
     def collection(self, name: str, *indexes: Index) -> Collection:
@@ -118,7 +119,7 @@ class Database:
         ``indexes`` are those that its queries need, besides the one on ``_id``.
         """
         self._indexes.extend((name, index) for index in indexes)
-        return _MotorCollection(self._database[name])
+        return _MotorCollection(self._database[name], self._operation_seconds)
 
     async def prepare(self) -> None:
         """Creates the missing indexes of all collections.
@@ -129,7 +130,8 @@ class Database:
         """
         for name, index in self._indexes:
             fields = [(field, 1) for field in index.fields]
-            await _answer(self._database[name].create_index(fields, unique=index.unique))
+            creation = self._database[name].create_index(fields, unique=index.unique)
+            await _answer(creation, self._operation_seconds)
 
     async def ping(self) -> None:
         """Returns once the database has answered.
@@ -139,7 +141,7 @@ class Database:
             DatabaseRefused: It answered and rejected our credentials.
         """
         try:
-            await _answer(self._database.command("ping"))
+            await _answer(self._database.command("ping"), self._operation_seconds)
         except OperationFailure as error:
             raise DatabaseRefused(_refusal(error)) from error
 
@@ -171,40 +173,47 @@ class Database:
 
 
 class _MotorCollection:
-    """`Collection` on motor."""
+    """`Collection` on motor; an operation may take ``seconds``."""
 
-    def __init__(self, collection: AsyncIOMotorCollection[Document]) -> None:
+    def __init__(self, collection: AsyncIOMotorCollection[Document], seconds: float) -> None:
         self._collection = collection
+        self._seconds = seconds
 
     async def find_one(self, where: Filter) -> Document | None:
-        return await _answer(self._collection.find_one(where))
+        return await _answer(self._collection.find_one(where), self._seconds)
 
     async def find(
         self, where: Filter, *, sort: Sequence[tuple[str, int]] = (), limit: int = 0
     ) -> list[Document]:
         cursor = self._collection.find(where, sort=list(sort) or None, limit=limit)
-        return await _answer(cursor.to_list(None))
+        return await _answer(cursor.to_list(None), self._seconds)
 
     async def insert(self, document: Document) -> None:
-        await _answer(self._collection.insert_one(document))
+        await _answer(self._collection.insert_one(document), self._seconds)
 
     async def insert_all(self, documents: Sequence[Document]) -> None:
         if documents:  # the driver rejects an empty list
-            await _answer(self._collection.insert_many(documents))
+            await _answer(self._collection.insert_many(documents), self._seconds)
 
     async def update(self, where: Filter, changes: Mapping[str, Any]) -> bool:
-        result = await _answer(self._collection.update_one(where, changes))
+        result = await _answer(self._collection.update_one(where, changes), self._seconds)
         return result.matched_count == 1
 
     async def delete(self, where: Filter) -> bool:
-        result = await _answer(self._collection.delete_one(where))
+        result = await _answer(self._collection.delete_one(where), self._seconds)
         return result.deleted_count == 1
 
 
-async def _answer(operation: Awaitable[_T]) -> _T:
-    """Returns the operation's result; the only place that translates the driver's errors into ours."""
+async def _answer(operation: Awaitable[_T], seconds: float) -> _T:
+    """Returns the operation's result; the only place that translates the driver's errors into ours.
+
+    The driver's own limits start when one of its few threads is free, which takes long without a database.
+    """
     try:
-        return await operation
+        async with asyncio.timeout(seconds):
+            return await operation
+    except TimeoutError as error:
+        raise DatabaseUnavailable from error
     except DuplicateKeyError as error:
         raise DuplicateId from error
     except _UNAVAILABLE as error:

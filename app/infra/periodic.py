@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
@@ -20,19 +20,22 @@ async def repeating(seconds: float, *steps: Step) -> AsyncIterator[None]:
 
     They create no spans, because no request caused them.
     """
-    task = asyncio.create_task(_repeat(seconds, steps))
+    over = asyncio.Event()
+    task = asyncio.create_task(_repeat(seconds, steps, over))
     try:
         yield
     finally:
+        over.set()  # because what a step calls may swallow the cancellation
         task.cancel()
         await asyncio.wait([task])
 
 
-async def _repeat(seconds: float, steps: tuple[Step, ...]) -> None:
-    while True:
+async def _repeat(seconds: float, steps: tuple[Step, ...], over: asyncio.Event) -> None:
+    while not over.is_set():
         for step in steps:
             await _attempt(step)
-        await asyncio.sleep(seconds)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), seconds)
 
 
 async def _attempt(step: Step) -> None:

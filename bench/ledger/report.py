@@ -80,7 +80,7 @@ At the end the stores are queried for the numbers they hold.
 - **sent**: put on the wire at least once. **acknowledged**: answered with 2xx; from then on the Collector
   is responsible for it. **stored**: sent and found in the store.
 - **lost**: acknowledged and not stored. **duplicated**: returned more than once by the store. **repeated**:
-  delivered to the store more than once, because delivery is at least once.
+  delivered to the store more than once, because delivery is at least once; VictoriaLogs keeps both.
 - An outage "longer than the default retry" exceeds the exporter's default of 300 s, in time that runs 60
   times faster (as do the fragments' retry pauses), unless the title says unscaled.
 - Where items must be lost or rejected, the page names the metric that shows it and the alert that fired: the

@@ -39,7 +39,7 @@ class Scenario:
         losses: sinks that must lose acknowledged items here, with the reason. All others must lose none.
         lost: the most items that each of those sinks may lose; 0 is no limit.
         evidence: metrics that must have increased.
-        repeats: whether a store may receive an item twice (at-least-once); it must still return it once.
+        repeats: whether a store may receive an item twice (at-least-once); VictoriaLogs then returns both.
         refuses: whether some requests of the sender must remain unacknowledged.
         calm: whether the sender must have seen nothing but 200.
         disk: size of the queues' disk in MiB; 0 is the machine's own disk. Needs permission to mount.

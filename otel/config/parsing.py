@@ -102,6 +102,8 @@ def _attributes(value: Any, check: Callable[[object], Mapping[str, str]]) -> Map
 
 
 WORD: Final = from_text(lambda value: value.strip().lower())
+# Python's own spellings of whole numbers, such as 1_000 and 2.0, are no numbers in an environment.
+DIGITS: Final = from_text(lambda value: value if re.fullmatch(r"\s*[0-9]+\s*", value) else "")
 WORDS: Final = from_text(lambda value: names(value.lower()))
 
 Milliseconds = Annotated[float, milliseconds()]
@@ -110,9 +112,9 @@ TrueOrFalse = Annotated[bool, from_text(_true_or_false)]
 Level = Annotated[Literal["debug", "info", "warning", "error", "critical"], WORD]
 Levels = Annotated[Mapping[str, Level], from_text(pairs)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[int, Field(ge=1, le=_MOST)]
-Count = Annotated[int, Field(ge=0, le=_MOST)]
-Limit = Annotated[int | None, Field(ge=0, le=_MOST)]
+Positive = Annotated[int, DIGITS, Field(ge=1, le=_MOST)]
+Count = Annotated[int, DIGITS, Field(ge=0, le=_MOST)]
+Limit = Annotated[int | None, DIGITS, Field(ge=0, le=_MOST)]
 Names = Annotated[tuple[str, ...], from_text(names)]
 Pairs = Annotated[Mapping[str, str], from_text(pairs)]
 Attributes = Annotated[Mapping[str, str], WrapValidator(_attributes)]

@@ -44,12 +44,16 @@ FULL_BYTES: Final = 16 * 1024 * 1024
 
 @dataclass
 class Progress:
-    """A start's progress: the second at which each part was ready, and the states from the supervisor."""
+    """A start's progress: the second at which each part was ready, and the states from the supervisor.
+
+    ``restarts`` has each part's restarts from before.
+    """
 
     parts: list[Part]
     ready: dict[str, float] = field(default_factory=dict)
     states: Mapping[str, State] = field(default_factory=dict)
     seconds: float = 0.0
+    restarts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def waiting(self) -> list[Part]:
@@ -132,7 +136,8 @@ class NativeStack:
         Raises:
             StackError: a part does not become ready.
         """
-        return self._wait_ready(watch)
+        restarts = {name: state.restarts for name, state in self.supervisor.states().items()}
+        return self._wait_ready(watch, restarts)
 
     def _preflight(self) -> None:
         if self.running():
@@ -163,8 +168,9 @@ class NativeStack:
                 f"address, or remove the line so that the stack starts its own"
             )
 
-    def _wait_ready(self, watch: Watcher) -> Progress:
-        progress = Progress(self.parts())
+    def _wait_ready(self, watch: Watcher, restarts: Mapping[str, int] | None = None) -> Progress:
+        """Waits until every part is healthy; ``restarts`` are earlier ones, which do not count."""
+        progress = Progress(self.parts(), restarts=restarts or {})
         started = time.monotonic()
         reasons: dict[str, str] = {}
         while progress.waiting:
@@ -184,7 +190,7 @@ class NativeStack:
         if state is None or state.status == "Pending":
             reasons[part.name] = "it waits for the others"
             return
-        self._refuse_broken(part, state)
+        self._refuse_broken(part, state, state.restarts - progress.restarts.get(part.name, 0))
         if part.once:
             health = Health(well=state.status == "Completed", detail="it is not done")
         else:
@@ -194,10 +200,10 @@ class NativeStack:
             progress.ready[part.name] = progress.seconds
         reasons[part.name] = health.detail
 
-    def _refuse_broken(self, part: Part, state: State) -> None:
+    def _refuse_broken(self, part: Part, state: State, restarts: int) -> None:
         ended = state.status in {"Completed", "Error", "Skipped"} and (not part.once or state.exit_code != 0)
-        if ended or state.restarts >= CRASHES:
-            times = f"ended {state.restarts} times" if state.restarts else "ended"
+        if ended or restarts >= CRASHES:
+            times = f"ended {restarts} times" if restarts else "ended"
             raise self._failure(part, f"{times} before it was ready (exit code {state.exit_code})")
 
     def _give_up(self, progress: Progress, reasons: Mapping[str, str]) -> None:
@@ -215,7 +221,7 @@ class NativeStack:
         reason = (
             f"\nThe disk of {self.folder} is full ({free // 2**20} MB free): free some space." if full else ""
         )
-        output = "".join(f"\n  | {line[:300]}" for line in lines) or "\n  | (nothing)"
+        output = "".join(f"\n  | {line[:600]}" for line in lines) or "\n  | (nothing)"
         end = f"\nIts last lines:{output}\nIts log: {self.log(part.name)}"
         return StackError(f"{part.name} ({part.title}) {what}.{reason}{end}")
 

@@ -10,7 +10,6 @@ from typing import Self
 
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 
 from stack.environment import DOTENV, Environment
 from stack.native.native_stack import NativeStack, Progress, ensure_programs
@@ -106,14 +105,13 @@ def _demo_environment(stack: NativeStack) -> Mapping[str, str]:
 
 def show(stack: NativeStack) -> None:
     """Prints what runs, where to look and how to log in."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("What", no_wrap=True)
-    table.add_column("Where", no_wrap=True)
-    table.add_column("Log in as, password", no_wrap=True)
-    for part in stack.parts():
-        if part.open:
-            table.add_row(part.title, part.open, part.login)
+    parts = [(each.title, each.open, each.login or "") for each in stack.parts() if each.open]
+    lines = [("What", "Where", "Log in as, password"), *parts]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     CONSOLE.print()
-    CONSOLE.print(table)
+    for line in lines:
+        # Not a table: in a narrow terminal that would cut the addresses.
+        words = (word.ljust(width) for word, width in zip(line, widths, strict=True))
+        CONSOLE.print("  ".join(words).rstrip(), markup=False, soft_wrap=True)
     CONSOLE.print(f"\nThe passwords are in {DOTENV}.")
     CONSOLE.print("`make status` shows the parts' health, `make down` stops them.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 
@@ -215,3 +216,13 @@ async def test_a_wrong_password_is_refused_and_not_repeated(own_database: Databa
 )
 def test_an_address_has_no_credentials(url: str, shown: str) -> None:
     assert address(url) == shown
+
+
+async def test_a_crowd_without_a_database_does_not_wait_for_one_another() -> None:
+    """The driver has few threads, and each waits for a server: one after another, 200 would take 10 s."""
+    database = Database(f"mongodb://127.0.0.1:{free_port()}/lms", seconds=0.5)
+    things = database.collection("things")
+    async with asyncio.timeout(8):
+        answers = await asyncio.gather(*(things.find_one({}) for _ in range(200)), return_exceptions=True)
+    database.close()
+    assert {type(each) for each in answers} == {DatabaseUnavailable}

@@ -46,6 +46,14 @@ def test_an_expected_loss_must_occur_and_stay_within_its_limit() -> None:
     assert "11 acknowledged items are lost, at most 10 may be" in next(wrong(replace(GOOD, lost=11), losing))
 
 
+def test_victorialogs_may_return_twice_what_it_received_twice_and_no_other_store_may() -> None:
+    repeating = replace(QUIET, repeats=True)
+    twice = replace(GOOD, duplicated=3, repeated=3)
+    assert list(wrong(twice, repeating)) == []
+    assert "returns 4 items" in next(wrong(replace(twice, duplicated=4), repeating))
+    assert "returns 3 items" in next(wrong(replace(twice, sink="prometheus"), repeating))
+
+
 def test_an_error_answer_is_reported_if_the_scenario_allows_none() -> None:
     calm: Scenario = replace(QUIET, calm=True)
     assert list(wrong_answers((GOOD,), Counter({"200": 5}), calm)) == []

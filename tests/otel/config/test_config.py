@@ -112,7 +112,12 @@ def test_limits_of_spans_and_records_win_over_the_general_ones() -> None:
         ("TELEMETRY_SHUTDOWN_SECONDS", "soon", "a number from 0.1 to 60"),
         ("TELEMETRY_SHUTDOWN_SECONDS", "nan", "a number from 0.1 to 60"),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "0", "a whole number from 1"),
-        ("OTEL_BSP_MAX_QUEUE_SIZE", "1.5", "a whole number from 1"),
+        *(
+            ("OTEL_BSP_MAX_QUEUE_SIZE", value, "a whole number from 1")
+            for value in ("1.5", "2.0", "1_000", "+5", "٣")
+        ),
+        ("OTEL_SPAN_LINK_COUNT_LIMIT", "2.0", "a whole number from 0"),
+        ("TELEMETRY_LOG_BURST", "1_000", "a whole number from 0"),
         ("OTEL_TRACES_SAMPLER", "sometimes", "parentbased_always_on"),
         ("OTEL_TRACES_SAMPLER_ARG", "2", "a number from 0 to 1"),
         ("OTEL_TRACES_EXPORTER", "jaeger", "otlp, console, none"),

@@ -46,13 +46,15 @@ def stack(*arguments: str) -> str:
 
 
 @pytest.mark.parametrize("end", [["down"], ["clean", "--force"]])
-def test_learners_run_once_at_a_time_and_stop_with_the_stack(end: list[str], data: Path) -> None:
-    log = data / "learners.log"
+def test_learners_run_once_at_a_time_and_stop_with_the_stack(
+    end: list[str], data: Path, platform: Platform
+) -> None:
+    log, before = data / "learners.log", platform.count("users")
     assert f"Simulated learners study for a minute (log: {log})." in stack("demo")
     session = Session.load(data / LEARNERS)
     assert session is not None
     (first,) = session.members()
-    wait_until(lambda: "requests" in log.read_text(), "learners studied at the platform")
+    wait_until(lambda: platform.count("users") > before, "learners study at the platform")
     assert stack("demo") == f"Simulated learners are already at work (log: {log}).\n"
     assert (Session.load(data / LEARNERS), session.members()) == (session, [first])
     stack(*end)

@@ -11,7 +11,7 @@ from stack import dotenv_file
 from stack.environment import check, example, load, write
 from stack.generated import stale
 from stack.settings import SettingsError
-from stack.variables import generate, required
+from stack.variables import generate, required, sections
 
 
 @pytest.fixture
@@ -70,6 +70,17 @@ def test_a_mistake_is_reported_with_its_fix(dotenv: Path, key: str, value: str, 
     with pytest.raises(SettingsError) as refusal:
         load(dotenv, {})
     assert sentence in str(refusal.value)
+
+
+@pytest.mark.parametrize("value", ["", " ", "\t "])
+def test_a_blank_value_counts_as_unset(dotenv: Path, value: str) -> None:
+    blank = {
+        each.key: value for section in sections() for each in section.variables if each.default is not None
+    }
+    with_blanks, without = load(dotenv, blank), load(dotenv, {})
+    assert (with_blanks.app, with_blanks.stack) == (without.app, without.stack)
+    assert [key for key in blank if with_blanks.given(key)] == []
+    assert blank.items() & with_blanks.with_prefixes("LMS_", "STACK_", "OTEL_", "TELEMETRY_").items() == set()
 
 
 def test_all_mistakes_are_reported_at_once(dotenv: Path) -> None:

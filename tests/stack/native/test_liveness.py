@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from stack.native.liveness import FILE, Question, document, question
+from stack.native.session import kill
 from stack.native.supervisor import State, Supervisor
 from stack.native.tools import tool_path
 from tests.backends import DatabaseServer, RedisServer
@@ -54,7 +55,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
         return supervisor
 
     yield started
+    left = [child for each in supervisor.members() for child in each.children(recursive=True)]
     supervisor.stop(lambda _: None)
+    kill(left, signal.SIGKILL)  # a child with a session of its own outlives its parent
 
 
 def server(code: str, port: int, delay: float = 0.0) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from stack.native.session import Session
+from stack.native.status import status
 from stack.native.supervisor import StackError, Supervisor, child_environment
 from stack.native.tools import tool_path
 from tests.programs import wait_until
@@ -77,6 +78,28 @@ def test_a_killed_supervisors_processes_are_found_and_stopped(started: Started) 
     supervisor.stop(lambda _: None)
     assert supervisor.members() == []
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+
+def test_status_says_that_the_supervisor_is_gone_or_hangs(
+    started: Started, capsys: pytest.CaptureFixture[str]
+) -> None:
+    supervisor = started.start(one=SLEEPER)
+    wait_until(lambda: running(supervisor, "one"), "the part runs")
+    session = supervisor.session()
+    assert session is not None
+    os.kill(session.leader, signal.SIGSTOP)
+    assert not status(started.folder)
+    assert "The supervisor of 2 processes does not answer" in capsys.readouterr().out
+    os.kill(session.leader, signal.SIGKILL)
+    wait_until(lambda: not supervisor.running(), "the supervisor is gone")
+    assert not status(started.folder)
+    said = capsys.readouterr().out
+    assert "The supervisor is gone" in said
+    assert "1 processes of the stack run on" in said
+    assert "`make up` stops them" in said
+    supervisor.stop(lambda _: None)
+    assert not status(started.folder)
+    assert "The stack does not run" in capsys.readouterr().out
 
 
 def test_a_process_that_ignores_the_signal_is_killed_after_its_timeout(started: Started) -> None:

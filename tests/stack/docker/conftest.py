@@ -1,0 +1,45 @@
+"""The tests' own container engine, and the Compose stack on it, started once per run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.stack.docker import engine as engines
+from tests.stack.docker import images
+from tests.stack.docker.clone import Clone
+from tests.stack.docker.engine import Engine
+
+
+@dataclass(frozen=True)
+class Started:
+    """The running stack, and what `make up` printed."""
+
+    clone: Clone
+    said: str
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    """An empty engine that has every image which docker-compose.yml does not build."""
+    if reason := engines.missing():
+        pytest.skip(f"no container engine: {reason}")
+    with engines.alone() as found:
+        try:
+            images.bring_base(found)
+        except images.NoBaseError as error:
+            pytest.skip(f"no container engine: {error}")
+        images.build_all(found)
+        with found.serving():
+            yield found
+
+
+@pytest.fixture(scope="session")
+def started(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Started:
+    """The stack after `make up`; the engine removes it at the end."""
+    clone = Clone.made(engine, tmp_path_factory.mktemp("docker"))
+    status, said = clone.stack("up")
+    assert status == 0, said
+    return Started(clone, said)

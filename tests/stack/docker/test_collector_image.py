@@ -86,6 +86,7 @@ def _alone(started: Started, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     engine.podman(*base, f"--name={COLLECTOR}", *_collector(token, otlp), image["collector"], *_arguments())
     yield Alone(engine, token.read_text(), f"http://127.0.0.1:{otlp}", f"http://127.0.0.1:{store}")
     engine.podman("rm", "--force", "--time=0", "--volumes", COLLECTOR, STORE)
+    engine.podman("volume", "rm", "collector-alone")
     engine.podman("network", "rm", "alone")
 
 

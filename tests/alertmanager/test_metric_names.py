@@ -181,9 +181,10 @@ def _queries(api: httpx.Client, expression: str) -> Iterator[str]:
     answer = api.get("/api/v1/parse_query", params={"query": expression}).json()
     for selector in stores.selectors(answer["data"]):
         named = {each["name"]: each for each in selector["matchers"]}
-        if named["__name__"]["value"] in {"ALERTS", *ELSEWHERE}:
+        # A selector of labels alone has no name.
+        name = named.pop("__name__")["value"] if "__name__" in named else ""
+        if name in {"ALERTS", *ELSEWHERE}:
             continue
-        name = named.pop("__name__")["value"]
         match = MIXED.search(name)
         names = [name.replace(match[0], part) for part in match[1].split("|")] if match else [name]
         labels = ",".join(f'{each["name"]}{each["type"]}"{each["value"]}"' for each in named.values())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from typing import Any
+
 import pytest
 
 from stack.settings import REPOSITORY
@@ -33,3 +36,19 @@ def _group(item: pytest.Item) -> str:
 def _place(item: pytest.Item) -> int:
     group = _group(item)
     return TOGETHER.index(group) if group in TOGETHER else len(TOGETHER)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """A report is sent to the main process as UTF-8, so half a surrogate that a test printed is escaped."""
+    return _encodable((yield))
+
+
+def _encodable(value: Any) -> Any:  # noqa: ANN401  # a report holds any kind
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_encodable(each) for each in value)
+    return value

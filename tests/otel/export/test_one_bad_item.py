@@ -93,7 +93,7 @@ HOPELESS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("parts", HOPELESS, ids=lambda parts: "-".join(parts))
+@pytest.mark.parametrize("parts", HOPELESS, ids="-".join)
 def test_only_the_unencodable_span_is_left_out(parts: dict[str, Any]) -> None:
     spans, left_out = encoded(odd_span(), odd_span(**parts), odd_span(name="after"))
     assert [span.name for span in spans] == ["odd", "after"]

@@ -86,7 +86,7 @@ def test_builds_all_binaries_of_a_module(tool: GoTool, cache: Path, board: Board
     folder = tool_dir(cache, tool)
     assert _run(folder / "greet") == "hello from hello\n"
     assert _run(folder / "extra") == "hello from extra\n"
-    assert {path.name for path in cache.iterdir()} == {"tools", "lock"}
+    assert {path.name for path in cache.iterdir()} == {"tools", "licences", "lock"}
     assert re.search(r"^Building greeting with go1\.\d+", screen.getvalue())
     assert re.search(r"^greeting: done in \d+ s, \d+ MB$", screen.getvalue(), re.MULTILINE)
 

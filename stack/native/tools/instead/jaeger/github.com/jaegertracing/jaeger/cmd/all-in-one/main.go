@@ -2,6 +2,8 @@
 // Copyright (c) 2017 Uber Technologies, Inc.
 // SPDX-License-Identifier: Apache-2.0
 
+// Package main is Jaeger's all-in-one without what the native stack does not use, and with OTLP that asks for a tenant:
+// 1.76's own rejects every OTLP/HTTP request once tenancy is on.
 package main
 
 import (

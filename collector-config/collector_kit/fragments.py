@@ -114,6 +114,16 @@ def sentry_environment(dsn: str) -> dict[str, str]:
     }
 
 
+def printed(render: Callable[[], str]) -> int:
+    """Prints what ``render`` returns; returns 2 if it cannot be generated."""
+    try:
+        print(render(), end="")
+    except CollectorError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Prints the arguments of a preset for this environment; returns 2 if a setting or preset is wrong."""
     parser = argparse.ArgumentParser(

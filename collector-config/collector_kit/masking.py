@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import yaml
 
-from collector_kit.fragments import FRAGMENTS, CollectorError
+from collector_kit.fragments import FRAGMENTS, CollectorError, printed
 
 _STAGES: Final = ("transform/bound", "redaction", "transform/restore")
 _PATTERNS: Final = ("blocked_key_patterns", "blocked_values")
@@ -141,15 +141,5 @@ def _bounds(statements: list[str]) -> dict[str, dict[str, Any]]:
     return bounds
 
 
-def main() -> int:
-    """Prints the fragment; returns 2 if it cannot be generated."""
-    try:
-        print(render(), end="")
-    except CollectorError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(printed(render))

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from collector_kit.fragments import FRAGMENTS, CollectorError
+from collector_kit.fragments import FRAGMENTS, CollectorError, printed
 
 _PARTS: Final = ("Needs", "Promises", "Use")
 _ENTRY: Final = re.compile(r"(?P<name>Needs|Promises|Use|[A-Z][A-Z0-9_]{3,}): (?P<text>.+)")
@@ -92,15 +92,5 @@ def _comment(path: Path) -> tuple[str, dict[str, str]]:
     return " ".join(intro), entries
 
 
-def main() -> int:
-    """Prints the page; returns 2 if a comment is incomplete."""
-    try:
-        print(render(), end="")
-    except CollectorError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(printed(render))

@@ -40,7 +40,7 @@ def leave(name):
 def ready():
     print("READY", file=sys.stderr, flush=True)
 
-def wait_until_a_signal(wait=threading.Event().wait):
+def wait_for_a_signal(wait=threading.Event().wait):
     # Python runs no handler in a wait without a limit if the signal arrived just before the wait began
     while True:
         wait(0.2)

@@ -12,7 +12,7 @@ CONFIGURATION := $(addprefix tests/,alertmanager/test_alerting.py stack/test_com
 	kubernetes.py lifted.py masking.py messages.py pages.py presets.py redaction_rules.py))
 # The tests of a group run in one worker (tests/conftest.py).
 WORKERS ?= 2
-PYTEST := $(RUN) -m pytest -q -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PYTEST := $(RUN) -m pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help up down status logs demo test test-docker test-long engine lint check fmt generate bench ledger licences wheel lock \

@@ -94,8 +94,11 @@ class Stores:
         )
 
     def arrived(self, name: str) -> Counter[tuple[str, str]]:
-        """Returns the same counts from the metric store."""
-        query = f'{{__name__=~"{name}",job="stegmaier/lms"}}'
+        """Returns the same counts from the metric store, without those of a platform that has ended.
+
+        Prometheus returns a pushed series for five minutes after its last point; ours exports every second.
+        """
+        query = f'last_over_time({{__name__=~"{name}",job="stegmaier/lms"}}[15s])'
         series = ((dict(labels), value) for labels, value in self.totals(query).items())
         return by_kind((labels["__name__"], labels, value) for labels, value in series)
 

@@ -70,21 +70,26 @@ def _disk(fragments: Mapping[str, Any], base: Mapping[str, Any]) -> Iterator[Rul
         yield Rule(storage.get(name) is not True, 0, f"{FILES}: {name} is true (0: it is)")
     for name in ("on_start", "on_rebound", "cleanup_on_start"):
         yield Rule(storage["compaction"].get(name) is not True, 0, f"{FILES}: compaction.{name} (0: it is)")
+    for name, configuration in _exporters(fragments).items():
+        queue = configuration.get("sending_queue") or {}
+        kept = queue.get("storage") == FILES
+        yield Rule(not kept, 0, f"{name}: its queue is on disk (0: it is)")
+        sized = queue.get("sizer") == (queue.get("batch") or {}).get("sizer") == "bytes"
+        yield Rule(not sized, 0, f"{name}: queue and batch count bytes (0: they do)")
+        blocks = queue.get("block_on_overflow") is True
+        yield Rule(blocks, 0, f"{name}: a full queue refuses (0), does not block (1)")
+
+
+def _exporters(fragments: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Returns each OTLP exporter by its name and file; what a later file adds to one is part of it."""
+    files: dict[str, str] = {}
+    merged: dict[str, Mapping[str, Any]] = {}
     for fragment, content in fragments.items():
         for exporter, configuration in (content.get("exporters") or {}).items():
-            if not exporter.startswith("otlp"):
-                continue
-            queue = (configuration or {}).get("sending_queue") or {}
-            kept = queue.get("storage") == FILES
-            yield Rule(not kept, 0, f"{exporter} ({fragment}.yaml): its queue is on disk (0: it is)")
-            sized = queue.get("sizer") == (queue.get("batch") or {}).get("sizer") == "bytes"
-            yield Rule(
-                not sized, 0, f"{exporter} ({fragment}.yaml): queue and batch count bytes (0: they do)"
-            )
-            blocks = queue.get("block_on_overflow") is True
-            yield Rule(
-                blocks, 0, f"{exporter} ({fragment}.yaml): a full queue refuses (0), does not block (1)"
-            )
+            if exporter.startswith("otlp"):
+                name = f"{exporter} ({files.setdefault(exporter, fragment)}.yaml)"
+                merged[name] = {**merged.get(name, {}), **(configuration or {})}
+    return merged
 
 
 def _queues(

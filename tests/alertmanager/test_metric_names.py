@@ -148,6 +148,8 @@ def _collectors(
 
 def _provoke(works: Collector, refused: Collector, full: Collector, small: Collector) -> None:
     _use(works)
+    works.send("metrics", metric_kinds.EXPONENTIAL["fewer observations than in the buckets"])
+    works.send("metrics", GOOD["metrics"])
     assert works.post("traces", b'{"resourceSpans": [' + b"{}," * 200_000 + b"{}]}").status_code == 413
     works.send("logs", _log("a week and more ago", time.time_ns() - 9 * 24 * 3600 * 10**9))
     _use(refused)

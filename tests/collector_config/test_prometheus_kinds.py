@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.collector_config import collector, stores
-from tests.collector_config.chains import CHAINS, with_chain
+from tests.collector_config.chains import CHAINS, MASK, with_chain
 from tests.collector_config.collector import Collector
 from tests.collector_config.metric_kinds import (
     AGAIN,
@@ -29,6 +29,7 @@ from tests.programs import free_port, wait_until
 
 PATH = "/api/v1/otlp/v1/metrics"
 FILTERED = "otelcol_processor_filter_datapoints_filtered_total"
+BISECTED = "otelcol_bisection_points_rejected_total"
 
 
 @pytest.fixture(name="api", scope="module")
@@ -100,6 +101,30 @@ def test_no_kind_costs_another_a_point(chain: str, tmp_path: Path) -> None:
 def _has(api: httpx.Client, query: str, value: str) -> bool:
     found = api.get("/api/v1/query", params={"query": query, "time": str(NOW / 1e9)}).json()["data"]["result"]
     return [each["value"][1] for each in found] == [value]
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+def test_the_lean_build_loses_only_what_prometheus_rejects(compression: str, tmp_path: Path) -> None:
+    port = free_port()
+    given = {"PROMETHEUS_URL": f"http://127.0.0.1:{port}", "COLLECTOR_STORES_COMPRESSION": compression}
+    files = with_chain(MASK, ["base.yaml", "prometheus.yaml"])
+    with (
+        stores.prometheus(tmp_path / "etc", port, {}) as api,
+        collector.running(files, tmp_path, **given) as running,
+    ):
+        for first, _ in AGAIN.values():
+            assert api.post(PATH, json=first).status_code == 200
+        rejected = EXPONENTIAL | {kind: second for kind, (_, second) in AGAIN.items()}
+        good = _send_all(running, rejected)
+        wait_until(
+            lambda: not good - _stored(api, "neighbour.*"), f"lost: {good - _stored(api, 'neighbour.*')}"
+        )
+        wait_until(partial(_counted, running, len(rejected)), "what is missing is counted")
+        assert running.metric("otelcol_exporter_send_failed_metric_points_total") == 0
+
+
+def _counted(running: Collector, points: int) -> bool:
+    return running.metric(BISECTED, error="rejected") == points
 
 
 def _deltas(name: str) -> Iterator[Json]:

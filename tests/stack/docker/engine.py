@@ -91,12 +91,12 @@ class Engine:
         """Runs Podman.
 
         Raises:
-            NoEngineError: it failed; with the end of its message.
+            NoEngineError: it failed; with its command and the end of its message.
         """
         command = self.command(*arguments)
         done = subprocess.run(command, env=self.environ, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise NoEngineError(done.stderr.strip()[-400:])
+            raise NoEngineError(f"`podman {arguments[0]}` failed: {done.stderr.strip()[-400:]}")
 
     def inspect(self, container: str) -> dict[str, Any]:
         """Returns a container as the engine describes it to Docker's clients."""

@@ -25,6 +25,7 @@ PINS: Final = REPOSITORY / "stack" / "native" / "tools"
 RELEASE: Final = "bookworm"
 PACKAGES: Final = ("busybox-static", "ca-certificates", "python3-pip", "python3.11-venv")
 BASE: Final = "localhost/stegmaier-test/bookworm"
+EMPTY: Final = "localhost/stegmaier-test/empty"
 OURS: Final = "docker.io/library/stegmaier-lms"
 DATABASE: Final = "localhost/stegmaier-test/ferretdb"
 PYTHON: Final = "docker.io/library/python:3.11-slim-bookworm"
@@ -52,6 +53,7 @@ def bring_base(engine: Engine) -> None:
 def _debootstrap(engine: Engine, image: str) -> None:
     root = Path(tempfile.mkdtemp(prefix="bookworm-", dir=engine.folder))
     try:
+        _import(engine, root, EMPTY)  # a machine that refuses this need not fetch Debian
         wanted = ["--variant=minbase", f"--include={','.join(PACKAGES)}", RELEASE, str(root)]
         program = shutil.which("debootstrap") or "debootstrap"
         done = subprocess.run([program, *wanted], capture_output=True, text=True, check=False)
@@ -59,15 +61,19 @@ def _debootstrap(engine: Engine, image: str) -> None:
             raise NoEngineError(f"debootstrap failed: {done.stdout.strip()[-300:]}")
         shutil.rmtree(root / "var" / "cache" / "apt" / "archives")
         (root / "bin" / "wget").symlink_to("busybox")
-        archive = root.with_suffix(".tar")
-        with tarfile.open(archive, "w") as tar:
-            tar.add(root, ".")
-        try:
-            engine.try_out("import", "--quiet", str(archive), image)
-        finally:
-            archive.unlink()
+        _import(engine, root, image)
     finally:
         shutil.rmtree(root)
+
+
+def _import(engine: Engine, root: Path, image: str) -> None:
+    archive = root.with_suffix(".tar")
+    try:
+        with tarfile.open(archive, "w") as tar:
+            tar.add(root, ".")
+        engine.try_out("import", "--quiet", str(archive), image)
+    finally:
+        archive.unlink()
 
 
 def tags() -> Mapping[str, str]:

@@ -12,7 +12,7 @@ CONFIGURATION := $(addprefix tests/,alertmanager/test_alerting.py stack/test_com
 	kubernetes.py lifted.py masking.py messages.py pages.py presets.py redaction_rules.py))
 # The tests of a group run in one worker (tests/conftest.py).
 WORKERS ?= 2
-PYTEST := $(RUN) -m pytest -q -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PYTEST := $(RUN) -m pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help up down status logs demo test test-docker test-long engine lint check fmt generate bench ledger licences wheel lock \
@@ -36,15 +36,15 @@ logs: environment ## show the output of all parts (PART=app: of one part)
 demo: environment ## load the demo catalogue and run simulated learners for a minute
 	@$(RUN) -m stack demo
 
-test: check ## run check and every test, including those on the whole stack
+test: check ## run check and every test, including those on the whole stack and in containers
 	@$(RUN) -m stack.native.tools build
 	@$(PYTEST) --durations=40 $(CONFIGURATION:%=--ignore=%) --ignore=tests/test_architecture.py
 
-test-docker: environment ## run the Compose file in real containers; skipped where no engine is (docs/docker.md)
+test-docker: environment ## run only the tests in containers; skipped where no engine is (docs/docker.md)
 	@$(RUN) -m stack.native.tools build --tool prometheus --tool alertmanager --tool ferretdb --tool docker-compose
-	@$(RUN) -m pytest -m docker --durations=0 tests/stack/docker
+	@$(RUN) -m pytest --durations=0 tests/stack/docker
 
-engine: ## install Podman for test-docker, if this is Debian and you are root
+engine: ## install Podman for the tests in containers, if this is Debian and you are root
 	@sh tests/stack/docker/install.sh
 
 test-long: environment ## run what takes too long for every day: all of the ledger, the benchmarks against peers

@@ -6,8 +6,8 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
-
-from stack.settings import REPOSITORY
+from xdist.remote import Producer  # type: ignore[import-untyped]  # it has no types
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # it has no types
 
 pytest_plugins = ["tests.backends"]
 
@@ -15,26 +15,33 @@ pytest_plugins = ["tests.backends"]
 TOGETHER = ("tests/stack/docker", "tests/stack/running", "tests/bench/ledger", "tests/stack/demo")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts each test into the group of its folder or file, and the long groups first.
+class Groups(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    """Runs a group, which is a folder or a file, in one worker, in order."""
 
-    A group runs in one worker of `-n 2 --dist loadgroup`, in order. `@pytest.mark.xdist_group` on a test
-    overrides its group.
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:
+    """Distributes groups.
+
+    xdist's own `loadgroup` silently ignores them with pytest 9.2 (pytest-xdist issue 1386).
     """
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(_group(item)))
+    return Groups(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the long groups first."""
     items.sort(key=_place)
 
 
-def _group(item: pytest.Item) -> str:
-    file = item.path.relative_to(REPOSITORY).as_posix()
+def _group(nodeid: str) -> str:
+    file = nodeid.split("::", 1)[0]
     return next((folder for folder in TOGETHER if file.startswith(f"{folder}/")), file)
 
 
 def _place(item: pytest.Item) -> int:
-    group = _group(item)
+    group = _group(item.nodeid)
     return TOGETHER.index(group) if group in TOGETHER else len(TOGETHER)
 
 

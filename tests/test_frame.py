@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import sys
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -17,6 +19,7 @@ COMMANDS: Final = {
     *("help", "up", "down", "status", "logs", "demo", "test", "lint", "check", "fmt", "generate", "bench"),
     *("ledger", "licences", "wheel", "lock", "clean", "test-docker", "test-long", "engine"),
 }
+MAKEFILE: Final = (ROOT / "Makefile").read_text(encoding="utf-8")
 MAKE: Final = re.compile(r"`make ([a-z-]+)")
 
 
@@ -27,9 +30,21 @@ def test_make_alone_explains_every_command() -> None:
     assert all(len(line.split()) > 3 for line in shown.splitlines())
 
 
+def test_a_group_of_tests_runs_in_one_worker() -> None:
+    (options,) = re.findall(r"^PYTEST := \$\(RUN\) -m pytest -q (.+)$", MAKEFILE, re.MULTILINE)
+    given = [*options.replace("$(WORKERS)", "2").split(), "-v", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", *given, "tests/stack/docker", "tests/test_workflows.py"]
+    environ = {**os.environ, "PATH": "/nonexistent"}  # no engine: the tests in containers are skipped
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    line = re.compile(r"^\[(gw\d)\] .* (PASSED|SKIPPED) tests/(stack/docker/|)test_\w+.py::", re.MULTILINE)
+    ran = line.findall(done.stdout)
+    assert len(ran) > len(set(ran)) == len({worker for worker, *_ in ran}) == 2, done.stdout
+    assert re.search(r"^SKIPPED .*: no container engine: .", done.stdout, re.MULTILINE)
+
+
 def test_every_command_is_phony() -> None:
-    text = (ROOT / "Makefile").read_text().replace("\\\n", "")
-    (phony,) = re.findall(r"^\.PHONY: (.+)$", text, re.MULTILINE)
+    (phony,) = re.findall(r"^\.PHONY: (.+)$", MAKEFILE.replace("\\\n", ""), re.MULTILINE)
     assert set(phony.split()) == COMMANDS | {"environment"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
@@ -23,17 +24,16 @@ class Started:
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
-    """An empty engine that has every image which docker-compose.yml does not build."""
-    if reason := engines.missing():
-        pytest.skip(f"no container engine: {reason}")
-    with engines.alone() as found:
+    """An empty engine that has every image which docker-compose.yml does not build; skips without one."""
+    with ExitStack() as stack:
         try:
+            found = stack.enter_context(engines.alone())
             images.bring_base(found)
-        except images.NoBaseError as error:
+        except engines.NoEngineError as error:
             pytest.skip(f"no container engine: {error}")
         images.build_all(found)
-        with found.serving():
-            yield found
+        stack.enter_context(found.serving())
+        yield found
 
 
 @pytest.fixture(scope="session")

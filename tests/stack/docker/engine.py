@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ from tests.programs import Program
 
 PROGRAMS: Final = ("podman", "runc", "debootstrap", "iptables")
 HEALTH_SECONDS: Final = 0.5
+START_INTERVAL: Final = 1.0  # as `start_interval` of newer engines: until the start period ends
+UNUSED: Final = "336h"  # the layers of builds that no image has a name for
 # Podman knows from its absence that the machine was started again, so it must not outlive that.
 RUN: Final = Path("/run/stegmaier-lms-containers")
 # crun refuses mixed cgroups, and the machine may not raise the limits of processes and files to Podman's own.
@@ -37,25 +40,32 @@ network_backend = "netavark"
 """
 
 
-def missing() -> str:
-    """Returns why there is no engine here, or an empty string."""
-    if os.geteuid() != 0:
-        return "Podman needs root here"
-    absent = [name for name in PROGRAMS if shutil.which(name) is None]
-    return f"{', '.join(absent)} not installed (`make engine` brings them on Debian)" if absent else ""
+class NoEngineError(Exception):
+    """This machine runs no containers; the message says why."""
 
 
 class Engine:
     """Podman with its storage in the tools' cache; `socket` answers as Docker's daemon does."""
 
     def __init__(self) -> None:
-        """Writes the engine's settings."""
+        """Writes the engine's settings.
+
+        Raises:
+            NoEngineError: the user is not root, a program is not installed, or a folder cannot be written.
+        """
+        if os.geteuid() != 0:
+            raise NoEngineError("Podman needs root here")
+        if absent := [name for name in PROGRAMS if shutil.which(name) is None]:
+            raise NoEngineError(f"{', '.join(absent)} not installed (`make engine` brings them on Debian)")
         self.folder = cache_dir() / "containers"
         self.socket = RUN / "podman.sock"
-        for folder in (self.folder, RUN):
-            folder.mkdir(parents=True, exist_ok=True)
         settings = self.folder / "containers.conf"
-        settings.write_text(SETTINGS)
+        try:
+            for folder in (self.folder, RUN):
+                folder.mkdir(parents=True, exist_ok=True)
+            settings.write_text(SETTINGS)
+        except OSError as error:
+            raise NoEngineError(str(error)) from error
         # chroot: `runc` would give a build the limits that this machine refuses.
         self.environ = {**os.environ, "CONTAINERS_CONF": str(settings), "BUILDAH_ISOLATION": "chroot"}
 
@@ -77,6 +87,17 @@ class Engine:
         """
         return run(self.command(*arguments), self.environ)
 
+    def try_out(self, *arguments: str) -> None:
+        """Runs Podman.
+
+        Raises:
+            NoEngineError: it failed; with the end of its message.
+        """
+        command = self.command(*arguments)
+        done = subprocess.run(command, env=self.environ, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise NoEngineError(done.stderr.strip()[-400:])
+
     def inspect(self, container: str) -> dict[str, Any]:
         """Returns a container as the engine describes it to Docker's clients."""
         with self._client() as client:
@@ -96,7 +117,7 @@ class Engine:
         return found | {"networks": [name for name in found["networks"] if name != "podman"]}
 
     def clear(self) -> None:
-        """Removes every container, network and volume; images stay for the next run."""
+        """Removes every container, network and volume; images stay for the next runs."""
         self.podman("rm", "--all", "--force", "--time", "0")
         self.podman("network", "prune", "--force")
         self.podman("volume", "prune", "--force")
@@ -131,24 +152,36 @@ class Engine:
 
     def _check(self, client: httpx.Client, container: str, due: dict[str, float]) -> None:
         described = client.get(f"/v1.41/containers/{container}/json").json()
-        interval = (described.get("Config", {}).get("Healthcheck") or {}).get("Interval", 0)
+        # A container that has just been removed is answered with an error.
+        check = described.get("Config", {}).get("Healthcheck") or {}
+        interval = check.get("Interval", 0) / 1e9
         if interval:
-            # A container that has just exited is answered with an error.
             client.get(f"/v4.0.0/libpod/containers/{container}/healthcheck")
-        due[container] = time.monotonic() + interval / 1e9
+        starting = interval and _age(described["State"]["StartedAt"]) < check.get("StartPeriod", 0) / 1e9
+        due[container] = time.monotonic() + (START_INTERVAL if starting else interval)
 
     def _client(self) -> httpx.Client:
         transport = httpx.HTTPTransport(uds=str(self.socket))
         return httpx.Client(transport=transport, base_url="http://engine", timeout=60)
 
 
+def _age(started: str) -> float:
+    return (datetime.now(UTC) - datetime.fromisoformat(started)).total_seconds()
+
+
 @contextmanager
 def alone() -> Iterator[Engine]:
-    """Yields the engine, empty of containers, to one test run at a time."""
+    """Yields the engine, empty of containers, to one test run at a time.
+
+    Raises:
+        NoEngineError: this machine has no engine, or it does not work here.
+    """
     engine = Engine()
     with (engine.folder / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        engine.try_out("info")
         engine.clear()
+        engine.podman("image", "prune", "--force", f"--filter=until={UNUSED}")
         try:
             yield engine
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
 import ssl
@@ -17,36 +18,35 @@ import yaml
 
 from stack.native.tools import tool_path
 from stack.settings import REPOSITORY
-from tests.stack.docker.engine import Engine
+from tests.stack.docker.engine import Engine, NoEngineError
 
 FOLDER: Final = Path(__file__).parent / "images"
 PINS: Final = REPOSITORY / "stack" / "native" / "tools"
 RELEASE: Final = "bookworm"
 PACKAGES: Final = ("busybox-static", "ca-certificates", "python3-pip", "python3.11-venv")
 BASE: Final = "localhost/stegmaier-test/bookworm"
+OURS: Final = "docker.io/library/stegmaier-lms"
 DATABASE: Final = "localhost/stegmaier-test/ferretdb"
 PYTHON: Final = "docker.io/library/python:3.11-slim-bookworm"
+# What the Compose file asks of an engine, and not every machine permits.
+TRIED: Final = (
+    *("--init", "--read-only", "--cap-drop=all", "--security-opt=no-new-privileges"),
+    *("--memory=64m", "--pids-limit=64", "--publish=127.0.0.1::80"),
+)
 COLLECTOR: Final = REPOSITORY / "collector-config" / "distribution"
-
-
-class NoBaseError(Exception):
-    """Debian's packages cannot be had, or the kernel runs no containers."""
 
 
 def bring_base(engine: Engine) -> None:
     """Makes the image that all others are built from, once for each release and list of packages.
 
     Raises:
-        NoBaseError: it cannot be made, or a container of it does not run.
+        NoEngineError: it cannot be made, or a container of it does not run.
     """
     key = hashlib.sha256(" ".join((RELEASE, *PACKAGES)).encode()).hexdigest()[:12]
     if f"{BASE}:{key}" not in engine.podman("images", "--format", "{{.Repository}}:{{.Tag}}").split():
         _debootstrap(engine, f"{BASE}:{key}")
     engine.podman("tag", f"{BASE}:{key}", f"{BASE}:latest")
-    tried = engine.command("run", "--rm", "--network=none", f"{BASE}:{key}", "true")
-    done = subprocess.run(tried, env=engine.environ, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise NoBaseError(f"containers do not run here: {done.stderr.strip()[-300:]}")
+    engine.try_out("run", "--rm", *TRIED, BASE, "true")
 
 
 def _debootstrap(engine: Engine, image: str) -> None:
@@ -56,14 +56,14 @@ def _debootstrap(engine: Engine, image: str) -> None:
         program = shutil.which("debootstrap") or "debootstrap"
         done = subprocess.run([program, *wanted], capture_output=True, text=True, check=False)
         if done.returncode:
-            raise NoBaseError(f"debootstrap failed: {done.stdout.strip()[-300:]}")
+            raise NoEngineError(f"debootstrap failed: {done.stdout.strip()[-300:]}")
         shutil.rmtree(root / "var" / "cache" / "apt" / "archives")
         (root / "bin" / "wget").symlink_to("busybox")
         archive = root.with_suffix(".tar")
         with tarfile.open(archive, "w") as tar:
             tar.add(root, ".")
         try:
-            engine.podman("import", "--quiet", str(archive), image)
+            engine.try_out("import", "--quiet", str(archive), image)
         finally:
             archive.unlink()
     finally:
@@ -85,11 +85,13 @@ def golang() -> str:
 
 
 def build_all(engine: Engine) -> None:
-    """Builds the stand-ins for official images; what did not change comes from the engine's cache."""
+    """Builds the stand-ins for official images, unless they are there and nothing has changed since."""
+    built = engine.folder / "storage" / "stand-ins"
+    if built.exists() and built.read_text() == _state(engine):
+        return
     official = tags()
     with tempfile.TemporaryDirectory() as certificates:
-        bundle = ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt"
-        shutil.copy(bundle, Path(certificates, "ca-certificates.crt"))
+        shutil.copy(_bundle(), Path(certificates, "ca-certificates.crt"))
         _build(engine, "python", PYTHON, Path(certificates))
     for name in ("prometheus", "alertmanager"):
         _build(engine, name, official[name], tool_path(name).parent)
@@ -98,6 +100,22 @@ def build_all(engine: Engine) -> None:
     _build(engine, "golang", golang(), PINS / "go")
     contexts = {"program": tool_path("ferretdb").parent, "start": FOLDER}
     _build(engine, "ferretdb", DATABASE, PINS / "postgres", contexts)
+    built.write_text(_state(engine))
+
+
+def _bundle() -> Path:
+    return Path(ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt")
+
+
+def _state(engine: Engine) -> str:
+    """Returns a hash of what the stand-ins are built from, their names, and the images that are there."""
+    files = [_bundle(), *sorted(FOLDER.iterdir()), *sorted(PINS.glob("*/requirements.lock"))]
+    # A program's folder is named after the program's own hash.
+    programs = [str(tool_path(name)) for name in ("prometheus", "alertmanager", "ferretdb")]
+    there = engine.podman("images", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}").splitlines()
+    images = sorted(each for each in there if not each.startswith(("<none>", OURS)))
+    described = json.dumps([dict(tags()), golang(), programs, images])
+    return hashlib.sha256(b"".join([described.encode(), *map(Path.read_bytes, files)])).hexdigest()
 
 
 def _build(

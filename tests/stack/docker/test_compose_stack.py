@@ -217,7 +217,7 @@ def test_volumes_survive_down_and_up_and_only_clean_removes_them(clone: Clone, s
     kept = {"alertmanager", "bugsink", "collector", "ferretdb", "prometheus", "redis"}
     assert {name.removeprefix("stegmaier-lms_") for name in left["volumes"]} == kept
 
-    status, said = clone.stack("up")
+    status, said = clone.stack("up", BUILT="yes")
     assert status == 0, said
     assert token(clone, student, PASSWORD)
     assert issues(clone) == reported

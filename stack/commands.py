@@ -10,7 +10,6 @@ import argparse
 import io
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -22,6 +21,7 @@ from collector_kit.fragments import CollectorError
 from stack import docker, dotenv_file
 from stack.alerting import AlertingError
 from stack.containers import DockerError
+from stack.demo.catalogue import DemoError
 from stack.environment import DOTENV, Environment, load, write
 from stack.native import down, logs, status, up
 from stack.native.native_stack import NativeStack
@@ -30,7 +30,10 @@ from stack.native.tools import ToolError
 from stack.settings import SettingsError, data_folder
 
 INTERRUPTED: Final = 130
-REFUSALS: Final = (SettingsError, StackError, ToolError, AlertingError, CollectorError, DockerError)
+REFUSALS: Final = (
+    *(SettingsError, StackError, ToolError),
+    *(AlertingError, CollectorError, DemoError, DockerError),
+)
 # The demo's failing endpoint exists in demo mode only, unless the user sets how often it fails.
 DEMO_FAILURES: Final = "LMS_DEMO_FAILURE_RATIO"
 DEMO_RATIO: Final = "0.3"
@@ -51,9 +54,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         return INTERRUPTED
-    except subprocess.CalledProcessError as error:
-        print(f"This command failed with status {error.returncode}: {' '.join(error.cmd)}", file=sys.stderr)
-        return 1
 
 
 def _interrupt_once() -> None:

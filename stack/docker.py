@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ from rich.table import Table
 
 from stack import compose
 from stack.containers import DockerError, listed, published, running, services, unhealthy
+from stack.demo import catalogue
 from stack.environment import Environment, load
 from stack.native.assemble import prepare_folder
 from stack.native.ports import taken
@@ -62,7 +64,7 @@ def up(environment: Environment, *, demo: bool) -> None:
 
     Raises:
         DockerError: a port is taken, or Compose failed.
-        CalledProcessError: the demo failed.
+        DemoError: the demo failed.
     """
     stack = compose.DockerStack(environment)
     ran = running()
@@ -115,7 +117,7 @@ def demo(environment: Environment) -> None:
 
     Raises:
         DockerError: the stack does not run.
-        CalledProcessError: the catalogue cannot be loaded.
+        DemoError: the catalogue cannot be loaded.
     """
     if not running():
         raise DockerError(STOPPED)
@@ -126,7 +128,7 @@ def study(environment: Environment) -> None:
     """Loads the catalogue, then lets learners study for a minute in the background, unless some already do.
 
     Raises:
-        CalledProcessError: the catalogue cannot be loaded.
+        DemoError: the catalogue cannot be loaded.
     """
     folder = environment.stack.folder
     log = folder / "learners.log"
@@ -137,7 +139,8 @@ def study(environment: Environment) -> None:
     prepare_folder(folder)
     environ = {**os.environ, **compose.DockerStack(environment).demo_environment()}
     command = [sys.executable, "-m", "stack.demo"]
-    subprocess.run([*command, "catalogue"], check=True, cwd=REPOSITORY, env=environ)
+    url, app = f"http://127.0.0.1:{environment.app.port}", environment.app
+    print(asyncio.run(catalogue.load(url, app.admin_email, app.admin_password.get_secret_value())))
     with log.open("wb") as output:
         learners = subprocess.Popen(
             [*command, "learners", "--seconds", "60"],

@@ -18,13 +18,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app.core.settings import Settings
 from stack import environment
-from stack.demo.catalogue import DemoError, courses, fill
+from stack.demo.catalogue import DemoError, connect, load, unreachable
 from stack.demo.plan import plan
 from stack.demo.run import Run
 from stack.settings import SettingsError
 
-TIMEOUT: Final = 10.0
-CONNECTIONS: Final = 20
 REPORT_EVERY: Final = 5.0  # seconds, without a terminal
 INTERRUPTED: Final = 130
 
@@ -40,10 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     except httpx.TransportError as error:
-        print(
-            f"No platform answers at {url} ({type(error).__name__}): start it with `make up`.",
-            file=sys.stderr,
-        )
+        print(unreachable(url, error), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -81,28 +76,20 @@ def _settings() -> Mapping[str, str]:
     return environment.load().values
 
 
-def _client(url: str) -> httpx.AsyncClient:
-    limits = httpx.Limits(max_connections=CONNECTIONS)
-    # Without trust_env the demo reaches its own platform directly, not through the machine's proxy.
-    return httpx.AsyncClient(base_url=url, timeout=TIMEOUT, limits=limits, trust_env=False)
-
-
 async def _catalogue(url: str, arguments: argparse.Namespace) -> int:
     settings = _settings()
     email = arguments.email or settings.get("LMS_ADMIN_EMAIL") or Settings.model_fields["admin_email"].default
     password = settings.get("LMS_ADMIN_PASSWORD")
     if not password:
         raise DemoError("LMS_ADMIN_PASSWORD is not set: `make up` writes it to .env")
-    async with _client(url) as client:
-        made = await fill(client, email, password)
-    print(f"Demo catalogue: {made} courses created, {len(courses()) - made} already there.")
+    print(await load(url, email, password))
     return 0
 
 
 async def _learners(url: str, arguments: argparse.Namespace) -> int:
     console = Console()
     run = Run(plan(arguments.seed, arguments.seconds, arguments.rate), arguments.seconds)
-    async with _client(url) as client:
+    async with connect(url) as client:
         await client.get("/livez")
         with _progress(console, run, arguments.seconds) as watch:
             await run.study(client, watch)

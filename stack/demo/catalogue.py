@@ -13,6 +13,8 @@ import yaml
 
 SOURCE: Final = Path(__file__).with_name("courses.yaml")
 API: Final = "/api/v1"
+TIMEOUT: Final = 10.0
+CONNECTIONS: Final = 20
 _EXCERPT: Final = 200
 
 
@@ -86,6 +88,32 @@ def _course(entry: dict[str, Any]) -> Course:
 def _quiz(entry: dict[str, Any]) -> Quiz:
     questions = (Question(each["text"], tuple(each["choices"]), each["right"]) for each in entry["questions"])
     return Quiz(entry["title"], tuple(questions))
+
+
+def connect(url: str) -> httpx.AsyncClient:
+    """Returns a client of the platform at this address."""
+    limits = httpx.Limits(max_connections=CONNECTIONS)
+    # Without trust_env the demo reaches its own platform directly, not through the machine's proxy.
+    return httpx.AsyncClient(base_url=url, timeout=TIMEOUT, limits=limits, trust_env=False)
+
+
+def unreachable(url: str, error: httpx.TransportError) -> str:
+    """Returns what to do about a platform that does not answer."""
+    return f"No platform answers at {url} ({type(error).__name__}): start it with `make up`."
+
+
+async def load(url: str, email: str, password: str) -> str:
+    """Creates what the platform at this address lacks, as `fill`; returns a sentence with how much that was.
+
+    Raises:
+        DemoError: the platform does not answer, or refuses; the message includes its reason.
+    """
+    try:
+        async with connect(url) as client:
+            made = await fill(client, email, password)
+    except httpx.TransportError as error:
+        raise DemoError(unreachable(url, error)) from error
+    return f"Demo catalogue: {made} courses created, {len(courses()) - made} already there."
 
 
 async def fill(client: httpx.AsyncClient, email: str, password: str) -> int:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Mapping
+import asyncio
 from typing import Self
 
 from rich.console import Console
 from rich.live import Live
 
+from stack.demo import catalogue
 from stack.environment import DOTENV, Environment
 from stack.native.native_stack import NativeStack, Progress, ensure_programs
-from stack.settings import REPOSITORY
 
 CONSOLE = Console(highlight=False, soft_wrap=True)
 LEARNERS = "learners"
@@ -25,7 +22,7 @@ def up(environment: Environment, *, demo: bool) -> None:
     An interrupt or a failure at any point leaves nothing running.
 
     Raises:
-        StackError, SettingsError, ToolError: one sentence for the user; nothing is left running.
+        StackError, SettingsError, ToolError, DemoError: one sentence for the user; nothing is left running.
     """
     ensure_programs()
     stack = NativeStack(environment)
@@ -82,13 +79,18 @@ def _line(progress: Progress) -> str:
 
 
 def study(stack: NativeStack) -> None:
-    """Loads the catalogue and simulates learners in the background for a minute, unless some are at work."""
+    """Loads the catalogue and simulates learners in the background for a minute, unless some are at work.
+
+    Raises:
+        DemoError: the catalogue cannot be loaded.
+    """
     if studying(stack):
         CONSOLE.print(f"Simulated learners are already at work (log: {stack.log(LEARNERS)}).")
         return
     CONSOLE.print("Loading the demo catalogue.")
-    command = [sys.executable, "-m", "stack.demo", "catalogue"]
-    subprocess.run(command, check=True, cwd=REPOSITORY, env=_demo_environment(stack))
+    app = stack.environment.app
+    password = app.admin_password.get_secret_value()
+    CONSOLE.print(asyncio.run(catalogue.load(stack.url("app"), app.admin_email, password)))
     stack.supervisor.start_part(LEARNERS)
     CONSOLE.print(f"Simulated learners study for a minute (log: {stack.log(LEARNERS)}).")
 
@@ -97,10 +99,6 @@ def studying(stack: NativeStack) -> bool:
     """Returns whether simulated learners are at work."""
     learners = stack.supervisor.states().get(LEARNERS)
     return learners is not None and learners.status == "Running"
-
-
-def _demo_environment(stack: NativeStack) -> Mapping[str, str]:
-    return {**os.environ, **stack.plan.demo_environment()}
 
 
 def show(stack: NativeStack) -> None:

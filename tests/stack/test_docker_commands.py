@@ -16,6 +16,7 @@ import pytest
 from stack import docker
 from stack.compose import DockerStack
 from stack.containers import DockerError, parsed, published, services
+from stack.demo.catalogue import DemoError
 from stack.dotenv_file import read
 from stack.environment import Environment, load, write
 from stack.native.ports import free_ports
@@ -108,7 +109,7 @@ def test_an_interrupted_start_leaves_nothing(
 
 def test_a_demo_that_fails_takes_the_start_back(environment: Environment, install: Install) -> None:
     fake = install(Play(after=project(environment)))
-    with pytest.raises(subprocess.CalledProcessError):
+    with pytest.raises(DemoError, match="No platform answers"):
         docker.up(environment, demo=True)
     assert fake.now().now == []
 

@@ -14,7 +14,7 @@ from tests.programs import Program, free_port
 from tests.stack.demo.running_platform import ADMIN, SEED, Platform, answers, demo
 
 
-@pytest.fixture(name="platform", scope="session")
+@pytest.fixture(name="platform", scope="package")
 def _platform(
     mongodb_url: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Platform]:

@@ -1,4 +1,4 @@
-"""The tests' own container engine, and the Compose stack on it, started once per run."""
+"""The tests' own container engine, and the Compose stack on it, started once for this folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Started:
     said: str
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def engine() -> Iterator[Engine]:
     """An empty engine that has every image which docker-compose.yml does not build; skips without one."""
     with ExitStack() as stack:
@@ -36,7 +36,7 @@ def engine() -> Iterator[Engine]:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def started(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Started:
     """The stack after `make up`; the engine removes it at the end."""
     clone = Clone.made(engine, tmp_path_factory.mktemp("docker"))

@@ -1,4 +1,4 @@
-"""The whole native stack, started once per run on free ports in a scratch folder."""
+"""The whole native stack, started once for this folder, on free ports and with data of its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.stack.running.learner import Platform
 from tests.stack.running.stores import Stores
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NativeStack]:
     """The running stack; its demo endpoint always fails."""
     ensure_programs()
@@ -54,7 +54,7 @@ def _hasten(stack: NativeStack) -> None:
     os.kill(stack.supervisor.states()["prometheus"].pid, signal.SIGHUP)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stores(stack: NativeStack) -> Iterator[Stores]:
     """Queries to the stores."""
     opened = Stores(stack)
@@ -62,7 +62,7 @@ def stores(stack: NativeStack) -> Iterator[Stores]:
     opened.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def platform(stack: NativeStack) -> Iterator[Platform]:
     """The platform's HTTP API."""
     opened = Platform(stack)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Generator
 from typing import Any
 
@@ -13,6 +14,12 @@ pytest_plugins = ["tests.backends"]
 
 # Folders whose files share an expensive program, which one worker starts; first, because they take longest.
 TOGETHER = ("tests/stack/docker", "tests/stack/running", "tests/bench/ledger", "tests/stack/demo")
+
+
+def pytest_configure() -> None:
+    """Takes SIGINT again where a script's background ignores it, which the tested programs would inherit."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Groups(LoadScopeScheduling):  # type: ignore[misc]  # it has no types

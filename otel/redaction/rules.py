@@ -4,7 +4,9 @@ r"""Patterns of secrets and personal data: one list for the library and the Coll
 corpus (tests/redaction/) tests both. Patterns use what Python's `re` and RE2 have in common, and three
 constructs that `re2` translates:
 
-- Possessive quantifiers (`++`), which keep Python's time linear in the length of the text.
+- Possessive quantifiers (`++`) of one character, and atomic groups (`(?>`): they keep Python's time linear
+  in the length of the text. Up to Python 3.11.4, a possessive quantifier of a group misses matches (CPython
+  issue 106052).
 - `(?<![x])` at the start. RE2 cannot look back, so the Collector masks the preceding character as well.
 - `_NO_AT`, which saves Python an alternative.
 
@@ -57,7 +59,7 @@ class Rule:
 
 def re2(pattern: str) -> str:
     """Translates a pattern of this module to RE2 syntax; RE2 finds everything Python finds."""
-    plain = re.sub(r"(?<=[+*?}])\+", "", pattern.replace(_NO_AT, ""))
+    plain = re.sub(r"(?<=[+*?}])\+", "", pattern.replace(_NO_AT, "")).replace("(?>", "(?:")
     return re.sub(r"\(\?<!\[(.+?)\]\)", r"(?:^|[^\1])", plain)
 
 
@@ -75,23 +77,23 @@ _LETTER: Final = r"[^\x00-@\[-`{-\x7f]"
 # an inner quote; a repr doubles both. A trailing backslash counts as such a quote. A string that is cut off
 # ends with its line.
 _STRING: Final = (
-    r"\"(?:[^\"\\\n]|\\++[^\n])*+\"?"
-    r"|'(?:[^'\\\n]|\\++[^\n])*+'?"
-    r"|\\\"(?:[^\"\\\n]|\\[^\"\\\n]|\\\\++[^\n])*+(?:\\\")?"
-    r"|\\{2,3}\"(?:[^\"\\\n]|\\{1,3}[^\"\\\n]|\\{4,}+[^\n])*+(?:\\{2,3}\")?"
-    r"|\\{4,}+\"(?:[^\"\\\n]|\\{1,7}[^\"\\\n]|\\{8,}+[^\n])*+(?:\\{4,7}\")?"
+    r"\"(?>(?:[^\"\\\n]|\\++[^\n])*)\"?"
+    r"|'(?>(?:[^'\\\n]|\\++[^\n])*)'?"
+    r"|\\\"(?>(?:[^\"\\\n]|\\[^\"\\\n]|\\\\++[^\n])*)(?:\\\")?"
+    r"|\\{2,3}\"(?>(?:[^\"\\\n]|\\{1,3}[^\"\\\n]|\\{4,}+[^\n])*)(?:\\{2,3}\")?"
+    r"|\\{4,}+\"(?>(?:[^\"\\\n]|\\{1,7}[^\"\\\n]|\\{8,}+[^\n])*)(?:\\{4,7}\")?"
     r"|\\++'[^'\n]*+'?"
 )
 _LIST: Final = r"[\[({][^\])}]*+[\])}]?"
 VALUE: Final = rf"(?:{_STRING}|{_LIST}|[^\s,;&\"'(){{}}\[\]<>]++)"
 """A value after `key=` or `key:`."""
-COLON: Final = rf"(?:\\*[\"']|%22)?+(?:\]|%5[dD])?+\s{{0,3}}+(?:[=:]>?|{_PERCENT}3[aAdD])\s{{0,3}}"
+COLON: Final = rf"(?>(?:\\*[\"']|%22)?)(?>(?:\]|%5[dD])?)\s{{0,3}}+(?:[=:]>?|{_PERCENT}3[aAdD])\s{{0,3}}"
 """The text between a key, which may be in quotes or brackets, and its value."""
-PARTNER: Final = r"[\"'],\s?b?(?:\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+')[)\]]"
+PARTNER: Final = r"[\"'],\s?b?(?:\"(?>(?:[^\"\\\n]|\\.)*)\"|'(?>(?:[^'\\\n]|\\.)*)')[)\]]"
 """The rest of a bracketed pair after its name, as in the repr of a list of headers."""
 
 _HEADER: Final = r"\b(?i:authorization|cookie|x-forwarded-for)"
-_TO_THE_END: Final = r"(?:[^\r\n\"'=]|=\\*+\"[^\"\r\n]*+\"|=)++"
+_TO_THE_END: Final = r"(?>(?:[^\r\n\"'=]|=\\*+\"[^\"\r\n]*+\"|=)+)"
 _SCHEME: Final = r"(?i:bearer|basic|negotiate|apikey|token|dpop)"
 # Base64 of printable ASCII uses few letters in three of four positions: words and ids do not match for long.
 _BASE64: Final = r"[I-Za-f][C-HS-Xi-ny-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/]"
@@ -111,7 +113,7 @@ RULES: Final = (
     # RFC 7468 and its predecessors: any block, also percent-encoded, in JSON, or without its end.
     Rule(
         "PEM",
-        r"-{4,5} ?BEGIN[A-Z0-9 %+]{1,60}-{4,5}(?:[^-]|-[^-])*+(?:-{4,5} ?END[A-Z0-9 %+]{1,60}-{4,5})?",
+        r"-{4,5} ?BEGIN[A-Z0-9 %+]{1,60}-{4,5}(?>(?:[^-]|-[^-])*)(?:-{4,5} ?END[A-Z0-9 %+]{1,60}-{4,5})?",
         hints=("BEGIN",),
     ),
     Rule(
@@ -127,7 +129,7 @@ RULES: Final = (
     # RFC 5321's usual form in any alphabet; percent-encoded (RFC 3986) once or more, or escaped (JSON, HTML).
     Rule(
         "mail address",
-        rf"(?:[^{_OUTSIDE}'%]|%{_NO_AT})(?:[^{_OUTSIDE}%]|%{_NO_AT})*+(?:@|{_PERCENT}40|\\+u0040|&#64;)"
+        rf"(?:[^{_OUTSIDE}'%]|%{_NO_AT})(?>(?:[^{_OUTSIDE}%]|%{_NO_AT})*)(?:@|{_PERCENT}40|\\+u0040|&#64;)"
         rf"(?:{_LABEL}++(?:\.|{_PERCENT}2[eE]))+{_LETTER}{{2,}}+",
         hints=("@", "%", "u0040", "#64;"),
         after=rf"(?<![^{_OUTSIDE}'])",
@@ -195,16 +197,18 @@ RULES: Final = (
     # ITU-T E.164: country code, at most 15 digits. Not a UTC offset, nor a version's build number.
     Rule(
         "phone number with +",
-        rf"(?:(?<![\w.])\+|{_PERCENT}2[bB])[1-9](?:{_GAP}*+\d){{6,14}}+\b",
+        rf"(?:(?<![\w.])\+|{_PERCENT}2[bB])[1-9](?>(?:(?>{_GAP}*)\d){{6,14}})\b",
         hints=("+", "%2"),
     ),
     # Requires a gap after the country code, which a number with leading zeros lacks.
     Rule(
-        "phone number with 00", rf"(?<![\w.])00[1-9]\d?+\d?+{_GAP}\d(?:{_GAP}*+\d){{6,14}}+\b", hints=("00",)
+        "phone number with 00",
+        rf"(?<![\w.])00[1-9]\d?+\d?+{_GAP}\d(?>(?:(?>{_GAP}*)\d){{6,14}})\b",
+        hints=("00",),
     ),
     Rule("telephone URI", r"tel:[\d+(][\d ()+./\-]{5,}+", hints=("tel:",)),
     # How bytes appear in JSON; secrets are often passed this way.
-    Rule("base64 of a text", rf"\b(?:{_BASE64}){{5,}}+[A-Za-z0-9+/_\-]*+={{0,2}}", shortest=20),
+    Rule("base64 of a text", rf"\b(?>(?:{_BASE64}){{5,}})[A-Za-z0-9+/_\-]*+={{0,2}}", shortest=20),
     # A single line of a split PEM block: RFC 7468 section 2. A path starts with its slash.
     Rule(
         "PEM line",

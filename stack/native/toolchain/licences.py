@@ -34,6 +34,8 @@ _LIBRARIES: Final = {
 _OPERATORS: Final = {"AND", "OR", "WITH"}
 _CLASSIFIER: Final = re.compile(r"License :: (?:OSI Approved :: )?(.+)")
 UNKNOWN: Final = "unknown"
+# Of each standard package without a file of its own, by the LICENSE of Go, which the wheel of Go leaves out.
+_STANDARD: Final = "BSD-3-Clause"
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -68,7 +70,7 @@ def of_packages(owner: str, printed: str) -> list[Part]:
     for line in filter(None, printed.splitlines()):
         module, version, root, folder = line.split("\t")
         if version:
-            licences = nearest(Path(folder), Path(root)) or {UNKNOWN}
+            licences = nearest(Path(folder), Path(root)) or {_STANDARD if module == "std" else UNKNOWN}
             found.setdefault((module, version), set()).update(licences)
     return sorted(Part(owner, name, version, tuple(sorted(each))) for (name, version), each in found.items())
 

@@ -119,6 +119,13 @@ def test_a_wheels_expression_counts_then_its_files_then_its_words(tmp_path: Path
     }
 
 
+def test_the_standard_library_has_the_licence_of_go(tmp_path: Path) -> None:
+    """Go's wheel has no file of it."""
+    (tmp_path / "src" / "crypto").mkdir(parents=True)
+    printed = f"std\tstd\t{tmp_path}\t{tmp_path / 'src' / 'crypto'}\n"
+    assert of_packages("tool", printed) == [Part("tool", "std", "std", ("BSD-3-Clause",))]
+
+
 @pytest.fixture(name="parts", scope="module")
 def _parts() -> list[Part]:
     return licences.everything()

@@ -10,8 +10,8 @@ export DEMO FORCE STACK
 CONFIGURATION := $(addprefix tests/,alertmanager/test_alerting.py stack/test_compose.py stack/test_compose_collector.py \
 	stack/test_compose_command.py stack/test_stores.py $(addprefix collector_config/test_,collector_page.py \
 	kubernetes.py lifted.py masking.py messages.py pages.py presets.py redaction_rules.py))
-# The tests of a group run in one worker (tests/conftest.py). Three: with two, 2 cores are idle a quarter of the time.
-WORKERS ?= 3
+# The tests of a group run in one worker (tests/conftest.py).
+WORKERS ?= 2
 PYTEST := $(RUN) -m pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import signal
@@ -139,8 +138,7 @@ def study(environment: Environment) -> None:
     prepare_folder(folder)
     environ = {**os.environ, **compose.DockerStack(environment).demo_environment()}
     command = [sys.executable, "-m", "stack.demo"]
-    url, app = f"http://127.0.0.1:{environment.app.port}", environment.app
-    print(asyncio.run(catalogue.load(url, app.admin_email, app.admin_password.get_secret_value())))
+    print(catalogue.load_own(environment))
     with log.open("wb") as output:
         learners = subprocess.Popen(
             [*command, "learners", "--seconds", "60"],

@@ -18,11 +18,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app.core.settings import Settings
 from stack import environment
-from stack.demo.catalogue import DemoError, connect, load, unreachable
+from stack.demo.catalogue import TIMEOUT, DemoError, load, unreachable
 from stack.demo.plan import plan
 from stack.demo.run import Run
 from stack.settings import SettingsError
 
+CONNECTIONS: Final = 20
 REPORT_EVERY: Final = 5.0  # seconds, without a terminal
 INTERRUPTED: Final = 130
 
@@ -32,8 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         url = address(arguments.url or _default_url(), allow_remote=arguments.allow_remote)
-        command = _catalogue if arguments.command == "catalogue" else _learners
-        return asyncio.run(command(url, arguments))
+        if arguments.command == "catalogue":
+            return _catalogue(url, arguments)
+        return asyncio.run(_learners(url, arguments))
     except (DemoError, SettingsError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -76,20 +78,26 @@ def _settings() -> Mapping[str, str]:
     return environment.load().values
 
 
-async def _catalogue(url: str, arguments: argparse.Namespace) -> int:
+def _client(url: str) -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=CONNECTIONS)
+    # Without trust_env, as `load`.
+    return httpx.AsyncClient(base_url=url, timeout=TIMEOUT, limits=limits, trust_env=False)
+
+
+def _catalogue(url: str, arguments: argparse.Namespace) -> int:
     settings = _settings()
     email = arguments.email or settings.get("LMS_ADMIN_EMAIL") or Settings.model_fields["admin_email"].default
     password = settings.get("LMS_ADMIN_PASSWORD")
     if not password:
         raise DemoError("LMS_ADMIN_PASSWORD is not set: `make up` writes it to .env")
-    print(await load(url, email, password))
+    print(load(url, email, password))
     return 0
 
 
 async def _learners(url: str, arguments: argparse.Namespace) -> int:
     console = Console()
     run = Run(plan(arguments.seed, arguments.seconds, arguments.rate), arguments.seconds)
-    async with connect(url) as client:
+    async with _client(url) as client:
         await client.get("/livez")
         with _progress(console, run, arguments.seconds) as watch:
             await run.study(client, watch)

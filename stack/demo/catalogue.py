@@ -11,10 +11,11 @@ from typing import Any, Final
 import httpx
 import yaml
 
+from stack.environment import Environment
+
 SOURCE: Final = Path(__file__).with_name("courses.yaml")
 API: Final = "/api/v1"
 TIMEOUT: Final = 10.0
-CONNECTIONS: Final = 20
 _EXCERPT: Final = 200
 
 
@@ -90,33 +91,34 @@ def _quiz(entry: dict[str, Any]) -> Quiz:
     return Quiz(entry["title"], tuple(questions))
 
 
-def connect(url: str) -> httpx.AsyncClient:
-    """Returns a client of the platform at this address."""
-    limits = httpx.Limits(max_connections=CONNECTIONS)
-    # Without trust_env the demo reaches its own platform directly, not through the machine's proxy.
-    return httpx.AsyncClient(base_url=url, timeout=TIMEOUT, limits=limits, trust_env=False)
-
-
 def unreachable(url: str, error: httpx.TransportError) -> str:
     """Returns what to do about a platform that does not answer."""
     return f"No platform answers at {url} ({type(error).__name__}): start it with `make up`."
 
 
-async def load(url: str, email: str, password: str) -> str:
+def load_own(environment: Environment) -> str:
+    """Creates what the platform of this stack lacks, as `load`, with the admin's own password."""
+    app = environment.app
+    url = f"http://127.0.0.1:{app.port}"
+    return load(url, app.admin_email, app.admin_password.get_secret_value())
+
+
+def load(url: str, email: str, password: str) -> str:
     """Creates what the platform at this address lacks, as `fill`; returns a sentence with how much that was.
 
     Raises:
         DemoError: the platform does not answer, or refuses; the message includes its reason.
     """
     try:
-        async with connect(url) as client:
-            made = await fill(client, email, password)
+        # Without trust_env the demo reaches its own platform directly, not through the machine's proxy.
+        with httpx.Client(base_url=url, timeout=TIMEOUT, trust_env=False) as client:
+            made = fill(client, email, password)
     except httpx.TransportError as error:
         raise DemoError(unreachable(url, error)) from error
     return f"Demo catalogue: {made} courses created, {len(courses()) - made} already there."
 
 
-async def fill(client: httpx.AsyncClient, email: str, password: str) -> int:
+def fill(client: httpx.Client, email: str, password: str) -> int:
     """Creates and publishes the courses that the platform lacks; returns how many. Idempotent.
 
     Args:
@@ -127,21 +129,21 @@ async def fill(client: httpx.AsyncClient, email: str, password: str) -> int:
     Raises:
         DemoError: the platform refuses; the message includes its reason.
     """
-    login = await client.post(f"{API}/auth/login", json={"email": email, "password": password})
+    login = client.post(f"{API}/auth/login", json={"email": email, "password": password})
     if login.status_code == HTTPStatus.UNAUTHORIZED:
         raise DemoError(
             f"The platform refuses {email}: LMS_ADMIN_PASSWORD is used only once, when the admin is created. "
             "Give the current password, or start with empty data (`make clean`)."
         )
     headers = {"Authorization": f"Bearer {_accepted(login).json()['access_token']}"}
-    return sum([await _ensure(client, headers, course) for course in courses()])
+    return sum(_ensure(client, headers, course) for course in courses())
 
 
-async def _ensure(client: httpx.AsyncClient, headers: dict[str, str], course: Course) -> bool:
-    created = await client.post(f"{API}/courses", json=course.body(), headers=headers)
+def _ensure(client: httpx.Client, headers: dict[str, str], course: Course) -> bool:
+    created = client.post(f"{API}/courses", json=course.body(), headers=headers)
     if created.status_code != HTTPStatus.CONFLICT:
         _accepted(created)
-    _accepted(await client.post(f"{API}/courses/{course.slug}/publish", headers=headers))
+    _accepted(client.post(f"{API}/courses/{course.slug}/publish", headers=headers))
     return created.status_code == HTTPStatus.CREATED
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Self
 
 from rich.console import Console
@@ -88,9 +87,7 @@ def study(stack: NativeStack) -> None:
         CONSOLE.print(f"Simulated learners are already at work (log: {stack.log(LEARNERS)}).")
         return
     CONSOLE.print("Loading the demo catalogue.")
-    app = stack.environment.app
-    password = app.admin_password.get_secret_value()
-    CONSOLE.print(asyncio.run(catalogue.load(stack.url("app"), app.admin_email, password)))
+    CONSOLE.print(catalogue.load_own(stack.environment))
     stack.supervisor.start_part(LEARNERS)
     CONSOLE.print(f"Simulated learners study for a minute (log: {stack.log(LEARNERS)}).")
 

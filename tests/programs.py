@@ -21,8 +21,7 @@ from stack.settings import REPOSITORY
 START_SECONDS: Final = 120.0  # generous, because the machine may be busy
 STOP_SECONDS: Final = 20.0
 _POLL_SECONDS: Final = 0.02
-# As from a terminal: tests in the background of a script ignore SIGINT, which their programs would inherit.
-_STARTED: Final = ("env", "--default-signal=INT", "setpriv", "--pdeathsig", "TERM")
+_STARTED: Final = ("setpriv", "--pdeathsig", "TERM")
 
 
 def wait_until(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +54,6 @@ def _install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     return install
 
 
-@pytest.fixture(name="interruptible")
-def _interruptible() -> Iterator[None]:
-    """As a terminal starts it: a script's background ignores SIGINT."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def project(environment: Environment, **others: dict[str, Any]) -> list[dict[str, Any]]:
     """Every service's container in its expected state, except ``others``."""
     well = {name: container(name) for name in services(DockerStack(environment))}
@@ -93,7 +84,6 @@ def test_a_start_that_fails_shows_why_and_leaves_nothing_but_volumes(
     assert "tempo-1" not in said
 
 
-@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_start_leaves_nothing(
     environment: Environment, install: Install, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -114,7 +104,6 @@ def test_a_demo_that_fails_takes_the_start_back(environment: Environment, instal
     assert fake.now().now == []
 
 
-@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("end", [{"up_status": 1}, {"interrupts": True}])
 def test_what_ran_before_is_left_alone(
     end: Mapping[str, Any], environment: Environment, install: Install, capfd: pytest.CaptureFixture[str]

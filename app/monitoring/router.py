@@ -7,11 +7,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import JSONResponse, PlainTextResponse
 
 import otel
-from app.core.errors import RoleRequired, TokenInvalid, Unauthenticated
-from app.http.auth import Authentication, Credentials
-from app.http.problems import refusals
 from app.monitoring import levels
 from app.monitoring.health import Health, HealthChecks, Status
+from app.monitoring.operators import OPERATORS, Operator
 from app.monitoring.pipeline import TelemetryOut
 
 HEALTH_TYPE: Final = "application/health+json"
@@ -50,37 +48,6 @@ async def ready(checks: Checks, response: Response) -> Health:
     health = await checks.run()
     response.status_code = 503 if health.status is Status.FAIL else 200
     return health.without_details()
-
-
-async def operator(credentials: Credentials, authentication: Authentication) -> bool:
-    """Tells whether the caller is an operator: has the metrics token, or is an admin."""
-    if credentials is None:
-        return False
-    if authentication.is_metrics_token(credentials.credentials):
-        return True
-    return (await authentication.principal(credentials.credentials)).is_admin
-
-
-Operator = Annotated[bool, Depends(operator)]
-
-
-async def require_operator(credentials: Credentials, *, is_operator: Operator) -> None:
-    """Requires an operator.
-
-    Raises:
-        Unauthenticated: The request has no token.
-        RoleRequired: The caller is not an operator.
-    """
-    if credentials is None:
-        raise Unauthenticated
-    if not is_operator:
-        raise RoleRequired(roles="admin")
-
-
-OPERATORS: Final[dict[str, Any]] = {
-    "dependencies": [Depends(require_operator)],
-    "responses": refusals(Unauthenticated, TokenInvalid, RoleRequired),
-}
 
 
 def monitoring_router(telemetry: otel.Telemetry | None) -> APIRouter:

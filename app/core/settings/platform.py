@@ -2,82 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
-from pydantic import (
-    AfterValidator,
-    EmailStr,
-    Field,
-    SecretStr,
-    ValidationError,
-    ValidationInfo,
-    WrapValidator,
-    field_validator,
-)
-from pydantic_settings import SettingsConfigDict
+from pydantic import AfterValidator, EmailStr, Field, SecretStr, ValidationInfo, field_validator
 
+from app.core.settings.health import HealthSettings
+from app.core.settings.kinds import SECRETS_DIR, Duration, Group, ed25519_seed, url
+from app.core.settings.limits import LimitSettings
+from app.core.settings.stores import StoreSettings
 from app.core.weak_passwords import MIN_LENGTH, weakness
-from otel import ConfigError, EnvSettings
-
-PREFIX: Final = "LMS_"
-SECRETS_DIR: Final = "LMS_SECRETS_DIR"
-
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+from otel import ConfigError
 
 
-def _duration(value: object, read: Callable[[object], timedelta]) -> timedelta:
-    """Reads ``90``, ``90s``, ``10m``, ``12h`` or ``14d``; leaves everything else to pydantic (ISO 8601)."""
-    if isinstance(value, str) and (match := re.fullmatch(r"(\d+)([smhd]?)", value.strip())):
-        return timedelta(seconds=int(match[1]) * _UNITS[match[2] or "s"])
-    try:
-        return read(value)
-    except ValidationError:
-        raise ValueError("must be a duration such as 90s, 10m, 12h or 14d") from None
-
-
-def _positive(value: timedelta) -> timedelta:
-    if value <= timedelta(0):
-        raise ValueError("must be longer than zero")
-    return value
-
-
-def _ed25519_seed(value: SecretStr) -> SecretStr:
-    text = value.get_secret_value()
-    try:
-        seed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        seed = b""
-    if len(seed) != 32:  # noqa: PLR2004 - RFC 8032: an Ed25519 seed is 32 bytes
-        raise ValueError("must be 32 bytes in base64url (an Ed25519 seed)")
-    return value
-
-
-def _url(*schemes: str) -> AfterValidator:
-    def check(value: str) -> str:
-        scheme, _, rest = value.partition("://")
-        if scheme not in schemes or not rest.strip("/"):
-            raise ValueError(f"must be a URL such as {schemes[0]}://host:port/name")
-        return value
-
-    return AfterValidator(check)
-
-
-Duration = Annotated[timedelta, WrapValidator(_duration), AfterValidator(_positive)]
-
-
-class Settings(EnvSettings):
+class Settings(LimitSettings, HealthSettings, StoreSettings, Group):
     """Everything that an operator configures. Durations are ``90s``, ``10m``, ``12h`` or ``14d``."""
-
-    model_config = SettingsConfigDict(alias_generator=lambda name: PREFIX + name.upper())
-    prefix = PREFIX
-    remedy = f"set it in the environment, in .env, or as a file in {SECRETS_DIR}"
 
     environment: str = Field(
         default="development", description="Name of the deployment, as reported in telemetry."
@@ -97,13 +39,13 @@ class Settings(EnvSettings):
         default=10, ge=1, description="How long running requests may take to finish."
     )
 
-    mongodb_url: Annotated[str, _url("mongodb", "mongodb+srv")] = Field(
+    mongodb_url: Annotated[str, url("mongodb", "mongodb+srv")] = Field(
         default="mongodb://127.0.0.1:27017/lms",
         validation_alias="MONGODB_URL",
         repr=False,
         description="URL of the database; the path is its name.",
     )
-    redis_url: Annotated[str, _url("redis", "rediss")] = Field(
+    redis_url: Annotated[str, url("redis", "rediss")] = Field(
         default="redis://127.0.0.1:6379/0",
         validation_alias="REDIS_URL",
         repr=False,
@@ -119,7 +61,7 @@ class Settings(EnvSettings):
     jwt_refresh_ttl: Duration = Field(
         default=timedelta(days=14), description="Lifetime of an unused refresh token."
     )
-    certificate_key: Annotated[SecretStr, AfterValidator(_ed25519_seed)] = Field(
+    certificate_key: Annotated[SecretStr, AfterValidator(ed25519_seed)] = Field(
         description="Ed25519 seed that signs certificates: 32 bytes in base64url."
     )
     admin_email: EmailStr = Field(

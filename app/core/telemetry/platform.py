@@ -1,20 +1,10 @@
-"""The platform's own metrics: every name is declared here, once, and nowhere else.
-
-Attribute values are bounded lists; the user and the course are in the trace and the log. Also here: the
-platform's telemetry defaults that differ from the library's.
-"""
+"""Metrics of requests, accounts, courses and learning."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
-from otel import Catalogue, Counter, Gauge, Histogram, UpDownCounter
-
-TELEMETRY_DEFAULTS: Final[Mapping[str, str]] = {
-    # The platform is public: strangers must not turn off their own traces or write into other people's.
-    "TELEMETRY_TRUST_REMOTE_CONTEXT": "never",
-}
+from otel import Counter, Gauge, Histogram, UpDownCounter
 
 REQUESTS_REFUSED: Final = Counter(
     "lms.requests.refused",
@@ -138,8 +128,7 @@ QUIZ_SCORE: Final = Histogram(
     buckets=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
 )
 
-LMS_METRICS: Final = Catalogue(
-    "lms",
+PLATFORM_METRICS: Final = (
     REQUESTS_REFUSED,
     REGISTRATIONS,
     LOGINS,
@@ -162,9 +151,3 @@ LMS_METRICS: Final = Catalogue(
     QUIZ_ATTEMPTS,
     QUIZ_SCORE,
 )
-
-
-def telemetry_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    """Returns ``environ`` with the platform's telemetry defaults for variables that are unset or blank."""
-    own = {key: default for key, default in TELEMETRY_DEFAULTS.items() if not environ.get(key, "").strip()}
-    return {**environ, **own}

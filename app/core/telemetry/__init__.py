@@ -1,0 +1,79 @@
+"""The platform's own metrics: every name is declared in this package, once, and nowhere else.
+
+Attribute values are bounded lists; the user and the course are in the trace and the log. Also here: the
+platform's telemetry defaults that differ from the library's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from app.core.telemetry.health import HEALTH_METRICS
+from app.core.telemetry.limits import LIMIT_METRICS
+from app.core.telemetry.platform import (
+    ACTIVE_USERS,
+    CATALOGUE_INVALIDATIONS,
+    CATALOGUE_READS,
+    CERTIFICATE_VERIFICATIONS,
+    CERTIFICATES_ISSUED,
+    COURSE_COMPLETIONS,
+    COURSES_PUBLISHED,
+    ENROLLMENTS,
+    FUNNEL,
+    LESSON_COMPLETIONS,
+    LOGINS,
+    PASSWORD_QUEUE,
+    PASSWORD_TURNS,
+    PLATFORM_METRICS,
+    QUIZ_ATTEMPTS,
+    QUIZ_SCORE,
+    REGISTRATIONS,
+    REQUESTS_REFUSED,
+    REVOCATION_CHECKS,
+    SEATS_RECLAIMED,
+    TOKEN_REFRESHES,
+    WITHDRAWALS,
+)
+from app.core.telemetry.queries import QUERY_METRICS
+from otel import Catalogue
+
+__all__ = [
+    "ACTIVE_USERS",
+    "CATALOGUE_INVALIDATIONS",
+    "CATALOGUE_READS",
+    "CERTIFICATES_ISSUED",
+    "CERTIFICATE_VERIFICATIONS",
+    "COURSES_PUBLISHED",
+    "COURSE_COMPLETIONS",
+    "ENROLLMENTS",
+    "FUNNEL",
+    "LESSON_COMPLETIONS",
+    "LMS_METRICS",
+    "LOGINS",
+    "PASSWORD_QUEUE",
+    "PASSWORD_TURNS",
+    "QUIZ_ATTEMPTS",
+    "QUIZ_SCORE",
+    "REGISTRATIONS",
+    "REQUESTS_REFUSED",
+    "REVOCATION_CHECKS",
+    "SEATS_RECLAIMED",
+    "TELEMETRY_DEFAULTS",
+    "TOKEN_REFRESHES",
+    "WITHDRAWALS",
+    "telemetry_environ",
+]
+
+TELEMETRY_DEFAULTS: Final[Mapping[str, str]] = {
+    # The platform is public: strangers must not turn off their own traces or write into other people's.
+    "TELEMETRY_TRUST_REMOTE_CONTEXT": "never",
+}
+
+LMS_METRICS: Final = Catalogue("lms", *PLATFORM_METRICS, *LIMIT_METRICS, *HEALTH_METRICS, *QUERY_METRICS)
+
+
+def telemetry_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    """Returns ``environ`` with the platform's telemetry defaults for variables that are unset or blank."""
+    own = {key: default for key, default in TELEMETRY_DEFAULTS.items() if not environ.get(key, "").strip()}
+    return {**environ, **own}

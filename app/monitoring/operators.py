@@ -1,0 +1,42 @@
+"""Who may see the platform's state: admins, and whoever has the metrics token."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import Depends
+
+from app.core.errors import RoleRequired, TokenInvalid, Unauthenticated
+from app.http.auth import Authentication, Credentials
+from app.http.problems import refusals
+
+
+async def operator(credentials: Credentials, authentication: Authentication) -> bool:
+    """Tells whether the caller is an operator: has the metrics token, or is an admin."""
+    if credentials is None:
+        return False
+    if authentication.is_metrics_token(credentials.credentials):
+        return True
+    return (await authentication.principal(credentials.credentials)).is_admin
+
+
+Operator = Annotated[bool, Depends(operator)]
+
+
+async def require_operator(credentials: Credentials, *, is_operator: Operator) -> None:
+    """Requires an operator.
+
+    Raises:
+        Unauthenticated: The request has no token.
+        RoleRequired: The caller is not an operator.
+    """
+    if credentials is None:
+        raise Unauthenticated
+    if not is_operator:
+        raise RoleRequired(roles="admin")
+
+
+OPERATORS: Final[dict[str, Any]] = {
+    "dependencies": [Depends(require_operator)],
+    "responses": refusals(Unauthenticated, TokenInvalid, RoleRequired),
+}

@@ -146,14 +146,15 @@ class HealthChecks:
 
     async def _run(self, state: CheckState) -> Result:
         """Runs the check once; waits for an earlier run that ignored its cancellation instead of another."""
-        started = self._monotonic()
-        task = state.task = state.task or asyncio.create_task(_probe(state.check))
+        started, earlier = self._monotonic(), state.task
+        is_late = earlier is not None and not earlier.done()
+        task = earlier if earlier and is_late else asyncio.create_task(_probe(state.check))
+        state.task = task
         await asyncio.wait({task}, timeout=state.check.limit)
         ended = self._monotonic()
-        if not task.done():
+        if is_late or not task.done():
             task.cancel()
             return Result(ended, ended - started, (), "TimeoutError")
-        state.task = None
         return _result(task, ended, ended - started)
 
     def _observe(self) -> Iterable[Observation]:

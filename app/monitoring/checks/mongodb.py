@@ -60,7 +60,7 @@ class MongodbProbe:
                 share,
                 self._most_in_use,
                 unit="1",
-                output=f"{facts.in_use} of {facts.most} connections are in use; {facts.waiting} wait for one.",
+                output=f"{facts.in_use} of {facts.most} connections are in use, {facts.waiting} are awaited.",
                 advice=_BUSY,
             ),
             Measurement("operationsWaiting", facts.waiting, "{operation}"),

@@ -16,6 +16,7 @@ from app.infra.mongo import Database
 from app.infra.periodic import repeating
 from app.infra.redis import RedisClient, RedisUnavailable
 from app.infra.sessions import Sessions
+from app.infra.stores import Stores, open_stores
 
 REPORT_SECONDS: Final = 5.0
 
@@ -29,6 +30,7 @@ class Resources:
     sessions: Sessions
     active_users: ActiveUsers
     log_levels: LogLevels
+    stores: Stores
 
 
 @asynccontextmanager
@@ -51,4 +53,5 @@ async def open_resources(settings: Settings, clock: Clock) -> AsyncIterator[Reso
             await redis.load_scripts()
         stack.callback(ACTIVE_USERS.observe(active_users.observe))
         await stack.enter_async_context(repeating(REPORT_SECONDS, active_users.report, log_levels.follow))
-        yield Resources(database, redis, sessions, active_users, log_levels)
+        stores = open_stores(settings, stack)
+        yield Resources(database, redis, sessions, active_users, log_levels, stores)

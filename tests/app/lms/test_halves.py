@@ -16,6 +16,7 @@ from app.infra.log_levels import LogLevels
 from app.infra.redis import RedisClient
 from app.infra.resources import Resources
 from app.infra.sessions import Sessions
+from app.infra.stores import Stores
 from app.lms import services
 from tests.app.faults import FaultyDatabase
 from tests.app.fixed_clock import FixedClock
@@ -161,7 +162,9 @@ async def database(
     redis = RedisClient(empty_redis_url, seconds=10)
     sessions = Sessions(redis, access_ttl=settings.jwt_access_ttl, refresh_ttl=settings.jwt_refresh_ttl)
     active_users = api.app.state.authenticator._active_users
-    resources = Resources(database, redis, sessions, active_users, LogLevels(redis, clock))
+    resources = Resources(
+        database, redis, sessions, active_users, LogLevels(redis, clock), Stores(None, None)
+    )
     api.app.state.services = services.build_services(settings, resources, clock)
     yield database
     database.close()

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from starlette.responses import PlainTextResponse
 
 import otel
-from app.monitoring import levels
+from app.monitoring import audit, levels
 from app.monitoring.health_probes import health
 from app.monitoring.operators import OPERATORS
 from app.monitoring.pipeline import TelemetryOut
@@ -20,6 +20,7 @@ def monitoring_router(telemetry: otel.Telemetry | None) -> APIRouter:
     router = APIRouter(prefix="/monitoring", tags=["monitoring"])
     router.include_router(health)
     router.include_router(levels.router)
+    router.include_router(audit.router)
 
     if telemetry is not None:
         _add_telemetry(router, telemetry)

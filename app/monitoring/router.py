@@ -1,19 +1,18 @@
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.responses import JSONResponse
 
 import otel
 from app.monitoring import levels
 from app.monitoring.health import Health, HealthChecks, Status
+from app.monitoring.metrics import metrics_router
 from app.monitoring.operators import OPERATORS, Operator
 from app.monitoring.pipeline import TelemetryOut
 
 HEALTH_TYPE: Final = "application/health+json"
-METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 NOT_READY: Final[dict[int | str, dict[str, Any]]] = {
     503: {"model": Health, "description": "Not ready: a critical dependency does not answer"}
 }
@@ -69,11 +68,7 @@ def monitoring_router(telemetry: otel.Telemetry | None) -> APIRouter:
 
 def _add_telemetry(router: APIRouter, telemetry: otel.Telemetry) -> None:
     if telemetry.config.prometheus:
-
-        @router.get("/metrics", response_class=PlainTextResponse, **OPERATORS)
-        async def metrics() -> Response:
-            """Returns this process's metrics in Prometheus' text format, to admins and the metrics token."""
-            return Response(await asyncio.to_thread(telemetry.prometheus_text), media_type=METRICS_TYPE)
+        router.include_router(metrics_router(telemetry))
 
     @router.get("/telemetry", **OPERATORS)
     async def accounts() -> TelemetryOut:

@@ -12,11 +12,13 @@ from starlette.middleware import Middleware
 
 import otel
 from app import VERSION
+from app.core.addresses import Proxies
 from app.core.clock import Clock, SystemClock
 from app.core.settings import Settings, load_settings
 from app.core.telemetry import LMS_METRICS, telemetry_environ
 from app.http.auth import Authenticator
 from app.http.body_limit import BodyLimit
+from app.http.client_address import ClientAddresses
 from app.http.handlers import install_handlers
 from app.http.openapi import ProblemApi
 from app.http.problems import CATALOGUE_PATH, ProblemKind, catalogue, render_unhandled
@@ -66,6 +68,7 @@ def create_app(
 ) -> FastAPI:
     """Returns the application. It opens its connections on start-up and closes them on shutdown."""
     app = ProblemApi(
+        ClientAddresses(Proxies.read(settings.trusted_proxies), settings.forwarded_header),
         title="Stegmaier LMS",
         version=VERSION,
         description=DESCRIPTION,
@@ -88,6 +91,7 @@ def _lifespan(settings: Settings, clock: Clock) -> Callable[[FastAPI], AbstractA
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_resources(settings, clock) as resources:
+            app.state.resources = resources
             app.state.services = services.build_services(settings, resources, clock)
             await resources.database.prepare()
             await services.prepare(settings, app.state.services)

@@ -85,6 +85,9 @@ class Collection(Protocol):
     async def delete(self, where: Filter) -> bool:
         """Removes one document that ``where`` matches; returns whether there was one."""
 
+    async def delete_all(self, where: Filter) -> int:
+        """Removes every document that ``where`` matches; returns how many there were."""
+
 
 class Database:
     """A client of one database. Writes are acknowledged by a majority's journal.
@@ -202,6 +205,10 @@ class _MotorCollection:
     async def delete(self, where: Filter) -> bool:
         result = await _answer(self._collection.delete_one(where), self._seconds)
         return result.deleted_count == 1
+
+    async def delete_all(self, where: Filter) -> int:
+        result = await _answer(self._collection.delete_many(where), self._seconds)
+        return result.deleted_count
 
 
 async def _answer(operation: Awaitable[_T], seconds: float) -> _T:

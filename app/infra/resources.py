@@ -11,6 +11,7 @@ from app.core.clock import Clock
 from app.core.settings import Settings
 from app.core.telemetry import ACTIVE_USERS
 from app.infra.active_users import ActiveUsers
+from app.infra.audit import AuditLog
 from app.infra.log_levels import LogLevels
 from app.infra.mongo import Database
 from app.infra.periodic import repeating
@@ -18,6 +19,7 @@ from app.infra.redis import RedisClient, RedisUnavailable
 from app.infra.sessions import Sessions
 
 REPORT_SECONDS: Final = 5.0
+EXPIRY_SECONDS: Final = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Resources:
     sessions: Sessions
     active_users: ActiveUsers
     log_levels: LogLevels
+    audit: AuditLog
 
 
 @asynccontextmanager
@@ -51,4 +54,6 @@ async def open_resources(settings: Settings, clock: Clock) -> AsyncIterator[Reso
             await redis.load_scripts()
         stack.callback(ACTIVE_USERS.observe(active_users.observe))
         await stack.enter_async_context(repeating(REPORT_SECONDS, active_users.report, log_levels.follow))
-        yield Resources(database, redis, sessions, active_users, log_levels)
+        audit = AuditLog(database, clock, days=settings.audit_days)
+        await stack.enter_async_context(repeating(EXPIRY_SECONDS, audit.expire))
+        yield Resources(database, redis, sessions, active_users, log_levels, audit)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import JSONResponse
 
 import otel
-from app.monitoring import levels
+from app.monitoring import audit, levels
 from app.monitoring.health import Health, HealthChecks, Status
 from app.monitoring.metrics import metrics_router
 from app.monitoring.operators import OPERATORS, Operator
@@ -53,6 +53,7 @@ def monitoring_router(telemetry: otel.Telemetry | None) -> APIRouter:
     """Returns the router of the monitoring API; without ``telemetry`` its endpoints are left out."""
     router = APIRouter(prefix="/monitoring", tags=["monitoring"])
     router.include_router(levels.router)
+    router.include_router(audit.router)
 
     @router.get("/health", response_class=HealthResponse, responses=NOT_READY)
     async def health(checks: Checks, response: Response, *, is_operator: Operator) -> Health:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -21,33 +20,9 @@ import psutil
 import pytest
 
 from app import VERSION
-from stack.native.probes import NO_CERTIFICATES
-from tests.app.conftest import SEED
 from tests.app.people import ADMIN_EMAIL, ADMIN_PASSWORD
-from tests.backends import with_database
+from tests.app.served import ROOT, clean_environment, served_platform
 from tests.programs import Program, free_port, wait_until
-
-ROOT = Path(__file__).parents[2]
-SECRETS = {
-    "LMS_JWT_SECRET": "a secret of the tests, 32 bytes or more",
-    "LMS_CERTIFICATE_KEY": SEED,
-    "LMS_ADMIN_PASSWORD": ADMIN_PASSWORD,
-    "LMS_METRICS_TOKEN": "metrics-token-of-the-tests",
-}
-QUIET = {
-    "OTEL_TRACES_EXPORTER": "none",
-    "OTEL_METRICS_EXPORTER": "none",
-    "OTEL_LOGS_EXPORTER": "none",
-    "TELEMETRY_LOG_FORMAT": "json",
-}
-
-
-def clean_environment() -> dict[str, str]:
-    """Returns an environment with no setting but those of this module."""
-    kept = {
-        key: value for key, value in os.environ.items() if not key.startswith(("LMS_", "OTEL_", "TELEMETRY_"))
-    }
-    return {**kept, "PYTHONPATH": str(ROOT), **SECRETS, **QUIET}
 
 
 @pytest.fixture
@@ -133,29 +108,9 @@ def served(
     tmp_path_factory: pytest.TempPathFactory, mongodb_url: str, redis_url: str
 ) -> Iterator[tuple[Program, str, Path]]:
     """The platform in two processes, configured by a .env file; the last test ends it."""
-    port, folder = free_port(), tmp_path_factory.mktemp("served")
-    values = {
-        "LMS_PORT": port,
-        "LMS_WORKERS": 2,
-        "LMS_STARTUP_SECONDS": 60,
-        "MONGODB_URL": with_database(mongodb_url, f"test_{secrets.token_hex(6)}"),
-        "REDIS_URL": redis_url,
-    }
-    (folder / ".env").write_text("".join(f"{key}={value}\n" for key, value in values.items()))
-    log, url = folder / "app.log", f"http://127.0.0.1:{port}"
-    program = Program([sys.executable, "-m", "app"], log, clean_environment(), folder)
-
-    def ready() -> bool:
-        try:
-            return httpx.get(f"{url}/readyz", timeout=2, verify=NO_CERTIFICATES).status_code == 200
-        except httpx.HTTPError:
-            return False
-
-    try:
-        program.ready(ready)
-        yield program, url, log
-    finally:
-        program.stop()
+    folder = tmp_path_factory.mktemp("served")
+    with served_platform(folder, mongodb_url, redis_url, {"LMS_WORKERS": "2"}) as served:
+        yield served
 
 
 @contextmanager

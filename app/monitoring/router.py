@@ -1,18 +1,13 @@
 from __future__ import annotations
 
-import asyncio
-from typing import Final
-
-from fastapi import APIRouter, Response
-from starlette.responses import PlainTextResponse
+from fastapi import APIRouter
 
 import otel
 from app.monitoring import audit, levels
 from app.monitoring.health_probes import health
+from app.monitoring.metrics import metrics_router
 from app.monitoring.operators import OPERATORS
 from app.monitoring.pipeline import TelemetryOut
-
-METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def monitoring_router(telemetry: otel.Telemetry | None) -> APIRouter:
@@ -29,11 +24,7 @@ def monitoring_router(telemetry: otel.Telemetry | None) -> APIRouter:
 
 def _add_telemetry(router: APIRouter, telemetry: otel.Telemetry) -> None:
     if telemetry.config.prometheus:
-
-        @router.get("/metrics", response_class=PlainTextResponse, **OPERATORS)
-        async def metrics() -> Response:
-            """Returns this process's metrics in Prometheus' text format, to admins and the metrics token."""
-            return Response(await asyncio.to_thread(telemetry.prometheus_text), media_type=METRICS_TYPE)
+        router.include_router(metrics_router(telemetry))
 
     @router.get("/telemetry", **OPERATORS)
     async def accounts() -> TelemetryOut:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +14,8 @@ import psutil
 import pytest
 
 from stack.native.probes import NO_CERTIFICATES
-from tests.app.test_main import clean_environment
-from tests.backends import with_database
-from tests.programs import Program, free_port, wait_until
+from tests.app.served import served_platform
+from tests.programs import Program, wait_until
 
 DRAIN_SECONDS = 4
 
@@ -26,21 +23,15 @@ DRAIN_SECONDS = 4
 class Served:
     """`python -m app` in a process of its own."""
 
-    def __init__(self, program: Program, port: int, log: Path) -> None:
+    def __init__(self, program: Program, url: str, log: Path) -> None:
         self.program = program
-        self.port = port
-        self.url = f"http://127.0.0.1:{port}"
+        self.port = int(url.rpartition(":")[2])
+        self.url = url
         self.log = log
 
     def get(self, path: str) -> httpx.Response:
         """Sends a request on a connection of its own."""
         return httpx.get(f"{self.url}{path}", timeout=20, verify=NO_CERTIFICATES)
-
-    def is_ready(self) -> bool:
-        try:
-            return self.get("/readyz").status_code == 200
-        except httpx.TransportError:
-            return False
 
     def all_started(self, workers: int) -> bool:
         """Tells whether every worker serves."""
@@ -53,22 +44,9 @@ class Served:
 
 @contextmanager
 def serving(folder: Path, mongodb_url: str, redis_url: str, **settings: object) -> Iterator[Served]:
-    port, log = free_port(), folder / "app.log"
-    environment = {
-        **clean_environment(),
-        "LMS_PORT": str(port),
-        "LMS_STARTUP_SECONDS": "60",
-        "MONGODB_URL": with_database(mongodb_url, f"test_{secrets.token_hex(6)}"),
-        "REDIS_URL": redis_url,
-        **{key: str(value) for key, value in settings.items()},
-    }
-    program = Program([sys.executable, "-m", "app"], log, environment, folder)
-    served = Served(program, port, log)
-    try:
-        program.ready(served.is_ready)
-        yield served
-    finally:
-        program.stop()
+    environment = {key: str(value) for key, value in settings.items()}
+    with served_platform(folder, mongodb_url, redis_url, environment) as served:
+        yield Served(*served)
 
 
 @pytest.mark.parametrize("workers", [1, 2])

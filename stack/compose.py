@@ -19,7 +19,7 @@ from typing import Final
 from urllib.parse import quote
 
 from collector_kit.fragments import CollectorError, fragments, sentry_environment
-from stack import alerting, compose_program
+from stack import alerting, asked_stores, compose_program
 from stack.environment import Environment, load
 from stack.native.assemble import prepare_folder
 from stack.native.plan import BUGSINK_PROJECT, Plan
@@ -152,14 +152,15 @@ class DockerStack:
 
     def app_environment(self) -> dict[str, str]:
         """Returns the platform's variables that neither docker-compose.yml nor a secret file sets."""
-        ours = {*_OWN, *(f"LMS_{name.upper()}" for name in _SECRET)}
+        stores = {key for key in asked_stores.native(self.environment) if not self.environment.given(key)}
+        ours = {*_OWN, *(f"LMS_{name.upper()}" for name in _SECRET), *stores}
         native = {key: value for key, value in self._plan.app_environment().items() if key not in ours}
         dsn = f"http://{self._plan.bugsink_key.hex}@bugsink:8000/{BUGSINK_PROJECT}"
         addresses = {
             "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318",
             "SENTRY_DSN": self.environment.values.get("SENTRY_DSN") or dsn,
         }
-        return native | addresses
+        return native | addresses | asked_stores.docker(self.environment)
 
     def demo_environment(self) -> dict[str, str]:
         """Returns what `python -m stack.demo` needs: the platform's address and an admin."""

@@ -11,13 +11,16 @@ from app.core.clock import Clock
 from app.core.settings import Settings
 from app.core.telemetry import ACTIVE_USERS
 from app.infra.active_users import ActiveUsers
+from app.infra.audit import AuditLog
 from app.infra.log_levels import LogLevels
 from app.infra.mongo import Database
 from app.infra.periodic import repeating
 from app.infra.redis import RedisClient, RedisUnavailable
 from app.infra.sessions import Sessions
+from app.infra.stores import Stores, open_stores
 
 REPORT_SECONDS: Final = 5.0
+EXPIRY_SECONDS: Final = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class Resources:
     sessions: Sessions
     active_users: ActiveUsers
     log_levels: LogLevels
+    stores: Stores
+    audit: AuditLog
 
 
 @asynccontextmanager
@@ -51,4 +56,7 @@ async def open_resources(settings: Settings, clock: Clock) -> AsyncIterator[Reso
             await redis.load_scripts()
         stack.callback(ACTIVE_USERS.observe(active_users.observe))
         await stack.enter_async_context(repeating(REPORT_SECONDS, active_users.report, log_levels.follow))
-        yield Resources(database, redis, sessions, active_users, log_levels)
+        stores = open_stores(settings, stack)
+        audit = AuditLog(database, clock, days=settings.audit_days)
+        await stack.enter_async_context(repeating(EXPIRY_SECONDS, audit.expire))
+        yield Resources(database, redis, sessions, active_users, log_levels, stores, audit)

@@ -15,6 +15,7 @@ import yaml
 from pydantic import SecretStr
 
 from collector_kit import fragments as kit
+from stack import asked_stores
 from stack.environment import Environment
 from stack.native import logins
 from stack.native.bugsink import template
@@ -172,6 +173,7 @@ class Plan:
         token = self.environment.stack.otlp_token.get_secret_value()
         name = self.environment.app.environment
         known = {
+            **asked_stores.native(self.environment),
             "OTEL_SERVICE_NAME": "lms",
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{self.environment.stack.port_collector}",
             "OTEL_EXPORTER_OTLP_HEADERS": f"Authorization=Bearer%20{quote(token, safe='')}",

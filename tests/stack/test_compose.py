@@ -198,6 +198,7 @@ def test_the_users_own_server_replaces_ours(tmp_path: Path) -> None:
     )
     assert (stack.folder / "secrets" / "mongodb_url").read_text() == own["MONGODB_URL"]
     model = json.loads(resolve(stack, "config", "--format", "json").stdout)["services"]
+    assert model["app"]["environment"]["LMS_LOKI_URL"] == own["LOKI_URL"]
     for name in ("collector", "canary", "grafana"):
         assert model[name]["environment"]["LOKI_URL"] == own["LOKI_URL"]
         assert "edge" in model[name]["networks"], "it is on another machine"
@@ -211,6 +212,32 @@ def test_the_platform_reads_its_settings_from_the_files(docker: DockerStack) -> 
         assert getattr(read, name) == getattr(given, name)
     assert read.mongodb_url.endswith("@mongo:27017/lms?authSource=admin")
     assert read.redis_url.endswith("@redis:6379/0")
+
+
+def test_the_platform_reaches_the_stores_that_its_monitoring_api_asks(
+    docker: DockerStack, model: dict[str, Any]
+) -> None:
+    app = model["services"]["app"]
+    settings = load_settings({**app["environment"], "LMS_SECRETS_DIR": str(docker.folder / "secrets")})
+    asked = (settings.prometheus_url, settings.alertmanager_url, settings.loki_url, settings.tempo_url)
+    assert asked == tuple(
+        f"http://{where}" for where in ("prometheus:9090", "alertmanager:9093", "loki:3100", "tempo:3200")
+    )
+    for name in ("prometheus", "alertmanager", "loki", "tempo"):
+        assert set(model["services"][name]["networks"]) & set(app["networks"])
+    assert not {key for key in docker.app_environment() if key.endswith("_URL") and key.startswith("LMS_")}
+
+
+def test_a_store_of_the_users_own_is_the_one_that_is_asked(tmp_path: Path) -> None:
+    own = {"LMS_VICTORIALOGS_URL": "http://logs.example:9428", "LMS_PROMETHEUS_URL": "http://metrics.example"}
+    stack = stack_in(tmp_path, **own)
+    app = json.loads(resolve(stack, "config", "--format", "json").stdout)["services"]["app"]
+    secrets = {"LMS_SECRETS_DIR": str(stack.folder / "secrets")}
+    environ = {**app["environment"], **stack.app_environment(), **secrets}
+    settings = load_settings({key: value for key, value in environ.items() if key.startswith("LMS_")})
+    assert (settings.victorialogs_url, settings.loki_url) == (own["LMS_VICTORIALOGS_URL"], None)
+    assert settings.prometheus_url == own["LMS_PROMETHEUS_URL"]
+    assert settings.tempo_url == "http://tempo:3200"
 
 
 def test_a_shell_reads_the_variables_as_they_are(docker: DockerStack) -> None:

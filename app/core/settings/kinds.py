@@ -6,8 +6,10 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Annotated, Final
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, SecretStr, ValidationError, WrapValidator
 from pydantic_settings import SettingsConfigDict
@@ -58,6 +60,20 @@ def url(*schemes: str) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+def base_url(value: str) -> str:
+    """Returns an HTTP address without a trailing slash.
+
+    Raises:
+        ValueError: It is none, or has a login, which logs would show, a query or a fragment.
+    """
+    with suppress(ValueError):  # of a port that is impossible
+        parts = urlsplit(value)
+        odd = (parts.username, parts.password, parts.port == 0, parts.query, parts.fragment)
+        if parts.scheme in {"http", "https"} and parts.hostname and not any(odd):
+            return value.rstrip("/")
+    raise ValueError("must be an address such as http://127.0.0.1:9090, without a login or a query")
 
 
 Duration = Annotated[timedelta, WrapValidator(_duration), AfterValidator(_positive)]

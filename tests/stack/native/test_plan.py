@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from app.core.settings import load_settings
 from stack.native import logins
 from stack.native.native_stack import NativeStack
 from stack.native.placeholders import fill
@@ -37,8 +38,9 @@ def test_no_part_gets_a_secret_that_it_does_not_need(tmp_path: Path) -> None:
         settings.otlp_token: {"app"},
         settings.postgres_password: {"postgres", "app"},
         settings.redis_password: {"app"},
-        settings.stores_password: set(),
-        settings.victorialogs_password: set(),  # in files that only their readers are given
+        # Everybody else reads them from files.
+        settings.stores_password: {"app"},
+        settings.victorialogs_password: {"app"},
         settings.bugsink_password: {"bugsink-prepare"},
         settings.bugsink_secret_key: {"bugsink-prepare", "bugsink"},
     }
@@ -102,11 +104,37 @@ def test_the_users_own_server_replaces_ours(tmp_path: Path) -> None:
     assert environment(found["app"]) | theirs == environment(found["app"])
 
 
+STORES = {"LMS_PROMETHEUS_URL", "LMS_ALERTMANAGER_URL", "LMS_VICTORIALOGS_URL", "LMS_JAEGER_URL"}
+LOGINS = {"LMS_STORES_USER", "LMS_STORES_PASSWORD", "LMS_VICTORIALOGS_PASSWORD"}
+
+
+def test_the_platform_finds_the_stores_that_its_monitoring_api_asks(tmp_path: Path) -> None:
+    stack = NativeStack.scratch(tmp_path)
+    found = environment(processes(stack)["app"])
+    settings = load_settings({key: value for key, value in found.items() if key.startswith("LMS_")})
+    assert settings.prometheus_url == stack.url("prometheus")
+    assert settings.alertmanager_url == stack.url("alertmanager")
+    assert settings.victorialogs_url == stack.url("victorialogs")
+    assert settings.jaeger_url == settings.jaeger_web_url == stack.url("jaeger")
+    assert settings.stores_user == logins.USER
+    assert settings.stores_password == stack.environment.stack.stores_password
+    assert settings.victorialogs_password == stack.environment.stack.victorialogs_password
+
+
+def test_a_store_of_the_users_own_gets_no_password_of_ours(tmp_path: Path) -> None:
+    theirs = {"LMS_TEMPO_URL": "http://tempo.example", "LMS_LOKI_URL": "http://loki.example"}
+    found = environment(processes(NativeStack.scratch(tmp_path, theirs))["app"])
+    assert found | theirs == found
+    assert found.keys() & {*STORES, *LOGINS} == {"LMS_PROMETHEUS_URL", "LMS_ALERTMANAGER_URL"}
+
+
 def test_the_users_own_loki_replaces_victorialogs(tmp_path: Path) -> None:
     ours = processes(NativeStack.scratch(tmp_path))
     found = processes(NativeStack.scratch(tmp_path, {"LOKI_URL": "https://loki.example/"}))
     assert ours.keys() - found.keys() == {"victorialogs"}
     assert "victorialogs" not in found["collector"]["depends_on"]
+    assert environment(found["app"])["LMS_LOKI_URL"] == "https://loki.example"
+    assert "LMS_VICTORIALOGS_URL" not in environment(found["app"])
     for name in ("collector", "canary"):
         assert environment(found[name])["LOKI_URL"] == "https://loki.example"
         assert "VICTORIALOGS_URL" in environment(ours[name])

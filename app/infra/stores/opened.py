@@ -1,0 +1,38 @@
+"""The stores of a process: opened from its settings, each None without an address."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from app.core.settings import Settings
+from app.infra.stores.alertmanager import Alertmanager
+from app.infra.stores.client import Login, StoreClient
+from app.infra.stores.prometheus import Prometheus
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The stores whose address is configured."""
+
+    prometheus: Prometheus | None
+    alertmanager: Alertmanager | None
+
+
+def open_stores(settings: Settings, stack: AsyncExitStack) -> Stores:
+    """Opens clients of the configured stores, without a request; ``stack`` closes them."""
+
+    def client(source: str, address: str, password: SecretStr | None) -> StoreClient:
+        login = None if password is None else Login(settings.stores_user, password.get_secret_value())
+        opened = StoreClient(source, address, seconds=settings.stores_seconds, login=login)
+        stack.push_async_callback(opened.close)
+        return opened
+
+    shared = settings.stores_password
+    metrics, alerts = settings.prometheus_url, settings.alertmanager_url
+    return Stores(
+        prometheus=Prometheus(client("prometheus", metrics, shared)) if metrics else None,
+        alertmanager=Alertmanager(client("alertmanager", alerts, shared)) if alerts else None,
+    )

@@ -15,7 +15,7 @@ from tests.stack.running.learner import Platform
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "degradation.md"
 MONITORING: Final = ("alerts", "logs", "performance", "system-status")
-NONE: Final = "–"
+NONE: Final = "none"
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def examples() -> Iterator[Example]:
 
 
 def difference(documented: Any, answered: Any, path: str = "answer") -> str | None:  # noqa: ANN401 - JSON
-    """Returns where two JSON values differ in form, or None: values may differ, fields and their types may not."""
+    """Returns where two JSON values have other fields or types of values; None if nowhere."""
     if isinstance(documented, dict) and isinstance(answered, dict):
         return _fields(documented, answered, path)
     if isinstance(documented, list) and isinstance(answered, list):

@@ -35,7 +35,6 @@ from app.core.telemetry.platform import (
     TOKEN_REFRESHES,
     WITHDRAWALS,
 )
-from app.core.telemetry.queries import QUERY_METRICS
 from otel import Catalogue
 
 __all__ = [
@@ -70,7 +69,7 @@ TELEMETRY_DEFAULTS: Final[Mapping[str, str]] = {
     "TELEMETRY_TRUST_REMOTE_CONTEXT": "never",
 }
 
-LMS_METRICS: Final = Catalogue("lms", *PLATFORM_METRICS, *LIMIT_METRICS, *HEALTH_METRICS, *QUERY_METRICS)
+LMS_METRICS: Final = Catalogue("lms", *PLATFORM_METRICS, *LIMIT_METRICS, *HEALTH_METRICS)
 
 
 def telemetry_environ(environ: Mapping[str, str]) -> dict[str, str]:

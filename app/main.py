@@ -98,6 +98,8 @@ def _lifespan(settings: Settings, clock: Clock) -> Callable[[FastAPI], AbstractA
             )
             app.state.health = HealthChecks(resources)
             app.state.log_levels = resources.log_levels
+            app.state.stores = resources.stores
+            app.state.clock = clock
             yield
 
     return lifespan

@@ -7,9 +7,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import JSONResponse, PlainTextResponse
 
 import otel
-from app.monitoring import levels
+from app.monitoring import levels, logs
 from app.monitoring.health import Health, HealthChecks, Status
 from app.monitoring.operators import OPERATORS, Operator
+from app.monitoring.parameters import require_known_parameters
 from app.monitoring.pipeline import TelemetryOut
 
 HEALTH_TYPE: Final = "application/health+json"
@@ -52,8 +53,11 @@ async def ready(checks: Checks, response: Response) -> Health:
 
 def monitoring_router(telemetry: otel.Telemetry | None) -> APIRouter:
     """Returns the router of the monitoring API; without ``telemetry`` its endpoints are left out."""
-    router = APIRouter(prefix="/monitoring", tags=["monitoring"])
+    router = APIRouter(
+        prefix="/monitoring", tags=["monitoring"], dependencies=[Depends(require_known_parameters)]
+    )
     router.include_router(levels.router)
+    router.include_router(logs.router)
 
     @router.get("/health", response_class=HealthResponse, responses=NOT_READY)
     async def health(checks: Checks, response: Response, *, is_operator: Operator) -> Health:

@@ -100,6 +100,7 @@ def _serve(settings: Settings) -> None:
         log_config=None,  # the telemetry formats all logs
         timeout_graceful_shutdown=settings.shutdown_seconds,
         server_header=False,
+        proxy_headers=False,  # ClientAddresses reads them; uvicorn would believe every peer on loopback
     )
 
 

@@ -12,11 +12,14 @@ from starlette.middleware import Middleware
 
 import otel
 from app import VERSION
+from app.core.addresses import Proxies
 from app.core.clock import Clock, SystemClock
 from app.core.settings import Settings, load_settings
 from app.core.telemetry import LMS_METRICS, telemetry_environ
 from app.http.auth import Authenticator
 from app.http.body_limit import BodyLimit
+from app.http.client_address import ClientAddresses
+from app.http.drain import DRAIN_STATE, Drain
 from app.http.handlers import install_handlers
 from app.http.openapi import ProblemApi
 from app.http.problems import CATALOGUE_PATH, ProblemKind, catalogue, render_unhandled
@@ -29,8 +32,9 @@ from app.lms.demo import demo_router
 from app.lms.enrollments import router as enrollments
 from app.lms.submissions import router as submissions
 from app.lms.users import router as users
-from app.monitoring.health import HealthChecks
-from app.monitoring.router import monitoring_router, probes
+from app.monitoring.checks import running_checks
+from app.monitoring.health_probes import probes
+from app.monitoring.router import monitoring_router
 
 DESCRIPTION = """A small learning platform. Errors are problem bodies (RFC 9457): `code` is stable; use
 `trace_id` and `request_id` to find the request in traces, logs and the error tracker."""
@@ -66,11 +70,12 @@ def create_app(
 ) -> FastAPI:
     """Returns the application. It opens its connections on start-up and closes them on shutdown."""
     app = ProblemApi(
+        ClientAddresses(Proxies.read(settings.trusted_proxies), settings.forwarded_header),
         title="Stegmaier LMS",
         version=VERSION,
         description=DESCRIPTION,
         openapi_tags=TAGS,
-        lifespan=_lifespan(settings, clock or SystemClock()),
+        lifespan=_lifespan(settings, telemetry, clock or SystemClock()),
         telemetry={"tracing": False, "metrics": False, "logs": False},
         middleware=[Middleware(BodyLimit, max_bytes=settings.body_limit_bytes)],
         dependencies=[Depends(require_storable)],
@@ -84,10 +89,13 @@ def create_app(
     return app
 
 
-def _lifespan(settings: Settings, clock: Clock) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    settings: Settings, telemetry: otel.Telemetry | None, clock: Clock
+) -> Callable[[FastAPI], AbstractAsyncContextManager[dict[str, object]]]:
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
         async with open_resources(settings, clock) as resources:
+            app.state.resources = resources
             app.state.services = services.build_services(settings, resources, clock)
             await resources.database.prepare()
             await services.prepare(settings, app.state.services)
@@ -96,11 +104,14 @@ def _lifespan(settings: Settings, clock: Clock) -> Callable[[FastAPI], AbstractA
             app.state.authenticator = Authenticator(
                 tokens, resources.sessions, resources.active_users, clock, metrics_token
             )
-            app.state.health = HealthChecks(resources)
             app.state.log_levels = resources.log_levels
             app.state.stores = resources.stores
             app.state.clock = clock
-            yield
+            app.state.drain = drain = Drain(settings.drain_seconds)
+            async with running_checks(settings, resources, clock, telemetry) as health:
+                app.state.health = health
+                with drain.on_sigterm():
+                    yield {DRAIN_STATE: drain}
 
     return lifespan
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.types import Receive, Scope, Send
 
 from app.core.errors import (
     BadRequest,
@@ -18,6 +19,7 @@ from app.core.errors import (
     TokenInvalid,
     TokenRevoked,
 )
+from app.http.client_address import ClientAddresses
 from app.http.problems import Problem, ProblemField, refusals
 
 _FRAMEWORK_SCHEMAS: Final = ("HTTPValidationError", "ValidationError")
@@ -26,7 +28,20 @@ _METHODS: Final = frozenset({"get", "put", "post", "patch", "delete"})
 
 
 class ProblemApi(FastAPI):
-    """A FastAPI application that describes its errors as problem bodies."""
+    """A FastAPI application that describes its errors as problem bodies.
+
+    Everything inside sees the client's address instead of the proxy's, telemetry included.
+    """
+
+    def __init__(self, addresses: ClientAddresses, **options: Any) -> None:  # noqa: ANN401 - FastAPI's own
+        super().__init__(**options)
+        self._addresses = addresses
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one connection of the ASGI protocol."""
+        if scope["type"] == "http":
+            self._addresses.settle(scope)
+        await super().__call__(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
         """Returns the API's description (OpenAPI 3.1)."""

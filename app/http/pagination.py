@@ -30,13 +30,14 @@ def decode_cursor(cursor: str) -> str:
     try:
         last_id = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError) as error:
-        raise _refusal() from error
+        raise cursor_refusal() from error
     if not re.fullmatch(SLUG_PATTERN, last_id):
-        raise _refusal()
+        raise cursor_refusal()
     return last_id
 
 
-def _refusal() -> CursorInvalid:
+def cursor_refusal() -> CursorInvalid:
+    """Returns the refusal of a cursor that belongs to no list, or to another one."""
     return CursorInvalid(errors=(FieldError("query.cursor", "Not a cursor for this list", "cursor"),))
 
 

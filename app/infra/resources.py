@@ -11,6 +11,7 @@ from app.core.clock import Clock
 from app.core.settings import Settings
 from app.core.telemetry import ACTIVE_USERS
 from app.infra.active_users import ActiveUsers
+from app.infra.audit import AuditLog
 from app.infra.log_levels import LogLevels
 from app.infra.mongo import Database
 from app.infra.periodic import repeating
@@ -19,6 +20,7 @@ from app.infra.sessions import Sessions
 from app.infra.stores import Stores, open_stores
 
 REPORT_SECONDS: Final = 5.0
+EXPIRY_SECONDS: Final = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Resources:
     active_users: ActiveUsers
     log_levels: LogLevels
     stores: Stores
+    audit: AuditLog
 
 
 @asynccontextmanager
@@ -54,4 +57,6 @@ async def open_resources(settings: Settings, clock: Clock) -> AsyncIterator[Reso
         stack.callback(ACTIVE_USERS.observe(active_users.observe))
         await stack.enter_async_context(repeating(REPORT_SECONDS, active_users.report, log_levels.follow))
         stores = open_stores(settings, stack)
-        yield Resources(database, redis, sessions, active_users, log_levels, stores)
+        audit = AuditLog(database, clock, days=settings.audit_days)
+        await stack.enter_async_context(repeating(EXPIRY_SECONDS, audit.expire))
+        yield Resources(database, redis, sessions, active_users, log_levels, stores, audit)

@@ -13,10 +13,10 @@ from app.core.errors import Conflict, NotFound, RoleRequired
 from app.http.auth import ADMIN_ONLY, TOKEN_REFUSALS
 from app.http.problems import refusals
 from app.infra.log_levels import LogLevels
-from otel import LevelOverride, get_logger, level_overrides
+from app.monitoring.audit import Audit
+from otel import LevelOverride, level_overrides
 
 ROOT: Final = "root"
-_audit = get_logger("audit")
 
 
 class Level(StrEnum):
@@ -102,14 +102,14 @@ async def changed() -> list[LevelOut]:
 
 
 @router.put("/{logger}", responses=refusals(*TOKEN_REFUSALS, RoleRequired, TooManyLevels))
-async def change(logger: Logger, wanted: LevelChange, levels: Levels) -> LevelSet:
+async def change(logger: Logger, wanted: LevelChange, levels: Levels, audit: Audit) -> LevelSet:
     """Changes the level of a logger and its children until the change expires."""
     try:
         everywhere = await levels.set(logger, wanted.level, wanted.seconds)
     except ValueError:
         raise TooManyLevels from None
-    facts = {"changed_to": wanted.level.value, "seconds": wanted.seconds, "everywhere": everywhere}
-    _audit.warning("log_level_changed", target=logger or ROOT, **facts)
+    facts = {"level": wanted.level, "seconds": str(wanted.seconds), "everywhere": str(everywhere).lower()}
+    await audit.record("log_level_changed", logger or ROOT, **facts)
     override = LevelOverride(logger, wanted.level, wanted.seconds)
     return LevelSet(changed=LevelOut.of(override), everywhere=everywhere)
 
@@ -119,8 +119,8 @@ async def change(logger: Logger, wanted: LevelChange, levels: Levels) -> LevelSe
     status_code=status.HTTP_204_NO_CONTENT,
     responses=refusals(*TOKEN_REFUSALS, RoleRequired, LevelNotChanged),
 )
-async def reset(logger: Logger, levels: Levels) -> None:
+async def reset(logger: Logger, levels: Levels, audit: Audit) -> None:
     """Reverts a change."""
     if not await levels.reset(logger):
         raise LevelNotChanged(logger=logger or ROOT)
-    _audit.warning("log_level_reset", target=logger or ROOT)
+    await audit.record("log_level_reset", logger or ROOT)

@@ -54,8 +54,10 @@ def _listed(known: frozenset[str]) -> str:
 
 
 def _parameters(route: APIRoute) -> frozenset[str]:
+    # A field of a model of parameters does not say where it is sent: models are used for queries only.
+    elsewhere = (params.Path, params.Header, params.Cookie)
     fields = get_flat_params(route.dependant)
-    return frozenset(field.alias for field in fields if isinstance(field.field_info, params.Query))
+    return frozenset(field.alias for field in fields if not isinstance(field.field_info, elsewhere))
 
 
 def _duration(text: object) -> timedelta:

@@ -60,3 +60,6 @@ class _FaultyCollection:
 
     async def delete(self, where: Filter) -> bool:
         return bool(await self._write(lambda: self._real.delete(where)))
+
+    async def delete_all(self, where: Filter) -> int:
+        return int(await self._write(lambda: self._real.delete_all(where)))

@@ -29,6 +29,8 @@ ROOT: Final = Path(__file__).parents[2]
 Schema = dict[str, Any]
 
 LISTS: Final = {
+    "AuditEntryOut.details": "what the action has to say about itself",
+    "AuditPage.items": "the limit of a page, 100 at most",
     "CatalogueOut.items": "the limit of a page, 100 at most",
     "CourseOut.lessons": "MAX_LESSONS",
     "CourseOut.quizzes": "MAX_QUIZZES",
@@ -230,7 +232,9 @@ def module_names(tree: ast.Module) -> Iterator[str]:
     for node in tree.body:
         if isinstance(node, ast.Assign) and grows(node.value):
             yield from (
-                each.id for each in node.targets if isinstance(each, ast.Name) and not each.id.isupper()
+                each.id
+                for each in node.targets
+                if isinstance(each, ast.Name) and not each.id.isupper() and each.id != "__all__"
             )
         if (
             isinstance(node, ast.AnnAssign)

@@ -14,6 +14,7 @@ from app.core.errors import (
     TokenInvalid,
     TokenRevoked,
 )
+from app.http.audit import Audit
 from app.http.auth import NO_STORE, TOKEN_REFUSALS, Admin, SignedIn
 from app.http.presence import ClientPresence
 from app.http.problems import refusals
@@ -67,7 +68,8 @@ async def me(principal: SignedIn, lms: Lms) -> UserOut:
     responses=refusals(*TOKEN_REFUSALS, RoleRequired, UserNotFound, LastAdmin, SessionsUnavailable),
 )
 async def change_role(
-    user_id: Annotated[UserId, Path()], change: RoleChange, admin: Admin, lms: Lms
+    user_id: Annotated[UserId, Path()], change: RoleChange, admin: Admin, lms: Lms, audit: Audit
 ) -> UserOut:
     """Gives a user another role and revokes the user's access tokens. The last admin keeps the role."""
-    return UserOut.of(await lms.users.change_role(admin, user_id, change.role))
+    async with audit.attempt("role_change", user_id, role=change.role):
+        return UserOut.of(await lms.users.change_role(admin, user_id, change.role))

@@ -12,11 +12,6 @@ import httpx
 import pytest
 
 from app.core.settings import Settings
-from app.infra.log_levels import LogLevels
-from app.infra.redis import RedisClient
-from app.infra.resources import Resources
-from app.infra.sessions import Sessions
-from app.infra.stores import Stores
 from app.lms import services
 from tests.app.faults import FaultyDatabase
 from tests.app.fixed_clock import FixedClock
@@ -154,21 +149,13 @@ CHANGES: Final = {
 
 
 @pytest.fixture
-async def database(
-    api: Api, settings: Settings, clock: FixedClock, empty_redis_url: str
-) -> AsyncIterator[FaultyDatabase]:
+async def database(api: Api, settings: Settings, clock: FixedClock) -> AsyncIterator[FaultyDatabase]:
     """The database of the API under test, which may fail."""
     database = FaultyDatabase(settings.mongodb_url, seconds=20)
-    redis = RedisClient(empty_redis_url, seconds=10)
-    sessions = Sessions(redis, access_ttl=settings.jwt_access_ttl, refresh_ttl=settings.jwt_refresh_ttl)
-    active_users = api.app.state.authenticator._active_users
-    resources = Resources(
-        database, redis, sessions, active_users, LogLevels(redis, clock), Stores(None, None)
-    )
+    resources = replace(api.app.state.resources, database=database)
     api.app.state.services = services.build_services(settings, resources, clock)
     yield database
     database.close()
-    await redis.close()
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["not-done", "answer-lost"])

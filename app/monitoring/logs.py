@@ -17,7 +17,7 @@ from app.monitoring.levels import Level
 from app.monitoring.log_cursor import LONGEST_CURSOR, LogCursor, question_of, read_cursor
 from app.monitoring.log_records import LogOut, nanoseconds
 from app.monitoring.operators import operators_or
-from app.monitoring.parameters import DurationText, TimeText, at_most
+from app.monitoring.parameters import DurationText, TimeText, TraceId, at_most
 from app.monitoring.partial import Partial, Sources
 
 LONGEST_RANGE: Final = timedelta(days=30)
@@ -27,7 +27,6 @@ PROCESS: Final = "process"
 NOT_CONFIGURED: Final = "is not configured: set LMS_VICTORIALOGS_URL or LMS_LOKI_URL"
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-TraceId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$", to_lower=True)]
 
 
 class LogFilters(BaseModel):

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 from fastapi import Request, params
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJsonSchema
 
 from app.core.errors import FieldError, Invalid
 
@@ -78,6 +78,10 @@ def _near(moment: datetime) -> datetime:
     if not _FIRST <= moment <= _LAST:
         raise ValueError("must be between the years 1970 and 2200")
     return moment
+
+
+TraceId = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{32}$"), AfterValidator(str.lower)]
+"""A trace's id (W3C Trace Context), returned in lower case."""
 
 
 def at_most(longest: timedelta) -> AfterValidator:

@@ -168,7 +168,8 @@ async def test_hostile_text_is_only_compared(logs: Filled, text: str) -> None:
 def test_any_text_is_only_compared(victorialogs_url: str, text: str) -> None:
     """VictoriaLogs accepts the query and finds nothing: no text widens it, not even to an error."""
     for name in ("request_id", "user", "logger", "trace_id", "service"):
-        query = replace(LogQuery(0, time.time_ns(), 10, text="no record has this"), **{name: text})
+        changes: dict[str, Any] = {name: text}
+        query = replace(LogQuery(0, time.time_ns(), 10, text="no record has this"), **changes)
         answer = httpx.post(
             f"{victorialogs_url}/select/logsql/query",
             data={"query": logsql(query), "start": "0"},

@@ -53,7 +53,9 @@ class LogFilters(BaseModel):
         None, description="How long before `to` the range starts, instead of `from`; default: 1h."
     )
     cursor: Annotated[str, StringConstraints(max_length=LONGEST_CURSOR)] | None = Field(
-        None, description="`next_cursor` of the previous page, with the same filters."
+        None,
+        description="`next_cursor` of the previous page, with the same filters.",
+        examples=["Gp8MUuzLmvkYeCovB40AABh4Ki9Q4oAAAAEBAgME"],
     )
     limit: int = Field(100, ge=1, le=MAX_LIMIT, description="Records per page.")
 

@@ -20,6 +20,7 @@ from app.core.telemetry import LMS_METRICS, telemetry_environ
 from app.http.auth import Authenticator
 from app.http.body_limit import BodyLimit
 from app.http.client_address import ClientAddresses
+from app.http.drain import DRAIN_STATE, Drain
 from app.http.handlers import install_handlers
 from app.http.openapi import ProblemApi
 from app.http.problems import CATALOGUE_PATH, ProblemKind, catalogue, render_unhandled
@@ -33,8 +34,9 @@ from app.lms.demo import demo_router
 from app.lms.enrollments import router as enrollments
 from app.lms.submissions import router as submissions
 from app.lms.users import router as users
-from app.monitoring.health import HealthChecks
-from app.monitoring.router import monitoring_router, probes
+from app.monitoring.checks import running_checks
+from app.monitoring.health_probes import probes
+from app.monitoring.router import monitoring_router
 
 DESCRIPTION = """A small learning platform. Errors are problem bodies (RFC 9457): `code` is stable; use
 `trace_id` and `request_id` to find the request in traces, logs and the error tracker."""
@@ -81,7 +83,7 @@ def create_app(
         version=VERSION,
         description=DESCRIPTION,
         openapi_tags=TAGS,
-        lifespan=_lifespan(settings, clock or SystemClock(), lambda: limits),
+        lifespan=_lifespan(settings, telemetry, clock or SystemClock()),
         telemetry={"tracing": False, "metrics": False, "logs": False},
         middleware=[Middleware(BodyLimit, max_bytes=settings.body_limit_bytes)],
         dependencies=[Depends(require_storable)],
@@ -91,7 +93,7 @@ def create_app(
     app.include_router(_api(settings, telemetry))
     app.include_router(certificates.well_known)
     app.include_router(probes)
-    limits = _limits(settings, app)
+    app.state.limits = _limits(settings, app)
     otel.instrument(app, render_error=render_unhandled)
     return app
 
@@ -117,11 +119,11 @@ def route_table(app: FastAPI) -> RouteTable:
 
 
 def _lifespan(
-    settings: Settings, clock: Clock, limits: Callable[[], RulesSource]
-) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    settings: Settings, telemetry: otel.Telemetry | None, clock: Clock
+) -> Callable[[FastAPI], AbstractAsyncContextManager[dict[str, object]]]:
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_resources(settings, clock, limits()) as resources:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
+        async with open_resources(settings, clock, app.state.limits) as resources:
             app.state.resources = resources
             app.state.services = services.build_services(settings, resources, clock)
             await resources.database.prepare()
@@ -131,9 +133,12 @@ def _lifespan(
             app.state.authenticator = Authenticator(
                 tokens, resources.sessions, resources.active_users, clock, metrics_token
             )
-            app.state.health = HealthChecks(resources)
             app.state.log_levels = resources.log_levels
-            yield
+            app.state.drain = drain = Drain(settings.drain_seconds)
+            async with running_checks(settings, resources, clock, telemetry) as health:
+                app.state.health = health
+                with drain.on_sigterm():
+                    yield {DRAIN_STATE: drain}
 
     return lifespan
 

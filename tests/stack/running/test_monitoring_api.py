@@ -1,0 +1,94 @@
+"""docs/monitoring-api.md: each worked example is sent to the running stack and answers as documented."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from stack.native.native_stack import NativeStack
+from tests.programs import wait_until
+from tests.stack.running.learner import Platform
+from tests.stack.running.worked_examples import PAGE, Example, difference, examples
+
+pytestmark = pytest.mark.stack
+
+EXAMPLES: Final = list(examples())
+PREFIX: Final = "/api/v1/monitoring"
+
+
+class Asked:
+    """The running platform, and what the examples' variables stand for."""
+
+    def __init__(self, stack: NativeStack, platform: Platform) -> None:
+        self.client = httpx.Client(timeout=30, trust_env=False)
+        self._admin = platform.admin().client
+        token = self._admin.headers["Authorization"].removeprefix("Bearer ")
+        metrics_token = stack.environment.app.metrics_token.get_secret_value()
+        self.values = {"LMS": stack.url("app"), "TOKEN": token, "METRICS_TOKEN": metrics_token}
+        self.values["TRACE_ID"] = self._failed_trace(platform)
+        self.values["FINGERPRINT"] = self._fingerprint()
+
+    def _failed_trace(self, platform: Platform) -> str:
+        """Returns the trace of a request that failed, once its spans and records are stored."""
+        failed = platform.student().client.get("/demo/transcript")
+        trace_id: str = failed.json()["trace_id"]
+
+        def is_stored() -> bool:
+            found = self._admin.get(f"/monitoring/trace/{trace_id}").json()
+            return bool(found.get("spans") and found.get("records"))
+
+        wait_until(is_stored, "the failed request's trace is stored")
+        return trace_id
+
+    def _fingerprint(self) -> str:
+        def watchdog() -> list[Any]:
+            return list(self._admin.get("/monitoring/alerts?alertname=Watchdog").json()["alerts"])
+
+        wait_until(watchdog, "the Watchdog fires")
+        return str(watchdog()[0]["fingerprint"])
+
+    def answer(self, example: Example) -> httpx.Response:
+        """Sends an example; later ones end the silence that it has created."""
+        answered = example.send(self.client, self.values)
+        if example.operation == f"POST {PREFIX}/silences":
+            self.values["SILENCE_ID"] = answered.json()["id"]
+        return answered
+
+
+@pytest.fixture(scope="module")
+def asked(stack: NativeStack) -> Iterator[Asked]:
+    platform = Platform(stack)
+    opened = Asked(stack, platform)
+    yield opened
+    opened.client.close()
+    platform.close()
+
+
+def test_every_endpoint_has_an_example(asked: Asked) -> None:
+    described = asked.client.get(f"{asked.values['LMS']}/openapi.json").json()["paths"]
+    operations = {
+        f"{method.upper()} {path}"
+        for path, methods in described.items()
+        for method in methods
+        if path.startswith(f"{PREFIX}/")
+    }
+    assert operations == {example.operation for example in EXAMPLES}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.operation)
+def test_the_answer_is_as_documented(asked: Asked, example: Example) -> None:
+    answered = asked.answer(example)
+    assert answered.status_code == example.status, answered.text
+    if example.media_type is not None:
+        assert answered.headers["content-type"] == example.media_type
+    if example.answer is None:
+        assert answered.content == b""
+    elif "json" in str(example.media_type):
+        differs = difference(json.loads(example.answer), answered.json())
+        assert differs is None, f"{PAGE.name}: {differs}"
+    else:
+        assert set(example.answer.splitlines()) <= set(answered.text.splitlines())

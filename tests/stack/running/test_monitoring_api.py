@@ -34,7 +34,7 @@ class Asked:
 
     def _failed_trace(self, platform: Platform) -> str:
         """Returns the trace of a request that failed, once its spans and records are stored."""
-        failed = platform.student().client.get("/demo/transcript")
+        failed = platform.student().post("/demo/transcripts")
         trace_id: str = failed.json()["trace_id"]
 
         def is_stored() -> bool:

@@ -106,7 +106,8 @@ def _lifespan(
             )
             app.state.log_levels = resources.log_levels
             app.state.drain = drain = Drain(settings.drain_seconds)
-            async with running_checks(settings, resources, clock, telemetry) as health:
+            steps = services.build_canary(settings, resources, clock).steps()
+            async with running_checks(settings, resources, clock, telemetry, steps) as health:
                 app.state.health = health
                 with drain.on_sigterm():
                     yield {DRAIN_STATE: drain}

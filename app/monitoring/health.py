@@ -79,7 +79,3 @@ class Health(_Document):
     checks: dict[str, list[Entry]] | None = Field(
         default=None, description="Each measurement, by check and name, such as mongodb:responseTime."
     )
-
-    def without_details(self) -> Health:
-        """Returns the status alone."""
-        return Health(status=self.status)

@@ -129,6 +129,15 @@ class Telemetry:
         """The `service.instance.id` of this process."""
         return instance_id(self.config, self.slot)
 
+    def recent_records(self) -> list[dict[str, object]]:
+        """Returns this process's last log records, the newest first; TELEMETRY_RECENT_RECORDS says how many.
+
+        They are redacted, with the fields of the lines on stdout. A record below WARNING may appear late by
+        TELEMETRY_LOG_DELAY. Do not change them: they may still be exported.
+        """
+        recent = self._parts.recent
+        return [] if recent is None else recent.entries()
+
     def error_reports(self) -> ErrorReportsView | None:
         """Returns the counts of captured and dropped error reports; None if reporting is off."""
         errors = self._parts.errors

@@ -127,6 +127,11 @@ class TelemetryConfig(EnvSettings):
     log_burst_seconds: Annotated[float, Field(ge=0.1, le=1e9)] = setting(
         "TELEMETRY_LOG_BURST_SECONDS", "10", "seconds of the burst window"
     )
+    recent_records: Count = setting(
+        "TELEMETRY_RECENT_RECORDS",
+        0,
+        "log records kept in memory, at most 4 MiB, for `Telemetry.recent_records()`; 0: none",
+    )
     error_burst: Count = setting(
         "TELEMETRY_ERROR_BURST",
         20,

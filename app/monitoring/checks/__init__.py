@@ -11,7 +11,7 @@ import otel
 from app.core.clock import Clock
 from app.core.settings import Settings
 from app.infra.resources import Resources
-from app.monitoring.checks import external, file_system, lms_function, mongodb, redis, system
+from app.monitoring.checks import external, file_system, lms_function, mongodb, rate_limiter, redis, system
 from app.monitoring.checks import telemetry as own_telemetry
 from app.monitoring.checks.lms_function import Step
 from app.monitoring.health_check import Check
@@ -38,6 +38,7 @@ async def running_checks(
             [
                 mongodb.check(settings, resources, clock, instance),
                 redis.check(settings, resources),
+                rate_limiter.check(settings, resources.rate_limiter.state),
                 lms_function.check(settings, steps),
                 *_of_telemetry(settings, resources, telemetry),
                 file_system.check(settings),

@@ -89,7 +89,7 @@ class Services:
         for service in self._services:
             parts = urlsplit(service.url)
             where = f"{parts.hostname}:{parts.port or _PORTS.get(parts.scheme)}"
-            advice = f"See whether {service.name} runs at {where} and can be reached from here, or ask its operator."
+            advice = f"See whether {service.name} runs at {where} and can be reached from here."
             yield Check(
                 service.name,
                 ServiceProbe(self._ask(service), advice),

@@ -54,10 +54,10 @@ class RedisClient:
 
     async def get_many(self, *keys: str) -> list[str | None]:
         """Returns the values of ``keys``, in one round trip."""
-        found = await _answer(self._redis.mget([KEY_PREFIX + key for key in keys]))
+        found: Any = await _answer(self._redis.mget([KEY_PREFIX + key for key in keys]))
         if not isinstance(found, list) or len(found) != len(keys):
             raise RedisUnavailable("an answer of another shape")
-        return cast("list[str | None]", found)
+        return found
 
     async def set(self, key: str, value: str, *, seconds: float) -> None:
         """Sets ``key``, which expires after ``seconds``."""

@@ -198,7 +198,7 @@ async def test_a_full_redis_that_evicts_is_a_warning(own_redis: RedisServer) -> 
     async with probing_redis(own_redis.url, clock) as probe:
         await probe()
         with redis.Redis.from_url(own_redis.url) as client:
-            used = int(client.info("memory")["used_memory"])  # type: ignore[index]  # not a coroutine
+            used = int(client.info("memory")["used_memory"])
             client.config_set("maxmemory", used + 300_000)
             client.config_set("maxmemory-policy", "allkeys-lru")
             for number in range(100):

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
+from opentelemetry import trace
 
 import otel
 from app.infra.stores import Prometheus, StoreClient
@@ -16,15 +17,15 @@ from tests.app.monitoring.test_external import answering
 from tests.programs import free_port, wait
 
 
-@pytest.fixture(name="cut_off", params=["10"])
-def _cut_off(request: pytest.FixtureRequest) -> Iterator[otel.Telemetry]:
-    """Telemetry whose Collector does not exist; the parameter is how many ms a record waits to be exported."""
+@pytest.fixture(name="cut_off")
+def _cut_off() -> Iterator[otel.Telemetry]:
+    """Telemetry whose Collector does not exist, and whose spans wait for an hour."""
     config = otel.TelemetryConfig.from_env(
         {
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}",
             "OTEL_EXPORTER_OTLP_TIMEOUT": "100",
-            "OTEL_BLRP_SCHEDULE_DELAY": request.param,
-            "OTEL_BLRP_MAX_QUEUE_SIZE": "512",
+            "OTEL_BLRP_SCHEDULE_DELAY": "10",
+            "OTEL_BSP_SCHEDULE_DELAY": "3600000",
             "TELEMETRY_RUNTIME_METRICS": "off",
         }
     )
@@ -48,11 +49,14 @@ async def test_losses_are_new_ones_only(cut_off: otel.Telemetry) -> None:
     assert by_name(await probe())["logsDropped"].status is Status.PASS
 
 
-@pytest.mark.parametrize("cut_off", ["3600000"], indirect=True)
 async def test_a_queue_that_fills_is_seen(cut_off: otel.Telemetry) -> None:
     probe = TelemetryProbe(cut_off, None, most_queued=1e-9)
-    otel.get_logger("test").info("queued")
-    assert by_name(await probe())["logsQueue"].status is Status.WARN
+    trace.get_tracer("test").start_span("queued").end()
+    queues = [each for each in await probe() if each.name.endswith("Queue")]
+    assert [(each.name, each.status) for each in queues] == [
+        ("tracesQueue", Status.WARN),
+        ("logsQueue", Status.PASS),
+    ]
 
 
 async def test_without_prometheus_the_canary_is_unknown(cut_off: otel.Telemetry) -> None:

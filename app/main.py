@@ -9,12 +9,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 
 import otel
 from app import VERSION
 from app.core.addresses import Proxies
 from app.core.clock import Clock, SystemClock
 from app.core.settings import Settings, load_settings
+from app.core.settings.access import origins
 from app.core.telemetry import LMS_METRICS, telemetry_environ
 from app.http.auth import Authenticator
 from app.http.body_limit import BodyLimit
@@ -22,6 +24,7 @@ from app.http.client_address import ClientAddresses
 from app.http.handlers import install_handlers
 from app.http.openapi import ProblemApi
 from app.http.problems import CATALOGUE_PATH, ProblemKind, catalogue, render_unhandled
+from app.http.rate_limit import QUOTA_HEADERS, RouteLimits, limit_routes
 from app.http.storable import require_storable
 from app.infra.resources import open_resources
 from app.lms import services
@@ -75,16 +78,33 @@ def create_app(
         openapi_tags=TAGS,
         lifespan=_lifespan(settings, clock or SystemClock()),
         telemetry={"tracing": False, "metrics": False, "logs": False},
-        middleware=[Middleware(BodyLimit, max_bytes=settings.body_limit_bytes)],
+        middleware=[*_cross_origin(settings), Middleware(BodyLimit, max_bytes=settings.body_limit_bytes)],
         dependencies=[Depends(require_storable)],
         redirect_slashes=False,  # the router's redirects repeat the client's Host header; ours are relative
     )
     install_handlers(app)
+    limit_routes()
     app.include_router(_api(settings, telemetry))
     app.include_router(certificates.well_known)
     app.include_router(probes)
     otel.instrument(app, render_error=render_unhandled)
     return app
+
+
+def _cross_origin(settings: Settings) -> list[Middleware]:
+    """Returns what lets web pages of other origins use the API, if there are any."""
+    allowed = origins(settings.cors_origins)
+    if not allowed:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=allowed,
+            allow_methods=["DELETE", "GET", "PATCH", "POST", "PUT"],
+            allow_headers=["Authorization", "Content-Type", "X-Request-ID", "traceparent"],
+            expose_headers=[*QUOTA_HEADERS, "X-Request-ID", "traceresponse"],
+        )
+    ]
 
 
 def _lifespan(settings: Settings, clock: Clock) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
@@ -100,6 +120,7 @@ def _lifespan(settings: Settings, clock: Clock) -> Callable[[FastAPI], AbstractA
             app.state.authenticator = Authenticator(
                 tokens, resources.sessions, resources.active_users, clock, metrics_token
             )
+            app.state.route_limits = RouteLimits(resources.rate_limiter, app.state.authenticator)
             app.state.health = HealthChecks(resources)
             app.state.log_levels = resources.log_levels
             yield

@@ -37,6 +37,7 @@ LISTS: Final = {
     "ErrorReportsOut.dropped": "the reasons that there are",
     "Health.checks": "what the platform needs",
     "Problem.errors": "MAX_FIELD_ERRORS",
+    "Problem.violated-policies": "the rules that apply to one request",
     "Progress.lessons_done": "MAX_LESSONS",
     "Progress.quizzes_passed": "MAX_QUIZZES",
     "QuestionOut.choices": "MAX_CHOICES",

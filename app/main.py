@@ -9,22 +9,22 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 
 import otel
 from app import VERSION
 from app.core.addresses import Proxies
 from app.core.clock import Clock, SystemClock
 from app.core.settings import Settings, load_settings
-from app.core.settings.access import origins
 from app.core.telemetry import LMS_METRICS, telemetry_environ
 from app.http.auth import Authenticator
 from app.http.body_limit import BodyLimit
 from app.http.client_address import ClientAddresses
+from app.http.cross_origin import cross_origin
+from app.http.drain import DRAIN_STATE, Drain
 from app.http.handlers import install_handlers
 from app.http.openapi import ProblemApi
 from app.http.problems import CATALOGUE_PATH, ProblemKind, catalogue, render_unhandled
-from app.http.rate_limit import QUOTA_HEADERS, RouteLimits, limit_routes
+from app.http.rate_limit import RouteLimits, limit_routes
 from app.http.storable import require_storable
 from app.infra.resources import open_resources
 from app.lms import services
@@ -34,8 +34,9 @@ from app.lms.demo import demo_router
 from app.lms.enrollments import router as enrollments
 from app.lms.submissions import router as submissions
 from app.lms.users import router as users
-from app.monitoring.health import HealthChecks
-from app.monitoring.router import monitoring_router, probes
+from app.monitoring.checks import running_checks
+from app.monitoring.health_probes import probes
+from app.monitoring.router import monitoring_router
 
 DESCRIPTION = """A small learning platform. Errors are problem bodies (RFC 9457): `code` is stable; use
 `trace_id` and `request_id` to find the request in traces, logs and the error tracker."""
@@ -76,9 +77,9 @@ def create_app(
         version=VERSION,
         description=DESCRIPTION,
         openapi_tags=TAGS,
-        lifespan=_lifespan(settings, clock or SystemClock()),
+        lifespan=_lifespan(settings, telemetry, clock or SystemClock()),
         telemetry={"tracing": False, "metrics": False, "logs": False},
-        middleware=[*_cross_origin(settings), Middleware(BodyLimit, max_bytes=settings.body_limit_bytes)],
+        middleware=[*cross_origin(settings.cors_origins), Middleware(BodyLimit, max_bytes=settings.body_limit_bytes)],
         dependencies=[Depends(require_storable)],
         redirect_slashes=False,  # the router's redirects repeat the client's Host header; ours are relative
     )
@@ -91,25 +92,11 @@ def create_app(
     return app
 
 
-def _cross_origin(settings: Settings) -> list[Middleware]:
-    """Returns what lets web pages of other origins use the API, if there are any."""
-    allowed = origins(settings.cors_origins)
-    if not allowed:
-        return []
-    return [
-        Middleware(
-            CORSMiddleware,
-            allow_origins=allowed,
-            allow_methods=["DELETE", "GET", "PATCH", "POST", "PUT"],
-            allow_headers=["Authorization", "Content-Type", "X-Request-ID", "traceparent"],
-            expose_headers=[*QUOTA_HEADERS, "X-Request-ID", "traceresponse"],
-        )
-    ]
-
-
-def _lifespan(settings: Settings, clock: Clock) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    settings: Settings, telemetry: otel.Telemetry | None, clock: Clock
+) -> Callable[[FastAPI], AbstractAsyncContextManager[dict[str, object]]]:
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
         async with open_resources(settings, clock) as resources:
             app.state.resources = resources
             app.state.services = services.build_services(settings, resources, clock)
@@ -121,9 +108,12 @@ def _lifespan(settings: Settings, clock: Clock) -> Callable[[FastAPI], AbstractA
                 tokens, resources.sessions, resources.active_users, clock, metrics_token
             )
             app.state.route_limits = RouteLimits(resources.rate_limiter, app.state.authenticator)
-            app.state.health = HealthChecks(resources)
             app.state.log_levels = resources.log_levels
-            yield
+            app.state.drain = drain = Drain(settings.drain_seconds)
+            async with running_checks(settings, resources, clock, telemetry) as health:
+                app.state.health = health
+                with drain.on_sigterm():
+                    yield {DRAIN_STATE: drain}
 
     return lifespan
 

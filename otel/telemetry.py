@@ -20,6 +20,7 @@ from otel.export.accounting import SignalAccount, SignalView
 from otel.export.pipelines import Pipelines, Queue, Undo
 from otel.metrics import process
 from otel.metrics.data import DeclaredMetrics
+from otel.metrics.family import MetricFamily
 from otel.metrics.readers import ExportReader, TextReader
 from otel.providers import renew_sdk_after_fork, unset_current
 from otel.redaction.engine import Redactor
@@ -86,9 +87,28 @@ class Telemetry:
         Raises:
             RuntimeError: TELEMETRY_PROMETHEUS is off, or the telemetry was shut down.
         """
+        return self._text_reader().text()
+
+    def openmetrics_text(self) -> bytes:
+        """Returns all metrics of this process in OpenMetrics 1.0, with exemplars, collected now.
+
+        Raises:
+            RuntimeError: TELEMETRY_PROMETHEUS is off, or the telemetry was shut down.
+        """
+        return self._text_reader().openmetrics()
+
+    def metric_families(self) -> list[MetricFamily]:
+        """Returns what `prometheus_text` shows as plain values, collected now.
+
+        Raises:
+            RuntimeError: TELEMETRY_PROMETHEUS is off, or the telemetry was shut down.
+        """
+        return self._text_reader().families()
+
+    def _text_reader(self) -> TextReader:
         if self._parts.text is None or self.is_shut_down:
             raise RuntimeError("no metrics as text: TELEMETRY_PROMETHEUS is off or telemetry was shut down")
-        return self._parts.text.text()
+        return self._parts.text
 
     def accounting(self) -> dict[str, SignalView]:
         """Returns each signal's account: produced = exported + dropped (by reason) + pending.

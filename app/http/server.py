@@ -25,6 +25,7 @@ from app.core.errors import (
 )
 from app.core.settings import Settings
 from app.core.telemetry import REQUESTS_REFUSED
+from app.http.drain import DRAIN_STATE, Drain
 from app.http.problems import problem
 from otel import get_logger
 
@@ -151,9 +152,15 @@ class BoundedHttp(HttpToolsProtocol):
                 BadRequest(reason=f"More than {MOST_PIPELINED} requests are waiting on one connection.")
             )
         super().on_headers_complete()
+        if self._is_draining():  # so that a balancer opens its next connection elsewhere
+            self.cycle.default_headers = [*self.cycle.default_headers, (b"connection", b"close")]
         # Fields after a chunked body are trailers (RFC 9110, 6.5.1), which the application does not see.
         self.headers = []
         self._part, self._progressed = _Part.BODY, True
+
+    def _is_draining(self) -> bool:
+        drain: Drain | None = self.app_state.get(DRAIN_STATE)
+        return drain is not None and drain.is_draining
 
     def on_body(self, body: bytes) -> None:
         """Passes on a piece of the body."""

@@ -34,6 +34,7 @@ Filter = Mapping[str, Any]
 _T = TypeVar("_T")
 
 DEFAULT_DATABASE: Final = "lms"
+MOST_CONNECTIONS: Final = 50
 _AUTHENTICATION_FAILED: Final = 18  # MongoDB's error codes
 # ServerSelectionTimeoutError, AutoReconnect and NetworkTimeout are kinds of ConnectionFailure.
 _UNAVAILABLE: Final = (ConnectionFailure, WaitQueueTimeoutError, ExecutionTimeout, WTimeoutError)
@@ -45,6 +46,16 @@ class DuplicateId(Exception):  # noqa: N818 - a fact about the data, which calle
 
 class DatabaseRefused(Exception):  # noqa: N818 - as above
     """The database answered but rejected us, usually for a wrong user or password."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseFacts:
+    """The server's version, and connections: how many are in use, how many may be, and who waits for one."""
+
+    version: str
+    in_use: int
+    most: int
+    waiting: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +121,7 @@ class Database:
             connectTimeoutMS=milliseconds,
             waitQueueTimeoutMS=milliseconds,
             socketTimeoutMS=2 * milliseconds,
-            maxPoolSize=50,
+            maxPoolSize=MOST_CONNECTIONS,
         )
         self._database = self._client.get_default_database(DEFAULT_DATABASE)
         self._operation_seconds = 2 * seconds
@@ -147,6 +158,20 @@ class Database:
             await _answer(self._database.command("ping"), self._operation_seconds)
         except OperationFailure as error:
             raise DatabaseRefused(_refusal(error)) from error
+
+    async def facts(self) -> DatabaseFacts:
+        """Returns the server's version and how the connections are used now.
+
+        Raises:
+            DatabaseUnavailable: It does not answer.
+        """
+        about = await _answer(self._database.command("buildInfo"), self._operation_seconds)
+        # The driver's pools have no public count; its events would cost three calls for every command.
+        servers = self._client.delegate._topology._servers.values()  # noqa: SLF001 - see above
+        pools = [server.pool for server in servers]
+        active = sum(pool.active_sockets for pool in pools)
+        waiting = sum(max(pool.operation_count - pool.active_sockets, 0) for pool in pools)
+        return DatabaseFacts(about["version"], active, MOST_CONNECTIONS, waiting)
 
     async def wait(self, seconds: float, progress: Callable[[], object] = lambda: None) -> None:
         """Returns as soon as the database answers; calls ``progress`` after each failed try, about every 2 s.

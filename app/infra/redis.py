@@ -44,6 +44,10 @@ class RedisClient:
         """Returns once Redis has answered."""
         await _answer(self._redis.ping())
 
+    async def info(self) -> dict[str, Any]:
+        """Returns what the server says about itself (INFO), in one round trip."""
+        return cast("dict[str, Any]", await _answer(self._redis.info()))
+
     async def get(self, key: str) -> str | None:
         """Returns the value of ``key``."""
         return cast("str | None", await _answer(self._redis.get(KEY_PREFIX + key)))

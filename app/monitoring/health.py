@@ -1,87 +1,83 @@
-"""Whether the platform can serve: probes all dependencies at once, each within a second."""
+"""The platform's health as ``application/health+json`` (draft-inadarei-api-health-check-06)."""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
+from datetime import datetime
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
 
-from app.infra.resources import Resources
+from app.monitoring.health_check import Status
 
-CHECK_SECONDS: Final = 1.0
+__all__ = ["Component", "Entry", "Health", "LastError", "Status"]
 
 
-class Status(StrEnum):
-    """The status (draft-inadarei-api-health-check): ``warn`` means degraded but serving."""
-
-    PASS = "pass"  # noqa: S105 - a verdict, not a password
-    WARN = "warn"
-    FAIL = "fail"
+class _Document(BaseModel):
+    # Names as in the draft, which this media type means.
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
 
 
-class CheckResult(BaseModel):
-    """The health of one dependency of the platform."""
+class LastError(_Document):
+    """The last time that a check found its dependency not working."""
+
+    type: str = Field(description="Type of the error.", examples=["ServerSelectionTimeoutError"])
+    time: datetime
+
+
+class Component(_Document):
+    """One check's verdict; its measurements are in ``checks``."""
 
     status: Status
     critical: bool = Field(description="Whether the platform cannot serve without it.")
-    observed_value: float = Field(description="How long the answer took.", examples=[1.2])
-    observed_unit: str = "ms"
-    output: str | None = Field(default=None, description="Type of the error.", examples=[None])
+    latency_ms: float = Field(description="How long the last run took.", examples=[3.1])
+    since: datetime = Field(description="Since when it has this status.")
+    checked_at: datetime = Field(description="When the last run ended.")
+    last_result: Status = Field(
+        description="What the last run found; the status follows when enough runs agree."
+    )
+    last_success: datetime | None = Field(description="When a run last found nothing wrong.")
+    last_error: LastError | None
+    output: str | None = Field(description="What is wrong.", examples=[None])
+    recommendation: str | None = Field(description="What to do next.", examples=[None])
+    runbook: str | None = Field(description="Where the repository explains more.", examples=[None])
 
 
-class Health(BaseModel):
-    """The platform's health; only operators see the checks."""
+class Entry(_Document):
+    """One measurement of a check."""
+
+    component_id: str = Field(description="The check, as in ``components``.", examples=["mongodb"])
+    component_type: str = Field(examples=["datastore"])
+    observed_value: float | str = Field(examples=[1.2])
+    observed_unit: str | None = Field(examples=["ms"])
+    status: Status
+    time: datetime = Field(description="When it was measured.")
+    output: str | None = Field(description="What is wrong.", examples=[None])
+
+
+class Health(_Document):
+    """The platform's health; only operators see more than the status."""
 
     status: Status
-    checks: dict[str, CheckResult] | None = Field(
-        default=None, description="By dependency; for admins and the metrics token."
+    decided_by: str | None = Field(
+        default=None, description="The check that decided the status; null if all pass.", examples=[None]
+    )
+    output: str | None = Field(default=None, description="What is wrong with it.", examples=[None])
+    recommendation: str | None = Field(default=None, description="What to do next.", examples=[None])
+    runbook: str | None = Field(default=None, examples=[None])
+    release_id: str | None = Field(default=None, examples=["0.1.0"])
+    service_id: str | None = Field(
+        default=None,
+        description="Each process has its own checks: the one that answered.",
+        examples=["lms-1-0"],
+    )
+    unchecked: list[str] | None = Field(
+        default=None, description="Checks that have not run yet since the start.", examples=[[]]
+    )
+    components: dict[str, Component] | None = Field(default=None, description="Each check's verdict.")
+    checks: dict[str, list[Entry]] | None = Field(
+        default=None, description="Each measurement, by check and name, such as mongodb:responseTime."
     )
 
     def without_details(self) -> Health:
         """Returns the status alone."""
         return Health(status=self.status)
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """The check of one dependency; ``probe`` returns if it answers and raises if not."""
-
-    name: str
-    critical: bool
-    probe: Callable[[], Awaitable[None]]
-
-    async def run(self) -> CheckResult:
-        """Probes once, for a second at most."""
-        started = time.perf_counter()
-        output: str | None = None
-        try:
-            async with asyncio.timeout(CHECK_SECONDS):
-                await self.probe()
-        except Exception as error:  # noqa: BLE001 - whatever a probe raises is its result
-            output = type(error).__name__
-        passed = Status.PASS if output is None else Status.FAIL if self.critical else Status.WARN
-        elapsed = round((time.perf_counter() - started) * 1000, 1)
-        return CheckResult(status=passed, critical=self.critical, observed_value=elapsed, output=output)
-
-
-class HealthChecks:
-    """The platform's checks: it fails without the database, and is degraded without Redis."""
-
-    def __init__(self, resources: Resources) -> None:
-        self._checks = (
-            Check("mongodb", critical=True, probe=resources.database.ping),
-            Check("redis", critical=False, probe=resources.redis.ping),
-        )
-
-    async def run(self) -> Health:
-        """Runs all checks at once; the worst result is the platform's."""
-        results = await asyncio.gather(*(check.run() for check in self._checks))
-        checks = {check.name: result for check, result in zip(self._checks, results, strict=True)}
-        found = {result.status for result in results}
-        worst = next((status for status in (Status.FAIL, Status.WARN) if status in found), Status.PASS)
-        return Health(status=worst, checks=checks)

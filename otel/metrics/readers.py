@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.metrics import MeterProvider as ApiMeterProvider
@@ -19,13 +20,17 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
 from opentelemetry.sdk.resources import Resource
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
 
 from otel.config.settings import TelemetryConfig
 from otel.metrics.catalogue import Catalogue, External
 from otel.metrics.data import DeclaredMetrics
 from otel.metrics.declared_meters import DeclaredMeterProvider
-from otel.metrics.exposition import Exposition, numbered
+from otel.metrics.exposition import Exposition, Prepared
+from otel.metrics.family import MetricFamily, family_of
 from otel.metrics.self import SERIES, count_unencodable
+
+_T = TypeVar("_T")
 
 
 class _DeclaredReader(MetricReader):
@@ -58,15 +63,18 @@ class ExportReader(_DeclaredReader, PeriodicExportingMetricReader):
         self._export_lock = threading.Lock()
 
 
-class _NumberedReader(PrometheusMetricReader):
+class _PreparingReader(PrometheusMetricReader):
+    _exposition: Exposition
+
     def _receive_metrics(
         self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: object
     ) -> None:
-        super()._receive_metrics(numbered(metrics_data), timeout_millis, **kwargs)
+        self._exposition.prepared = Prepared(metrics_data)
+        super()._receive_metrics(self._exposition.prepared.data, timeout_millis, **kwargs)
 
 
-class TextReader(_DeclaredReader, _NumberedReader):
-    """Renders the SDK's metrics and ours as Prometheus text, on request. Thread-safe."""
+class TextReader(_DeclaredReader, _PreparingReader):
+    """Renders the SDK's metrics and ours for Prometheus, on request. Thread-safe."""
 
     _takes_exemplars = False
 
@@ -78,9 +86,21 @@ class TextReader(_DeclaredReader, _NumberedReader):
         super().__init__(scope_info_enabled=False, registry=registry)
 
     def text(self) -> bytes:
-        """Collects now and renders the text exposition format."""
+        """Collects now and renders the text exposition format, which has no exemplars."""
+        return self._page(generate_latest)
+
+    def openmetrics(self) -> bytes:
+        """Collects now and renders OpenMetrics 1.0, with exemplars."""
+        rendered: bytes = self._page(openmetrics.generate_latest)
+        return rendered
+
+    def families(self) -> list[MetricFamily]:
+        """Collects now and returns what the text would show."""
+        return self._page(lambda page: [family_of(found) for found in page.collect()])
+
+    def _page(self, render: Callable[[Exposition], _T]) -> _T:
         with self._one_page:  # the exporter would put what two collect at once on one page
-            return generate_latest(self._exposition)
+            return render(self._exposition)
 
     def restart_after_fork(self) -> None:
         """Frees the lock that the parent may have held, and drops its `target_info`."""

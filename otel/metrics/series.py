@@ -62,7 +62,16 @@ class NumberPoint:
 class HistogramPoint:
     """Bucket counts, sum, extremes and the last sampled measurement of each bucket."""
 
-    __slots__ = ("attributes", "counts", "exemplars", "largest", "smallest", "start_unix_nano", "total")
+    __slots__ = (
+        "attributes",
+        "counts",
+        "exemplars",
+        "exported",
+        "largest",
+        "smallest",
+        "start_unix_nano",
+        "total",
+    )
 
     def __init__(self, attributes: AttributeKey, buckets: int) -> None:
         self.attributes = attributes
@@ -72,6 +81,7 @@ class HistogramPoint:
         self.smallest = math.inf
         self.largest = -math.inf
         self.exemplars: dict[int, tuple[float, int, int, int]] = {}
+        self.exported: dict[int, tuple[float, int, int, int]] = {}
 
     def count(self, bucket: int, amount: float, exemplar: tuple[float, int, int, int] | None) -> None:
         """Adds one measurement; the caller holds the lock."""
@@ -85,9 +95,14 @@ class HistogramPoint:
             self.exemplars[bucket] = exemplar
 
     def snapshot(self, *, take_exemplars: bool) -> HistogramSnapshot:
-        """Copies the state; `take_exemplars` starts a new period for them, as an export does."""
-        exemplars = tuple(Exemplar(*self.exemplars[bucket]) for bucket in sorted(self.exemplars))
+        """Copies the state; `take_exemplars` starts a new period for them, as an export does.
+
+        Without it there are also the last ones of earlier periods, so that a scrape may come at any time.
+        """
+        found = self.exemplars if take_exemplars else {**self.exported, **self.exemplars}
+        exemplars = tuple(Exemplar(*found[bucket]) for bucket in sorted(found))
         if take_exemplars:
+            self.exported.update(self.exemplars)
             self.exemplars.clear()
         return HistogramSnapshot(
             self.attributes,

@@ -18,6 +18,18 @@ from tests.backends import RedisServer
 
 SEED = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"  # RFC 8032, 7.1, test 1
 
+# A busy test machine with a full disk is not an unhealthy platform.
+PATIENT = {
+    "health_limit_seconds": 20,
+    "health_max_cpu": 1,
+    "health_max_load": 10_000,
+    "health_max_memory": 1,
+    "health_max_swap": 1,
+    "health_max_lag_seconds": 600,
+    "health_min_disk": 0.000001,
+    "health_min_disk_hours": 0,
+}
+
 
 @pytest.fixture
 def clock() -> FixedClock:
@@ -40,6 +52,7 @@ def make_settings(mongodb_url: str, redis_url: str, **changes: object) -> Settin
         "metrics_token": "metrics-token-of-the-tests",
         "database_seconds": 20,  # a busy test machine is not an outage
         "redis_seconds": 10,
+        **PATIENT,
         "argon2_memory_kib": 7168,
         "argon2_time_cost": 2,
         **changes,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from app.core.telemetry.health import HEALTH_METRICS
+from app.core.telemetry.health import HEALTH_CHANGES, HEALTH_DURATION, HEALTH_METRICS, HEALTH_STATUS
 from app.core.telemetry.limits import LIMIT_METRICS
 from app.core.telemetry.platform import (
     ACTIVE_USERS,
@@ -48,6 +48,9 @@ __all__ = [
     "COURSE_COMPLETIONS",
     "ENROLLMENTS",
     "FUNNEL",
+    "HEALTH_CHANGES",
+    "HEALTH_DURATION",
+    "HEALTH_STATUS",
     "LESSON_COMPLETIONS",
     "LMS_METRICS",
     "LOGINS",

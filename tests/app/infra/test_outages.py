@@ -11,9 +11,11 @@ import pytest
 from app.core.errors import DatabaseUnavailable
 from app.infra.mongo import Database, DatabaseRefused, address
 from app.infra.redis import RedisClient, RedisUnavailable
+from app.monitoring.health_check import Status
 from otel.testing import Captured
 from tests.app.conftest import make_settings, serving
 from tests.app.fixed_clock import FixedClock
+from tests.app.healths import until
 from tests.app.people import LESSON, RIGHT, Api
 from tests.app.problems import assert_problem
 from tests.backends import DatabaseServer, RedisServer
@@ -30,7 +32,8 @@ def own_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseS
 async def api_without_redis(
     empty_mongodb_url: str, own_redis: RedisServer, telemetry: Captured, clock: FixedClock
 ) -> AsyncIterator[Api]:
-    async with serving(make_settings(empty_mongodb_url, own_redis.url), telemetry, clock) as api:
+    settings = make_settings(empty_mongodb_url, own_redis.url, health_seconds=0.2)
+    async with serving(settings, telemetry, clock) as api:
         yield api
 
 
@@ -38,7 +41,7 @@ async def api_without_redis(
 async def api_on_own_database(
     own_database: DatabaseServer, empty_redis_url: str, telemetry: Captured, clock: FixedClock
 ) -> AsyncIterator[Api]:
-    settings = make_settings(own_database.url, empty_redis_url, database_seconds=2)
+    settings = make_settings(own_database.url, empty_redis_url, database_seconds=2, health_seconds=0.2)
     async with serving(settings, telemetry, clock) as api:
         yield api
 
@@ -112,10 +115,11 @@ async def test_without_redis_the_platform_warns_and_serves(
 ) -> None:
     admin = await api_without_redis.admin()
     own_redis.stop()
+    await until(api_without_redis, Status.WARN)
     health = await admin.get("/monitoring/health")
     assert health.status_code == 200
-    assert health.json()["status"] == "warn"
-    assert health.json()["checks"]["redis"]["status"] == "warn"
+    assert (health.json()["status"], health.json()["decidedBy"]) == ("warn", "redis")
+    assert health.json()["components"]["redis"]["status"] == "fail"
     assert (await admin.get("http://lms.test/readyz")).status_code == 200
 
 
@@ -139,6 +143,7 @@ async def test_a_frozen_database_is_a_503_not_a_hang(
         assert time.monotonic() - started < 10
         assert_problem(answer, 503, "database_unavailable")
         assert answer.headers["retry-after"] == "2"
+        await until(api_on_own_database, Status.FAIL)
         ready = await api_on_own_database.client.get("http://lms.test/readyz")
         assert (ready.status_code, ready.json()["status"]) == (503, "fail")
         assert (await api_on_own_database.client.get("http://lms.test/livez")).status_code == 200
@@ -158,10 +163,12 @@ async def test_a_database_without_its_store_is_a_503_until_that_is_back(
     try:
         for _ in range(3):
             assert_problem(await admin.get("/users/me"), 503, "database_unavailable")
+        await until(api_on_own_database, Status.FAIL)
         assert (await api_on_own_database.client.get("http://lms.test/readyz")).status_code == 503
     finally:
         own_database.bring_postgres_back()
     assert (await admin.get("/users/me")).status_code == 200
+    await until(api_on_own_database, Status.PASS)
 
 
 async def test_acknowledged_answers_survive_the_death_of_the_database(

@@ -55,7 +55,7 @@ def test_cpu_utilization_since_the_last_collection_is_reported(telemetry: Teleme
     work()
     found = families(telemetry)
     [process], [system] = (
-        found[name].values() for name in ("process_cpu_utilization", "system_cpu_utilization")
+        found[name].values() for name in ("process_cpu_utilization_ratio", "system_cpu_utilization_ratio")
     )
     assert process > 0
     assert 0 < system <= 1

@@ -1,0 +1,87 @@
+"""The probes of an orchestrator, and the health endpoint: all answer from the last results."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.responses import JSONResponse
+
+from app.http.drain import Drain
+from app.monitoring.health import Health
+from app.monitoring.health_check import Status
+from app.monitoring.health_checks import HealthChecks
+from app.monitoring.operators import Operator
+
+HEALTH_TYPE: Final = "application/health+json"
+_OK: Final = 200
+_UNAVAILABLE: Final = 503
+
+
+class HealthResponse(JSONResponse):
+    """A response whose body is the platform's health."""
+
+    media_type = HEALTH_TYPE
+
+
+def _unavailable(why: str) -> dict[int | str, dict[str, Any]]:
+    return {_UNAVAILABLE: {"model": Health, "description": why}}
+
+
+def checks_of(request: Request) -> HealthChecks:
+    """Returns the application's health checks."""
+    found: HealthChecks = request.app.state.health
+    return found
+
+
+def drain_of(request: Request) -> Drain:
+    """Returns whether this process is leaving."""
+    found: Drain = request.app.state.drain
+    return found
+
+
+Checks = Annotated[HealthChecks, Depends(checks_of)]
+Draining = Annotated[Drain, Depends(drain_of)]
+
+_ANSWER: Final[dict[str, Any]] = {
+    "response_class": HealthResponse,
+    "response_model_exclude_none": True,
+}
+
+probes = APIRouter(tags=["health"])
+health = APIRouter()
+
+
+@probes.get("/livez", **_ANSWER)
+async def live() -> Health:
+    """Answers while the event loop runs; depends on nothing else: an outage elsewhere causes no restart."""
+    return Health(status=Status.PASS)
+
+
+@probes.get(
+    "/readyz",
+    **_ANSWER,
+    responses=_unavailable("Not ready: the database does not answer, or the process is stopping"),
+)
+async def ready(checks: Checks, drain: Draining, response: Response) -> Health:
+    """Tells whether to send requests here: 503 while the database does not answer, and from SIGTERM on."""
+    return _answer(response, is_well=checks.is_ready and not drain.is_draining)
+
+
+@probes.get("/startupz", **_ANSWER, responses=_unavailable("The database has not answered yet"))
+async def started(checks: Checks, response: Response) -> Health:
+    """Tells whether the process has started: 503 until the database has answered, and 200 ever after."""
+    return _answer(response, is_well=checks.has_started)
+
+
+@health.get("/health", **_ANSWER, responses=_unavailable("A critical check fails"))
+async def detail(checks: Checks, response: Response, *, is_operator: Operator) -> Health:
+    """Returns the platform's health by the last results; admins and the metrics token also see why."""
+    found = checks.report() if is_operator else Health(status=checks.status())
+    response.status_code = _UNAVAILABLE if found.status is Status.FAIL else _OK
+    return found
+
+
+def _answer(response: Response, *, is_well: bool) -> Health:
+    response.status_code = _OK if is_well else _UNAVAILABLE
+    return Health(status=Status.PASS if is_well else Status.FAIL)

@@ -79,7 +79,10 @@ def create_app(
         openapi_tags=TAGS,
         lifespan=_lifespan(settings, telemetry, clock or SystemClock()),
         telemetry={"tracing": False, "metrics": False, "logs": False},
-        middleware=[*cross_origin(settings.cors_origins), Middleware(BodyLimit, max_bytes=settings.body_limit_bytes)],
+        middleware=[
+            *cross_origin(settings.cors_origins),
+            Middleware(BodyLimit, max_bytes=settings.body_limit_bytes),
+        ],
         dependencies=[Depends(require_storable)],
         redirect_slashes=False,  # the router's redirects repeat the client's Host header; ours are relative
     )

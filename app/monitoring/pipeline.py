@@ -5,6 +5,8 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 import otel
+from app.infra.rate_limits import LimiterState
+from app.monitoring.limits import LimiterOut
 
 
 class SignalOut(BaseModel):
@@ -35,14 +37,16 @@ class TelemetryOut(BaseModel):
     instance: str = Field(description="Its service.instance.id.", examples=["lms-1-0"])
     signals: dict[str, SignalOut] = Field(description="traces, metrics (data points), logs.")
     errors: ErrorReportsOut | None = Field(description="Null without a SENTRY_DSN.")
+    limiter: LimiterOut = Field(description="The rate limiter, and its circuit breaker for Redis.")
 
     @classmethod
-    def of(cls, telemetry: otel.Telemetry) -> TelemetryOut:
-        """Returns the current accounts of ``telemetry``."""
+    def of(cls, telemetry: otel.Telemetry, limiter: LimiterState) -> TelemetryOut:
+        """Returns the current accounts of ``telemetry`` and the state of the limiter."""
         signals = {name: SignalOut.model_validate(view) for name, view in telemetry.accounting().items()}
         reports = telemetry.error_reports()
         return cls(
             instance=telemetry.instance,
             signals=signals,
             errors=None if reports is None else ErrorReportsOut.model_validate(reports),
+            limiter=LimiterOut.of(limiter),
         )

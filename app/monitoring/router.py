@@ -3,7 +3,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 import otel
-from app.monitoring import audit, levels
+from app.monitoring import audit, levels, limits
 from app.monitoring.health_probes import health
 from app.monitoring.metrics import metrics_router
 from app.monitoring.operators import OPERATORS
@@ -16,6 +16,7 @@ def monitoring_router(telemetry: otel.Telemetry | None) -> APIRouter:
     router.include_router(health)
     router.include_router(levels.router)
     router.include_router(audit.router)
+    router.include_router(limits.router)
 
     if telemetry is not None:
         _add_telemetry(router, telemetry)
@@ -27,6 +28,9 @@ def _add_telemetry(router: APIRouter, telemetry: otel.Telemetry) -> None:
         router.include_router(metrics_router(telemetry))
 
     @router.get("/telemetry", **OPERATORS)
-    async def accounts() -> TelemetryOut:
-        """Reports what happened to this process's spans, data points, log records and error reports."""
-        return TelemetryOut.of(telemetry)
+    async def accounts(limiter: limits.Limiter) -> TelemetryOut:
+        """Reports what happened to this process's spans, data points, log records and error reports.
+
+        Also whether Redis decides about rate limits, or this process alone.
+        """
+        return TelemetryOut.of(telemetry, limiter.state())

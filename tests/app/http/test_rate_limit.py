@@ -26,9 +26,7 @@ CATALOGUE: Final = (
     "{name: few, scope: ip, route: /api/v1/courses, method: GET, limits: [{limit: 2, window: 1h}]}"
 )
 ME: Final = "{name: mine, scope: user, route: /api/v1/users/me, limits: [{limit: 3, window: 1h}]}"
-LOGIN: Final = (
-    "{name: login-account, scope: account, route: /api/v1/auth/login, limits: [{limit: 2, window: 1h}]}"
-)
+LOGIN: Final = "{name: login-account, scope: account, route: /api/v1/auth/login, method: POST, limits: [{limit: 2, window: 1h}]}"
 UNMATCHED: Final = "{name: strays, scope: ip, route: <unmatched>, limits: [{limit: 3, window: 1h}]}"
 EVERYBODY: Final = "{name: all, scope: global, limits: [{limit: 1, window: 1h}]}"
 
@@ -136,7 +134,7 @@ async def test_a_refused_request_asks_nobody_for_its_session(limited: Limited, t
         learner = await api.student()
         statuses = [(await learner.get("/users/me")).status_code for _ in range(5)]
     assert statuses == [200, 200, 429, 429, 429]  # signing in has asked once, too
-    assert telemetry.value("lms.auth.revocation_checks", {"outcome": "valid"}) == 3
+    assert telemetry.value("lms.token.revocation_checks", {"outcome": "valid"}) == 3
 
 
 async def test_every_route_is_limited_but_the_probes(limited: Limited) -> None:

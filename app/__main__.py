@@ -17,6 +17,7 @@ from app.core.errors import DatabaseUnavailable
 from app.core.settings import Settings, load_settings
 from app.http.server import Limits, bounded
 from app.infra.mongo import Database, DatabaseRefused, address
+from app.main import create_app
 
 EXIT_SETTINGS = 2
 EXIT_DATABASE = 1
@@ -31,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = load_settings()
         otel.TelemetryConfig.from_env()
+        create_app(settings)  # so that a mistake in the rules of the rate limiter is one sentence, too
     except otel.ConfigError as error:
         return _fail(EXIT_SETTINGS, *error.sentences)
     try:

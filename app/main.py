@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import APIRouter, Depends, FastAPI
+from fastapi.routing import iter_route_contexts
 from starlette.middleware import Middleware
 
 import otel
 from app import VERSION
 from app.core.addresses import Proxies
 from app.core.clock import Clock, SystemClock
-from app.core.settings import Settings, load_settings
+from app.core.settings import Settings, load_settings, variable
 from app.core.telemetry import LMS_METRICS, telemetry_environ
 from app.http.auth import Authenticator
 from app.http.body_limit import BodyLimit
@@ -26,6 +27,7 @@ from app.http.openapi import ProblemApi
 from app.http.problems import CATALOGUE_PATH, ProblemKind, catalogue, render_unhandled
 from app.http.rate_limit import RouteLimits, limit_routes
 from app.http.storable import require_storable
+from app.infra.rate_limits import RouteTable, RulesInvalid, RulesSource, rules_source
 from app.infra.resources import open_resources
 from app.lms import services
 from app.lms.certificates import router as certificates
@@ -51,6 +53,8 @@ TAGS = [
     {"name": "monitoring", "description": "The platform's own state."},
     {"name": "health", "description": "Probes for an orchestrator."},
 ]
+# Routes and tags that settings leave out; a rule may name them all the same.
+_OPTIONAL = frozenset({"demo", "/api/v1/demo", "/api/v1/monitoring/metrics", "/api/v1/monitoring/telemetry"})
 
 
 def build() -> FastAPI:
@@ -70,7 +74,11 @@ def build() -> FastAPI:
 def create_app(
     settings: Settings, telemetry: otel.Telemetry | None = None, clock: Clock | None = None
 ) -> FastAPI:
-    """Returns the application. It opens its connections on start-up and closes them on shutdown."""
+    """Returns the application. It opens its connections on start-up and closes them on shutdown.
+
+    Raises:
+        otel.ConfigError: The rules of the rate limiter have a mistake.
+    """
     app = ProblemApi(
         ClientAddresses(Proxies.read(settings.trusted_proxies), settings.forwarded_header),
         title="Stegmaier LMS",
@@ -91,8 +99,29 @@ def create_app(
     app.include_router(_api(settings, telemetry))
     app.include_router(certificates.well_known)
     app.include_router(probes)
+    app.state.limits = _limits(settings, app)
     otel.instrument(app, render_error=render_unhandled)
     return app
+
+
+def _limits(settings: Settings, app: FastAPI) -> RulesSource:
+    source = rules_source(settings.rate_limits, route_table(app))
+    try:
+        source.read()
+    except RulesInvalid as error:
+        raise otel.ConfigError(variable("rate_limits"), str(error)) from error
+    return source
+
+
+def route_table(app: FastAPI) -> RouteTable:
+    """Returns the routes that a rule of the rate limiter may name."""
+    methods: dict[str, frozenset[str]] = {}
+    tags: set[str] = set()
+    for route in iter_route_contexts(app.routes):
+        if route.path is not None:
+            methods[route.path] = methods.get(route.path, frozenset()) | frozenset(route.methods or ())
+        tags.update(str(tag) for tag in getattr(route, "tags", None) or ())
+    return RouteTable(methods, frozenset(tags), _OPTIONAL)
 
 
 def _lifespan(
@@ -100,7 +129,7 @@ def _lifespan(
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[dict[str, object]]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
-        async with open_resources(settings, clock) as resources:
+        async with open_resources(settings, clock, app.state.limits) as resources:
             app.state.resources = resources
             app.state.services = services.build_services(settings, resources, clock)
             await resources.database.prepare()

@@ -15,6 +15,7 @@ from app.infra.audit import AuditLog
 from app.infra.log_levels import LogLevels
 from app.infra.mongo import Database
 from app.infra.periodic import repeating
+from app.infra.rate_limits import RateLimiter, RulesSource, limiting
 from app.infra.redis import RedisClient, RedisUnavailable
 from app.infra.sessions import Sessions
 from app.infra.stores import Stores, open_stores
@@ -34,11 +35,14 @@ class Resources:
     log_levels: LogLevels
     stores: Stores
     audit: AuditLog
+    rate_limiter: RateLimiter
 
 
 @asynccontextmanager
-async def open_resources(settings: Settings, clock: Clock) -> AsyncIterator[Resources]:
+async def open_resources(settings: Settings, clock: Clock, limits: RulesSource) -> AsyncIterator[Resources]:
     """Opens the connections and closes them on exit. Waits for the database; Redis may be down.
+
+    ``limits`` are the rules of the rate limiter.
 
     Raises:
         DatabaseUnavailable: The database does not answer within ``settings.startup_seconds``.
@@ -59,4 +63,5 @@ async def open_resources(settings: Settings, clock: Clock) -> AsyncIterator[Reso
         stores = open_stores(settings, stack)
         audit = AuditLog(database, clock, days=settings.audit_days)
         await stack.enter_async_context(repeating(EXPIRY_SECONDS, audit.expire))
-        yield Resources(database, redis, sessions, active_users, log_levels, stores, audit)
+        limiter = await stack.enter_async_context(limiting(settings, limits))
+        yield Resources(database, redis, sessions, active_users, log_levels, stores, audit, limiter)

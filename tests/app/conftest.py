@@ -16,6 +16,7 @@ from tests.app.fixed_clock import FixedClock
 from tests.app.people import ADMIN_PASSWORD, Api
 from tests.backends import RedisServer
 
+GENEROUS = Path(__file__).parent / "generous-rate-limits.yml"
 SEED = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"  # RFC 8032, 7.1, test 1
 
 # A busy test machine with a full disk is not an unhealthy platform.
@@ -52,6 +53,8 @@ def make_settings(mongodb_url: str, redis_url: str, **changes: object) -> Settin
         "metrics_token": "metrics-token-of-the-tests",
         "database_seconds": 20,  # a busy test machine is not an outage
         "redis_seconds": 10,
+        "rate_limit_redis_seconds": 10,
+        "rate_limits": GENEROUS,
         **PATIENT,
         "argon2_memory_kib": 7168,
         "argon2_time_cost": 2,

@@ -10,7 +10,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from app.core.telemetry.health import HEALTH_CHANGES, HEALTH_DURATION, HEALTH_METRICS, HEALTH_STATUS
-from app.core.telemetry.limits import LIMIT_METRICS
+from app.core.telemetry.limits import (
+    LIMIT_METRICS,
+    RATE_LIMIT_BACKEND_DURATION,
+    RATE_LIMIT_BREAKER,
+    RATE_LIMIT_DECISIONS,
+    RATE_LIMIT_RULES_VALID,
+    RATE_LIMIT_SWITCHES,
+)
 from app.core.telemetry.platform import (
     ACTIVE_USERS,
     CATALOGUE_INVALIDATIONS,
@@ -58,6 +65,11 @@ __all__ = [
     "PASSWORD_TURNS",
     "QUIZ_ATTEMPTS",
     "QUIZ_SCORE",
+    "RATE_LIMIT_BACKEND_DURATION",
+    "RATE_LIMIT_BREAKER",
+    "RATE_LIMIT_DECISIONS",
+    "RATE_LIMIT_RULES_VALID",
+    "RATE_LIMIT_SWITCHES",
     "REGISTRATIONS",
     "REQUESTS_REFUSED",
     "REVOCATION_CHECKS",

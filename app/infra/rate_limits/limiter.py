@@ -1,0 +1,281 @@
+"""The rate limiter: decides on every request, by Redis for all instances together, without it by itself."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import Final
+
+from app.core.telemetry import RATE_LIMIT_BACKEND_DURATION
+from app.infra.rate_limits.applicable import (
+    KEY_PREFIX,
+    Applied,
+    Identifier,
+    Plan,
+    applied,
+    applies,
+    identity_of,
+    plan,
+)
+from app.infra.rate_limits.breaker import Breaker
+from app.infra.rate_limits.deciding import (
+    PASSED,
+    Held,
+    RuleVerdict,
+    Verdict,
+    decided,
+    from_memory,
+    from_redis,
+    key_states,
+    share_verdict,
+)
+from app.infra.rate_limits.decisions import Asked, Decision, KeyState, LimiterState, Scope
+from app.infra.rate_limits.instances import Instances
+from app.infra.rate_limits.local_windows import LocalWindows
+from app.infra.rate_limits.redis_script import Connections, Script, packed
+from app.infra.rate_limits.rules_file import Rules
+from app.infra.redis import RedisUnavailable
+
+_MOST_PLANS: Final = 2_000
+_ANSWERED: Final = {"lms.rate_limit.outcome": "answered"}
+_FAILED: Final = {"lms.rate_limit.outcome": "failed"}
+
+
+class RateLimiter:
+    """Admits a request if every rule that applies does; then, and only then, all of them count it.
+
+    Args:
+        rules: those in force.
+        url: of Redis.
+        seconds: that Redis may take to answer.
+        secret: shared by all instances; with it identities are hashed.
+        instances: how many there are at least, until more report in Redis.
+        clock: monotonic, in seconds.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        *,
+        url: str,
+        seconds: float,
+        secret: str,
+        instances: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._script, self._clear = Script("rate_limit.lua"), Script("clear.lua")
+        self._identifier = Identifier(secret)
+        self._connections = Connections(url, seconds=seconds, forgotten=self._redis_forgot)
+        self._breaker = Breaker(clock)
+        self._local = LocalWindows(clock)
+        self._process, self._numbers = secrets.token_hex(4), count()
+        self._instances = Instances(self._process, instances, clock)
+        self.rules_error: str | None = None
+        self._forgot_at = float("-inf")
+        self.use(rules)
+
+    def use(self, rules: Rules) -> None:
+        """Puts ``rules`` into force; what was counted under a rule's name stays counted."""
+        self.rules = rules
+        self._applied = tuple(applied(rule) for rule in rules.rules)
+        self._plans: dict[tuple[str, str, tuple[str, ...], str | None, bool], Plan] = {}
+
+    async def decide(self, asked: Asked) -> Decision:
+        """Decides on a request, in one round trip to Redis; without Redis, from this process's memory."""
+        found = self._plan(asked)
+        if not found.rules:
+            return PASSED
+        digests = self._digests(found, asked)
+        held = self._begin(found, digests)
+        admitted = False
+        try:
+            decision = await self._decide(found, digests, held)
+            admitted = decision.allowed
+        finally:
+            self._end(held, admitted=admitted)
+        return decision
+
+    async def decide_account(self, route: str, method: str, account: str) -> Decision:
+        """Decides on an attempt to sign in with, or to register, the name ``account``; it need not exist."""
+        return await self.decide(Asked(route, method, (), "", None, None, account))
+
+    async def look(self, scope: Scope, key: str) -> list[KeyState]:
+        """Returns what each rule of ``scope`` has counted for ``key``.
+
+        ``key`` is the address, the user's id, ``METHOD /route`` or the account name; for ``global``, any.
+        Rules for users count an address, too: that of visitors who are not signed in.
+        """
+        found = plan(_of(self._applied, scope), self._script)
+        digest = self._identifier.digest(identity_of(scope, key))
+        try:
+            verdicts = await self._ask(found, [digest] * len(found.rules), packed(""))
+        except RedisUnavailable:
+            held = [
+                Held(policy, self._local.look(policy.name + digest, policy.seconds), 0, each.rule.shadow)
+                for each in found.rules
+                for policy in each.policies
+            ]
+            return key_states(from_memory(found, held, self._remembered), "local")
+        return key_states(verdicts, "redis")
+
+    async def clear(self, scope: Scope, key: str) -> int:
+        """Forgets what was counted for ``key``, in Redis and here; returns how many rules had counted it.
+
+        Raises:
+            RedisUnavailable: Redis does not answer; then only this process has forgotten.
+        """
+        rules = _of(self._applied, scope)
+        digest = self._identifier.digest(identity_of(scope, key))
+        known = 0
+        for each in rules:
+            known += max([self._local.forget(policy.name + digest) for policy in each.policies])
+        keys = packed(*(f"{KEY_PREFIX}{each.rule.name}:{digest}" for each in rules))
+        command = self._clear.head(len(rules), 0) + keys
+        return max(known, int(await self._connections.run(self._clear, command)))
+
+    async def report(self) -> None:
+        """Reports this instance to Redis; while the breaker is open, that is its probe when one is due."""
+        if not self._breaker.allows():
+            return
+        began = self._clock()
+        try:
+            await self._instances.report(self._connections)
+        except (RedisUnavailable, ValueError) as error:
+            self._breaker.failed(began, _word(error))
+        except BaseException:
+            self._breaker.abandoned()
+            raise
+        else:
+            self._breaker.succeeded()
+
+    def state(self) -> LimiterState:
+        """Returns the limiter's own state."""
+        return LimiterState(
+            backend="redis" if self._breaker.state == "closed" else "local",
+            breaker=self._breaker.state,
+            instances=self._instances.count,
+            rules=len(self.rules.rules),
+            rules_version=self.rules.version,
+            rules_error=self.rules_error,
+            last_error=self._breaker.last_error,
+        )
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._connections.close()
+
+    async def _decide(self, found: Plan, digests: Sequence[str], held: Sequence[Held]) -> Decision:
+        if self._exceeds_share(held):
+            return decided(from_memory(found, held, self._known_to_lack), "local")
+        if not self._breaker.allows():
+            return self._by_memory(found, held)
+        try:
+            member = packed(f"{self._process}{next(self._numbers):x}")
+            return decided(await self._ask(found, digests, member), "redis")
+        except RedisUnavailable:
+            return self._by_memory(found, held)
+
+    async def _ask(self, found: Plan, digests: Sequence[str], member: str) -> tuple[RuleVerdict, ...]:
+        """Asks Redis, and reports to the breaker and the histogram how that went."""
+        pairs = zip(found.rules, digests, strict=True)
+        keys = "".join([f"{each.key_head}{digest}\r\n" for each, digest in pairs])
+        began = self._clock()
+        try:
+            answer = await self._connections.run(self._script, found.head + keys + member + found.tail)
+            verdicts = from_redis(found, answer)
+        except (RedisUnavailable, ValueError) as error:
+            RATE_LIMIT_BACKEND_DURATION.record(self._clock() - began, _FAILED)
+            self._breaker.failed(began, _word(error))
+            raise RedisUnavailable from error
+        except BaseException:
+            self._breaker.abandoned()
+            raise
+        RATE_LIMIT_BACKEND_DURATION.record(self._clock() - began, _ANSWERED)
+        self._breaker.succeeded()
+        return verdicts
+
+    def _by_memory(self, found: Plan, held: Sequence[Held]) -> Decision:
+        decision = decided(from_memory(found, held, self._without_redis), "local")
+        if decision.allowed:
+            now = self._clock()
+            for each in held:
+                each.hits.strayed_at = now
+        return decision
+
+    def _without_redis(self, applied: Applied, held: Held) -> Verdict:
+        if applied.rule.when_redis_is_away == "refuse":
+            return Verdict(held.policy, 0, self._breaker.pause, self._breaker.pause)
+        return share_verdict(held, self._clock(), self._instances.count)
+
+    def _remembered(self, _: Applied, held: Held) -> Verdict:
+        return share_verdict(held, self._clock(), self._instances.count)
+
+    def _known_to_lack(self, _: Applied, held: Held) -> Verdict:
+        verdict = share_verdict(held, self._clock(), self._instances.count)
+        return verdict if self._is_unknown_to_redis(held, self._clock()) else verdict._replace(wait=0.0)
+
+    def _exceeds_share(self, held: Sequence[Held]) -> bool:
+        """Returns whether Redis lacks requests that this process admitted, and they use up its share.
+
+        So it is for one window after Redis has lost its data, and for callers who were admitted without it.
+        """
+        now = self._clock()
+        lacking = [each for each in held if self._is_unknown_to_redis(each, now)]
+        return bool(lacking) and any(
+            share_verdict(each, now, self._instances.count).wait for each in lacking if not each.shadow
+        )
+
+    def _is_unknown_to_redis(self, held: Held, now: float) -> bool:
+        return now < max(held.hits.strayed_at, self._forgot_at) + held.policy.seconds
+
+    def _redis_forgot(self) -> None:
+        self._forgot_at = self._clock()
+
+    def _plan(self, asked: Asked) -> Plan:
+        kind = (asked.route, asked.method, asked.tags, asked.role, asked.account is not None)
+        found = self._plans.get(kind)
+        if found is None:
+            if len(self._plans) >= _MOST_PLANS:  # methods of unmatched routes are the client's choice
+                self._plans.clear()
+            rules = [each for each in self._applied if applies(each.rule, asked)]
+            found = self._plans[kind] = plan(rules, self._script)
+        return found
+
+    def _digests(self, found: Plan, asked: Asked) -> list[str]:
+        known: dict[str, str] = {}
+        digests = []
+        for each in found.rules:
+            identity = each.identity(asked)
+            if identity not in known:
+                known[identity] = self._identifier.digest(identity)
+            digests.append(known[identity])
+        return digests
+
+    def _begin(self, found: Plan, digests: Sequence[str]) -> list[Held]:
+        begin = self._local.begin
+        return [
+            Held(
+                policy,
+                begin(policy.name + digest, policy.seconds, each.rule.cost),
+                each.rule.cost,
+                each.rule.shadow,
+            )
+            for each, digest in zip(found.rules, digests, strict=True)
+            for policy in each.policies
+        ]
+
+    def _end(self, held: Sequence[Held], *, admitted: bool) -> None:
+        for policy, hits, cost, _ in held:
+            self._local.end(hits, cost, policy.limit, admitted=admitted)
+
+
+def _of(rules: Sequence[Applied], scope: Scope) -> list[Applied]:
+    scopes = {scope, "user"} if scope == "ip" else {scope}
+    return [each for each in rules if each.rule.scope in scopes]
+
+
+def _word(error: Exception) -> str:
+    return str(error) if isinstance(error, RedisUnavailable) else "InvalidResponse"

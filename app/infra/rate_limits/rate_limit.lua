@@ -1,0 +1,72 @@
+-- Decides on one request by all rules that apply to it, atomically: checks every window, then counts the request
+-- in all of them or in none. Windows slide exactly: in no span of a window's length are more than its limit admitted.
+-- KEYS[i] what rule i counted for one caller: a sorted set of unique members, scored by Redis' time in microseconds
+-- ARGV[1] a text that is unique to this request; empty: only look
+-- ARGV[2...] for each rule: cost, 1 if it only measures, number of windows; for each window, the longest last: its
+-- length in microseconds, its limit
+-- Returns one text of whole numbers, because one text is read faster than a list: 1 if admitted; then for each window
+-- what remains, the microseconds until its oldest request leaves, and until the request would fit (0: it fits)
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+
+local function moment(key, rank)
+  return tonumber(redis.call('ZRANGE', key, rank, rank, 'WITHSCORES')[2])
+end
+
+-- After Redis' clock has moved back, requests counted in the future would block their caller until then.
+local function bring_to_now(key)
+  if moment(key, -1) <= now then return end
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, string.format('(%.0f', now), '+inf')) do
+    redis.call('ZADD', key, now, member)
+  end
+end
+
+local admitted, place, windows, rules = true, 2, {}, {}
+for number, key in ipairs(KEYS) do
+  local rule = {key = key, cost = tonumber(ARGV[place]), fits = true}
+  local last = place + 1 + 2 * tonumber(ARGV[place + 2])
+  rule.longest = tonumber(ARGV[last])
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now - rule.longest)
+  for at = place + 3, last, 2 do
+    local length, limit = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+    local used
+    if at == last then
+      used = redis.call('ZCARD', key)
+    else
+      used = redis.call('ZCOUNT', key, string.format('(%.0f', now - length), '+inf')
+    end
+    local window = {rule = rule, remains = limit - used, length = length, resets = 0, wait = 0}
+    local lacks = rule.cost - window.remains
+    if ARGV[1] ~= '' and lacks > 0 then
+      rule.fits = false
+      bring_to_now(key)
+      window.wait = moment(key, math.min(-used + lacks - 1, -1)) + length - now
+    end
+    if used > 0 then window.resets = moment(key, -used) + length - now end
+    windows[#windows + 1] = window
+  end
+  if not rule.fits and ARGV[place + 1] ~= '1' then admitted = false end
+  rules[number] = rule
+  place = last + 2
+end
+
+if admitted and ARGV[1] ~= '' then
+  for _, rule in ipairs(rules) do
+    if rule.fits then
+      for hit = 1, rule.cost do
+        redis.call('ZADD', rule.key, now, hit == 1 and ARGV[1] or ARGV[1] .. ':' .. hit)
+      end
+      redis.call('PEXPIRE', rule.key, math.ceil(rule.longest / 1000))
+    end
+  end
+end
+
+local answer = {admitted and 1 or 0}
+for _, window in ipairs(windows) do
+  if admitted and window.rule.fits and ARGV[1] ~= '' then
+    window.remains = window.remains - window.rule.cost
+    if window.resets == 0 then window.resets = window.length end
+  end
+  answer[#answer + 1] = string.format('%.0f %.0f %.0f', math.max(window.remains, 0), window.resets, window.wait)
+end
+return table.concat(answer, ' ')

@@ -20,6 +20,7 @@ from app.infra.redis import RedisUnavailable
 from app.monitoring.operators import OPERATORS
 
 EVERYBODY: Final = "everybody"
+_OF_KEY: Final = "/{scope}/{key:path}"
 _USER: Final = re.compile(r"usr_[0-9a-f]{20}")
 _ACCOUNT: Final = re.compile(r"[^@\s]+@[^@\s]+")
 _REMEDIES: Final[dict[Scope, str]] = {
@@ -48,7 +49,7 @@ class LimiterOut(BaseModel):
         description="Who decides: Redis for all, or this process alone."
     )
     breaker: Literal["closed", "open", "half_open"] = Field(
-        description="closed: Redis is asked; open: it is not, after failures; half_open: one probe is under way."
+        description="closed: Redis is asked; open: it is not, after failures; half_open: by one request."
     )
     instances: int = Field(description="By how many each limit is divided without Redis.", examples=[2])
     rules_version: str = Field(
@@ -215,9 +216,7 @@ async def rules(limiter: Limiter) -> LimitsOut:
     return LimitsOut(limiter=LimiterOut.of(limiter.state()), rules=listed)
 
 
-@router.get(
-    "/{scope}/{key:path}", dependencies=[ADMIN_ONLY], responses=refusals(*TOKEN_REFUSALS, RoleRequired)
-)
+@router.get(_OF_KEY, dependencies=[ADMIN_ONLY], responses=refusals(*TOKEN_REFUSALS, RoleRequired))
 async def look(wanted: WantedKey, limiter: Limiter, audit: Audit) -> KeyOut:
     """Returns what the rules of a scope have counted for one caller."""
     found = await limiter.look(wanted.scope, wanted.text)
@@ -226,7 +225,7 @@ async def look(wanted: WantedKey, limiter: Limiter, audit: Audit) -> KeyOut:
 
 
 @router.delete(
-    "/{scope}/{key:path}",
+    _OF_KEY,
     dependencies=[ADMIN_ONLY],
     responses=refusals(*TOKEN_REFUSALS, RoleRequired, LimitsUnavailable),
 )

@@ -31,6 +31,12 @@ Schema = dict[str, Any]
 LISTS: Final = {
     "AuditEntryOut.details": "what the action has to say about itself",
     "AuditPage.items": "the limit of a page, 100 at most",
+    "CountedOut.states": "a rule's limits, 4 at most",
+    "KeyOut.rules": "100 rules",
+    "LimitsOut.rules": "100 rules",
+    "RuleOut.exempt_roles": "the roles that there are",
+    "RuleOut.exempt_tags": "what an operator writes into the rules file",
+    "RuleOut.limits": "4 in the rules file",
     "CatalogueOut.items": "the limit of a page, 100 at most",
     "CourseOut.lessons": "MAX_LESSONS",
     "CourseOut.quizzes": "MAX_QUIZZES",

@@ -141,6 +141,8 @@ def _lifespan(
             )
             app.state.route_limits = RouteLimits(resources.rate_limiter, app.state.authenticator)
             app.state.log_levels = resources.log_levels
+            app.state.stores = resources.stores
+            app.state.clock = clock
             app.state.drain = drain = Drain(settings.drain_seconds)
             async with running_checks(settings, resources, clock, telemetry) as health:
                 app.state.health = health

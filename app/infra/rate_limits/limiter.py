@@ -132,6 +132,8 @@ class RateLimiter:
             RedisUnavailable: Redis does not answer; then only this process has forgotten.
         """
         rules = _of(self._applied, scope)
+        if not rules:
+            return 0
         digest = self.digest(scope, key)
         known = 0
         for each in rules:

@@ -3,63 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
-import httpx
-import jwt
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from app.core.settings import Settings
 from app.http.rate_limit import UNLIMITED
 from otel.testing import Captured
-from tests.app.conftest import make_settings, serving
-from tests.app.fixed_clock import FixedClock
-from tests.app.people import ADMIN_EMAIL, ADMIN_PASSWORD, PASSWORD, Api
-from tests.app.problems import FIELDS, assert_problem
-
-QUOTA_TYPE: Final = "https://iana.org/assignments/http-problem-types#quota-exceeded"
-CATALOGUE: Final = (
-    "{name: few, scope: ip, route: /api/v1/courses, method: GET, limits: [{limit: 2, window: 1h}]}"
+from tests.app.http.quotas import (
+    CATALOGUE,
+    EVERYBODY,
+    ME,
+    QUOTA_TYPE,
+    UNMATCHED,
+    Limited,
+    assert_refused,
 )
-ME: Final = "{name: mine, scope: user, route: /api/v1/users/me, limits: [{limit: 3, window: 1h}]}"
-LOGIN: Final = (
-    "{name: login-account, scope: account, route: /api/v1/auth/login, method: POST, "
-    "limits: [{limit: 2, window: 1h}]}"
-)
-UNMATCHED: Final = "{name: strays, scope: ip, route: <unmatched>, limits: [{limit: 3, window: 1h}]}"
-EVERYBODY: Final = "{name: all, scope: global, limits: [{limit: 1, window: 1h}]}"
-
-Limited = Callable[..., Any]
-
-
-@pytest.fixture
-def limited(settings: Settings, telemetry: Captured, clock: FixedClock, tmp_path: Path) -> Callable[..., Any]:
-    """Serves the platform with these rules."""
-
-    @asynccontextmanager
-    async def serve(*rules: str, **changes: object) -> AsyncIterator[Api]:
-        path = tmp_path / "rules.yml"
-        path.write_text("rules:\n" + "".join(f"  - {rule}\n" for rule in rules))
-        own = make_settings(settings.mongodb_url, settings.redis_url, rate_limits=path, **changes)
-        async with serving(own, telemetry, clock) as api:
-            yield api
-
-    return serve
-
-
-def assert_refused(answer: httpx.Response, *policies: str) -> None:
-    assert answer.status_code == 429, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    body = answer.json()
-    assert set(body) == FIELDS | {"violated-policies"}
-    assert (body["type"], body["code"], body["status"]) == (QUOTA_TYPE, "quota_exceeded", 429)
-    assert body["violated-policies"] == list(policies)
-    assert int(answer.headers["retry-after"]) >= 1
-    assert f"{answer.headers['retry-after']} s" in body["detail"]
+from tests.app.people import Api
+from tests.app.problems import assert_problem
 
 
 async def test_answers_say_what_is_left(limited: Limited) -> None:
@@ -176,113 +138,6 @@ async def test_what_no_route_answers_is_limited_by_address(
         assert all('"strays";r=' in answer.headers["ratelimit"] for answer in answers)
         assert (await learner.send(method, path, **{"X-Forwarded-For": "192.0.2.7"})).status_code == status
         assert (await api.client.get("/courses")).status_code == 200
-
-
-# --- whose request it is ---
-
-
-async def test_each_user_has_a_quota_and_everybody_else_their_addresss(
-    limited: Limited, clock: FixedClock
-) -> None:
-    async with limited(ME, trusted_proxies="127.0.0.0/8") as api:
-        ada, grace = await api.student(), await api.student()
-        assert [(await ada.get("/users/me")).status_code for _ in range(3)] == [200, 200, 429]
-        assert (await grace.get("/users/me")).status_code == 200
-        for token in ("", "Bearer forged"):
-            anonymous = {"Authorization": token} if token else {}
-            assert (await api.client.get("/users/me", headers=anonymous)).status_code == 401
-        clock.advance(make_settings("mongodb://x/y", "redis://x/0").jwt_access_ttl)
-        assert_problem(await ada.get("/users/me"), 401, "token_expired")
-        assert_refused(await ada.get("/users/me"), "mine")  # as the fourth of this address
-        other = {"X-Forwarded-For": "2001:db8::1"}
-        assert (await api.client.get("/users/me", headers=other)).status_code == 401
-
-
-async def test_a_forged_header_gives_no_quota(limited: Limited) -> None:
-    async with limited(CATALOGUE) as api:
-        forged = [
-            {"X-Forwarded-For": f"192.0.2.{number}", "Forwarded": f"for=192.0.2.{number}"}
-            for number in range(3)
-        ]
-        statuses = [(await api.client.get("/courses", headers=each)).status_code for each in forged]
-    assert statuses == [200, 200, 429]
-
-
-@pytest.fixture
-def verified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The tokens whose signature was checked."""
-    tokens: list[str] = []
-    decode = jwt.decode
-
-    def counted(token: str, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as the original
-        tokens.append(token)
-        return decode(token, *arguments, **options)
-
-    monkeypatch.setattr(jwt, "decode", counted)
-    return tokens
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "status"),
-    [
-        ("GET", "/users/me", 200),
-        ("GET", "/monitoring/health", 200),
-        ("GET", "/monitoring/audit", 200),
-        ("PUT", "/monitoring/log-levels/edge", 200),
-        ("GET", "/courses", 200),
-    ],
-)
-async def test_a_token_is_verified_once(
-    api: Api, verified: list[str], method: str, path: str, status: int
-) -> None:
-    admin = await api.admin()
-    verified.clear()
-    answer = await admin.send(method, path, {"level": "debug", "seconds": 1} if method == "PUT" else None)
-    assert answer.status_code == status
-    assert verified == [admin.access]
-
-
-async def test_an_invalid_token_is_verified_once_and_refused_as_ever(api: Api, verified: list[str]) -> None:
-    answer = await api.client.get("/users/me", headers={"Authorization": "bearer nonsense"})
-    assert_problem(answer, 401, "token_invalid")
-    assert verified == ["nonsense"]
-
-
-async def test_the_metrics_token_is_no_token_of_a_user(api: Api, verified: list[str]) -> None:
-    token = {"Authorization": "Bearer metrics-token-of-the-tests"}
-    assert (await api.client.get("/monitoring/telemetry", headers=token)).status_code == 200
-    assert verified == []
-
-
-# --- accounts ---
-
-
-async def test_a_refused_login_tells_nothing_about_the_account(limited: Limited) -> None:
-    told = []
-    async with limited(LOGIN) as api:
-        for email in (ADMIN_EMAIL, "nobody@example.org"):
-            wrong = [
-                await api.client.post("/auth/login", json={"email": name, "password": PASSWORD})
-                for name in (email, email.upper().replace("EXAMPLE.ORG", "example.org"), email)
-            ]
-            assert [answer.status_code for answer in wrong] == [401, 401, 429]
-            assert_refused(wrong[-1], "login-account")
-            told.append([shown(answer) for answer in wrong])
-        right = await api.client.post("/auth/login", json={"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD})
-        assert_refused(right, "login-account")
-    assert told[0] == told[1]
-
-
-def shown(answer: httpx.Response) -> tuple[object, ...]:
-    """Returns everything in an answer but what is different in each."""
-    body = {
-        name: value
-        for name, value in answer.json().items()
-        if name not in {"trace_id", "request_id", "detail"}
-    }
-    headers = {name for name in answer.headers if name != "content-length"}
-    policies = re.sub(r"t=\d+", "t", answer.headers["ratelimit"])
-    return answer.status_code, body, headers, policies
 
 
 # --- other origins ---

@@ -15,8 +15,9 @@ from app.core.errors import FieldError, Invalid, RoleRequired, Unavailable
 from app.http.audit import Audit
 from app.http.auth import ADMIN_ONLY, TOKEN_REFUSALS
 from app.http.problems import refusals
-from app.infra.rate_limits import UNMATCHED, KeyState, LimiterState, RateLimiter, Scope
+from app.infra.rate_limits import UNMATCHED, KeyState, RateLimiter, Scope
 from app.infra.redis import RedisUnavailable
+from app.monitoring.limiter_state import LimiterOut
 from app.monitoring.operators import OPERATORS
 
 EVERYBODY: Final = "everybody"
@@ -38,33 +39,6 @@ class LimitsUnavailable(Unavailable):
     code = "limits_unavailable"
     title = "Limits cannot be cleared"
     sentence = "Redis does not answer, so only the process that answered has forgotten the key; try again."
-
-
-class LimiterOut(BaseModel):
-    """The limiter's own state, in the process that answered."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    backend: Literal["redis", "local"] = Field(
-        description="Who decides: Redis for all, or this process alone."
-    )
-    breaker: Literal["closed", "open", "half_open"] = Field(
-        description="closed: Redis is asked; open: it is not, after failures; half_open: by one request."
-    )
-    instances: int = Field(description="By how many each limit is divided without Redis.", examples=[2])
-    rules_version: str = Field(
-        description="The first digits of the hash of the rules file.", examples=["8f14e45f"]
-    )
-    rules_error: str | None = Field(
-        description="Why the file on disk is not in force; null if it is.",
-        examples=["rate-limits.yml line 3: rules[0].limits: write at least one limit."],
-    )
-    last_error: str | None = Field(description="The type of Redis' last failure.", examples=["TimeoutError"])
-
-    @classmethod
-    def of(cls, state: LimiterState) -> Self:
-        """Returns ``state`` as it is shown."""
-        return cls.model_validate(state)
 
 
 class WindowOut(BaseModel):

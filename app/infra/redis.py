@@ -74,6 +74,10 @@ class RedisClient:
         """Removes ``key``."""
         await _answer(self._redis.delete(KEY_PREFIX + key))
 
+    async def remove(self, key: str, member: str) -> None:
+        """Removes ``member`` from the sorted set ``key``."""
+        await _answer(self._redis.zrem(KEY_PREFIX + key, member))
+
     def script(self, name: str) -> RedisScript:
         """Returns the Lua script in this package's file ``name``."""
         source = files(__package__).joinpath(name).read_text(encoding="utf-8")

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Depends, Request
 
 import otel
 from app.infra.resources import Resources
-from app.monitoring import audit, levels, logs
+from app.monitoring import audit, levels, limits, logs
 from app.monitoring.health_probes import health
 from app.monitoring.metrics import metrics_router
 from app.monitoring.metrics_json import metrics_json_router
@@ -23,6 +23,7 @@ def monitoring_router(telemetry: otel.Telemetry | None) -> APIRouter:
     router.include_router(health)
     router.include_router(levels.router)
     router.include_router(audit.router)
+    router.include_router(limits.router)
     router.include_router(logs.router)
 
     if telemetry is not None:

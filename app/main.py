@@ -134,6 +134,8 @@ def _lifespan(
                 tokens, resources.sessions, resources.active_users, clock, metrics_token
             )
             app.state.log_levels = resources.log_levels
+            app.state.stores = resources.stores
+            app.state.clock = clock
             app.state.drain = drain = Drain(settings.drain_seconds)
             async with running_checks(settings, resources, clock, telemetry) as health:
                 app.state.health = health

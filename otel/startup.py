@@ -23,7 +23,9 @@ from otel.ends import around_fork
 from otel.errors.reports import start_reports
 from otel.export.pipelines import Pipelines, Undo, assemble
 from otel.export.wire_export import WireLogExporter
+from otel.libraries.query_table import REPEATED, SLOW
 from otel.logs.logger import configure_logging
+from otel.logs.recent import RecentRecords
 from otel.metrics.catalogue import Catalogue
 from otel.metrics.data import DeclaredMetrics
 from otel.metrics.declared_meters import DeclaredMeterProvider
@@ -73,6 +75,8 @@ def start(config: TelemetryConfig, given: tuple[Catalogue, ...], memory: MemoryS
     )
     if memory is not None:
         declared.forget()
+    for table in (SLOW, REPEATED):
+        table.forget()
     parts = assemble(config, redactor, resource, declared, memory)
     telemetry = Telemetry(config, redactor, slot, declared, parts)
     try:
@@ -102,6 +106,7 @@ def _switch_on(
 ) -> None:
     parts.undo.append(_set_propagators(config))
     facts = parts.tracers.resource.attributes
+    parts.recent = RecentRecords(config.recent_records) if config.recent_records else None
     undo = configure_logging(
         config,
         logger_provider=None if config.logs_exporter == "none" else parts.loggers,
@@ -109,6 +114,7 @@ def _switch_on(
         redactor=redactor,
         resource={key: str(facts[key]) for key in LOG_FIELDS if key in facts},
         queue=parts.logs if isinstance(parts.log_exporter, WireLogExporter) else None,
+        recent=parts.recent,
     )
     parts.undo.append(undo)
     parts.errors = start_reports(config, redactor, transport=memory.errors if memory else None)

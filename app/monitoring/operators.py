@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends
 
-from app.core.errors import RoleRequired, TokenInvalid, Unauthenticated
+from app.core.errors import LmsError, RoleRequired, TokenInvalid, Unauthenticated
 from app.http.auth import Authentication, Credentials
 from app.http.problems import refusals
 
@@ -36,7 +36,12 @@ async def require_operator(credentials: Credentials, *, is_operator: Operator) -
         raise RoleRequired(roles="admin")
 
 
-OPERATORS: Final[dict[str, Any]] = {
-    "dependencies": [Depends(require_operator)],
-    "responses": refusals(Unauthenticated, TokenInvalid, RoleRequired),
-}
+def operators_or(*kinds: type[LmsError]) -> dict[str, Any]:
+    """Returns a route's options: it is for operators, and may refuse their requests in these ways, too."""
+    return {
+        "dependencies": [Depends(require_operator)],
+        "responses": refusals(Unauthenticated, TokenInvalid, RoleRequired, *kinds),
+    }
+
+
+OPERATORS: Final[dict[str, Any]] = operators_or()

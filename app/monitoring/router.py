@@ -1,21 +1,25 @@
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 import otel
-from app.monitoring import audit, levels
+from app.monitoring import audit, levels, logs
 from app.monitoring.health_probes import health
 from app.monitoring.metrics import metrics_router
 from app.monitoring.operators import OPERATORS
+from app.monitoring.parameters import require_known_parameters
 from app.monitoring.pipeline import TelemetryOut
 
 
 def monitoring_router(telemetry: otel.Telemetry | None) -> APIRouter:
     """Returns the router of the monitoring API; without ``telemetry`` its endpoints are left out."""
-    router = APIRouter(prefix="/monitoring", tags=["monitoring"])
+    router = APIRouter(
+        prefix="/monitoring", tags=["monitoring"], dependencies=[Depends(require_known_parameters)]
+    )
     router.include_router(health)
     router.include_router(levels.router)
     router.include_router(audit.router)
+    router.include_router(logs.router)
 
     if telemetry is not None:
         _add_telemetry(router, telemetry)

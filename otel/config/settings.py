@@ -127,6 +127,11 @@ class TelemetryConfig(EnvSettings):
     log_burst_seconds: Annotated[float, Field(ge=0.1, le=1e9)] = setting(
         "TELEMETRY_LOG_BURST_SECONDS", "10", "seconds of the burst window"
     )
+    recent_records: Count = setting(
+        "TELEMETRY_RECENT_RECORDS",
+        0,
+        "log records kept in memory, at most 4 MiB, for `Telemetry.recent_records()`; 0: none",
+    )
     error_burst: Count = setting(
         "TELEMETRY_ERROR_BURST",
         20,
@@ -145,6 +150,11 @@ class TelemetryConfig(EnvSettings):
     )
     slow_query_ms: Annotated[float, Field(ge=0, le=1e9)] = setting(
         "TELEMETRY_SLOW_QUERY_MS", "100", "database calls slower than this are logged"
+    )
+    repeated_queries: Annotated[int, Field(ge=0, le=1_000_000)] = setting(
+        "TELEMETRY_REPEATED_QUERIES",
+        "10",
+        "queries of one shape in a request from which on they are logged, if more; 0: never",
     )
     excluded_routes: Names = setting(
         "TELEMETRY_EXCLUDED_ROUTES", "/livez,/readyz", "paths without spans and access logs"

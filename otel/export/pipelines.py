@@ -24,6 +24,7 @@ from otel.export.batch import BatchQueue
 from otel.export.queue_metrics import observe_queue
 from otel.export.redacting import RedactingLogExporter, RedactingSpanExporter
 from otel.logs.provider import LogItem, QueueLogProcessor, logger_provider
+from otel.logs.recent import RecentRecords
 from otel.metrics.data import DeclaredMetrics
 from otel.metrics.declared_meters import DeclaredMeterProvider
 from otel.metrics.readers import ExportReader, MemoryReader, TextReader, meter_provider
@@ -56,6 +57,7 @@ class Pipelines:
     log_exporter: LogRecordExporter | None = None
     text: TextReader | None = None
     errors: ErrorReports | None = None
+    recent: RecentRecords | None = None
     undo: list[Undo] = field(default_factory=list)
 
 

@@ -21,6 +21,7 @@ from otel.foreign.values import text_of
 from otel.logs.event_logger import CHAIN, EventLogger, configure_structlog
 from otel.logs.levels import LEVELS, LevelOverride, LevelOverrides
 from otel.logs.pipeline import Pipeline
+from otel.logs.recent import RecentRecords
 from otel.logs.render import Render, pretty_renderer, render_json
 from otel.logs.stream import LineWriter
 
@@ -86,12 +87,14 @@ def configure_logging(
     resource: Mapping[str, str],
     stream: TextIO | None = None,
     queue: BatchQueue[LogItem] | None = None,
+    recent: RecentRecords | None = None,
 ) -> Callable[[], None]:
     """Attaches our pipeline to every logger of the process; returns a function that undoes it.
 
     Plain stream handlers of the root and the servers' loggers are removed, other handlers stay. Without
     `logger_provider` nothing is sent over OTLP; with `queue` our records bypass the provider. Each line shows
-    the service's name, version and environment from `resource`; `stream` defaults to stdout.
+    the service's name, version and environment from `resource`; `stream` defaults to stdout. `recent` keeps
+    the last records.
     """
     from otel.logs.otlp import OtlpLogger  # noqa: PLC0415 - a logger alone does not need the SDK
 
@@ -105,6 +108,7 @@ def configure_logging(
         resource=resource,
         levels=OVERRIDES,
         bursts=BurstLimiter(config.log_burst, config.log_burst_seconds),
+        recent=recent,
     )
     around_fork(pipeline.restart, before=writer.hold, in_parent=writer.release)
     if queue is not None:

@@ -27,6 +27,7 @@ from otel.logs.facts import (
 )
 from otel.logs.fields import add_exception, add_fields, is_unchanging
 from otel.logs.levels import LevelOverrides
+from otel.logs.recent import RecentRecords
 from otel.logs.record import Clock
 from otel.logs.render import CALL_STACK, FIELDS, SHOWN, Entry, Render, failure_line
 from otel.logs.stream import LineWriter
@@ -43,7 +44,7 @@ _AUDIT: Final = "audit"
 _SERVER: Final = "uvicorn.error"
 _UNLIMITED: Final = frozenset({"access", _AUDIT})
 # The access line closes the request; slow queries and httpx calls are already steps.
-_NO_STEP: Final = frozenset({"access", "slow_query", "httpx"})
+_NO_STEP: Final = frozenset({"access", "slow_query", "repeated_queries", "httpx"})
 _BURST, _LEVEL, _FAILED, _LOCAL, _REPEATED = (
     RECORDS_HELD_BACK.with_attributes({"reason": reason})
     for reason in ("burst", "level", "failed", "local", "repeated")
@@ -68,7 +69,8 @@ class Pipeline(logging.Handler):
     `stream` gets one rendered line per record, at WARNING and above without delay; `logger`, if given, sends
     the same fields over OTLP with native trace context. Records of the export path itself only go to the
     stream. `bursts` limits repeated messages; a separate record, tied to no request, then gives the number
-    suppressed in its field `suppressed`. Everything suppressed or lost is counted.
+    suppressed in its field `suppressed`. Everything suppressed or lost is counted. `recent` keeps the last
+    records, if given.
     """
 
     def __init__(
@@ -81,8 +83,10 @@ class Pipeline(logging.Handler):
         resource: Mapping[str, str],
         levels: LevelOverrides,
         bursts: BurstLimiter[Message],
+        recent: RecentRecords | None = None,
     ) -> None:
         super().__init__()
+        self._recent = recent
         self._stream = stream
         self._render = render
         self._redactor = redactor
@@ -148,6 +152,8 @@ class Pipeline(logging.Handler):
     def restart(self) -> None:
         """Discards pending lines and bursts, as a forked child must: the parent writes and reports them."""
         self._bursts.forget()
+        if self._recent is not None:
+            self._recent.forget()
         self._levels.renew_after_fork()
         self._stream.restart()
 
@@ -239,6 +245,8 @@ class Pipeline(logging.Handler):
         """Returns the record's line and sends the same entry over OTLP."""
         entry = self._entry(record, moment)
         line = self._render(entry) + "\n"
+        if self._recent is not None:
+            self._recent.add(entry, len(line))
         if self._logger is not None and moment.span is not None:
             self._logger.emit(record, entry, moment.span)
         return line

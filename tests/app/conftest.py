@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.core.clock import Clock
 from app.core.settings import Settings
 from app.core.telemetry import LMS_METRICS
 from app.lms.services import Services
@@ -70,7 +71,7 @@ def telemetry() -> Iterator[Captured]:
 
 
 @asynccontextmanager
-async def serving(settings: Settings, telemetry: Captured, clock: FixedClock) -> AsyncIterator[Api]:
+async def serving(settings: Settings, telemetry: Captured, clock: Clock) -> AsyncIterator[Api]:
     """Serves the platform with these settings, in this process."""
     app = create_app(settings, telemetry.telemetry, clock)
     async with app.router.lifespan_context(app):

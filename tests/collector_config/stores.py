@@ -98,7 +98,7 @@ def records(url: str, query: str) -> list[dict[str, str]]:
     with httpx.Client(base_url=url, timeout=30, verify=NO_CERTIFICATES) as client:
         client.get("/internal/force_flush").raise_for_status()
         answer = client.get("/select/logsql/query", params={"query": query}).raise_for_status()
-    return [json.loads(line) for line in answer.text.splitlines()]
+    return [json.loads(line) for line in answer.content.splitlines()]
 
 
 @contextmanager

@@ -42,7 +42,6 @@ from app.core.telemetry.platform import (
     TOKEN_REFRESHES,
     WITHDRAWALS,
 )
-from app.core.telemetry.queries import QUERY_METRICS
 from otel import Catalogue
 
 __all__ = [
@@ -83,9 +82,11 @@ __all__ = [
 TELEMETRY_DEFAULTS: Final[Mapping[str, str]] = {
     # The platform is public: strangers must not turn off their own traces or write into other people's.
     "TELEMETRY_TRUST_REMOTE_CONTEXT": "never",
+    # What the monitoring API shows of the logs while the log store is away.
+    "TELEMETRY_RECENT_RECORDS": "1000",
 }
 
-LMS_METRICS: Final = Catalogue("lms", *PLATFORM_METRICS, *LIMIT_METRICS, *HEALTH_METRICS, *QUERY_METRICS)
+LMS_METRICS: Final = Catalogue("lms", *PLATFORM_METRICS, *LIMIT_METRICS, *HEALTH_METRICS)
 
 
 def telemetry_environ(environ: Mapping[str, str]) -> dict[str, str]:

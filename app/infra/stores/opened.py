@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -10,7 +11,12 @@ from pydantic import SecretStr
 from app.core.settings import Settings
 from app.infra.stores.alertmanager import Alertmanager
 from app.infra.stores.client import Login, StoreClient
+from app.infra.stores.logs import LogStore
+from app.infra.stores.loki import Loki
 from app.infra.stores.prometheus import Prometheus
+from app.infra.stores.victorialogs import VictoriaLogs
+
+_Client = Callable[[str, str, SecretStr | None], StoreClient]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +25,7 @@ class Stores:
 
     prometheus: Prometheus | None
     alertmanager: Alertmanager | None
+    logs: LogStore | None = None
 
 
 def open_stores(settings: Settings, stack: AsyncExitStack) -> Stores:
@@ -35,4 +42,11 @@ def open_stores(settings: Settings, stack: AsyncExitStack) -> Stores:
     return Stores(
         prometheus=Prometheus(client("prometheus", metrics, shared)) if metrics else None,
         alertmanager=Alertmanager(client("alertmanager", alerts, shared)) if alerts else None,
+        logs=_log_store(settings, client),
     )
+
+
+def _log_store(settings: Settings, client: _Client) -> LogStore | None:
+    if settings.victorialogs_url:
+        return VictoriaLogs(client("victorialogs", settings.victorialogs_url, settings.victorialogs_password))
+    return Loki(client("loki", settings.loki_url, None)) if settings.loki_url else None

@@ -10,6 +10,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from app.infra.stores.logs import LogQuery
+
+LINE_LABEL: Final = "lms_line"
+"""The label in which a LogQL query has the line, to compare it beside attributes."""
+
 _METRIC: Final = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 _LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DURATION: Final = re.compile(r"[1-9][0-9]{0,9}(ms|s|m|h|d|w)")
@@ -67,6 +72,38 @@ def selector(
     over = f"[{_checked(_DURATION, window)}]" if window else ""
     before = f" offset {_checked(_DURATION, offset)}" if offset else ""
     return f"{_checked(_METRIC, name)}{chosen}{over}{before}"
+
+
+def logsql(query: LogQuery) -> str:
+    """Returns the query in LogsQL: ``{service.name="lms"} "request_id":="req-1" | sort by (_time desc)``.
+
+    Time range and limit are parameters of the request.
+    """
+    filters = [f"{{service.name={quoted(query.service)}}}"] if query.service is not None else []
+    filters += [f"{quoted(name)}:={quoted(value)}" for name, value in query.equal().items()]
+    if query.severity is not None:
+        filters.append(f"severity_number:>={query.severity:d}")
+    if query.text is not None:
+        part = quoted(f"(?i){literally(query.text)}")
+        filters.append(f'(_msg:~{part} or "exception.message":~{part})')
+    return f"{' '.join(filters) or '*'} | sort by (_time desc) limit {query.limit:d}"
+
+
+def logql(query: LogQuery) -> str:
+    """Returns the query in LogQL: ``{service_name="lms"} | request_id="req-1"``.
+
+    Time range and limit are parameters of the request.
+    """
+    stages = [f"{name.replace('.', '_')}={quoted(value)}" for name, value in query.equal().items()]
+    if query.severity is not None:
+        stages += [f"severity_number>={query.severity:d}", '__error__=""']
+    if query.text is not None:
+        # Loki compares a label's whole value.
+        part = quoted(f"(?is).*{literally(query.text)}.*")
+        stages.append(f'label_format {LINE_LABEL}="{{{{__line__}}}}"')
+        stages.append(f"{LINE_LABEL}=~{part} or exception_message=~{part}")
+    stream = '=~".+"' if query.service is None else f"={quoted(query.service)}"
+    return " | ".join([f"{{service_name{stream}}}", *stages])
 
 
 def _matcher(label: str, operator: str, value: str) -> str:

@@ -6,8 +6,10 @@ import otel
 from app.monitoring import audit, levels, logs
 from app.monitoring.health_probes import health
 from app.monitoring.metrics import metrics_router
+from app.monitoring.metrics_json import metrics_json_router
 from app.monitoring.operators import OPERATORS
 from app.monitoring.parameters import require_known_parameters
+from app.monitoring.performance import performance_router
 from app.monitoring.pipeline import TelemetryOut
 
 
@@ -29,6 +31,8 @@ def monitoring_router(telemetry: otel.Telemetry | None) -> APIRouter:
 def _add_telemetry(router: APIRouter, telemetry: otel.Telemetry) -> None:
     if telemetry.config.prometheus:
         router.include_router(metrics_router(telemetry))
+        router.include_router(metrics_json_router(telemetry))
+        router.include_router(performance_router(telemetry))
 
     @router.get("/telemetry", **OPERATORS)
     async def accounts() -> TelemetryOut:

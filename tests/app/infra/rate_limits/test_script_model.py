@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 import redis
@@ -102,11 +103,12 @@ def test_the_script_does_what_the_model_does(
     for turn, move in enumerate(moves):
         now += move
         client.mset({"{lms:limits}:seconds": now // 1_000_000, "{lms:limits}:microseconds": now % 1_000_000})
-        answer = list(map(int, client.eval(SCRIPT, len(keys), *keys, f"m{turn}", *arguments).split()))
-        assert answer == expected(models, now)
+        answer = str(client.eval(SCRIPT, len(keys), *keys, f"m{turn}", *map(str, arguments)))
+        assert list(map(int, answer.split())) == expected(models, now)
     for key, model in zip(keys, models, strict=True):
         longest = model.windows[-1][0]
-        stored = [int(score) for _, score in client.zrange(key, 0, -1, withscores=True)]
+        held: Any = client.zrange(key, 0, -1, withscores=True)
+        stored = [int(score) for _, score in held]
         assert [time for time in stored if time > now - longest] == model.within(now, longest)
         assert client.pttl(key) != -1
     client.close()

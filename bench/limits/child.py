@@ -1,7 +1,8 @@
-"""One limiter in a process of its own: ``python -m bench.limits.child NAME REDIS_URL TASK``; prints one JSON object.
+"""One limiter in a process of its own: ``python -m bench.limits.child NAME REDIS_URL TASK``; prints JSON.
 
-Tasks: ``speed`` (decisions a second by 64 clients), ``alone`` (one client: CPU time of a decision), ``edge`` (the most
-that a window has seen admitted, by 64 clients), ``memory`` (bytes per key), ``commands`` (per decision).
+Tasks: ``speed`` (decisions a second by 64 clients), ``alone`` (one client: CPU time of a decision), ``edge``
+(the most that a window has seen admitted, by 64 clients), ``memory`` (bytes per key), ``commands`` (per
+decision).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from bench.limits.contestants import CONTESTANTS, Contestant, Limits
 
 CLIENTS: Final = 64
 CALLERS: Final = 200
-DECISIONS: Final = 6_000
+DECISIONS: Final = 2_400
 EDGE_LIMIT: Final = 100
 EDGE_SECONDS: Final = 5.0
 MEMORY_CALLERS: Final = 300

@@ -50,7 +50,7 @@ def ours(url: str, given: Limits) -> Contestant:
         if limit
     )
     table = RouteTable({"/": frozenset({"GET"})}, frozenset())
-    limiter = RateLimiter(parse_rules(rules.encode(), "rules", table), url=url, seconds=10, secret="bench")
+    limiter = RateLimiter(parse_rules(rules.encode(), "rules", table), url=url, seconds=10, secret=url)
 
     async def decide(caller: str) -> bool:
         asked = Asked("/", "GET", (), caller, caller, "student")

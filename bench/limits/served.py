@@ -1,4 +1,4 @@
-"""The application that is limited, served by uvicorn: ``LIMITER`` names who limits it, ``none`` leaves it alone."""
+"""The application that is limited, for uvicorn: ``LIMITER`` names who limits it; ``none``: nobody."""
 
 from __future__ import annotations
 

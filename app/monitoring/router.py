@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 
 import otel
-from app.monitoring import audit, levels, logs
+from app.infra.resources import Resources
+from app.monitoring import audit, levels, limits, logs
 from app.monitoring.health_probes import health
 from app.monitoring.metrics import metrics_router
 from app.monitoring.metrics_json import metrics_json_router
@@ -11,6 +12,7 @@ from app.monitoring.operators import OPERATORS
 from app.monitoring.parameters import require_known_parameters
 from app.monitoring.performance import performance_router
 from app.monitoring.pipeline import TelemetryOut
+from app.monitoring.system_status import system_status_router
 
 
 def monitoring_router(telemetry: otel.Telemetry | None) -> APIRouter:
@@ -21,6 +23,7 @@ def monitoring_router(telemetry: otel.Telemetry | None) -> APIRouter:
     router.include_router(health)
     router.include_router(levels.router)
     router.include_router(audit.router)
+    router.include_router(limits.router)
     router.include_router(logs.router)
 
     if telemetry is not None:
@@ -33,8 +36,13 @@ def _add_telemetry(router: APIRouter, telemetry: otel.Telemetry) -> None:
         router.include_router(metrics_router(telemetry))
         router.include_router(metrics_json_router(telemetry))
         router.include_router(performance_router(telemetry))
+    router.include_router(system_status_router(telemetry))
 
     @router.get("/telemetry", **OPERATORS)
-    async def accounts() -> TelemetryOut:
-        """Reports what happened to this process's spans, data points, log records and error reports."""
-        return TelemetryOut.of(telemetry)
+    async def accounts(request: Request) -> TelemetryOut:
+        """Reports what happened to this process's spans, data points, log records and error reports.
+
+        The state of its rate limiter is there, too.
+        """
+        resources: Resources = request.app.state.resources
+        return TelemetryOut.of(telemetry, resources.rate_limiter.state())

@@ -139,8 +139,8 @@ def _tables(found: Measured) -> str:
     ]
     bare = found.served[NONE]
     without = (
-        f"Without a limiter: p50 {_median(bare, 'p50') * 1000:.2f} ms, p99 {_median(bare, 'p99') * 1000:.2f} ms, "
-        f"{_median(bare, 'per_second'):,.0f} requests/s, eight connections."
+        f"Without a limiter: p50 {_median(bare, 'p50') * 1000:.2f} ms, "
+        f"p99 {_median(bare, 'p99') * 1000:.2f} ms, {_median(bare, 'per_second'):,.0f} requests/s, eight connections."
     )
     head = ("limiter", "decisions/s, 64 clients", "ours : it", "CPU µs, 64 clients", "CPU µs, 1 client")
     in_redis = ("limiter", "round trips", "commands", "bytes per key", "most in a second", "admitted in 5 s")

@@ -114,6 +114,7 @@ class Plan:
             },
             **programs,
             "LMS_PORT": str(self.environment.app.port),
+            "app_stop_seconds": str(self.environment.stop_seconds),
             "admin_email": self.environment.app.admin_email,
             "store_user": logins.USER,
             "postgres_password": stack.postgres_password.get_secret_value(),
@@ -273,6 +274,8 @@ class Plan:
             "shutdown": {"timeout_seconds": 10},
             **process,
         }
+        shutdown = finished["shutdown"]
+        finished["shutdown"] = {**shutdown, "timeout_seconds": int(shutdown["timeout_seconds"])}
         if "readiness_probe" in finished:
             defaults = {"period_seconds": 1, "timeout_seconds": 5, "failure_threshold": NEVER}
             finished["readiness_probe"] = defaults | finished["readiness_probe"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from opentelemetry import trace
@@ -30,18 +30,30 @@ _SETTLED: Final[ContextVar[BaseException | None]] = ContextVar("otel.settled", d
 REQUEST: Final[ContextVar[RequestContext | None]] = ContextVar("otel.request", default=None)
 
 
+class Queries(Protocol):
+    """The queries of a request, counted by the database's instrumentation."""
+
+    def count(self, kind: Any, shape: Callable[[], str]) -> None:  # noqa: ANN401 - the database's own type
+        """Counts a query of this kind."""
+
+    def end(self, request: RequestContext) -> None:
+        """Reports what was counted; called once, when the response is complete."""
+
+
 class RequestContext:
     """The context of one request or WebSocket connection, created by the HTTP stack, shared by all its tasks.
 
     `request_id` is the accepted or generated `X-Request-ID`; `trace_id` and `span_id` are those of the SERVER
     span in hexadecimal, or None while tracing is off. `user_id` and `role` are None until `set_user`.
-    `answered` is true once the response has started.
+    `answered` is true once the response has started. `queries` counts the request's database queries; None
+    before the first one.
     """
 
     __slots__ = (
         "_found",
         "answered",
         "breadcrumbs",
+        "queries",
         "request_id",
         "role",
         "scope",
@@ -63,6 +75,7 @@ class RequestContext:
         self.tags: dict[str, str] | None = None
         self.breadcrumbs: deque[Step] | None = None
         self.answered = False
+        self.queries: Queries | None = None
         self._found = found or FoundRoute()
         identity = span.get_span_context()
         self.trace_id = f"{identity.trace_id:032x}" if identity.is_valid else None

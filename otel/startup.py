@@ -23,6 +23,7 @@ from otel.ends import around_fork
 from otel.errors.reports import start_reports
 from otel.export.pipelines import Pipelines, Undo, assemble
 from otel.export.wire_export import WireLogExporter
+from otel.libraries.query_table import REPEATED, SLOW
 from otel.logs.logger import configure_logging
 from otel.logs.recent import RecentRecords
 from otel.metrics.catalogue import Catalogue
@@ -74,6 +75,8 @@ def start(config: TelemetryConfig, given: tuple[Catalogue, ...], memory: MemoryS
     )
     if memory is not None:
         declared.forget()
+    for table in (SLOW, REPEATED):
+        table.forget()
     parts = assemble(config, redactor, resource, declared, memory)
     telemetry = Telemetry(config, redactor, slot, declared, parts)
     try:

@@ -18,6 +18,7 @@ from otel.ends import UNDOING_SHARE, Task, run_bounded
 from otel.errors.reports import ErrorReports, ErrorReportsView
 from otel.export.accounting import SignalAccount, SignalView
 from otel.export.pipelines import Pipelines, Queue, Undo
+from otel.libraries.query_table import REPEATED, SLOW, QueryCost
 from otel.metrics import process
 from otel.metrics.data import DeclaredMetrics
 from otel.metrics.family import MetricFamily
@@ -109,6 +110,14 @@ class Telemetry:
         if self._parts.text is None or self.is_shut_down:
             raise RuntimeError("no metrics as text: TELEMETRY_PROMETHEUS is off or telemetry was shut down")
         return self._parts.text
+
+    def slow_queries(self) -> list[QueryCost]:
+        """Returns the slow queries of this process by shape and route, in seconds, the costliest first."""
+        return SLOW.rows()
+
+    def repeated_queries(self) -> list[QueryCost]:
+        """Returns the queries repeated within one request, by shape and route, the most frequent first."""
+        return REPEATED.rows()
 
     def accounting(self) -> dict[str, SignalView]:
         """Returns each signal's account: produced = exported + dropped (by reason) + pending.
@@ -239,6 +248,8 @@ class Telemetry:
         self.slot.reclaim()
         parts = self._parts
         self._declared.forget()
+        for table in (SLOW, REPEATED):
+            table.forget()
         parts.metric_account.forget()
         if parts.errors:
             parts.errors.forget()

@@ -151,6 +151,11 @@ class TelemetryConfig(EnvSettings):
     slow_query_ms: Annotated[float, Field(ge=0, le=1e9)] = setting(
         "TELEMETRY_SLOW_QUERY_MS", "100", "database calls slower than this are logged"
     )
+    repeated_queries: Annotated[int, Field(ge=0, le=1_000_000)] = setting(
+        "TELEMETRY_REPEATED_QUERIES",
+        "10",
+        "queries of one shape in a request from which on they are logged, if more; 0: never",
+    )
     excluded_routes: Names = setting(
         "TELEMETRY_EXCLUDED_ROUTES", "/livez,/readyz", "paths without spans and access logs"
     )

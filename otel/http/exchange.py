@@ -170,6 +170,8 @@ class Exchange:
         if self.observed:
             self._end_span(self.context.span)
         self._record(self._seconds, self.context.route or UNMATCHED)
+        if self.context.queries is not None:
+            self.context.queries.end(self.context)
         if self.observed:
             self._write_access_log(self._seconds)
 

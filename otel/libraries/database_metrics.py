@@ -64,6 +64,13 @@ CONNECTION_TIMEOUTS: Final = Counter(
     description="Waits for a connection that ended without one.",
     attributes=_POOL,
 )
+REPEATED_QUERIES: Final = Histogram(
+    "db.client.repeated_queries",
+    unit="{query}",
+    description="Queries of one shape in one request, if more than TELEMETRY_REPEATED_QUERIES.",
+    attributes={**_OPERATION, "http.route": ANY_BOUNDED(limit=300)},
+    buckets=(5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000),
+)
 
 DB_METRICS: Final = Catalogue(
     "otel.db",
@@ -74,4 +81,5 @@ DB_METRICS: Final = Catalogue(
     CONNECTION_WAIT,
     CONNECTION_CREATE,
     CONNECTION_TIMEOUTS,
+    REPEATED_QUERIES,
 )

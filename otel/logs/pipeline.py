@@ -44,7 +44,7 @@ _AUDIT: Final = "audit"
 _SERVER: Final = "uvicorn.error"
 _UNLIMITED: Final = frozenset({"access", _AUDIT})
 # The access line closes the request; slow queries and httpx calls are already steps.
-_NO_STEP: Final = frozenset({"access", "slow_query", "httpx"})
+_NO_STEP: Final = frozenset({"access", "slow_query", "repeated_queries", "httpx"})
 _BURST, _LEVEL, _FAILED, _LOCAL, _REPEATED = (
     RECORDS_HELD_BACK.with_attributes({"reason": reason})
     for reason in ("burst", "level", "failed", "local", "repeated")

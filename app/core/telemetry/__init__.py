@@ -42,7 +42,6 @@ from app.core.telemetry.platform import (
     TOKEN_REFRESHES,
     WITHDRAWALS,
 )
-from app.core.telemetry.queries import QUERY_METRICS
 from otel import Catalogue
 
 __all__ = [
@@ -87,7 +86,7 @@ TELEMETRY_DEFAULTS: Final[Mapping[str, str]] = {
     "TELEMETRY_RECENT_RECORDS": "1000",
 }
 
-LMS_METRICS: Final = Catalogue("lms", *PLATFORM_METRICS, *LIMIT_METRICS, *HEALTH_METRICS, *QUERY_METRICS)
+LMS_METRICS: Final = Catalogue("lms", *PLATFORM_METRICS, *LIMIT_METRICS, *HEALTH_METRICS)
 
 
 def telemetry_environ(environ: Mapping[str, str]) -> dict[str, str]:

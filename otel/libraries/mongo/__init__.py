@@ -47,7 +47,8 @@ def register(config: TelemetryConfig, redactor: Redactor) -> Callable[[], None]:
     """Instruments the commands and pools of every client created from now on; returns the undo.
 
     Each command gets a CLIENT span below the caller's span, a measurement of `db.client.operation.duration`
-    and, if it takes at least `config.slow_query_ms`, a slow-query log line.
+    and, if it takes at least `config.slow_query_ms`, a slow-query log line. A request with more than
+    `config.repeated_queries` queries of one shape gets a log line, too.
     """
     global _switch  # noqa: PLW0603 - the driver's list of listeners is global as well
     if _switch is None:
@@ -55,7 +56,9 @@ def register(config: TelemetryConfig, redactor: Redactor) -> Callable[[], None]:
         monitoring.register(_switch)
         monitoring.register(_pools)
     switch = _switch
-    switch.target = CommandTelemetry(redactor, config.slow_query_ms / 1000)
+    switch.target = CommandTelemetry(
+        redactor, slow_seconds=config.slow_query_ms / 1000, most_repeated=config.repeated_queries
+    )
     stops = [CONNECTIONS.observe(_pools.connections), CONNECTIONS_MAX.observe(_pools.maxima)]
 
     def undo() -> None:

@@ -21,6 +21,7 @@ from otel.context import note
 from otel.foreign.values import text_of
 from otel.libraries.database_metrics import MONGODB, OPERATION_DURATION, RETURNED_ROWS
 from otel.libraries.mongo.shape import shape_of
+from otel.libraries.repeated_queries import count_query
 from otel.libraries.slow_query import log_slow
 from otel.metrics.histogram import HistogramSeries
 from otel.traces.tracer import time_in_trace
@@ -75,11 +76,15 @@ _RUNNING: Final[ContextVar[_Call | None]] = ContextVar("otel.mongo.running", def
 
 
 class CommandTelemetry(CommandListener):
-    """Listens to the driver's commands; `slow_seconds` is the threshold of the slow-query log."""
+    """Listens to the driver's commands; `slow_seconds` is the threshold of the slow-query log.
 
-    def __init__(self, redactor: Redactor, slow_seconds: float) -> None:
+    `most_repeated` is how often queries of one shape may occur in a request before it is reported; 0: never.
+    """
+
+    def __init__(self, redactor: Redactor, *, slow_seconds: float, most_repeated: int) -> None:
         self._redactor = redactor
         self._slow_seconds = slow_seconds
+        self._most_repeated = most_repeated
         self._tracer = trace.get_tracer("otel.mongo")
         self._kinds: dict[tuple[str, str | None, _Place], _Kind] = {}
 
@@ -152,6 +157,8 @@ class CommandTelemetry(CommandListener):
             kind.returned.record(returned, identity)
         kind.duration(error_type).record(seconds, identity)
         note(MONGODB, kind.title, "error" if error_type else "info")
+        if kind.name != "getMore":  # the next part of one query's result
+            count_query(MONGODB, self._most_repeated, kind, lambda: shape_of(event.command))
         if seconds >= self._slow_seconds:
             with trace.use_span(span):
                 log_slow(MONGODB, kind.name, kind.collection, seconds, shape_of(event.command), returned)

@@ -12,24 +12,23 @@ from fastapi import APIRouter, Path, Query, status
 from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
 from app.core.errors import Conflict, CursorInvalid, Invalid, NotFound
-from app.http.audit import Audit
 from app.http.problems import refusals
 from app.infra.stores import Alertmanager
-from app.infra.stores.alertmanager import Alert, Matcher, NewSilence, Silence
-from app.monitoring.asked import AskedAlertmanager, AskedStores, Now
+from app.infra.stores.alertmanager import Alert, Matcher, Silence
+from app.monitoring.asked import AskedStores
 from app.monitoring.log_cursor import question_of
 from app.monitoring.log_records import nanoseconds
-from app.monitoring.operators import NamedAdmin, operators_or
+from app.monitoring.operators import operators_or
 from app.monitoring.pages import LONGEST_CURSOR, page
 from app.monitoring.partial import Partial, Sources
 from app.monitoring.silences import (
     CHANGES,
     NOT_CONFIGURED,
     Comment,
+    InOnesName,
     SilenceDuration,
     SilenceOut,
     SilenceRefused,
-    created,
 )
 
 MAX_LIMIT: Final = 200
@@ -212,26 +211,12 @@ async def alerts(filters: Annotated[AlertFilters, Query()], stores: AskedStores)
     status_code=status.HTTP_201_CREATED,
     responses=refusals(*CHANGES, SilenceRefused, AlertNotFound, AlertAcknowledged),
 )
-async def acknowledge(
-    fingerprint: Fingerprint,
-    wanted: Acknowledgement,
-    admin: NamedAdmin,
-    alertmanager: AskedAlertmanager,
-    audit: Audit,
-    clock: Now,
-) -> SilenceOut:
+async def acknowledge(fingerprint: Fingerprint, wanted: Acknowledgement, silencer: InOnesName) -> SilenceOut:
     """Acknowledges an alert: a silence with all its labels keeps it from everybody else for a time."""
-    now = clock.now()
-    until = now + wanted.duration
-    async with audit.attempt(
-        "alert_acknowledged", fingerprint, comment=wanted.comment, until=until.isoformat()
-    ):
-        alert = await _open_alert(alertmanager, fingerprint)
+    async with silencer.audited("alert_acknowledged", fingerprint, wanted.comment, wanted.duration):
+        alert = await _open_alert(silencer.alertmanager, fingerprint)
         matchers = [Matcher(name=name, value=value) for name, value in sorted(alert.labels.items())]
-        new = NewSilence(
-            matchers=matchers, starts_at=now, ends_at=until, created_by=admin.id, comment=wanted.comment
-        )
-        return await created(alertmanager, new)
+        return await silencer.create(matchers, wanted.comment, wanted.duration)
 
 
 async def _open_alert(alertmanager: Alertmanager, fingerprint: str) -> Alert:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Final, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Query, status
+from fastapi import APIRouter, Depends, Path, Query, status
 from pydantic import BaseModel, Field, StringConstraints, field_validator
 
 from app.core.errors import CursorInvalid, FieldError, Invalid, NotFound, RoleRequired
 from app.http.audit import Audit
 from app.http.auth import TOKEN_REFUSALS
 from app.http.problems import refusals
-from app.infra.stores import Alertmanager, StoreNotConfigured, StoreUnavailable
+from app.infra.stores import StoreNotConfigured, StoreUnavailable
 from app.infra.stores.alertmanager import Matcher, NewSilence, Silence, SilenceState
 from app.monitoring.asked import AskedAlertmanager, AskedStores, Now
 from app.monitoring.log_cursor import question_of
@@ -31,6 +32,9 @@ _BAD_REQUEST: Final = 400
 
 Comment = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
 SilenceDuration = Annotated[DurationText, at_most(LONGEST_SILENCE)]
+
+
+SilenceId = Annotated[UUID, Path(examples=["5dc5a9cc-6ef4-4ef2-b26b-8a0b5a5a8c9e"])]
 
 
 class SilenceNotFound(NotFound):
@@ -130,22 +134,48 @@ class SilenceFilters(BaseModel):
         return silence.status.state == self.state
 
 
-async def created(alertmanager: Alertmanager, silence: NewSilence) -> SilenceOut:
-    """Creates a silence and returns it.
+class Silencer:
+    """Creates silences in an admin's name."""
 
-    Raises:
-        SilenceRefused: Alertmanager refuses it.
-        StoreUnavailable: Alertmanager does not answer.
-    """
-    try:
-        silence_id = await alertmanager.create(silence)
-    except StoreUnavailable as error:
-        if error.answered == _BAD_REQUEST:
+    def __init__(self, admin: NamedAdmin, alertmanager: AskedAlertmanager, audit: Audit, clock: Now) -> None:
+        self.alertmanager = alertmanager
+        self._admin = admin
+        self._audit = audit
+        self._now = clock.now()
+
+    def audited(
+        self, action: str, target: str, comment: str, duration: timedelta
+    ) -> AbstractAsyncContextManager[None]:
+        """Records what the block does, with its outcome."""
+        until = (self._now + duration).isoformat()
+        return self._audit.attempt(action, target, comment=comment, until=until)
+
+    async def create(self, matchers: list[Matcher], comment: str, duration: timedelta) -> SilenceOut:
+        """Creates a silence that starts now, and returns it.
+
+        Raises:
+            SilenceRefused: Alertmanager refuses it.
+            StoreUnavailable: Alertmanager does not answer.
+        """
+        silence = NewSilence(
+            matchers=matchers,
+            starts_at=self._now,
+            ends_at=self._now + duration,
+            created_by=self._admin.id,
+            comment=comment,
+        )
+        try:
+            silence_id = await self.alertmanager.create(silence)
+        except StoreUnavailable as error:
+            if error.answered != _BAD_REQUEST:
+                raise
             mistake = FieldError("body.matchers", f"Alertmanager {error.reason}", "silence_refused")
             raise SilenceRefused(count=1, errors=(mistake,)) from None
-        raise
-    facts = silence.model_dump() | {"id": silence_id, "state": SilenceState.ACTIVE}
-    return SilenceOut.model_validate(facts)
+        facts = silence.model_dump() | {"id": silence_id, "state": SilenceState.ACTIVE}
+        return SilenceOut.model_validate(facts)
+
+
+InOnesName = Annotated[Silencer, Depends()]
 
 
 router = APIRouter(prefix="/silences")
@@ -165,19 +195,12 @@ async def silences(filters: Annotated[SilenceFilters, Query()], stores: AskedSto
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, responses=refusals(*CHANGES, SilenceRefused))
-async def silence(
-    wanted: SilenceIn, admin: NamedAdmin, alertmanager: AskedAlertmanager, audit: Audit, clock: Now
-) -> SilenceOut:
+async def silence(wanted: SilenceIn, silencer: InOnesName) -> SilenceOut:
     """Keeps alerts from people for a time."""
-    now = clock.now()
     matchers = [Matcher(**matcher.model_dump()) for matcher in wanted.matchers]
-    until = now + wanted.duration
-    new = NewSilence(
-        matchers=matchers, starts_at=now, ends_at=until, created_by=admin.id, comment=wanted.comment
-    )
     target = ", ".join(matcher.text() for matcher in wanted.matchers)
-    async with audit.attempt("silence_created", target, comment=wanted.comment, until=until.isoformat()):
-        return await created(alertmanager, new)
+    async with silencer.audited("silence_created", target, wanted.comment, wanted.duration):
+        return await silencer.create(matchers, wanted.comment, wanted.duration)
 
 
 @router.delete(
@@ -185,7 +208,7 @@ async def silence(
     status_code=status.HTTP_204_NO_CONTENT,
     responses=refusals(*CHANGES, SilenceNotFound),
 )
-async def end(silence_id: UUID, _: NamedAdmin, alertmanager: AskedAlertmanager, audit: Audit) -> None:
+async def end(silence_id: SilenceId, _: NamedAdmin, alertmanager: AskedAlertmanager, audit: Audit) -> None:
     """Ends a silence."""
     found = await alertmanager.silence(silence_id)
     if found is None or found.status.state == SilenceState.EXPIRED:

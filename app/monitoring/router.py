@@ -3,7 +3,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 
 import otel
-from app.monitoring import alerts, audit, levels, logs, silences
+from app.monitoring import alerts, audit, levels, logs, silences, trace
 from app.monitoring.health_probes import health
 from app.monitoring.metrics import metrics_router
 from app.monitoring.operators import OPERATORS
@@ -22,6 +22,7 @@ def monitoring_router(telemetry: otel.Telemetry | None) -> APIRouter:
     router.include_router(logs.router)
     router.include_router(alerts.router)
     router.include_router(silences.router)
+    router.include_router(trace.router)
 
     if telemetry is not None:
         _add_telemetry(router, telemetry)

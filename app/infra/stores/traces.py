@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -15,6 +16,7 @@ _KINDS: Final = ("unspecified", "internal", "server", "client", "producer", "con
 _ERROR: Final = frozenset({"2", "STATUS_CODE_ERROR"})
 _HEX_SPAN: Final = 16
 _DEEPEST: Final = 8
+_LONGEST_INTEGER: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +163,20 @@ def _attributes(attributes: list[_Attribute]) -> dict[str, str]:
     return {each.key: _text(each.value) for each in attributes}
 
 
-def _text(value: Mapping[str, Any], depth: int = 0) -> str:
-    """Returns an attribute's value as text, lists with commas; those too deep are left out."""
+def _text(value: Mapping[str, Any]) -> str:
+    """Returns an attribute's value as text; lists as JSON, which Jaeger stores for them."""
+    plain = _plain(value, 0)
+    return plain if isinstance(plain, str) else json.dumps(plain, separators=(",", ":"))
+
+
+def _plain(value: object, depth: int) -> object:
+    """Returns OTLP's ``AnyValue``; what is too deep, or is none, is empty text."""
+    if not isinstance(value, Mapping) or depth > _DEEPEST:
+        return ""
     kind, content = next(iter(value.items()), ("stringValue", ""))
-    if kind == "arrayValue" and isinstance(content, Mapping) and depth < _DEEPEST:
+    if kind == "arrayValue" and isinstance(content, Mapping):
         values = content.get("values", [])
-        texts = (_text(each, depth + 1) for each in values if isinstance(each, Mapping))
-        return ", ".join(texts) if isinstance(values, list) else ""
-    if isinstance(content, bool):
-        return str(content).lower()
-    return str(content) if isinstance(content, str | int | float) else ""
+        return [_plain(each, depth + 1) for each in values] if isinstance(values, list) else ""
+    if kind == "intValue" and isinstance(content, str) and content.lstrip("-").isdecimal():
+        return int(content[:_LONGEST_INTEGER])
+    return content if isinstance(content, str | int | float) else ""

@@ -20,10 +20,12 @@ from app.core.telemetry import LMS_METRICS, telemetry_environ
 from app.http.auth import Authenticator
 from app.http.body_limit import BodyLimit
 from app.http.client_address import ClientAddresses
+from app.http.cross_origin import cross_origin
 from app.http.drain import DRAIN_STATE, Drain
 from app.http.handlers import install_handlers
 from app.http.openapi import ProblemApi
 from app.http.problems import CATALOGUE_PATH, ProblemKind, catalogue, render_unhandled
+from app.http.rate_limit import RouteLimits, limit_routes
 from app.http.storable import require_storable
 from app.infra.rate_limits import RouteTable, RulesInvalid, RulesSource, rules_source
 from app.infra.resources import open_resources
@@ -86,11 +88,15 @@ def create_app(
         openapi_tags=TAGS,
         lifespan=_lifespan(settings, telemetry, clock or SystemClock()),
         telemetry={"tracing": False, "metrics": False, "logs": False},
-        middleware=[Middleware(BodyLimit, max_bytes=settings.body_limit_bytes)],
+        middleware=[
+            *cross_origin(settings.cors_origins),
+            Middleware(BodyLimit, max_bytes=settings.body_limit_bytes),
+        ],
         dependencies=[Depends(require_storable)],
         redirect_slashes=False,  # the router's redirects repeat the client's Host header; ours are relative
     )
     install_handlers(app)
+    limit_routes()
     app.include_router(_api(settings, telemetry))
     app.include_router(certificates.well_known)
     app.include_router(probes)
@@ -134,12 +140,14 @@ def _lifespan(
             app.state.authenticator = Authenticator(
                 tokens, resources.sessions, resources.active_users, clock, metrics_token
             )
+            app.state.route_limits = RouteLimits(resources.rate_limiter, app.state.authenticator)
             app.state.log_levels = resources.log_levels
             app.state.stores = resources.stores
             app.state.clock = clock
             app.state.web_links = WebLinks.of(settings)
             app.state.drain = drain = Drain(settings.drain_seconds)
-            async with running_checks(settings, resources, clock, telemetry) as health:
+            steps = services.build_canary(settings, resources, clock).steps()
+            async with running_checks(settings, resources, clock, telemetry, steps) as health:
                 app.state.health = health
                 with drain.on_sigterm():
                     yield {DRAIN_STATE: drain}

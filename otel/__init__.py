@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from otel.context import breadcrumb, current_request, set_tag, set_user
     from otel.decorators import logged, traced
     from otel.http.errors import render_problem
+    from otel.libraries.query_table import QueryCost
     from otel.logs.levels import LevelOverride
     from otel.logs.logger import get_logger, level_overrides, reset_level, set_level
     from otel.metrics.catalogue import (
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         IntegerRange,
         UpDownCounter,
     )
+    from otel.metrics.family import Buckets, MetricFamily
     from otel.redaction.engine import redact
     from otel.setup import active, configure, instrument
     from otel.telemetry import Telemetry
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 _HOME = {
     "ANY_BOUNDED": "metrics.catalogue",
     "AnyText": "metrics.catalogue",
+    "Buckets": "metrics.family",
     "Catalogue": "metrics.catalogue",
     "ConfigError": "config.env_settings",
     "Counter": "metrics.catalogue",
@@ -46,6 +49,8 @@ _HOME = {
     "Histogram": "metrics.catalogue",
     "IntegerRange": "metrics.catalogue",
     "LevelOverride": "logs.levels",
+    "MetricFamily": "metrics.family",
+    "QueryCost": "libraries.query_table",
     "Setting": "config.env_settings",
     "Telemetry": "telemetry",
     "TelemetryConfig": "config.settings",
@@ -81,6 +86,7 @@ def __getattr__(name: str) -> object:
 __all__ = [
     "ANY_BOUNDED",
     "AnyText",
+    "Buckets",
     "Catalogue",
     "ConfigError",
     "Counter",
@@ -90,6 +96,8 @@ __all__ = [
     "Histogram",
     "IntegerRange",
     "LevelOverride",
+    "MetricFamily",
+    "QueryCost",
     "Setting",
     "Telemetry",
     "TelemetryConfig",

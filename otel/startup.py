@@ -23,7 +23,7 @@ from otel.ends import around_fork
 from otel.errors.reports import start_reports
 from otel.export.pipelines import Pipelines, Undo, assemble
 from otel.export.wire_export import WireLogExporter
-from otel.libraries.query_table import REPEATED, SLOW
+from otel.libraries.query_table import forget_queries
 from otel.logs.logger import configure_logging
 from otel.logs.recent import RecentRecords
 from otel.metrics.catalogue import Catalogue
@@ -75,8 +75,7 @@ def start(config: TelemetryConfig, given: tuple[Catalogue, ...], memory: MemoryS
     )
     if memory is not None:
         declared.forget()
-    for table in (SLOW, REPEATED):
-        table.forget()
+    forget_queries()
     parts = assemble(config, redactor, resource, declared, memory)
     telemetry = Telemetry(config, redactor, slot, declared, parts)
     try:

@@ -18,14 +18,14 @@ from otel.ends import UNDOING_SHARE, Task, run_bounded
 from otel.errors.reports import ErrorReports, ErrorReportsView
 from otel.export.accounting import SignalAccount, SignalView
 from otel.export.pipelines import Pipelines, Queue, Undo
-from otel.libraries.query_table import REPEATED, SLOW, QueryCost
+from otel.libraries.query_table import REPEATED, SLOW, QueryCost, forget_queries
 from otel.metrics import process
 from otel.metrics.data import DeclaredMetrics
 from otel.metrics.family import MetricFamily
 from otel.metrics.readers import ExportReader, TextReader
 from otel.providers import renew_sdk_after_fork, unset_current
 from otel.redaction.engine import Redactor
-from otel.resource import WorkerSlot, build_resource, instance_id
+from otel.resource import WorkerSlot, build_resource, instance_id, service_name
 
 _MARGIN = 0.1
 _LAST_SHARE = 0.08
@@ -70,6 +70,7 @@ class Telemetry:
         self._parts = pipelines
         self._report: ShutdownReport | None = None
         self._probes: list[Undo] = []
+        self._started = time.monotonic()
         self._observe()
 
     @property
@@ -132,6 +133,16 @@ class Telemetry:
             "metrics": parts.metric_account.view(),
             "logs": (parts.logs.account if parts.logs else empty).view(),
         }
+
+    @property
+    def service(self) -> str:
+        """The `service.name` of this process."""
+        return service_name(self.config)
+
+    @property
+    def seconds(self) -> float:
+        """For how long this process has measured."""
+        return time.monotonic() - self._started
 
     @property
     def instance(self) -> str:
@@ -246,10 +257,10 @@ class Telemetry:
         if self.is_shut_down:
             return
         self.slot.reclaim()
+        self._started = time.monotonic()
         parts = self._parts
         self._declared.forget()
-        for table in (SLOW, REPEATED):
-            table.forget()
+        forget_queries()
         parts.metric_account.forget()
         if parts.errors:
             parts.errors.forget()

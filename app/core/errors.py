@@ -36,7 +36,10 @@ class LmsError(Exception):
     title: ClassVar[str] = "Internal server error"
     sentence: ClassVar[str] = "The server failed. Report the request id."
     example: ClassVar[Mapping[str, Any]] = {}
-    headers: ClassVar[Mapping[str, str]] = {}
+    kind: ClassVar[str] = ""
+    """The problem type of a standard; empty: one of ours, which is named for ``code``."""
+    headers: Mapping[str, str] = {}
+    violated: tuple[str, ...] = ()
 
     def __init__(self, *, errors: tuple[FieldError, ...] = (), **facts: object) -> None:
         self.detail = self.sentence.format(**facts)
@@ -66,7 +69,7 @@ class Unauthenticated(LmsError):
     code = "not_authenticated"
     title = "Sign in first"
     sentence = "Send an access token: Authorization: Bearer <token>."
-    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "Bearer"}
+    headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
 
 
 class Forbidden(LmsError):
@@ -165,6 +168,25 @@ class CursorInvalid(Invalid):
     sentence = "The cursor does not belong to this list; start without one."
 
 
+class QuotaExceeded(LmsError):
+    """Too many requests. The violated policies are in `violated-policies`, the wait is in `Retry-After`.
+
+    Source: draft-ietf-httpapi-ratelimit-headers-11, which also defines the type.
+    """
+
+    status = 429
+    code = "quota_exceeded"
+    kind = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+    title = "Too many requests"
+    sentence = "There were too many requests; try again in {seconds} s."
+    example: ClassVar[Mapping[str, Any]] = {"seconds": 30, "violated": ("login-address",)}
+
+    def __init__(self, *, seconds: int, violated: tuple[str, ...]) -> None:
+        super().__init__(seconds=seconds)
+        self.headers = {"Retry-After": str(seconds)}
+        self.violated = violated
+
+
 class Unavailable(LmsError):
     """A dependency of the request does not answer; the same request may succeed in a moment."""
 
@@ -172,7 +194,7 @@ class Unavailable(LmsError):
     code = "unavailable"
     title = "Temporarily unavailable"
     sentence = "The server cannot answer now; try again in a moment."
-    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "2"}
+    headers: Mapping[str, str] = {"Retry-After": "2"}
 
 
 class TooManyConnections(Unavailable):

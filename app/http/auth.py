@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import Depends, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security.utils import get_authorization_scheme_param
+from starlette.datastructures import Headers
+from starlette.types import Scope
 
 from app.core.clock import Clock
 from app.core.errors import RoleRequired, TokenExpired, TokenInvalid, TokenRevoked, Unauthenticated
@@ -16,12 +20,25 @@ from app.infra.active_users import ActiveUsers
 from app.infra.sessions import Sessions
 from otel import set_user
 
+_READ: Final = "lms.token"
 TOKEN_REFUSALS: Final = (Unauthenticated, TokenInvalid, TokenExpired, TokenRevoked)
 """Refusals of every operation that needs a signed-in user."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A token that was verified in this request, and what came of it."""
+
+    token: str
+    found: Principal | Unauthenticated
+
+
 class Authenticator:
-    """Identifies the sender of a request; part of the application's state."""
+    """Identifies the sender of a request; part of the application's state.
+
+    A request's token is verified once, whoever asks first: the rate limiter, which needs to know whose
+    request it is, or the operation.
+    """
 
     def __init__(
         self,
@@ -37,13 +54,37 @@ class Authenticator:
         self._clock = clock
         self._metrics_token = metrics_token
 
-    async def principal(self, token: str) -> Principal:
+    def caller(self, scope: Scope) -> Principal | None:
+        """Returns the user whom the request's token names; None if it has none, or none that is valid now.
+
+        Whether the token was revoked is not checked.
+        """
+        token = _bearer_token(scope)
+        if token is None or self.is_metrics_token(token):
+            return None
+        found = self._read(scope, token).found
+        return found if isinstance(found, Principal) else None
+
+    def _read(self, scope: Scope, token: str) -> _Read:
+        known: _Read | None = scope.get(_READ)
+        if known is not None and known.token == token:
+            return known
+        try:
+            read = _Read(token, self._tokens.read_access(token, self._clock.now()))
+        except Unauthenticated as refusal:
+            read = _Read(token, refusal)
+        scope[_READ] = read
+        return read
+
+    async def principal(self, scope: Scope, token: str) -> Principal:
         """Returns the user whom an access token names.
 
         Raises:
             Unauthenticated: The token was not issued here, has expired or was revoked.
         """
-        principal = self._tokens.read_access(token, self._clock.now())
+        principal = self._read(scope, token).found
+        if not isinstance(principal, Principal):
+            raise principal
         await self._sessions.check(principal)
         set_user(principal.id, principal.role.value)
         self._active_users.seen(principal.id)
@@ -60,13 +101,29 @@ _bearer = HTTPBearer(
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-def authenticator(request: Request) -> Authenticator:
-    """Returns the application's authenticator."""
-    found: Authenticator = request.app.state.authenticator
-    return found
+class RequestAuthentication:
+    """The application's authenticator, for one request."""
+
+    def __init__(self, request: Request) -> None:
+        self._authenticator: Authenticator = request.app.state.authenticator
+        self._scope = request.scope
+
+    async def principal(self, token: str) -> Principal:
+        """Returns the user whom an access token names, see `Authenticator.principal`."""
+        return await self._authenticator.principal(self._scope, token)
+
+    def is_metrics_token(self, token: str) -> bool:
+        """Tells whether ``token`` is the one that reads metrics."""
+        return self._authenticator.is_metrics_token(token)
 
 
-Authentication = Annotated[Authenticator, Depends(authenticator)]
+Authentication = Annotated[RequestAuthentication, Depends(RequestAuthentication)]
+
+
+def _bearer_token(scope: Scope) -> str | None:
+    """Returns the token of the request, as `HTTPBearer` reads it."""
+    scheme, token = get_authorization_scheme_param(Headers(scope=scope).get("Authorization"))
+    return token if token and scheme.lower() == "bearer" else None
 
 
 async def maybe_principal(credentials: Credentials, authentication: Authentication) -> Principal | None:

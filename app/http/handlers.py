@@ -15,9 +15,11 @@ from starlette.responses import RedirectResponse, Response
 from app.core.errors import BadRequest, FieldError, Invalid, LmsError, MethodNotAllowed, NotFound
 from app.http.elsewhere import methods_at_path, other_slash
 from app.http.problems import problem
+from app.http.rate_limit import refuse_unmatched
 from otel import get_logger
 
 _SERVER_ERROR: Final = 500
+_NO_ROUTE: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
 _log = get_logger(service="http")
 
 
@@ -47,14 +49,23 @@ async def _framework(request: Request, error: Exception) -> Response:
     """Answers exceptions that Starlette and FastAPI raise themselves."""
     if not isinstance(error, HTTPException):
         raise error
-    if error.status_code == HTTPStatus.NOT_FOUND and (other := other_slash(request)):
-        return RedirectResponse(other)
+    if error.status_code in _NO_ROUTE:
+        return await _unmatched(request, error)
     # FastAPI wraps whatever reading the body raises, including our body limit's refusal.
     refusal = error.__cause__ if isinstance(error.__cause__, LmsError) else _translate(request, error)
-    headers = dict(error.headers or {})
-    if "Allow" in headers:  # the router lists the methods of only one of several routes
-        headers["Allow"] = methods_at_path(request)
-    return problem(refusal, instance=request.url.path, headers=headers)
+    return problem(refusal, instance=request.url.path, headers=error.headers)
+
+
+async def _unmatched(request: Request, error: HTTPException) -> Response:
+    """Answers what no route does: it is limited here, before other routes are tried."""
+    exceeded, headers = await refuse_unmatched(request)
+    if exceeded is not None:
+        return problem(exceeded, instance=request.url.path, headers=headers)
+    if error.status_code == HTTPStatus.NOT_FOUND and (other := other_slash(request)):
+        return RedirectResponse(other, headers=headers)
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = methods_at_path(request)  # the router lists those of only one of several routes
+    return problem(_translate(request, error), instance=request.url.path, headers=headers)
 
 
 def _translate(request: Request, error: HTTPException) -> LmsError:

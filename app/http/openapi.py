@@ -15,6 +15,7 @@ from app.core.errors import (
     DatabaseUnavailable,
     Invalid,
     LmsError,
+    QuotaExceeded,
     TokenExpired,
     TokenInvalid,
     TokenRevoked,
@@ -24,6 +25,21 @@ from app.http.problems import Problem, ProblemField, refusals
 
 _FRAMEWORK_SCHEMAS: Final = ("HTTPValidationError", "ValidationError")
 _FRAMEWORK_TYPE: Final = "application/json"
+_QUOTA_HEADERS: Final = {
+    "Retry-After": {
+        "description": "Seconds until the request may be repeated.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    "RateLimit-Policy": {
+        "description": "The limits that apply: `q` requests in `w` seconds each.",
+        "schema": {"type": "string", "examples": ['"login-address";q=20;w=60']},
+    },
+    "RateLimit": {
+        "description": "What is left of each: `r` requests, until `t` seconds from now.",
+        "schema": {"type": "string", "examples": ['"login-address";r=0;t=30']},
+    },
+}
 _METHODS: Final = frozenset({"get", "put", "post", "patch", "delete"})
 
 
@@ -62,7 +78,7 @@ def _described(app: FastAPI) -> dict[str, Any]:
     for framework in _FRAMEWORK_SCHEMAS:
         schemas.pop(framework, None)
     for model in (ProblemField, Problem):
-        described = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        described = model.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
         described.pop("$defs", None)
         schemas[model.__name__] = described
     for operation in _operations(schema):
@@ -79,6 +95,8 @@ def _describe_errors(operation: dict[str, Any]) -> None:
     """Adds the errors that any operation may return; keeps those that the operation describes itself."""
     responses = operation["responses"]
     kinds: list[type[LmsError]] = [DatabaseUnavailable, LmsError]
+    if "health" not in operation["tags"]:
+        kinds.append(QuotaExceeded)
     if "requestBody" in operation:
         kinds += (BadRequest, BodyTooLarge)
     if "security" in operation:  # a token that is sent must be valid, even where none is needed
@@ -93,3 +111,5 @@ def _describe_errors(operation: dict[str, Any]) -> None:
         ours = {media_type: content for media_type, content in known.items() if media_type != _FRAMEWORK_TYPE}
         response["content"] = {**ours, **response["content"]}
         responses[str(status)] = response
+    if str(QuotaExceeded.status) in responses:
+        responses[str(QuotaExceeded.status)]["headers"] = _QUOTA_HEADERS

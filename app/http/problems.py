@@ -42,6 +42,17 @@ class Problem(BaseModel):
     trace_id: str | None = Field(description="Identifier of the request's trace.")
     request_id: str | None = Field(description="Identifier of the request, as in X-Request-ID.")
     errors: list[ProblemField] = Field(description="The invalid fields, if any.")
+    violated_policies: list[str] | None = Field(
+        default=None,
+        serialization_alias="violated-policies",
+        description="The rate limits that were exceeded; only with status 429.",
+        examples=[["login-address"]],
+    )
+
+    def content(self) -> dict[str, Any]:
+        """Returns the members of the JSON object."""
+        without = None if self.violated_policies else {"violated_policies"}
+        return self.model_dump(by_alias=True, exclude=without)
 
 
 class ProblemResponse(JSONResponse):
@@ -54,7 +65,7 @@ def problem(error: LmsError, *, instance: str, headers: Mapping[str, str] | None
     """Returns ``error`` as the response to the path ``instance``; records its code on the current span."""
     trace.get_current_span().set_attribute("lms.problem.code", error.code)
     return ProblemResponse(
-        body(error, instance=instance).model_dump(),
+        body(error, instance=instance).content(),
         status_code=error.status,
         headers={**error.headers, **(headers or {})},
     )
@@ -64,7 +75,7 @@ def body(error: LmsError, *, instance: str) -> Problem:
     """Returns the body for ``error``, with the identifiers of the current request."""
     request = current_request()
     return Problem(
-        type=f"{CATALOGUE_PATH}#{error.code}",
+        type=error.kind or f"{CATALOGUE_PATH}#{error.code}",
         title=error.title,
         status=error.status,
         detail=error.detail,
@@ -73,6 +84,7 @@ def body(error: LmsError, *, instance: str) -> Problem:
         trace_id=request.trace_id if request else None,
         request_id=request.request_id if request else None,
         errors=[ProblemField(field=e.field, message=e.message, code=e.code) for e in error.errors],
+        violated_policies=list(error.violated) or None,
     )
 
 
@@ -102,7 +114,7 @@ def _empty_response(status: int) -> dict[str, Any]:
 
 def example(kind: type[LmsError]) -> dict[str, Any]:
     """Returns a sample body of one kind of problem."""
-    sample = body(kind.sample(), instance="/api/v1/…").model_dump()
+    sample = body(kind.sample(), instance="/api/v1/…").content()
     identifiers = {"trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "request_id": "req-7d1f0c"}
     return {**sample, **identifiers}
 

@@ -54,7 +54,7 @@ async def open_resources(settings: Settings, clock: Clock, limits: RulesSource) 
         stack.push_async_callback(redis.close)
         await database.wait(settings.startup_seconds)
         ttls = {"access_ttl": settings.jwt_access_ttl, "refresh_ttl": settings.jwt_refresh_ttl}
-        sessions = Sessions(redis, **ttls)
+        sessions = Sessions(redis, **ttls, most=settings.sessions_per_user)
         active_users, log_levels = ActiveUsers(redis, clock), LogLevels(redis, clock)
         with suppress(RedisUnavailable):  # the first call of each script then loads it
             await redis.load_scripts()

@@ -1,4 +1,4 @@
-"""Sessions in Redis: one key per session, and marks for what was revoked.
+"""Sessions in Redis: one key per session, a list per user, and marks for what was revoked.
 
 Without Redis, access tokens stay valid until they expire (fail open, bounded by their short lifetime,
 counted); starting, extending or ending a session is not acknowledged (fail closed).
@@ -19,24 +19,31 @@ class Sessions:
     """Starts, extends and ends sessions ("families" of refresh tokens, one of which is current).
 
     ``access_ttl`` is how long a revocation must be remembered, ``refresh_ttl`` how long an unused
-    session lives.
+    session lives. A user has at most ``most`` sessions: one more ends the least recently used one, so that a
+    person can always sign in, and nobody's script fills Redis.
     """
 
-    def __init__(self, redis: RedisClient, *, access_ttl: timedelta, refresh_ttl: timedelta) -> None:
+    def __init__(
+        self, redis: RedisClient, *, access_ttl: timedelta, refresh_ttl: timedelta, most: int
+    ) -> None:
         self._redis = redis
         self._access_ttl = access_ttl
         self._refresh_ttl = refresh_ttl
+        self._most = most
+        self._start = redis.script("start_session.lua")
         self._rotate = redis.script("rotate_refresh.lua")
         self._raise_mark = redis.script("raise_mark.lua")
 
-    async def start(self, family: str, token_id: str) -> None:
-        """Starts the session ``family`` with its first refresh token.
+    async def start(self, user_id: str, family: str, token_id: str) -> int:
+        """Starts the session ``family`` with its first refresh token; returns how many others it ended.
 
         Raises:
             SessionsUnavailable: Redis does not answer.
         """
+        keys = (_sessions_of(user_id), _session(family), _session(""), _revoked_session(""))
+        lives = (_milliseconds(self._refresh_ttl), _milliseconds(self._access_ttl))
         try:
-            await self._redis.set(_session(family), token_id, seconds=self._refresh_ttl.total_seconds())
+            return cast("int", await self._start(*keys, args=(family, token_id, *lives, self._most)))
         except RedisUnavailable as error:
             raise SessionsUnavailable from error
 
@@ -62,12 +69,13 @@ class Sessions:
     async def _exchange(
         self, presented: RefreshClaims, next_token_id: str
     ) -> Literal["rotated", "reused", "ended"]:
-        keys = (_session(presented.family), _revoked_session(presented.family))
+        family, user_id = presented.family, presented.user_id
+        keys = (_session(family), _revoked_session(family), _sessions_of(user_id))
         lives = (_milliseconds(self._refresh_ttl), _milliseconds(self._access_ttl))
-        outcome = await self._rotate(*keys, args=(presented.token_id, next_token_id, *lives))
+        outcome = await self._rotate(*keys, args=(presented.token_id, next_token_id, *lives, family))
         return cast('Literal["rotated", "reused", "ended"]', outcome)
 
-    async def end(self, family: str) -> None:
+    async def end(self, user_id: str, family: str) -> None:
         """Ends a session: its refresh token and its access tokens become invalid.
 
         Raises:
@@ -76,6 +84,7 @@ class Sessions:
         try:
             await self._redis.set(_revoked_session(family), "1", seconds=self._access_ttl.total_seconds())
             await self._redis.delete(_session(family))
+            await self._redis.remove(_sessions_of(user_id), family)
         except RedisUnavailable as error:
             raise SessionsUnavailable from error
 
@@ -110,6 +119,10 @@ class Sessions:
 
 def _session(family: str) -> str:
     return f"session:{family}"
+
+
+def _sessions_of(user_id: str) -> str:
+    return f"sessions:{user_id}"
 
 
 def _revoked_session(family: str) -> str:

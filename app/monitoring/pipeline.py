@@ -5,6 +5,8 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 import otel
+from app.infra.rate_limits import LimiterState
+from app.monitoring.limiter_state import LimiterOut
 
 
 class SignalOut(BaseModel):
@@ -35,14 +37,20 @@ class TelemetryOut(BaseModel):
     instance: str = Field(description="Its service.instance.id.", examples=["lms-1-0"])
     signals: dict[str, SignalOut] = Field(description="traces, metrics (data points), logs.")
     errors: ErrorReportsOut | None = Field(description="Null without a SENTRY_DSN.")
+    limiter: LimiterOut = Field(description="The rate limiter, whose decisions are metrics.")
+
+    @staticmethod
+    def signals_of(telemetry: otel.Telemetry) -> dict[str, SignalOut]:
+        """Returns the accounts of the signals."""
+        return {name: SignalOut.model_validate(view) for name, view in telemetry.accounting().items()}
 
     @classmethod
-    def of(cls, telemetry: otel.Telemetry) -> TelemetryOut:
-        """Returns the current accounts of ``telemetry``."""
-        signals = {name: SignalOut.model_validate(view) for name, view in telemetry.accounting().items()}
+    def of(cls, telemetry: otel.Telemetry, limiter: LimiterState) -> TelemetryOut:
+        """Returns the current accounts of ``telemetry``, and the limiter's state."""
         reports = telemetry.error_reports()
         return cls(
             instance=telemetry.instance,
-            signals=signals,
+            signals=cls.signals_of(telemetry),
             errors=None if reports is None else ErrorReportsOut.model_validate(reports),
+            limiter=LimiterOut.of(limiter),
         )

@@ -91,3 +91,9 @@ SLOW: Final = QueryTable()
 
 REPEATED: Final = QueryTable()
 """Queries repeated within one request; the amount is how often."""
+
+
+def forget_queries() -> None:
+    """Empties both tables."""
+    SLOW.forget()
+    REPEATED.forget()

@@ -147,6 +147,9 @@ SET_UP = frozenset(
         *(
             "ANY_BOUNDED",
             "AnyText",
+            "Buckets",
+            "MetricFamily",
+            "QueryCost",
             "IntegerRange",
             "TelemetryConfig",
             "EnvSettings",

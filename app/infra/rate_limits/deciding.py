@@ -66,11 +66,20 @@ def from_redis(plan: Plan, answer: bytes) -> tuple[RuleVerdict, ...]:
 def from_memory(
     plan: Plan, held: Sequence[Held], judge: Callable[[Applied, Held], Verdict]
 ) -> tuple[RuleVerdict, ...]:
-    """Returns what ``judge`` says of what this process remembers, by rule."""
-    remembered = iter(held)
+    """Returns what ``judge`` says of what this process remembers, by rule.
+
+    If one of them refuses the request, the others have not lost what it costs.
+    """
+    rules = [applied for applied in plan.rules for _ in applied.policies]
+    found = [judge(applied, each) for applied, each in zip(rules, held, strict=True)]
+    if any(verdict.wait and not each.shadow for verdict, each in zip(found, held, strict=True)):
+        found = [
+            verdict if verdict.wait else verdict._replace(remaining=verdict.remaining + each.cost)
+            for verdict, each in zip(found, held, strict=True)
+        ]
+    verdicts = iter(found)
     return tuple(
-        RuleVerdict(applied, tuple([judge(applied, next(remembered)) for _ in applied.policies]))
-        for applied in plan.rules
+        RuleVerdict(applied, tuple([next(verdicts) for _ in applied.policies])) for applied in plan.rules
     )
 
 

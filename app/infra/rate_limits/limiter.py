@@ -102,6 +102,10 @@ class RateLimiter:
         """Decides on an attempt to sign in with, or to register, the name ``account``; it need not exist."""
         return await self.decide(Asked(route, method, (), "", None, None, account))
 
+    def digest(self, scope: Scope, key: str) -> str:
+        """Returns what stands for ``key`` in Redis; it identifies nobody without the secret."""
+        return self._identifier.digest(identity_of(scope, key))
+
     async def look(self, scope: Scope, key: str) -> list[KeyState]:
         """Returns what each rule of ``scope`` has counted for ``key``.
 
@@ -109,7 +113,7 @@ class RateLimiter:
         Rules for users count an address, too: that of visitors who are not signed in.
         """
         found = plan(_of(self._applied, scope), self._script)
-        digest = self._identifier.digest(identity_of(scope, key))
+        digest = self.digest(scope, key)
         try:
             verdicts = await self._ask(found, [digest] * len(found.rules), packed(""))
         except RedisUnavailable:
@@ -130,7 +134,7 @@ class RateLimiter:
         rules = _of(self._applied, scope)
         if not rules:
             return 0
-        digest = self._identifier.digest(identity_of(scope, key))
+        digest = self.digest(scope, key)
         known = 0
         for each in rules:
             known += max([self._local.forget(policy.name + digest) for policy in each.policies])

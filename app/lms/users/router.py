@@ -18,6 +18,7 @@ from app.http.audit import Audit
 from app.http.auth import NO_STORE, TOKEN_REFUSALS, Admin, SignedIn
 from app.http.presence import ClientPresence
 from app.http.problems import refusals
+from app.http.rate_limit import AccountLimit
 from app.lms.refusals import EmailTaken, LastAdmin, UserNotFound
 from app.lms.services import Lms
 from app.lms.users.schemas import Credentials, Refresh, Registration, RoleChange, TokenPair, UserId, UserOut
@@ -26,14 +27,18 @@ router = APIRouter(tags=["users"])
 
 
 @router.post("/users", status_code=status.HTTP_201_CREATED, responses=refusals(EmailTaken, PasswordsBusy))
-async def register(registration: Registration, gone: ClientPresence, lms: Lms) -> UserOut:
+async def register(
+    registration: Registration, gone: ClientPresence, lms: Lms, account: AccountLimit
+) -> UserOut:
     """Creates an account with the role student."""
+    await account.spend(registration.email)
     return UserOut.of(await lms.users.register(registration, gone))
 
 
 @router.post("/auth/login", dependencies=[NO_STORE], responses=refusals(CredentialsInvalid, PasswordsBusy))
-async def login(credentials: Credentials, gone: ClientPresence, lms: Lms) -> TokenPair:
+async def login(credentials: Credentials, gone: ClientPresence, lms: Lms, account: AccountLimit) -> TokenPair:
     """Signs in and starts a session."""
+    await account.spend(credentials.email)
     return await lms.users.login(credentials, gone)
 
 

@@ -125,10 +125,12 @@ class UserService:
     async def _start_session(self, user: User, began: datetime) -> TokenPair:
         family, token_id = new_id("fam"), new_id("ref")
         try:
-            await self._sessions.start(family, token_id)
+            ended = await self._sessions.start(user.id, family, token_id)
         except SessionsUnavailable:
             _log.warning("session_not_kept", user_id=user.id)
             return self._pair(user, family, None, began)
+        if ended:
+            _log.info("oldest_sessions_ended", user_id=user.id, ended=ended)
         return self._pair(user, family, token_id, began)
 
     @traced("users.refresh")
@@ -158,7 +160,7 @@ class UserService:
         Raises:
             SessionsUnavailable: The session store does not answer; the session may still be active.
         """
-        await self._sessions.end(principal.family)
+        await self._sessions.end(principal.id, principal.family)
         _log.info("logout", user_id=principal.id)
 
     async def get(self, user_id: str) -> User:

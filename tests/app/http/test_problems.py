@@ -32,6 +32,8 @@ ELSEWHERE: Final = {
     "tests/app/lms/test_sign_in_queue.py": {"client_gone", "passwords_busy"},
     "tests/app/monitoring/test_levels.py": {"level_not_changed", "too_many_levels"},
     "tests/app/infra/test_outages.py": {"database_unavailable", "sessions_unavailable"},
+    "tests/app/http/test_rate_limit.py": {"quota_exceeded"},
+    "tests/app/monitoring/test_limits.py": {"limits_unavailable"},
     "tests/app/http/test_server.py": {
         "headers_too_large",
         "request_timeout",

@@ -111,7 +111,7 @@ async def test_a_hidden_pass_is_found_when_attempts_run_out(
 
 async def store_behind_the_service(services: Services, course: str, learner: Person) -> None:
     authenticator = learner.client._transport.app.state.authenticator  # type: ignore[attr-defined]  # ASGITransport
-    principal = await authenticator.principal(learner.access)
+    principal = await authenticator.principal({}, learner.access)
     quiz = await services.courses.quiz(await services.courses.visible(course, principal), "final")
     _, is_new = await services.submissions._store(principal, quiz, dict(RIGHT), None)
     assert is_new

@@ -57,10 +57,16 @@ async def test_losses_are_reported_while_the_collector_is_down(
         wait_until(lambda: all_lose(cut_off), "every signal has lost something")
         told: dict[str, Any] = (await client.get("/monitoring/telemetry", headers=TOKEN)).json()
         shown = (await client.get("/monitoring/metrics", headers=TOKEN)).text
+        screen: dict[str, Any] = (await client.get("/monitoring/system-status", headers=TOKEN)).json()
 
     assert told["instance"] == cut_off.instance
     for account in told["signals"].values():
         assert account["dropped"]["export_failed"] > 0
         dropped = sum(account["dropped"].values())
         assert account["produced"] == account["exported"] + dropped + account["pending"]
+    assert set(screen["telemetry"]) == set(told["signals"])
+    for name, loss in screen["telemetry"].items():
+        assert loss["dropped"] >= sum(told["signals"][name]["dropped"].values()) > 0
+        assert loss["loss_ratio"] == round(loss["dropped"] / loss["produced"], 6)
+    assert told["limiter"]["breaker"] == "closed"
     assert 'otel_sdk_exporter_span_exported_total{error_type="' in shown

@@ -46,7 +46,7 @@ class StoreNotConfigured(Unavailable):
     title = "Store not configured"
     sentence = "{source} is not configured: set {variable}."
     example: ClassVar[Mapping[str, Any]] = {"source": "alertmanager", "variable": "LMS_ALERTMANAGER_URL"}
-    headers: ClassVar[Mapping[str, str]] = {}
+    headers: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,11 @@ from app.core.errors import (
     BadRequest,
     BodyTooLarge,
     DatabaseUnavailable,
+    HeadersTooLarge,
     Invalid,
     LmsError,
     QuotaExceeded,
+    RequestTimeout,
     TokenExpired,
     TokenInvalid,
     TokenRevoked,
@@ -94,7 +96,7 @@ def _operations(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _describe_errors(operation: dict[str, Any]) -> None:
     """Adds the errors that any operation may return; keeps those that the operation describes itself."""
     responses = operation["responses"]
-    kinds: list[type[LmsError]] = [DatabaseUnavailable, LmsError]
+    kinds: list[type[LmsError]] = [HeadersTooLarge, RequestTimeout, DatabaseUnavailable, LmsError]
     if "health" not in operation["tags"]:
         kinds.append(QuotaExceeded)
     if "requestBody" in operation:

@@ -166,12 +166,16 @@ class Database:
             DatabaseUnavailable: It does not answer.
         """
         about = await _answer(self._database.command("buildInfo"), self._operation_seconds)
+        return DatabaseFacts(about["version"], *self.connections())
+
+    def connections(self) -> tuple[int, int, int]:
+        """Returns how many connections are in use, how many may be, and how many operations wait for one."""
         # The driver's pools have no public count; its events would cost three calls for every command.
         servers = self._client.delegate._topology._servers.values()  # noqa: SLF001 - see above
-        pools = [server.pool for server in servers]
+        pools = [server.pool for server in list(servers)]
         active = sum(pool.active_sockets for pool in pools)
         waiting = sum(max(pool.operation_count - pool.active_sockets, 0) for pool in pools)
-        return DatabaseFacts(about["version"], active, MOST_CONNECTIONS, waiting)
+        return active, MOST_CONNECTIONS, waiting
 
     async def wait(self, seconds: float, progress: Callable[[], object] = lambda: None) -> None:
         """Returns as soon as the database answers; calls ``progress`` after each failed try, about every 2 s.

@@ -17,6 +17,10 @@ _T = TypeVar("_T")
 KEY_PREFIX: Final = "lms:"
 
 
+_GARBLED: Final = (ValueError, TypeError, AttributeError, LookupError)
+"""What the client raises, besides its own errors, when it reads an answer that is not of Redis' protocol."""
+
+
 class RedisUnavailable(Exception):  # noqa: N818 - a state that every caller handles
     """Redis did not answer within its time limit, or rejected the command."""
 
@@ -40,10 +44,6 @@ class RedisClient:
         )
         self._scripts: list[AsyncScript] = []
 
-    async def ping(self) -> None:
-        """Returns once Redis has answered."""
-        await _answer(self._redis.ping())
-
     async def info(self) -> dict[str, Any]:
         """Returns what the server says about itself (INFO), in one round trip."""
         return cast("dict[str, Any]", await _answer(self._redis.info()))
@@ -54,7 +54,10 @@ class RedisClient:
 
     async def get_many(self, *keys: str) -> list[str | None]:
         """Returns the values of ``keys``, in one round trip."""
-        return cast("list[str | None]", await _answer(self._redis.mget([KEY_PREFIX + key for key in keys])))
+        found: Any = await _answer(self._redis.mget([KEY_PREFIX + key for key in keys]))
+        if not isinstance(found, list) or len(found) != len(keys):
+            raise RedisUnavailable("an answer of another shape")
+        return found
 
     async def set(self, key: str, value: str, *, seconds: float) -> None:
         """Sets ``key``, which expires after ``seconds``."""
@@ -107,5 +110,5 @@ async def _answer(operation: Awaitable[_T]) -> _T:
     """Returns the operation's result; the only place that translates the client's errors into ours."""
     try:
         return await operation
-    except (RedisError, OSError) as error:
+    except (RedisError, OSError, *_GARBLED) as error:
         raise RedisUnavailable(type(error).__name__) from error

@@ -13,6 +13,7 @@ from app.core.passwords import Passwords
 from app.core.security import Tokens
 from app.core.settings import Settings
 from app.infra.resources import Resources
+from app.lms.canary import Canary
 from app.lms.certificates.repository import CertificateRepository
 from app.lms.certificates.service import CertificateService
 from app.lms.courses.catalogue import Catalogue
@@ -73,6 +74,12 @@ def build_services(settings: Settings, resources: Resources, clock: Clock) -> Se
     enrollments = EnrollmentService(enrollment_repository, seats, courses, certificates, users, clock)
     submissions = SubmissionService(SubmissionRepository(database), courses, enrollments, clock)
     return Services(users, courses, certificates, enrollments, submissions)
+
+
+def build_canary(settings: Settings, resources: Resources, clock: Clock) -> Canary:
+    """Returns what proves that the platform does what it is for."""
+    signer = CertificateSigner(settings.certificate_key.get_secret_value())
+    return Canary(resources.database, build_tokens(settings), signer, clock)
 
 
 async def prepare(settings: Settings, services: Services) -> None:

@@ -35,11 +35,13 @@ class Component(_Document):
     last_result: Status = Field(
         description="What the last run found; the status follows when enough runs agree."
     )
-    last_success: datetime | None = Field(description="When a run last found nothing wrong.")
-    last_error: LastError | None
-    output: str | None = Field(description="What is wrong.", examples=[None])
-    recommendation: str | None = Field(description="What to do next.", examples=[None])
-    runbook: str | None = Field(description="Where the repository explains more.", examples=[None])
+    last_success: datetime | None = Field(default=None, description="When a run last found nothing wrong.")
+    last_error: LastError | None = None
+    output: str | None = Field(default=None, description="What is wrong.", examples=[None])
+    recommendation: str | None = Field(default=None, description="What to do next.", examples=[None])
+    runbook: str | None = Field(
+        default=None, description="Where the repository explains more.", examples=[None]
+    )
 
 
 class Entry(_Document):
@@ -48,10 +50,10 @@ class Entry(_Document):
     component_id: str = Field(description="The check, as in ``components``.", examples=["mongodb"])
     component_type: str = Field(examples=["datastore"])
     observed_value: float | str = Field(examples=[1.2])
-    observed_unit: str | None = Field(examples=["ms"])
+    observed_unit: str | None = Field(default=None, examples=["ms"])
     status: Status
     time: datetime = Field(description="When it was measured.")
-    output: str | None = Field(description="What is wrong.", examples=[None])
+    output: str | None = Field(default=None, description="What is wrong.", examples=[None])
 
 
 class Health(_Document):
@@ -77,7 +79,3 @@ class Health(_Document):
     checks: dict[str, list[Entry]] | None = Field(
         default=None, description="Each measurement, by check and name, such as mongodb:responseTime."
     )
-
-    def without_details(self) -> Health:
-        """Returns the status alone."""
-        return Health(status=self.status)

@@ -49,7 +49,7 @@ class Check:
     The platform cannot serve while a ``critical`` one fails. ``kind`` is the draft's componentType;
     ``section`` is its heading in `RUNBOOKS`, if not its name;
     ``advice`` is what to do when ``probe`` raises or takes too long. A check that is not ``immediate`` first
-    runs at a random moment of its first interval.
+    runs at a random moment of its first interval, when the process has started.
     """
 
     name: str

@@ -26,6 +26,9 @@ CONFIRM_SECONDS: Final = 1.0
 JITTER: Final = 0.1
 """Share of the interval by which runs are moved at random, so that processes do not run them together."""
 
+EARLIEST: Final = 0.1
+"""Share of its interval after which a check that is not immediate runs first, at the earliest."""
+
 _random = random.Random()  # noqa: S311 - spreads load, protects nothing
 
 
@@ -131,7 +134,7 @@ class HealthChecks:
 
     async def _watch(self, state: CheckState) -> None:
         if not state.check.immediate:
-            await self._pause(_random.random() * state.check.interval)
+            await self._pause(_random.uniform(EARLIEST, 1) * state.check.interval)
         while not self._over.is_set():
             state.take(await self._run(state))
             await self._pause(self._until_next(state))

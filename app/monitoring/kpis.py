@@ -101,7 +101,7 @@ async def kpis_of(figures: Figures) -> Kpis:
     graded = attempts.get("passed", 0) + attempts.get("failed", 0)
     return Kpis(
         scope=figures.scope,
-        seconds=figures.seconds,
+        seconds=round(figures.seconds, 1),
         registrations=registrations,
         logins=logins,
         enrollments=enrollments,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -45,7 +46,7 @@ class MetricFamily:
 
 
 def family_of(found: Metric) -> MetricFamily:
-    """Returns an exporter's family as plain values."""
+    """Returns an exporter's family as plain values, without histograms that have negative bounds."""
     numbers = _histograms(found) if found.type == "histogram" else map(_number, found.samples)
     name = found.name + _ENDINGS.get(found.type, "")
     return MetricFamily(name, found.type, found.unit, found.documentation, tuple(numbers))
@@ -60,6 +61,8 @@ def _histograms(found: Metric) -> list[Series]:
     bounds: list[tuple[float, float]] = []
     for sample in found.samples:  # the buckets of a series come first, its sum last
         if sample.name == f"{found.name}_bucket":
+            if bounds and math.isinf(bounds[-1][0]):  # the exporter adds no sum if a bound is negative
+                bounds = []
             bounds.append((float(sample.labels["le"]), sample.value))
         elif sample.name == f"{found.name}_sum":
             series.append(Series(_labels(sample), Buckets(tuple(bounds), sample.value)))

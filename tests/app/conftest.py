@@ -22,6 +22,7 @@ SEED = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"  # RFC 8032, 7.1, test 1
 
 # A busy test machine with a full disk is not an unhealthy platform.
 PATIENT = {
+    "health_slow_seconds": 3600,
     "health_limit_seconds": 20,
     "health_max_cpu": 1,
     "health_max_load": 10_000,

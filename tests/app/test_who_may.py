@@ -24,6 +24,7 @@ OPEN: Final = {
     "GET /.well-known/jwks.json",
     "GET /livez",
     "GET /readyz",
+    "GET /startupz",
 }
 """Operations that need no access token."""
 SIGNED_IN: Final = {

@@ -17,8 +17,8 @@ class SeatRepository:
     Every change is one atomic conditional update of both, so they cannot disagree.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._seats = database.collection("seats")
+    def __init__(self, database: Database, collection: str = "seats") -> None:
+        self._seats = database.collection(collection)
 
     async def open(self, course_id: str, capacity: int, now: datetime) -> None:
         """Creates ``capacity`` free seats for a course that has no seats yet; otherwise changes nothing."""
@@ -89,6 +89,11 @@ class EnrollmentRepository:
     async def of_user(self, user_id: str) -> list[Enrollment]:
         """Returns the enrolments of a learner, by course."""
         documents = await self._enrollments.find({"user_id": user_id}, sort=[("_id", 1)])
+        return [Enrollment.read(document) for document in documents]
+
+    async def active(self, course_id: str, *, limit: int) -> list[Enrollment]:
+        """Returns the first ``limit`` active enrolments in a course."""
+        documents = await self._enrollments.find({"course_id": course_id, "state": ACTIVE}, limit=limit)
         return [Enrollment.read(document) for document in documents]
 
     async def seated(self, course_id: str) -> set[str]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from app.core.clock import Clock
 from app.core.errors import FieldError
 from app.core.security import Principal
@@ -97,8 +99,7 @@ class SubmissionService:
     def _graded(
         self, learner: Principal, quiz: Quiz, answers: dict[str, int], key: str | None, *, attempt: int
     ) -> Submission:
-        right = sum(answers.get(question.id) == question.correct for question in quiz.questions)
-        score = right / len(quiz.questions)
+        score, passed = grade(quiz, answers)
         return Submission(
             id=f"{learner.id}:{quiz.id}:{attempt}",
             series=f"{learner.id}:{quiz.id}",
@@ -108,7 +109,7 @@ class SubmissionService:
             attempt=attempt,
             answers=answers,
             score=score,
-            passed=score >= quiz.pass_score,
+            passed=passed,
             key=key,
             submitted_at=self._clock.now(),
         )
@@ -156,6 +157,13 @@ class SubmissionService:
             return True
         course: Course = await self._courses.visible(submission.course_id, reader)
         return course.may_edit(reader)
+
+
+def grade(quiz: Quiz, answers: Mapping[str, int]) -> tuple[float, bool]:
+    """Returns the share of answers that are right by the quiz's key, and whether it suffices."""
+    right = sum(answers.get(question.id) == question.correct for question in quiz.questions)
+    score = right / len(quiz.questions)
+    return score, score >= quiz.pass_score
 
 
 def _check(quiz: Quiz, answers: dict[str, int]) -> None:

@@ -76,6 +76,11 @@ class AdminRepository:
         """Tells whether the user is an admin."""
         return await self._admins.find_one({**_ADMINS, **_listed(user_id)}) is not None
 
+    async def counted(self) -> tuple[int, int]:
+        """Returns how many admins are counted, and how many are listed."""
+        admins = await self._admins.find_one(_ADMINS) or {"count": 0, "members": {}}
+        return admins["count"], len(admins["members"])
+
     async def add(self, user_id: str, *, by: str | None) -> bool:
         """Adds the user if ``by`` is an admin (None: the platform itself) and the user is not."""
         # A list of conditions, because both may be about the same user.

@@ -10,7 +10,7 @@ from typing import Final
 from app.core.clock import Clock
 from app.core.errors import DatabaseUnavailable
 from app.core.settings import Settings
-from app.infra.mongo import Database, DuplicateId
+from app.infra.mongo import Database, DatabaseFacts, DuplicateId
 from app.infra.resources import Resources
 from app.monitoring.health_check import Check, Measurement, Status, at_most
 
@@ -51,18 +51,10 @@ class MongodbProbe:
         answered = time.perf_counter()
         written = await self._write(answered)
         facts = await self._database.facts()
-        share = facts.in_use / facts.most
         return [
             Measurement("responseTime", (answered - started) * _MS, "ms"),
             written,
-            at_most(
-                "connectionsInUse",
-                share,
-                self._most_in_use,
-                unit="1",
-                output=f"{facts.in_use} of {facts.most} connections are in use, {facts.waiting} are awaited.",
-                advice=_BUSY,
-            ),
+            _connections(facts, self._most_in_use),
             Measurement("operationsWaiting", facts.waiting, "{operation}"),
             Measurement("serverVersion", facts.version),
         ]
@@ -86,6 +78,12 @@ class MongodbProbe:
             except DuplicateId:  # another instance of this slot was first
                 continue
             return
+
+
+def _connections(facts: DatabaseFacts, most: float) -> Measurement:
+    share = facts.in_use / facts.most
+    output = f"{facts.in_use} of {facts.most} connections are in use, {facts.waiting} are awaited."
+    return at_most("connectionsInUse", share, most, unit="1", output=output, advice=_BUSY)
 
 
 def check(settings: Settings, resources: Resources, clock: Clock, instance: str) -> Check:

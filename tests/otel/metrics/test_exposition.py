@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from opentelemetry import metrics
+from opentelemetry import metrics, trace
+from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 
+from otel.metrics.catalogue import Catalogue, Histogram
 from otel.metrics.data import DeclaredMetrics
+from otel.metrics.family import Buckets
 from otel.metrics.self import SELF_METRICS
 from otel.telemetry import Telemetry
 from stack.native.tools import tool_path
 from tests.otel.conftest import Configure
 from tests.otel.prometheus import families
+from tests.otel.receiver import receiver
+
+WAIT = Histogram("tests.wait", unit="s", description="Waiting.", buckets=(1, 2))
+CATALOGUE = Catalogue("tests", WAIT)
 
 
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
-    DeclaredMetrics([SELF_METRICS]).forget()
+    DeclaredMetrics([SELF_METRICS, CATALOGUE]).forget()
 
 
 @pytest.fixture
@@ -47,6 +56,12 @@ def page(telemetry: Telemetry) -> list[str]:
     )
     assert checked.returncode != 1, checked.stderr  # 1 is a format error, 3 a style error
     return lines
+
+
+def rich(telemetry: Telemetry) -> dict[str, Metric]:
+    """Returns the families of the OpenMetrics page, read by the format's own strict parser."""
+    text = telemetry.openmetrics_text().decode()
+    return {found.name: found for found in openmetrics_families(text)}  # type: ignore[no-untyped-call]  # the library gives it no types
 
 
 def left_out(telemetry: Telemetry) -> float:
@@ -134,3 +149,74 @@ def test_pages_rendered_concurrently_do_not_mix(telemetry: Telemetry) -> None:
         assert len(types) == len(set(types))
         assert "level_49 49.0" in text
     assert left_out(telemetry) == 0
+
+
+def test_exemplars_are_at_the_counters_and_buckets_that_they_belong_to(telemetry: Telemetry) -> None:
+    wait = make("a", "histogram", "odd.wait", unit="s", explicit_bucket_boundaries_advisory=(-1.0, 0.0, 5.0))
+    tracer = trace.get_tracer("t")
+    expected: dict[tuple[str, str], str] = {}
+    for room in ("x", "y"):
+        for amount, le in ((0, "0.0"), (2, "5.0"), (9, "+Inf")):
+            with tracer.start_as_current_span("s") as span:
+                wait.record(amount, {"room": room})
+                expected[room, le] = f"{span.get_span_context().trace_id:032x}"
+    with tracer.start_as_current_span("s") as span:
+        make("a", "counter", "odd.jobs").add(1, {"room": "x"})
+        job = f"{span.get_span_context().trace_id:032x}"
+    make("b", "counter", "odd.jobs").add(1, {"room": "z"})  # outside of a span
+
+    found = rich(telemetry)
+    buckets = {
+        (sample.labels["room"], sample.labels["le"]): sample.exemplar.labels["trace_id"]
+        for sample in found["odd_wait_seconds"].samples
+        if sample.exemplar
+    }
+    assert buckets == expected
+    jobs = {sample.labels["room"]: sample.exemplar for sample in found["odd_jobs"].samples}
+    assert jobs["x"] is not None
+    assert jobs["x"].labels["trace_id"] == job
+    assert jobs["z"] is None
+
+
+def test_openmetrics_stays_valid_when_names_are_taken(telemetry: Telemetry) -> None:
+    make("a", "counter", "jobs").add(1)
+    make("b", "up_down_counter", "jobs.total").add(5)
+    make("a", "gauge", "wait_count").set(1)
+    make("a", "histogram", "wait").record(2, {"x": "1"})
+    make("a", "gauge", "share", unit="1", description='Half\nof "it" \\.').set(0.5, {"x": 'a"b\nc\\d'})
+    found = rich(telemetry)
+    assert found["jobs"].type == "counter"
+    assert "wait" not in found
+    [share] = found["share_ratio"].samples
+    assert (found["share_ratio"].unit, share.labels) == ("ratio", {"x": 'a"b\nc\\d'})
+
+
+def test_a_scrape_after_an_export_still_has_the_exemplars(configure: Configure) -> None:
+    with receiver() as collector:
+        telemetry = configure(CATALOGUE, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
+        with trace.get_tracer("t").start_as_current_span("s"):
+            WAIT.record(1.5)
+        assert telemetry.flush(5)
+        [exemplar] = [
+            each.exemplar for each in rich(telemetry)["tests_wait_seconds"].samples if each.exemplar
+        ]
+        assert exemplar.value == 1.5
+        assert telemetry.flush(5)
+        [point] = next(iter(collector.latest("tests.wait").values())).histogram.data_points
+        assert not point.exemplars  # each goes over OTLP once
+
+
+def test_families_are_plain_values_of_the_same_page(telemetry: Telemetry) -> None:
+    make("a", "histogram", "wait", unit="s", explicit_bucket_boundaries_advisory=(1.0, 2.0)).record(
+        1.5, {"x": "1"}
+    )
+    negative = {"unit": "s", "explicit_bucket_boundaries_advisory": (-1.0, 1.0)}
+    make("a", "histogram", "age", **negative).record(0.5)
+    make("a", "counter", "jobs").add(3)
+    assert {each.name: len(each.series) for each in telemetry.metric_families()}["age_seconds"] == 0
+    found = {each.name: each for each in telemetry.metric_families()}
+    [wait] = found["wait_seconds"].series
+    assert wait.labels == {"x": "1"}
+    assert wait.value == Buckets(((1.0, 0.0), (2.0, 1.0), (math.inf, 1.0)), 1.5)
+    assert (found["wait_seconds"].kind, found["wait_seconds"].unit) == ("histogram", "seconds")
+    assert [each.value for each in found["jobs_total"].series] == [3]

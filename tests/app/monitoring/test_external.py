@@ -1,0 +1,170 @@
+"""Other services: each protocol on a real server, which then dies; and the addresses that are refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+import otel
+from app.core.settings import Settings
+from app.monitoring.checks.external import Services
+from app.monitoring.health_check import Check, Status
+from tests.app.conftest import make_settings
+from tests.programs import free_port
+
+MAIL = {b"ehlo": b"250 mail.test\r\n", b"quit": b"221 Bye\r\n"}
+
+
+def settings_with(listed: str, **changes: object) -> Settings:
+    return make_settings("mongodb://x/y", "redis://x", health_external=listed, **changes)
+
+
+@asynccontextmanager
+async def answering(*lines: bytes, greeting: bytes = b"") -> AsyncIterator[int]:
+    """A server that greets, and sends the next line whenever something arrives."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(greeting)
+        for line in lines:
+            if not await reader.read(4096):
+                break
+            writer.write(line)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+def http(status: int) -> bytes:
+    return b"HTTP/1.1 %d Said\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % status
+
+
+async def status_of(services: Services, name: str) -> tuple[Status, str | None]:
+    [check] = [each for each in services.checks() if each.name == name]
+    [measured] = await check.probe()
+    return measured.status, measured.output
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "output"),
+    [
+        (200, Status.PASS, None),
+        (204, Status.PASS, None),
+        (302, Status.PASS, None),
+        (404, Status.FAIL, "It answered 404."),
+        (503, Status.FAIL, "It answered 503."),
+    ],
+)
+async def test_a_page_is_judged_by_its_status(said: int, status: Status, output: str | None) -> None:
+    async with (
+        answering(http(said)) as port,
+        Services(settings_with(f"page=http://127.0.0.1:{port}/up"), None) as services,
+    ):
+        assert await status_of(services, "page") == (status, output)
+
+
+async def test_a_port_is_connected_to() -> None:
+    async with (
+        answering() as port,
+        Services(settings_with(f"port=tcp://127.0.0.1:{port}"), None) as services,
+    ):
+        assert await status_of(services, "port") == (Status.PASS, None)
+    async with Services(settings_with(f"port=tcp://127.0.0.1:{free_port()}"), None) as services:
+        with pytest.raises(ConnectionRefusedError):
+            await status_of(services, "port")
+
+
+async def test_a_mail_server_is_greeted() -> None:
+    async with (
+        answering(MAIL[b"ehlo"], MAIL[b"quit"], greeting=b"220 mail.test\r\n") as port,
+        Services(settings_with(f"mail=smtp://127.0.0.1:{port}"), None) as services,
+    ):
+        assert await status_of(services, "mail") == (Status.PASS, None)
+    async with (
+        answering(b"502 No\r\n", b"221 Bye\r\n", greeting=b"220 mail.test\r\n") as port,
+        Services(settings_with(f"mail=smtp://127.0.0.1:{port}"), None) as services,
+    ):
+        assert await status_of(services, "mail") == (Status.FAIL, "It answered EHLO with 502.")
+
+
+@pytest.mark.parametrize("greeting", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"554 Go away\r\n"])
+async def test_what_is_no_mail_server_fails(greeting: bytes) -> None:
+    async with (
+        answering(greeting=greeting) as port,
+        Services(settings_with(f"mail=smtp://127.0.0.1:{port}"), None) as services,
+    ):
+        with pytest.raises(OSError):  # noqa: PT011 - smtplib's errors are kinds of it
+            await status_of(services, "mail")
+
+
+def names(settings: Settings, telemetry: otel.Telemetry | None = None) -> dict[str, Check]:
+    return {check.name: check for check in Services(settings, telemetry).checks()}
+
+
+def test_stores_are_known_from_the_settings_and_theirs_wins() -> None:
+    settings = settings_with(
+        "prometheus=tcp://127.0.0.1:1,idp=https://id.example/up",
+        prometheus_url="http://127.0.0.1:9090",
+        loki_url="http://127.0.0.1:3100",
+        tempo_url="http://127.0.0.1:3200",
+    )
+    found = names(settings)
+    assert list(found) == ["prometheus", "log_store", "trace_store", "idp"]
+    assert found["prometheus"].advice.startswith("See whether prometheus runs at 127.0.0.1:9090")
+    assert not any(check.critical for check in found.values())
+
+
+def test_the_collector_and_the_error_tracker_are_known_from_the_telemetry() -> None:
+    config = otel.TelemetryConfig.from_env(
+        {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1",
+            "SENTRY_DSN": "http://public@127.0.0.1:2/1",
+            "TELEMETRY_RUNTIME_METRICS": "off",
+            "OTEL_EXPORTER_OTLP_TIMEOUT": "100",
+        }
+    )
+    telemetry = otel.configure(config)
+    try:
+        found = names(settings_with(""), telemetry)
+    finally:
+        telemetry.shutdown(0.1)
+    assert {name: check.advice.split()[5] for name, check in found.items()} == {
+        "collector": "127.0.0.1:1",
+        "sentry": "127.0.0.1:2",
+    }
+    assert "public" not in str(found)  # the key
+
+
+@pytest.mark.parametrize(
+    ("listed", "said"),
+    [
+        ("mail", "must be name=URL pairs"),
+        ("=tcp://x:1", "a name has lower-case letters"),
+        ("Mail=tcp://x:1", "a name has lower-case letters"),
+        ("mail=ftp://x:1", "mail needs a URL that starts with http, https, tcp or smtp"),
+        ("mail=smtp://x", "mail needs a port"),
+        ("mail=tcp://x:99999", "the address of mail is not a URL"),
+        ("mail=http://", "mail needs a URL"),
+        ("a=http://user:secret@x/", "remove the login from the address of a"),
+        ("a=tcp://x:1,a=tcp://x:2", "names a twice"),
+        (",".join(f"a{number}=tcp://x:1" for number in range(21)), "list at most 20"),
+    ],
+)
+def test_a_wrong_list_is_refused_with_the_fix(listed: str, said: str) -> None:
+    with pytest.raises(otel.ConfigError, match="LMS_HEALTH_EXTERNAL") as caught:
+        Settings.from_env({"LMS_HEALTH_EXTERNAL": listed})
+    [sentence] = [each for each in caught.value.sentences if "LMS_HEALTH_EXTERNAL" in each]
+    assert said in sentence
+    assert "secret" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("listed", "count"), [("", 0), (" ", 0), ("a=http://x", 1), (" a=http://x/up?b=c , b=tcp://[::1]:2 ", 2)]
+)
+def test_a_right_list_is_read(listed: str, count: int) -> None:
+    assert len(settings_with(listed).health_external) == count

@@ -108,7 +108,18 @@ def write(found: Measured, load: str, folder: Path) -> list[Path]:
 
 
 def _tables(found: Measured) -> str:
-    decisions = [
+    return "\n".join(
+        [
+            f"## Decisions\n\n{_decisions(found)}",
+            f"## Added to a request over uvicorn\n\n{_served(found)}",
+            f"## In Redis, for each decision\n\n{_in_redis(found)}",
+        ]
+    )
+
+
+def _decisions(found: Measured) -> str:
+    head = ("limiter", "decisions/s, 64 clients", "ours : it", "CPU µs, 64 clients", "CPU µs, 1 client")
+    rows = [
         (
             NAMES[name],
             f"{_median(found.speed[name], 'per_second'):,.0f}",
@@ -118,7 +129,14 @@ def _tables(found: Measured) -> str:
         )
         for name in CONTESTANTS
     ]
-    served = [
+    return _table(head, rows)
+
+
+def _served(found: Measured) -> str:
+    bare = found.served[NONE]
+    p50, p99 = (f"{_median(bare, quantile) * 1000:.2f} ms" for quantile in ("p50", "p99"))
+    without = f"Without a limiter: p50 {p50}, p99 {p99}, {_median(bare, 'per_second'):,.0f} requests/s"
+    rows = [
         (
             NAMES[name],
             *(f"{_added(found, name, quantile) * 1000:+.2f}" for quantile in ("p50", "p99")),
@@ -126,32 +144,25 @@ def _tables(found: Measured) -> str:
         )
         for name in CONTESTANTS
     ]
-    once = [
+    table = _table(("limiter", "added to p50, ms", "added to p99, ms", "requests/s"), rows)
+    return f"{without}, over eight connections.\n\n{table}"
+
+
+def _in_redis(found: Measured) -> str:
+    head = ("limiter", "round trips", "commands", "bytes per key", "most in a second", "admitted in 5 s")
+    counted, held, edge = (found.once[task] for task in ("commands", "memory", "edge"))
+    rows = [
         (
             NAMES[name],
-            f"{found.once['commands'][name]['trips']:g}",
-            f"{found.once['commands'][name]['commands']:.0f}",
-            f"{found.once['memory'][name]['per_key']:,.0f}",
-            f"{found.once['edge'][name]['most']:g}",
-            f"{found.once['edge'][name]['admitted']:g}",
+            f"{counted[name]['trips']:g}",
+            f"{counted[name]['commands']:.0f}",
+            f"{held[name]['per_key']:,.0f}",
+            f"{edge[name]['most']:g}",
+            f"{edge[name]['admitted']:g}",
         )
         for name in CONTESTANTS
     ]
-    bare = found.served[NONE]
-    without = (
-        f"Without a limiter: p50 {_median(bare, 'p50') * 1000:.2f} ms, "
-        f"p99 {_median(bare, 'p99') * 1000:.2f} ms, {_median(bare, 'per_second'):,.0f} requests/s, eight connections."
-    )
-    head = ("limiter", "decisions/s, 64 clients", "ours : it", "CPU µs, 64 clients", "CPU µs, 1 client")
-    in_redis = ("limiter", "round trips", "commands", "bytes per key", "most in a second", "admitted in 5 s")
-    return "\n".join(
-        [
-            f"## Decisions\n\n{_table(head, decisions)}",
-            f"## Added to a request over uvicorn\n\n{without}\n",
-            _table(("limiter", "p50, ms", "p99, ms", "requests/s"), served),
-            f"## In Redis, for each decision\n\n{_table(in_redis, once)}",
-        ]
-    )
+    return _table(head, rows)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

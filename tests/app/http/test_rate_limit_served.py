@@ -28,7 +28,7 @@ def test_refusals_come_before_the_body_and_workers_share_limits(
     with served_platform(tmp_path, mongodb_url, redis_url, environment) as (_, url, _log):
         assert httpx.post(f"{url}/api/v1/users", json={}, trust_env=False).status_code == 422
         assert head_alone(url).startswith(b"HTTP/1.1 429 ")
-        # A connection each, so that both workers serve some of them; no header makes a peer on loopback another one.
+        # A connection each, so that both workers serve some. No header makes the peer anybody else.
         forged = [
             {"X-Forwarded-For": f"192.0.2.{number}", "Forwarded": f"for=192.0.2.{number}"}
             for number in range(40)

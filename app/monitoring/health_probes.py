@@ -19,14 +19,9 @@ _UNAVAILABLE: Final = 503
 
 
 class HealthResponse(Response):
-    """A response whose body is the platform's health; 503 if that fails."""
+    """A response whose body is the platform's health."""
 
     media_type = HEALTH_TYPE
-
-    def __init__(self, found: Health) -> None:
-        # Written here, because FastAPI would validate the whole model once more.
-        body = found.model_dump_json(by_alias=True, exclude_none=True)
-        super().__init__(body, _UNAVAILABLE if found.status is Status.FAIL else _OK)
 
 
 def _unavailable(why: str) -> dict[int | str, dict[str, Any]]:
@@ -79,8 +74,14 @@ async def started(checks: Checks) -> HealthResponse:
 @health.get("/health", **_ANSWER, responses=_unavailable("A critical check fails"))
 async def detail(checks: Checks, *, is_operator: Operator) -> HealthResponse:
     """Returns the platform's health by the last results; admins and the metrics token also see why."""
-    return HealthResponse(checks.report() if is_operator else Health(status=checks.status()))
+    return _written(checks.report() if is_operator else Health(status=checks.status()))
 
 
 def _answer(*, is_well: bool) -> HealthResponse:
-    return HealthResponse(Health(status=Status.PASS if is_well else Status.FAIL))
+    return _written(Health(status=Status.PASS if is_well else Status.FAIL))
+
+
+def _written(found: Health) -> HealthResponse:
+    """Returns the response, already as text: FastAPI would validate the whole model once more."""
+    body = found.model_dump_json(by_alias=True, exclude_none=True)
+    return HealthResponse(body, _UNAVAILABLE if found.status is Status.FAIL else _OK)

@@ -38,6 +38,7 @@ from app.lms.submissions import router as submissions
 from app.lms.users import router as users
 from app.monitoring.checks import running_checks
 from app.monitoring.health_probes import probes
+from app.monitoring.links import WebLinks
 from app.monitoring.router import monitoring_router
 
 DESCRIPTION = """A small learning platform. Errors are problem bodies (RFC 9457): `code` is stable; use
@@ -143,6 +144,7 @@ def _lifespan(
             app.state.log_levels = resources.log_levels
             app.state.stores = resources.stores
             app.state.clock = clock
+            app.state.web_links = WebLinks.of(settings)
             app.state.drain = drain = Drain(settings.drain_seconds)
             steps = services.build_canary(settings, resources, clock).steps()
             async with running_checks(settings, resources, clock, telemetry, steps) as health:

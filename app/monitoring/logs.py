@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 import otel
-from app.core.clock import Clock
 from app.core.errors import CursorInvalid, FieldError, Invalid
 from app.infra.stores import Stores
 from app.infra.stores.logs import LEVELS, LogQuery, LogRecord, fits, recent_record
+from app.monitoring.asked import AskedStores, Now
 from app.monitoring.levels import Level
 from app.monitoring.log_cursor import LONGEST_CURSOR, LogCursor, question_of, read_cursor
 from app.monitoring.log_records import LogOut, nanoseconds
@@ -115,22 +115,6 @@ def nanoseconds_in(duration: timedelta) -> int:
 
 def _invalid(name: str, message: str) -> Invalid:
     return Invalid(count=1, errors=(FieldError(f"query.{name}", message, "time_range"),))
-
-
-def stores_of(request: Request) -> Stores:
-    """Returns the application's stores."""
-    found: Stores = request.app.state.stores
-    return found
-
-
-def clock_of(request: Request) -> Clock:
-    """Returns the application's clock."""
-    found: Clock = request.app.state.clock
-    return found
-
-
-AskedStores = Annotated[Stores, Depends(stores_of)]
-Now = Annotated[Clock, Depends(clock_of)]
 
 
 async def find(stores: Stores, query: LogQuery, sources: Sources) -> tuple[str, list[LogRecord]]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import Depends
 
 from app.core.errors import LmsError, RoleRequired, TokenInvalid, Unauthenticated
+from app.core.security import Principal
 from app.http.auth import Authentication, Credentials
 from app.http.problems import refusals
 
@@ -34,6 +35,26 @@ async def require_operator(credentials: Credentials, *, is_operator: Operator) -
         raise Unauthenticated
     if not is_operator:
         raise RoleRequired(roles="admin")
+
+
+async def admin_by_name(credentials: Credentials, authentication: Authentication) -> Principal:
+    """Returns the admin who calls. The metrics token names nobody, so it may read but change nothing.
+
+    Raises:
+        Unauthenticated: The request has no valid token.
+        RoleRequired: The caller is no admin, or has only the metrics token.
+    """
+    if credentials is None:
+        raise Unauthenticated
+    if authentication.is_metrics_token(credentials.credentials):
+        raise RoleRequired(roles="admin")
+    principal = await authentication.principal(credentials.credentials)
+    if not principal.is_admin:
+        raise RoleRequired(roles="admin")
+    return principal
+
+
+NamedAdmin = Annotated[Principal, Depends(admin_by_name)]
 
 
 def operators_or(*kinds: type[LmsError]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Depends, Request
 
 import otel
 from app.infra.resources import Resources
-from app.monitoring import audit, levels, limits, logs
+from app.monitoring import alerts, audit, levels, limits, logs, silences, trace
 from app.monitoring.health_probes import health
 from app.monitoring.metrics import metrics_router
 from app.monitoring.metrics_json import metrics_json_router
@@ -25,6 +25,9 @@ def monitoring_router(telemetry: otel.Telemetry | None) -> APIRouter:
     router.include_router(audit.router)
     router.include_router(limits.router)
     router.include_router(logs.router)
+    router.include_router(alerts.router)
+    router.include_router(silences.router)
+    router.include_router(trace.router)
 
     if telemetry is not None:
         _add_telemetry(router, telemetry)

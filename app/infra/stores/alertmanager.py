@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Final, Literal
 from uuid import UUID
 
@@ -49,10 +50,18 @@ class Matcher(_Shape):
     is_equal: bool = True
 
 
-class SilenceStatus(_Shape):
+class SilenceState(StrEnum):
     """Where a silence is in its life."""
 
-    state: Literal["pending", "active", "expired"]
+    PENDING = "pending"
+    ACTIVE = "active"
+    EXPIRED = "expired"
+
+
+class SilenceStatus(_Shape):
+    """The state of a silence."""
+
+    state: SilenceState
 
 
 class NewSilence(_Shape):

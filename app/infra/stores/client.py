@@ -39,6 +39,16 @@ class StoreUnavailable(Unavailable):
         self.answered = answered
 
 
+class StoreNotConfigured(Unavailable):
+    """The operation needs a store whose address is not set."""
+
+    code = "store_not_configured"
+    title = "Store not configured"
+    sentence = "{source} is not configured: set {variable}."
+    example: ClassVar[Mapping[str, Any]] = {"source": "alertmanager", "variable": "LMS_ALERTMANAGER_URL"}
+    headers: Mapping[str, str] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Login:
     """A user name and a password, sent as basic authentication (RFC 7617)."""

@@ -13,7 +13,9 @@ from app.infra.stores.alertmanager import Alertmanager
 from app.infra.stores.client import Login, StoreClient
 from app.infra.stores.logs import LogStore
 from app.infra.stores.loki import Loki
+from app.infra.stores.otlp_traces import JAEGER_PATH, TEMPO_PATH, OtlpTraces
 from app.infra.stores.prometheus import Prometheus
+from app.infra.stores.traces import TraceStore
 from app.infra.stores.victorialogs import VictoriaLogs
 
 _Client = Callable[[str, str, SecretStr | None], StoreClient]
@@ -26,6 +28,7 @@ class Stores:
     prometheus: Prometheus | None
     alertmanager: Alertmanager | None
     logs: LogStore | None = None
+    traces: TraceStore | None = None
 
 
 def open_stores(settings: Settings, stack: AsyncExitStack) -> Stores:
@@ -43,6 +46,7 @@ def open_stores(settings: Settings, stack: AsyncExitStack) -> Stores:
         prometheus=Prometheus(client("prometheus", metrics, shared)) if metrics else None,
         alertmanager=Alertmanager(client("alertmanager", alerts, shared)) if alerts else None,
         logs=_log_store(settings, client),
+        traces=_trace_store(settings, client),
     )
 
 
@@ -50,3 +54,12 @@ def _log_store(settings: Settings, client: _Client) -> LogStore | None:
     if settings.victorialogs_url:
         return VictoriaLogs(client("victorialogs", settings.victorialogs_url, settings.victorialogs_password))
     return Loki(client("loki", settings.loki_url, None)) if settings.loki_url else None
+
+
+def _trace_store(settings: Settings, client: _Client) -> TraceStore | None:
+    password = settings.stores_password
+    if settings.jaeger_url:
+        return OtlpTraces(client("jaeger", settings.jaeger_url, password), JAEGER_PATH)
+    return (
+        OtlpTraces(client("tempo", settings.tempo_url, password), TEMPO_PATH) if settings.tempo_url else None
+    )

@@ -6,14 +6,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from stack.settings import REPOSITORY
 
 
-def send(script: str, *, logs: str = "", traces: str = "", service: str = "lms") -> str:
+def send(script: str, *, logs: str = "", traces: str = "", service: str = "lms", login: str = "") -> str:
     """Runs a script whose telemetry goes to these OTLP addresses; returns the last line that it prints.
 
-    It is a process of its own, because a process has one telemetry; the platform under test has another.
+    ``login`` is the Authorization header that the trace store asks for. The script is a process of its own,
+    because a process has one telemetry; the platform under test has another.
     """
     environment: Mapping[str, str] = {
         **os.environ,
@@ -25,6 +27,7 @@ def send(script: str, *, logs: str = "", traces: str = "", service: str = "lms")
         "OTEL_TRACES_EXPORTER": "otlp" if traces else "none",
         "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": logs or "http://127.0.0.1:1",
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": traces or "http://127.0.0.1:1",
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS": f"Authorization={quote(login)}" if login else "",
         "TELEMETRY_LOG_BURST": "0",
         "TELEMETRY_RUNTIME_METRICS": "off",
     }

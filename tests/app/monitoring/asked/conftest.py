@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Protocol
 
 import pytest
@@ -13,6 +13,7 @@ from app.core.telemetry import LMS_METRICS
 from otel.config.settings import TelemetryConfig
 from otel.testing import Captured, capture_telemetry
 from tests.app.conftest import make_settings, serving
+from tests.app.infra.stores.conftest import PASSWORD, run_alertmanager
 from tests.app.people import Api
 from tests.collector_config import stores
 
@@ -53,3 +54,15 @@ def victorialogs_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A VictoriaLogs without a password."""
     with stores.victorialogs(tmp_path_factory.mktemp("victorialogs")) as url:
         yield url
+
+
+@pytest.fixture(scope="package", name="alertmanager")
+def _alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with contextmanager(run_alertmanager)(tmp_path_factory.mktemp("alertmanager")) as url:
+        yield url
+
+
+@pytest.fixture(name="asking")
+def _asking(alertmanager: str) -> dict[str, object]:
+    """The settings that lead to Alertmanager."""
+    return {"alertmanager_url": alertmanager, "stores_password": PASSWORD, "stores_seconds": 20}

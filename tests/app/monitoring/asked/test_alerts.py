@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from tests.app.monitoring.asked.alerting import MATCHERS, fire, listed, named, one
+from tests.app.monitoring.asked.conftest import TOKEN, Serve
+from tests.app.problems import assert_problem
+
+
+async def test_alerts_that_fire_are_listed_with_what_people_need(
+    serve: Serve, alertmanager: str, asking: dict[str, object]
+) -> None:
+    name = named()
+    fire(alertmanager, {"alertname": name, "severity": "critical", "job": name})
+    async with serve(**asking) as api:
+        found = await listed(api, alertname=name)
+        assert (found["partial"], found["missing"], found["next_cursor"]) == (False, [], None)
+        [alert] = found["alerts"]
+        assert len(alert["fingerprint"]) == 16
+        assert (alert["alertname"], alert["severity"], alert["state"]) == (name, "critical", "active")
+        assert (alert["summary"], alert["runbook_url"]) == (f"about {name}", "http://runbook.example")
+        assert (alert["silenced_by"], alert["inhibited_by"]) == ([], [])
+        assert (await listed(api, alertname=name, severity="warning"))["alerts"] == []
+        assert (await listed(api, alertname=name, severity="critical", state="active"))["alerts"] == [alert]
+        assert (await listed(api, alertname=name, state="inhibited"))["alerts"] == []
+
+
+async def test_an_inhibited_alert_names_the_alert_that_explains_it(
+    serve: Serve, alertmanager: str, asking: dict[str, object]
+) -> None:
+    cause, effect, job = named(), named(), named()
+    fire(
+        alertmanager,
+        {"alertname": cause, "severity": "critical", "job": job},
+        {"alertname": effect, "severity": "warning", "job": job},
+    )
+    async with serve(**asking) as api:
+        inhibited = await one(api, effect)
+        assert inhibited["state"] == "inhibited"
+        assert inhibited["inhibited_by"] == [(await one(api, cause))["fingerprint"]]
+
+
+async def test_pages_are_in_order_of_severity(
+    serve: Serve, alertmanager: str, asking: dict[str, object]
+) -> None:
+    names = [named() for _ in range(5)]
+    severities = ["warning", "none", "critical", "odd", "critical"]
+    fire(
+        alertmanager,
+        *(
+            {"alertname": name, "severity": severity, "job": name}
+            for name, severity in zip(names, severities, strict=True)
+        ),
+    )
+    async with serve(**asking) as api:
+        everything = (await listed(api, limit=200))["alerts"]
+        ours = [each["severity"] for each in everything if each["alertname"] in names]
+        assert ours == ["critical", "critical", "warning", "none", "odd"]
+        seen, page = [], await listed(api, limit=2)
+        seen += page["alerts"]
+        while page["next_cursor"]:
+            page = await listed(api, limit=2, cursor=page["next_cursor"])
+            seen += page["alerts"]
+        assert seen == everything
+        cursor = (await listed(api, limit=1))["next_cursor"]
+        for wrong in (f"cursor={cursor}&severity=critical", "cursor=x", "cursor=e30", "cursor=W10"):
+            answer = await api.client.get(f"/monitoring/alerts?{wrong}", headers=TOKEN)
+            assert_problem(answer, 422, "cursor_invalid", "query.cursor")
+
+
+async def test_an_admin_acknowledges_an_alert_and_ends_that_again(
+    serve: Serve, alertmanager: str, asking: dict[str, object]
+) -> None:
+    name = named()
+    fire(alertmanager, {"alertname": name, "severity": "critical", "job": name})
+    async with serve(**asking) as api:
+        admin = await api.admin()
+        alert = await one(api, name)
+        path = f"/monitoring/alerts/{alert['fingerprint']}/acknowledge"
+        answer = await admin.post(path, {"comment": " I look at it. ", "duration": "2h"})
+        assert answer.status_code == 201, answer.text
+        silence = answer.json()
+        assert (silence["created_by"], silence["comment"]) == (admin.id, "I look at it.")
+        assert {(each["name"], each["value"]) for each in silence["matchers"]} == set(alert["labels"].items())
+        ends = datetime.fromisoformat(silence["ends_at"]) - datetime.fromisoformat(silence["starts_at"])
+        assert ends == timedelta(hours=2)
+
+        silenced = await one(api, name)
+        assert silenced["state"] == "silenced"
+        [by] = silenced["silenced_by"]
+        assert (by["id"], by["created_by"], by["comment"]) == (silence["id"], admin.id, "I look at it.")
+        [shown] = [
+            each
+            for each in (await admin.get("/monitoring/silences")).json()["silences"]
+            if each["id"] == silence["id"]
+        ]
+        assert shown["state"] == "active"
+
+
+async def test_an_acknowledgement_is_ended_and_audited(
+    serve: Serve, alertmanager: str, asking: dict[str, object]
+) -> None:
+    name = named()
+    fire(alertmanager, {"alertname": name, "severity": "critical", "job": name})
+    async with serve(**asking) as api:
+        admin, alert = await api.admin(), await one(api, name)
+        path = f"/monitoring/alerts/{alert['fingerprint']}/acknowledge"
+        silence = (await admin.post(path, {"comment": "I look at it."})).json()
+        assert_problem(await admin.post(path, {"comment": "me too"}), 409, "alert_already_acknowledged")
+        end = f"/monitoring/silences/{silence['id']}"
+        assert (await admin.send("DELETE", end)).status_code == 204
+        assert_problem(await admin.send("DELETE", end), 404, "silence_not_found")
+        assert (await one(api, name))["state"] == "active"
+        expired = (await admin.get("/monitoring/silences?state=expired")).json()["silences"]
+        assert silence["id"] in [each["id"] for each in expired]
+
+        entries = (await admin.get("/monitoring/audit?limit=10")).json()["items"]
+        done = [(each["action"], each["target"], each["details"]["outcome"]) for each in entries]
+        assert done == [
+            ("silence_ended", silence["id"], "done"),
+            ("alert_acknowledged", alert["fingerprint"], "alert_already_acknowledged"),
+            ("alert_acknowledged", alert["fingerprint"], "done"),
+        ]
+        assert {each["actor"] for each in entries} == {admin.id}
+        assert entries[-1]["details"]["comment"] == "I look at it."
+
+
+async def test_there_is_no_history_yet_and_the_answer_says_so(
+    serve: Serve, asking: dict[str, object]
+) -> None:
+    async with serve(**asking) as api:
+        answer = await api.client.get("/monitoring/alerts?state=resolved", headers=TOKEN)
+        assert_problem(answer, 422, "validation_failed", "query.state")
+        assert "not recorded yet: use active, silenced or inhibited" in answer.json()["errors"][0]["message"]
+        wrong = await api.client.get("/monitoring/alerts?state=loud&limit=0", headers=TOKEN)
+        assert_problem(wrong, 422, "validation_failed", "query.state", "query.limit")
+
+
+async def test_the_metrics_token_reads_but_has_no_name_to_act_in(
+    serve: Serve, asking: dict[str, object]
+) -> None:
+    async with serve(**asking) as api:
+        assert (await api.client.get("/monitoring/silences", headers=TOKEN)).status_code == 200
+        body = {"matchers": MATCHERS, "comment": "why", "duration": "1h"}
+        for method, path in (
+            ("POST", "/monitoring/alerts/0000000000000000/acknowledge"),
+            ("POST", "/monitoring/silences"),
+            ("DELETE", f"/monitoring/silences/{uuid4()}"),
+        ):
+            by_token = await api.client.request(method, path, json=body, headers=TOKEN)
+            assert_problem(by_token, 403, "role_required")
+            assert_problem(await api.client.request(method, path, json=body), 401, "not_authenticated")
+            student = await (await api.student()).send(method, path, body)
+            assert_problem(student, 403, "role_required")

@@ -23,6 +23,7 @@ class Benchmark:
 
 BENCHMARKS: Final = (
     Benchmark("overhead", "what telemetry costs a request, against peers", ("--short",)),
+    Benchmark("limits", "what the rate limiter costs, against peers", ("--short",)),
     Benchmark("distribution", "the size and the start of the lean Collector", ("--rounds", "2")),
     Benchmark(
         "throughput", "what the Collector carries", ("--rounds", "1", "--seconds", "2", "--probes", "10")

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from app.core.telemetry import LMS_METRICS
+from app.infra.rate_limits.rules import RulesFile
 from collector_kit import masking, page
 from collector_kit.fragments import CollectorError
 from otel import docs
 from stack import environment, redaction_rules
 from stack.settings import REPOSITORY
+
+
+def rate_limits_schema() -> str:
+    """Returns the JSON schema of the rate limiter's rules file, for editors."""
+    schema = RulesFile.model_json_schema()
+    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"
+
 
 FILES: Final[Mapping[str, Callable[[], str]]] = {
     ".env.example": environment.example,
@@ -21,6 +30,7 @@ FILES: Final[Mapping[str, Callable[[], str]]] = {
     # After base.yaml, and before the page about the fragments, which reads it.
     "collector-config/mask.yaml": masking.render,
     "collector-config/FRAGMENTS.md": page.render,
+    "app/rate-limits.schema.json": rate_limits_schema,
     "docs/telemetry.md": lambda: docs.render([LMS_METRICS]),
 }
 SHOWN_LINES: Final = 20

@@ -59,6 +59,18 @@ class RedisServer:
         """Stops the server."""
         self._program.stop()
 
+    def kill(self) -> None:
+        """Kills the server, like a power cut."""
+        self._program.kill()
+
+    def freeze(self) -> None:
+        """Freezes the server: connections stay open, but get no answers."""
+        os.kill(self._program.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Resumes the server."""
+        os.kill(self._program.pid, signal.SIGCONT)
+
     def start(self) -> None:
         """Starts the server again, empty."""
         self._program = self._start()

@@ -50,7 +50,7 @@ class Breaker:
 
     def failed(self, began: float, reason: str) -> None:
         """Notes that the attempt that ``began`` then failed; ``reason`` is a word for the log."""
-        if self.state == "open" or began <= self._last_failure:
+        if self.state == "open" or began < self._last_failure:
             return
         now = self._clock()
         self.last_error, self._last_failure = reason, now

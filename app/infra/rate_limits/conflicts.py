@@ -62,7 +62,7 @@ def _targets(rules: Sequence[Rule], table: RouteTable) -> Iterator[Mistake]:
             yield Mistake(
                 (*place, "scope"), "a rule for accounts needs the route and the method of the sign-in"
             )
-        yield from _route(rule, (*place, "route"), table)
+        yield from _route(rule, place, table)
         for field, tags in (("tag", [rule.tag] if rule.tag else []), ("exempt_tags", rule.exempt_tags)):
             for tag in tags:
                 if tag not in table.tags | table.optional:
@@ -75,10 +75,12 @@ def _route(rule: Rule, place: Place, table: RouteTable) -> Iterator[Mistake]:
         return
     methods = table.methods.get(str(rule.route))
     if methods is None:
-        yield Mistake(place, f"the application has no route {rule.route}; take a path from /openapi.json")
+        yield Mistake(
+            (*place, "route"), f"the application has no route {rule.route}; take a path from /openapi.json"
+        )
     elif rule.method and rule.method not in methods:
         known = ", ".join(sorted(methods))
-        yield Mistake(place, f"{rule.route} does not support {rule.method}; use one of {known}")
+        yield Mistake((*place, "method"), f"{rule.route} does not support {rule.method}; use one of {known}")
 
 
 def _costs(rules: Sequence[Rule]) -> Iterator[Mistake]:

@@ -21,36 +21,40 @@ local function bring_to_now(key)
   end
 end
 
+local asks = ARGV[1] ~= ''
 local admitted, place, windows, rules = true, 2, {}, {}
 for number, key in ipairs(KEYS) do
-  local rule = {key = key, cost = tonumber(ARGV[place]), fits = true}
+  local rule = {key = key, cost = tonumber(ARGV[place]), fits = true, windows = {}}
   local last = place + 1 + 2 * tonumber(ARGV[place + 2])
   rule.longest = tonumber(ARGV[last])
   redis.call('ZREMRANGEBYSCORE', key, '-inf', now - rule.longest)
   for at = place + 3, last, 2 do
-    local length, limit = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+    local length = tonumber(ARGV[at])
     local used
     if at == last then
       used = redis.call('ZCARD', key)
     else
       used = redis.call('ZCOUNT', key, string.format('(%.0f', now - length), '+inf')
     end
-    local window = {rule = rule, remains = limit - used, length = length, resets = 0, wait = 0}
-    local lacks = rule.cost - window.remains
-    if ARGV[1] ~= '' and lacks > 0 then
-      rule.fits = false
-      bring_to_now(key)
-      window.wait = moment(key, math.min(-used + lacks - 1, -1)) + length - now
-    end
-    if used > 0 then window.resets = moment(key, -used) + length - now end
-    windows[#windows + 1] = window
+    local remains = tonumber(ARGV[at + 1]) - used
+    if asks and remains < rule.cost then rule.fits = false end
+    windows[#windows + 1] = {rule = rule, used = used, remains = remains, length = length, resets = 0, wait = 0}
+    rule.windows[#rule.windows + 1] = windows[#windows]
   end
-  if not rule.fits and ARGV[place + 1] ~= '1' then admitted = false end
+  if not rule.fits then
+    bring_to_now(key)
+    if ARGV[place + 1] ~= '1' then admitted = false end
+  end
+  for _, window in ipairs(rule.windows) do
+    local lacks = rule.cost - window.remains
+    if window.used > 0 then window.resets = moment(key, -window.used) + window.length - now end
+    if asks and lacks > 0 then window.wait = moment(key, lacks - window.used - 1) + window.length - now end
+  end
   rules[number] = rule
   place = last + 2
 end
 
-if admitted and ARGV[1] ~= '' then
+if admitted and asks then
   for _, rule in ipairs(rules) do
     if rule.fits then
       for hit = 1, rule.cost do
@@ -63,7 +67,7 @@ end
 
 local answer = {admitted and 1 or 0}
 for _, window in ipairs(windows) do
-  if admitted and window.rule.fits and ARGV[1] ~= '' then
+  if admitted and window.rule.fits and asks then
     window.remains = window.remains - window.rule.cost
     if window.resets == 0 then window.resets = window.length end
   end

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import Final
@@ -24,6 +25,7 @@ class Script:
 
     def __init__(self, name: str) -> None:
         self.source = files(__package__).joinpath(name).read_text(encoding="utf-8")
+        self.was_run = False
         self._sha = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
 
     def head(self, keys: int, arguments: int) -> str:
@@ -39,8 +41,8 @@ def packed(*parts: str) -> str:
 class Connections:
     """Connections to one Redis; a call is bounded by ``seconds``, connecting and waiting included.
 
-    ``forgotten`` is called when Redis has lost its scripts and therefore, probably, its data. A call takes
-    half of the CPU time that it takes through the client of the rest of the platform, which packs what
+    ``forgotten`` is called when Redis has lost a script that it ran and therefore, probably, its data. A call
+    takes half of the CPU time that it takes through the client of the rest of the platform, which packs what
     never changes and decodes lists. Calls create no spans: the limiter measures them itself.
     """
 
@@ -65,11 +67,14 @@ class Connections:
 
     async def _answer(self, script: Script, command: bytes) -> bytes:
         try:
-            return await self._text(command)
+            answer = await self._text(command)
         except NoScriptError:
-            self._forgotten()
+            if script.was_run:
+                self._forgotten()
             await self._exchange([b"*3\r\n", packed("SCRIPT", "LOAD").encode(), _bulk(script.source)])
-            return await self._text(command)
+            answer = await self._text(command)
+        script.was_run = True
+        return answer
 
     async def _text(self, command: bytes) -> bytes:
         answer = await self._exchange([command])
@@ -119,5 +124,6 @@ def _bulk(text: str) -> bytes:
 def _reason(error: Exception) -> str:
     """Returns a word for logs: Redis' own error code if it refused, else the error's type."""
     if isinstance(error, ResponseError):
-        return str(error).partition(" ")[0][:20] or "ResponseError"
+        code = re.search(r"\b[A-Z]{3,20}\b", str(error))
+        return code[0] if code else "ResponseError"
     return type(error).__name__

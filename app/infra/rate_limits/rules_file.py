@@ -81,7 +81,13 @@ def parse_rules(text: bytes, name: str, table: RouteTable) -> Rules:
 
 
 class _Loader(yaml.SafeLoader):
-    """Builds plain values from a document that was already parsed."""
+    """Reads YAML without aliases: a few lines of them can stand for gigabytes, or for themselves."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # it has no types
+            raise yaml.MarkedYAMLError(problem="aliases are not read", problem_mark=mark)
+        return super().compose_node(parent, index)
 
     @classmethod
     def content(cls, document: yaml.Node) -> Any:  # noqa: ANN401 - whatever a file contains
@@ -90,7 +96,7 @@ class _Loader(yaml.SafeLoader):
 
 def _document(text: bytes, name: str) -> yaml.Node:
     try:
-        document = yaml.compose(text, Loader=yaml.SafeLoader)
+        document = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f" line {mark.line + 1}" if mark else ""

@@ -270,10 +270,7 @@ class Plan:
             "working_dir": str(self.folder),
             "log_location": str(self.log(name)),
             "log_configuration": {
-                "disable_json": True,
-                "no_metadata": True,
-                "no_color": True,
-                "flush_each_line": True,
+                **dict.fromkeys(("disable_json", "no_metadata", "no_color", "flush_each_line"), True),
                 "fields_order": ["message"],
                 "rotation": {"max_size_mb": 10, "max_backups": 2},
             },

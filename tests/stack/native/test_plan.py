@@ -117,6 +117,7 @@ def test_the_platform_finds_the_stores_that_its_monitoring_api_asks(tmp_path: Pa
     assert settings.alertmanager_url == stack.url("alertmanager")
     assert settings.victorialogs_url == stack.url("victorialogs")
     assert settings.jaeger_url == settings.jaeger_web_url == stack.url("jaeger")
+    assert settings.error_link == f"{stack.url('bugsink')}/issues/1/all/?q=trace:{{trace_id}}"
     assert settings.stores_user == logins.USER
     assert settings.stores_password == stack.environment.stack.stores_password
     assert settings.victorialogs_password == stack.environment.stack.victorialogs_password

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from stack.native.probes import NO_CERTIFICATES
-from tests.app.conftest import SEED
+from tests.app.conftest import GENEROUS, SEED
 from tests.app.people import ADMIN_PASSWORD
 from tests.backends import with_database
 from tests.programs import Program, free_port
@@ -47,12 +47,15 @@ def served_platform(
 ) -> Iterator[tuple[Program, str, Path]]:
     """Yields the platform's process once it is ready, its address and its log; stops it afterwards.
 
-    It is configured by a `.env` file in ``folder`` and has a database of its own.
+    It is configured by a `.env` file in ``folder``, has a database of its own and refuses nobody for too many
+    requests.
     """
     port = free_port()
     values = {
         "LMS_PORT": port,
         "LMS_STARTUP_SECONDS": 60,
+        "LMS_RATE_LIMITS": GENEROUS,
+        "LMS_RATE_LIMIT_REDIS_SECONDS": 10,
         "MONGODB_URL": with_database(mongodb_url, f"test_{secrets.token_hex(6)}"),
         "REDIS_URL": redis_url,
         **environment,

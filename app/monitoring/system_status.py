@@ -133,7 +133,7 @@ async def _watched(prometheus: Prometheus) -> list[ServiceOut]:
     by_job: dict[str, set[str]] = defaultdict(set)
     for label, samples in zip(VERSIONS.values(), versions, strict=True):
         for sample in samples:
-            by_job[sample.labels.get("job", "")].add(sample.labels.get(label, ""))
+            by_job[_name(sample)].add(sample.labels.get(label, ""))
     counts, answering = _by_job(known), _by_job(up)
     return [
         ServiceOut(
@@ -147,7 +147,12 @@ async def _watched(prometheus: Prometheus) -> list[ServiceOut]:
 
 
 def _by_job(samples: Iterable[Sample]) -> dict[str, int]:
-    return {sample.labels.get("job", ""): int(sample.value) for sample in samples}
+    return {_name(sample): int(sample.value) for sample in samples}
+
+
+def _name(sample: Sample) -> str:
+    # The job of what was pushed is namespace/name (OTLP in Prometheus), of what is scraped it is the name.
+    return sample.labels.get("job", "").rpartition("/")[2]
 
 
 def _connected(health: Health) -> list[ServiceOut]:

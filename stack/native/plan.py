@@ -114,6 +114,7 @@ class Plan:
             },
             **programs,
             "LMS_PORT": str(self.environment.app.port),
+            "app_stop_seconds": str(self.environment.stop_seconds),
             "admin_email": self.environment.app.admin_email,
             "store_user": logins.USER,
             "postgres_password": stack.postgres_password.get_secret_value(),
@@ -173,7 +174,7 @@ class Plan:
         token = self.environment.stack.otlp_token.get_secret_value()
         name = self.environment.app.environment
         known = {
-            **asked_stores.native(self.environment),
+            **(asked_stores.native(self.environment) | self._error_link()),
             "OTEL_SERVICE_NAME": "lms",
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{self.environment.stack.port_collector}",
             "OTEL_EXPORTER_OTLP_HEADERS": f"Authorization=Bearer%20{quote(token, safe='')}",
@@ -184,6 +185,13 @@ class Plan:
             "PYTHONPATH": str(REPOSITORY),
         }
         return {**known, **given, "MONGODB_URL": self.mongodb_url, "REDIS_URL": self.redis_url}
+
+    def _error_link(self) -> dict[str, str]:
+        """Returns where people find a trace's errors in Bugsink; nothing if errors go to another tracker."""
+        if self.environment.given("SENTRY_DSN"):
+            return {}
+        bugsink = f"http://127.0.0.1:{self.environment.stack.port_bugsink}"
+        return {"LMS_ERROR_LINK": f"{bugsink}/issues/{BUGSINK_PROJECT}/all/?q=trace:{{trace_id}}"}
 
     def demo_environment(self) -> dict[str, str]:
         """Returns what `python -m stack.demo` needs: the platform's address and an admin."""
@@ -262,10 +270,7 @@ class Plan:
             "working_dir": str(self.folder),
             "log_location": str(self.log(name)),
             "log_configuration": {
-                "disable_json": True,
-                "no_metadata": True,
-                "no_color": True,
-                "flush_each_line": True,
+                **dict.fromkeys(("disable_json", "no_metadata", "no_color", "flush_each_line"), True),
                 "fields_order": ["message"],
                 "rotation": {"max_size_mb": 10, "max_backups": 2},
             },
@@ -273,6 +278,8 @@ class Plan:
             "shutdown": {"timeout_seconds": 10},
             **process,
         }
+        shutdown = finished["shutdown"]
+        finished["shutdown"] = {**shutdown, "timeout_seconds": int(shutdown["timeout_seconds"])}
         if "readiness_probe" in finished:
             defaults = {"period_seconds": 1, "timeout_seconds": 5, "failure_threshold": NEVER}
             finished["readiness_probe"] = defaults | finished["readiness_probe"]

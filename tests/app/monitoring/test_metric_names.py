@@ -134,7 +134,7 @@ def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[otel.Te
         {
             "OTEL_SERVICE_NAME": PUSHED,
             "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"http://127.0.0.1:{port}/api/v1/otlp/v1/metrics",
-            "OTEL_METRIC_EXPORT_INTERVAL": "500",
+            "OTEL_METRIC_EXPORT_INTERVAL": "3600000",  # the test exports, once every metric has its point
             "OTEL_TRACES_EXPORTER": "none",
             "OTEL_LOGS_EXPORTER": "none",
         }
@@ -177,13 +177,14 @@ def names_of(metric: Declared | External) -> set[str]:
 def test_a_metric_is_named_the_same_however_it_arrives(
     running: tuple[otel.Telemetry, httpx.Client], job: str
 ) -> None:
-    _, api = running
+    telemetry, api = running
     names = {
         name for each in (*catalogues(), LMS_METRICS, ODD) for metric in each for name in names_of(metric)
     }
     seen: dict[str, set[Series]] = {}
 
     def agree() -> bool:
+        assert telemetry.flush(10)
         seen.update({origin: stored(api, origin, names) for origin in (PUSHED, job)})
         complete = {name for name, _ in seen[PUSHED]} == names
         return complete and seen[PUSHED] == seen[job]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -21,6 +22,17 @@ from tests.programs import free_port, wait, wait_until
 
 TOKEN = {"Authorization": "Bearer metrics-token-of-the-tests"}
 PATH = "/monitoring/system-status"
+RESOURCE = {"service.name": "lms", "service.namespace": "stegmaier", "service.version": "9.8.7"}
+
+
+def pushed() -> dict[str, Any]:
+    """Returns what the platform pushes now; Prometheus makes a target_info with its version of it."""
+    attributes = [{"key": key, "value": {"stringValue": value}} for key, value in RESOURCE.items()]
+    point = {"timeUnixNano": str(time.time_ns()), "asInt": "1"}
+    metric = {"name": "some", "gauge": {"dataPoints": [point]}}
+    return {
+        "resourceMetrics": [{"resource": {"attributes": attributes}, "scopeMetrics": [{"metrics": [metric]}]}]
+    }
 
 
 async def page(api: Api) -> dict[str, Any]:
@@ -40,6 +52,7 @@ def _prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         wait_until(
             lambda: api.get("/api/v1/query", params=query).json()["data"]["result"], "both are scraped"
         )
+        api.post("/api/v1/otlp/v1/metrics", json=pushed()).raise_for_status()
         yield f"http://{where}"
 
 
@@ -96,6 +109,8 @@ async def test_everything_is_on_one_screen(watched: Api) -> None:
     assert (services["prometheus"]["instances"], services["prometheus"]["up"]) == (1, 1)
     assert services["prometheus"]["versions"][0].count(".") == 2
     assert (services["lms"]["instances"], services["lms"]["up"]) == (1, 0)
+    assert services["lms"]["versions"] == ["9.8.7"]
+    assert "stegmaier/lms" not in services
     assert services["mongodb"]["versions"]
     assert services["redis"]["versions"]
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from app.core.settings import load_settings
+from stack.compose import DockerStack
 from stack.native import logins
 from stack.native.native_stack import NativeStack
 from stack.native.placeholders import fill
@@ -116,6 +117,7 @@ def test_the_platform_finds_the_stores_that_its_monitoring_api_asks(tmp_path: Pa
     assert settings.alertmanager_url == stack.url("alertmanager")
     assert settings.victorialogs_url == stack.url("victorialogs")
     assert settings.jaeger_url == settings.jaeger_web_url == stack.url("jaeger")
+    assert settings.error_link == f"{stack.url('bugsink')}/issues/1/all/?q=trace:{{trace_id}}"
     assert settings.stores_user == logins.USER
     assert settings.stores_password == stack.environment.stack.stores_password
     assert settings.victorialogs_password == stack.environment.stack.victorialogs_password
@@ -174,6 +176,13 @@ def test_no_probe_ever_kills_and_every_shutdown_has_a_timeout(tmp_path: Path) ->
     for process in processes(NativeStack.scratch(tmp_path)).values():
         assert process.get("readiness_probe", {}).get("failure_threshold", 10**6) >= 10**6
         assert 0 < process["shutdown"]["timeout_seconds"] <= 30
+
+
+def test_the_platform_gets_more_time_to_stop_than_it_takes(tmp_path: Path) -> None:
+    slow = {"LMS_DRAIN_SECONDS": "60.5", "LMS_SHUTDOWN_SECONDS": "30", "TELEMETRY_SHUTDOWN_SECONDS": "10"}
+    stack = NativeStack.scratch(tmp_path, slow)
+    assert processes(stack)["app"]["shutdown"]["timeout_seconds"] == 106
+    assert DockerStack(stack.plan.environment).variables()["APP_STOP_SECONDS"] == "106"
 
 
 def test_a_dollar_in_a_value_survives_the_supervisors_expansion(tmp_path: Path) -> None:

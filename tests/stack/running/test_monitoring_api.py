@@ -12,7 +12,7 @@ import pytest
 from stack.native.native_stack import NativeStack
 from tests.programs import wait_until
 from tests.stack.running.learner import Platform
-from tests.stack.running.worked_examples import PAGE, Example, difference, examples
+from tests.stack.running.worked_examples import PAGE, Example, difference, examples, lines_of
 
 pytestmark = pytest.mark.stack
 
@@ -26,6 +26,7 @@ class Asked:
     def __init__(self, stack: NativeStack, platform: Platform) -> None:
         self.client = httpx.Client(timeout=30, trust_env=False)
         self._admin = platform.admin().client
+        self._silences: list[str] = []
         token = self._admin.headers["Authorization"].removeprefix("Bearer ")
         metrics_token = stack.environment.app.metrics_token.get_secret_value()
         self.values = {"LMS": stack.url("app"), "TOKEN": token, "METRICS_TOKEN": metrics_token}
@@ -39,7 +40,7 @@ class Asked:
 
         def is_stored() -> bool:
             found = self._admin.get(f"/monitoring/trace/{trace_id}").json()
-            return bool(found.get("spans") and found.get("records"))
+            return {"span", "log"} <= {entry["kind"] for entry in found.get("entries", [])}
 
         wait_until(is_stored, "the failed request's trace is stored")
         return trace_id
@@ -54,9 +55,16 @@ class Asked:
     def answer(self, example: Example) -> httpx.Response:
         """Sends an example; later ones end the silence that it has created."""
         answered = example.send(self.client, self.values)
-        if example.operation == f"POST {PREFIX}/silences":
+        if answered.status_code == httpx.codes.CREATED:
             self.values["SILENCE_ID"] = answered.json()["id"]
+            self._silences.append(answered.json()["id"])
         return answered
+
+    def close(self) -> None:
+        """Ends the silences, so that other tests see their alerts, and closes the connections."""
+        for silence_id in self._silences:
+            self._admin.delete(f"/monitoring/silences/{silence_id}")
+        self.client.close()
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +72,7 @@ def asked(stack: NativeStack) -> Iterator[Asked]:
     platform = Platform(stack)
     opened = Asked(stack, platform)
     yield opened
-    opened.client.close()
+    opened.close()
     platform.close()
 
 
@@ -91,4 +99,4 @@ def test_the_answer_is_as_documented(asked: Asked, example: Example) -> None:
         differs = difference(json.loads(example.answer), answered.json())
         assert differs is None, f"{PAGE.name}: {differs}"
     else:
-        assert set(example.answer.splitlines()) <= set(answered.text.splitlines())
+        assert lines_of(example.answer) <= lines_of(answered.text)

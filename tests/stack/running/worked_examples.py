@@ -70,7 +70,10 @@ def examples() -> Iterator[Example]:
 
 
 def difference(documented: Any, answered: Any, path: str = "answer") -> str | None:  # noqa: ANN401 - JSON
-    """Returns where two JSON values have other fields or types of values; None if nowhere."""
+    """Returns where two JSON values have other fields or types of values; None if nowhere.
+
+    An object with "…" shows some of the fields that it may have, a list with "…" some of its items, if any.
+    """
     if isinstance(documented, dict) and isinstance(answered, dict):
         return _fields(documented, answered, path)
     if isinstance(documented, list) and isinstance(answered, list):
@@ -82,21 +85,24 @@ def difference(documented: Any, answered: Any, path: str = "answer") -> str | No
 
 
 def _fields(documented: dict[str, Any], answered: dict[str, Any], path: str) -> str | None:
-    named = documented.keys() - {MORE}
-    if missing := named - answered.keys():
-        return f"{path} lacks {sorted(missing)}"
-    if MORE not in documented and (extra := answered.keys() - named):
-        return f"{path} has {sorted(extra)} too"
-    found = (difference(documented[name], answered[name], f"{path}.{name}") for name in sorted(named))
+    if MORE not in documented and documented.keys() != answered.keys():
+        return f"{path} has {sorted(answered)} instead of {sorted(documented)}"
+    common = sorted(documented.keys() & answered.keys())
+    found = (difference(documented[name], answered[name], f"{path}.{name}") for name in common)
     return next((each for each in found if each), None)
 
 
 def _items(documented: list[Any], answered: list[Any], path: str) -> str | None:
-    wanted = [each for each in documented if each != MORE]
-    if wanted and not answered:
+    shown = [each for each in documented if each != MORE]
+    if shown and not answered and MORE not in documented:
         return f"{path} is empty"
-    found = (difference(wanted[0], each, f"{path}[{place}]") for place, each in enumerate(answered))
-    return next((each for each in found if each), None) if len(wanted) == 1 else None
+    found = (difference(shown[0], each, f"{path}[{place}]") for place, each in enumerate(answered) if shown)
+    return next((each for each in found if each), None)
+
+
+def lines_of(text: str) -> set[str]:
+    """Returns the lines of metrics, without the samples' values."""
+    return {line if line.startswith("#") else line.rpartition(" ")[0] for line in text.splitlines()}
 
 
 def _kind(value: Any) -> str:  # noqa: ANN401 - JSON

@@ -96,6 +96,7 @@ class DockerStack:
         files = fragments("all-in-one", {**STORES, **lean, **self._sentry()})
         return {
             "STACK_DATA_DIR": str(self.environment.stack.folder),
+            "APP_STOP_SECONDS": str(self.environment.stop_seconds),
             "COLLECTOR_ARGUMENTS": " ".join(f"--config=/etc/otelcol/{path.name}" for path in files),
             **({"COLLECTOR_IMAGE": image} if image else {}),
             **self._sentry(),

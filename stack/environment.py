@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -24,6 +25,9 @@ DOTENV: Final = REPOSITORY / ".env"
 OURS: Final = ("LMS_", "STACK_", "TELEMETRY_")
 # OpenTelemetry and Sentry specify more variables than we read: all of theirs are passed on.
 THEIRS: Final = ("OTEL_", "SENTRY_")
+
+STOP_MARGIN: Final = 5
+"""Seconds that the supervisor waits longer than the platform may take, because a busy machine is slow."""
 
 _T = TypeVar("_T")
 _HEAD: Final = """\
@@ -43,6 +47,12 @@ class Environment:
     def given(self, variable: str) -> bool:
         """Returns whether the user has set the variable."""
         return bool(self.values.get(variable, "").strip())
+
+    @property
+    def stop_seconds(self) -> int:
+        """How long the platform may take to stop: drain, running requests, telemetry, and 5 s more."""
+        telemetry = TelemetryConfig.from_env(self.values).shutdown_seconds
+        return ceil(self.app.drain_seconds + self.app.shutdown_seconds + telemetry + STOP_MARGIN)
 
     def with_prefixes(self, *prefixes: str) -> dict[str, str]:
         """Returns the given variables that start with one of the prefixes."""

@@ -157,7 +157,7 @@ class TelemetryConfig(EnvSettings):
         "queries of one shape in a request from which on they are logged, if more; 0: never",
     )
     excluded_routes: Names = setting(
-        "TELEMETRY_EXCLUDED_ROUTES", "/livez,/readyz", "paths without spans and access logs"
+        "TELEMETRY_EXCLUDED_ROUTES", "/livez,/readyz,/startupz", "paths without spans and access logs"
     )
     redact_keys: Names = setting(
         "TELEMETRY_REDACT_KEYS", "", "further key names whose values are always redacted, separated by commas"

@@ -114,6 +114,7 @@ class Plan:
             },
             **programs,
             "LMS_PORT": str(self.environment.app.port),
+            "app_stop_seconds": str(self.environment.stop_seconds),
             "admin_email": self.environment.app.admin_email,
             "store_user": logins.USER,
             "postgres_password": stack.postgres_password.get_secret_value(),
@@ -269,10 +270,7 @@ class Plan:
             "working_dir": str(self.folder),
             "log_location": str(self.log(name)),
             "log_configuration": {
-                "disable_json": True,
-                "no_metadata": True,
-                "no_color": True,
-                "flush_each_line": True,
+                **dict.fromkeys(("disable_json", "no_metadata", "no_color", "flush_each_line"), True),
                 "fields_order": ["message"],
                 "rotation": {"max_size_mb": 10, "max_backups": 2},
             },
@@ -280,6 +278,8 @@ class Plan:
             "shutdown": {"timeout_seconds": 10},
             **process,
         }
+        shutdown = finished["shutdown"]
+        finished["shutdown"] = {**shutdown, "timeout_seconds": int(shutdown["timeout_seconds"])}
         if "readiness_probe" in finished:
             defaults = {"period_seconds": 1, "timeout_seconds": 5, "failure_threshold": NEVER}
             finished["readiness_probe"] = defaults | finished["readiness_probe"]

@@ -74,6 +74,19 @@ def test_wrong_telemetry_settings_exit_2(environment: dict[str, str], tmp_path: 
     assert "Traceback" not in ended.stderr
 
 
+def test_a_mistake_in_the_rate_limits_is_a_sentence_and_exit_2(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    rules = tmp_path / "limits.yml"
+    rules.write_text("rules:\n  - name: one\n    scope: ip\n    limits: [{limit: 5, window: soon}]\n")
+    ended = run(environment | {"LMS_RATE_LIMITS": str(rules)}, tmp_path)
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        "limits.yml line 4: rules[0].limits[0].window (rule one): 'soon' is not a window; "
+        "write 30s, 15m, 1h or at most 1d.\n"
+    )
+
+
 def test_a_missing_database_is_waited_for_and_then_reported(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -62,7 +62,9 @@ Window = Annotated[
     int, BeforeValidator(_window), WithJsonSchema({"type": "string", "pattern": r"^\d{1,6}[smhd]$"})
 ]
 Name = _matching(
-    r"[a-z][a-z0-9-]{0,39}", "lower-case letters, digits and hyphens, at most 40, a letter first"
+    # A rule with several windows has policies such as login-1m: no rule may be named so.
+    r"(?!.*-\d+[smhd]$)[a-z][a-z0-9-]{0,39}",
+    "lower-case letters, digits and hyphens, at most 40, a letter first, no window such as -1m last",
 )
 Route = _matching(
     r"(/\S*|<unmatched>)", "a route template such as /api/v1/courses/{course_id}, or <unmatched>"

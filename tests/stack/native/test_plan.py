@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from app.core.settings import load_settings
+from stack.compose import DockerStack
 from stack.native import logins
 from stack.native.native_stack import NativeStack
 from stack.native.placeholders import fill
@@ -175,6 +176,13 @@ def test_no_probe_ever_kills_and_every_shutdown_has_a_timeout(tmp_path: Path) ->
     for process in processes(NativeStack.scratch(tmp_path)).values():
         assert process.get("readiness_probe", {}).get("failure_threshold", 10**6) >= 10**6
         assert 0 < process["shutdown"]["timeout_seconds"] <= 30
+
+
+def test_the_platform_gets_more_time_to_stop_than_it_takes(tmp_path: Path) -> None:
+    slow = {"LMS_DRAIN_SECONDS": "60.5", "LMS_SHUTDOWN_SECONDS": "30", "TELEMETRY_SHUTDOWN_SECONDS": "10"}
+    stack = NativeStack.scratch(tmp_path, slow)
+    assert processes(stack)["app"]["shutdown"]["timeout_seconds"] == 106
+    assert DockerStack(stack.plan.environment).variables()["APP_STOP_SECONDS"] == "106"
 
 
 def test_a_dollar_in_a_value_survives_the_supervisors_expansion(tmp_path: Path) -> None:

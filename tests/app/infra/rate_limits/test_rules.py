@@ -74,6 +74,7 @@ def test_a_good_file_is_read() -> None:
         pytest.param("limit: 100,", 'limit: "100",', 7, "'100' is not possible", id="text"),
         pytest.param("name: two", "name: one", 8, "another rule is named one; choose a new name", id="twice"),
         pytest.param("name: two", "name: Two!", 8, "'Two!' is not possible; write lower-case", id="name"),
+        pytest.param("name: two", "name: two-30s", 8, "no window such as -1m last", id="window in a name"),
         pytest.param("scope: ip", "scope: everyone", 3, "must be 'ip', 'user'", id="scope"),
         pytest.param("/things", "/thongs", 4, "the application has no route /thongs", id="route"),
         pytest.param("/things", "things", 4, "write a route template such as", id="no template"),

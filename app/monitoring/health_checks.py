@@ -115,10 +115,16 @@ class HealthChecks:
         return all(state.has_worked for state in self._states if state.check.critical)
 
     def _verdict(self, now: float) -> tuple[Status, CheckState | None]:
-        """Returns the status and the check that decided it: the first of the worst, critical ones first."""
+        """Returns the status and the check that decided it: critical ones first, then the worst, in order."""
         weighed = [(self._weight(state, now), state) for state in self._states]
         status, decisive = max(
-            weighed, key=lambda each: (SEVERITY[each[0]], each[1].check.critical), default=(Status.PASS, None)
+            weighed,
+            key=lambda each: (
+                SEVERITY[each[0]],
+                each[1].check.critical,
+                SEVERITY[each[1].status(now) or Status.PASS],
+            ),
+            default=(Status.PASS, None),
         )
         return status, None if status is Status.PASS else decisive
 

@@ -221,6 +221,19 @@ async def test_the_first_of_the_worst_decides_and_critical_ones_come_first() -> 
         assert health.is_ready  # degraded is not unready
 
 
+async def test_what_fails_decides_before_what_warns() -> None:
+    def warned() -> list[Measurement]:
+        return [at_most("full", 2, 1, output="It is full.", advice="Empty it.")]
+
+    def failed() -> None:
+        raise ConnectionError
+
+    checks = checked("warns", Dependency(warned)), checked("fails", Dependency(failed))
+    async with running(*checks) as health:
+        await until(lambda: health.report().unchecked == [])
+        assert health.report().decided_by == "fails"
+
+
 async def test_a_result_that_is_not_renewed_is_stale() -> None:
     monotonic, probe, other = Monotonic(), Dependency(), Dependency()
     checks = [

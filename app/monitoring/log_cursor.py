@@ -18,11 +18,11 @@ from typing import Final
 from app.core.errors import CursorInvalid, FieldError
 from app.infra.stores.logs import LogRecord
 
-LONGEST_CURSOR: Final = 6000
+LONGEST_CURSOR: Final = 1500
 # Of records of one nanosecond; those beyond are left out, because a cursor must fit into a request line.
-_MOST_SHOWN: Final = 1000
+_MOST_SHOWN: Final = 360
 _HEAD: Final = struct.Struct(">8sqqH")
-_DIGEST: Final = 4
+_DIGEST: Final = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final, TypeVar
 import httpx
 from pydantic import TypeAdapter
 
-from app.core.errors import Unavailable
+from app.core.errors import Conflict, Unavailable
 
 LARGEST_ANSWER: Final = 16 * 1024 * 1024
 _SHOWN: Final = 200  # characters of what a store says about a request that it refuses
@@ -39,14 +39,13 @@ class StoreUnavailable(Unavailable):
         self.answered = answered
 
 
-class StoreNotConfigured(Unavailable):
+class StoreNotConfigured(Conflict):
     """The operation needs a store whose address is not set."""
 
     code = "store_not_configured"
     title = "Store not configured"
     sentence = "{source} is not configured: set {variable}."
     example: ClassVar[Mapping[str, Any]] = {"source": "alertmanager", "variable": "LMS_ALERTMANAGER_URL"}
-    headers: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ async def test_a_cursor_of_other_filters_or_of_nothing_is_refused(
         for filters in ({}, {"service": "lms"}, {"service": filled["service"], "since": "2h"}):
             answer = await logs(api, cursor=cursor, **filters)
             assert_problem(answer, 422, "cursor_invalid", "query.cursor")
-        too_long = await logs(api, service=filled["service"], cursor="A" * 6001)
+        too_long = await logs(api, service=filled["service"], cursor="A" * 1501)
         assert_problem(too_long, 422, "validation_failed", "query.cursor")
 
 

@@ -108,7 +108,7 @@ async def test_without_alertmanager_lists_are_partial_and_changes_unavailable(se
         for found in await both(api):
             assert found["reasons"][0]["reason"] == "is not configured: set LMS_ALERTMANAGER_URL"
         answer = await (await api.admin()).post("/monitoring/silences", body)
-        assert_problem(answer, 503, "store_not_configured")
+        assert_problem(answer, 409, "store_not_configured")
 
 
 @pytest.mark.parametrize("body", [body for body in GARBAGE if body != b"[]"])

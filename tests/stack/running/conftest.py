@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from stack.native.native_stack import NativeStack, ensure_programs
+from tests.app.conftest import GENEROUS
 from tests.stack.running.learner import Platform
 from tests.stack.running.stores import Stores
 
@@ -25,6 +26,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NativeStack]:
             "LMS_DEMO_FAILURE_RATIO": "1",
             "OTEL_METRIC_EXPORT_INTERVAL": "1000",
             "STACK_CANARY_SECONDS": "2",
+            "LMS_RATE_LIMITS": GENEROUS,  # waiting for a condition is many requests
+            "LMS_HEALTH_SECONDS": "1",
+            "LMS_HEALTH_SLOW_SECONDS": "2",
         },
     )
     running.start()

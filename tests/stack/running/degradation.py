@@ -14,7 +14,7 @@ from tests.programs import wait_until
 from tests.stack.running.learner import Platform
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "degradation.md"
-MONITORING: Final = ("alerts", "logs", "performance", "system-status")
+MONITORING: Final = ("alerts", "silences", "logs", "metrics/json", "performance", "system-status", "audit")
 NONE: Final = "none"
 
 
@@ -62,6 +62,10 @@ class Observer:
         """Waits until a check has one of these statuses."""
         wait_until(lambda: self.component(name).get("status") in statuses, f"{name} is {statuses}", 120)
 
+    def browse(self) -> int:
+        """Reads the catalogue, as students do all the time; returns the status."""
+        return self._platform.anonymous().get("/courses").status_code
+
     def row(self, part: str, check: str) -> Row:
         """Observes while ``part``, which ``check`` is about, is stopped."""
         component = self.component(check)
@@ -72,9 +76,9 @@ class Observer:
             ready=str(self._get("/readyz").status_code),
             health=f"{component['status']} (`{check}`)",
             sign_in=str(self._sign_in().status_code),
-            catalogue=str(self._platform.anonymous().get("/courses").status_code),
+            catalogue=str(self.browse()),
             enrol=str(self._enrol().status_code),
-            limits=self._monitoring("limits").json()["state"]["backend"],
+            limits=self._monitoring("limits").json()["limiter"]["backend"],
             partial=", ".join(self._partial()) or NONE,
         )
 
@@ -99,5 +103,5 @@ class Observer:
             answer = self._monitoring(name)
             if answer.status_code != httpx.codes.OK:
                 yield f"`{name}` {answer.status_code}"
-            elif answer.json()["partial"]:
+            elif answer.json().get("partial"):
                 yield f"`{name}`"

@@ -26,7 +26,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NativeStack]:
             "LMS_DEMO_FAILURE_RATIO": "1",
             "OTEL_METRIC_EXPORT_INTERVAL": "1000",
             "STACK_CANARY_SECONDS": "2",
-            "LMS_RATE_LIMITS": GENEROUS,  # waiting for a condition is many requests
+            "LMS_RATE_LIMITS": str(GENEROUS),  # waiting for a condition is many requests
             "LMS_HEALTH_SECONDS": "1",
             "LMS_HEALTH_SLOW_SECONDS": "2",
         },

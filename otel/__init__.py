@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from otel.config.settings import ConfigError, EnvSettings, Setting, TelemetryConfig, settings
-    from otel.context import breadcrumb, current_request, set_tag, set_user
+    from otel.context import breadcrumb, current_request, process_breadcrumb, set_tag, set_user
     from otel.decorators import logged, traced
     from otel.http.errors import render_problem
     from otel.libraries.query_table import QueryCost
@@ -63,6 +63,7 @@ _HOME = {
     "instrument": "setup",
     "level_overrides": "logs.logger",
     "logged": "decorators",
+    "process_breadcrumb": "context",
     "redact": "redaction.engine",
     "render_problem": "http.errors",
     "reset_level": "logs.logger",
@@ -110,6 +111,7 @@ __all__ = [
     "instrument",
     "level_overrides",
     "logged",
+    "process_breadcrumb",
     "redact",
     "render_problem",
     "reset_level",

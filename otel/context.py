@@ -17,6 +17,7 @@ from otel.foreign.values import text_of
 from otel.request_names import FoundRoute, Scope
 
 _BREADCRUMBS_KEPT: Final = 50
+_PROCESS_STEPS_KEPT: Final = 20
 
 _MOST_TAGS: Final = 50
 _LONGEST_TAG: Final = 200  # Sentry's own limit
@@ -162,15 +163,35 @@ def breadcrumb(message: str, /, *, level: str = "info", **data: object) -> None:
     note(text.partition(".")[0], text, text_of(level, _LONGEST_TAG), data)
 
 
+def process_breadcrumb(message: str, /, *, level: str = "info", **data: object) -> None:
+    """Records a step of the whole process, such as a dependency that went away.
+
+    The error reports of all requests, and of none, carry the last 20, so nothing about one user belongs into
+    it. Otherwise like `breadcrumb`.
+    """
+    if _Steps.kept:
+        text = text_of(message)
+        step = (time.time(), text.partition(".")[0], text, text_of(level, _LONGEST_TAG), data)
+        _Steps.of_process.append(step)
+
+
 class _Steps:
-    """Whether breadcrumbs are kept at all: without error reports nobody would read them."""
+    """Whether breadcrumbs are kept (without error reports nobody would read them), and the process's."""
 
     kept = False
+    of_process: Final[deque[Step]] = deque(maxlen=_PROCESS_STEPS_KEPT)
 
 
 def keep_steps(*, kept: bool) -> None:
     """Turns breadcrumbs on or off; called when error reports start and stop."""
     _Steps.kept = kept
+    _Steps.of_process.clear()
+
+
+def steps_before(request: RequestContext | None) -> list[Step]:
+    """Returns the breadcrumbs of a request and of the process, in order of time."""
+    own = () if request is None else request.breadcrumbs or ()
+    return sorted([*_Steps.of_process, *own], key=lambda step: step[0])
 
 
 def note(category: str, message: str, level: str = "info", data: Mapping[str, object] = _NOTHING) -> None:

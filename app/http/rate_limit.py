@@ -51,12 +51,14 @@ class Quota:
     def headers(self) -> dict[str, str]:
         """Returns the header fields of draft-ietf-httpapi-ratelimit-headers-11; none if no policy applies.
 
-        Names of policies consist of letters, digits and hyphens, so they need no escapes (RFC 9651, 3.3.3).
+        What all callers have left together is the platform's own business, unless it is used up. Names of
+        policies consist of letters, digits and hyphens, so they need no escapes (RFC 9651, 3.3.3).
         """
-        if not self.states:
+        shown = [each for each in self.states if each.remaining == 0 or not each.is_shared]
+        if not shown:
             return {}
-        policies = (f'"{each.name}";q={each.limit};w={each.window_seconds}' for each in self.states)
-        left = (f'"{each.name}";r={each.remaining};t={ceil(each.reset_seconds)}' for each in self.states)
+        policies = (f'"{each.name}";q={each.limit};w={each.window_seconds}' for each in shown)
+        left = (f'"{each.name}";r={each.remaining};t={ceil(each.reset_seconds)}' for each in shown)
         return {"RateLimit-Policy": ", ".join(policies), "RateLimit": ", ".join(left)}
 
 

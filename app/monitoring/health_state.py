@@ -12,7 +12,7 @@ from app.core.telemetry import HEALTH_CHANGES, HEALTH_DURATION
 from app.monitoring.health import Component, Entry, LastError
 from app.monitoring.health_check import SEVERITY, Check, Measurement, Status
 from app.monitoring.health_damping import Damping
-from otel import breadcrumb, get_logger
+from otel import get_logger, process_breadcrumb
 
 STALE_RUNS: Final = 3
 """A result is stale after this many intervals and time limits without a new one."""
@@ -93,7 +93,7 @@ class CheckState:
             "critical": self.check.critical,
         }
         HEALTH_CHANGES.add(1, {"check": self.check.name, "status": now.value})
-        breadcrumb("lms.health_changed", level="info" if now is Status.PASS else "warning", **facts)
+        process_breadcrumb("lms.health_changed", level="info" if now is Status.PASS else "warning", **facts)
         if now is Status.PASS:
             _log.info("health_changed", **facts)
         else:

@@ -21,7 +21,7 @@ from sentry_sdk.transport import Transport
 
 from otel.burst import BurstLimiter, Failure, failure_of
 from otel.config.settings import TelemetryConfig
-from otel.context import RequestContext, Step, keep_steps
+from otel.context import RequestContext, Step, keep_steps, steps_before
 from otel.dotted import is_within
 from otel.errors.stack import exception_values
 from otel.errors.transport import CountingTransport
@@ -188,6 +188,8 @@ def _describe(event: Event, failed: Failure, request: RequestContext | None) -> 
     # The message is not part of the fingerprint: the ids in it would make every event a separate issue.
     event["fingerprint"] = [failed.error, _place(failed)]
     event["contexts"] = {}
+    if steps := steps_before(request):
+        event["breadcrumbs"] = {"values": _crumbs(steps)}
     route = failed.route
     if request is None or route is None:
         return
@@ -201,8 +203,6 @@ def _describe(event: Event, failed: Failure, request: RequestContext | None) -> 
         event["user"] = {"id": request.user_id}
     if request.trace_id is not None and request.span_id is not None:
         event["contexts"]["trace"] = {"trace_id": request.trace_id, "span_id": request.span_id}
-    if request.breadcrumbs:
-        event["breadcrumbs"] = {"values": _crumbs(request.breadcrumbs)}
 
 
 def _place(failed: Failure) -> str:

@@ -98,6 +98,7 @@ RECORDING: dict[str, Callable[[Any, Any, Any], object]] = {
     "set_user": lambda a, b, _: _otel.set_user(a, b),
     "set_tag": lambda a, b, _: _otel.set_tag(a, b),
     "breadcrumb": lambda a, b, c: _otel.breadcrumb(a, level=b, message=c, category=c),
+    "process_breadcrumb": lambda a, b, c: _otel.process_breadcrumb(a, level=b, message=c, category=c),
     "current_request": lambda *_: otel.current_request(),
     "get_logger": lambda a, b, c: _otel.get_logger(a, service=b, event=c).info(a, kind=b),
     "redact": lambda a, *_: _otel.redact(a),

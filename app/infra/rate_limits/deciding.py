@@ -11,6 +11,7 @@ from app.infra.rate_limits.decisions import Backend, Decision, KeyState, PolicyS
 from app.infra.rate_limits.local_windows import Hits
 
 _MICROSECONDS: Final = 1_000_000
+_SHARED: Final = frozenset({"global", "endpoint"})
 _JITTER_SHARE: Final = 0.1
 _JITTER_SECONDS: Final = 1.0
 
@@ -106,12 +107,12 @@ def decided(verdicts: Sequence[RuleVerdict], backend: Backend) -> Decision:
     violated: list[str] = []
     wait = 0.0
     for applied, policies in verdicts:
-        fits = True
+        fits, shared = True, applied.rule.scope in _SHARED
         for policy, remaining, reset, lasts in policies:
             fits = fits and not lasts
             if applied.rule.shadow:
                 continue
-            states.append(PolicyState(policy.name, policy.limit, policy.seconds, remaining, reset))
+            states.append(PolicyState(policy.name, policy.limit, policy.seconds, remaining, reset, shared))
             if lasts:
                 violated.append(policy.name)
                 wait = max(wait, lasts)

@@ -38,6 +38,7 @@ class PolicyState(NamedTuple):
     """What is left of one window of one rule, after the decision.
 
     ``reset_seconds``: until the oldest counted request leaves the window; 0 if none is counted.
+    ``is_shared``: whether all callers are counted together.
     """
 
     name: str
@@ -45,6 +46,7 @@ class PolicyState(NamedTuple):
     window_seconds: int
     remaining: int
     reset_seconds: float
+    is_shared: bool = False
 
 
 class Decision(NamedTuple):

@@ -33,7 +33,10 @@ _FORMATS: Final[dict[int | str, dict[str, Any]]] = {
 }
 Accepted = Annotated[
     str | None,
-    Header(description="text/plain; version=0.0.4, or application/openmetrics-text; version=1.0.0."),
+    Header(
+        description="text/plain; version=0.0.4, or application/openmetrics-text; version=1.0.0.",
+        examples=["application/openmetrics-text; version=1.0.0"],
+    ),
 ]
 
 

@@ -34,6 +34,15 @@ ELSEWHERE: Final = {
     "tests/app/infra/test_outages.py": {"database_unavailable", "sessions_unavailable"},
     "tests/app/http/test_rate_limit.py": {"quota_exceeded"},
     "tests/app/monitoring/test_limits.py": {"limits_unavailable"},
+    "tests/app/monitoring/asked/test_alerts.py": {"alert_already_acknowledged"},
+    "tests/app/monitoring/asked/test_silences.py": {
+        "alert_not_found",
+        "silence_not_found",
+        "silence_refused",
+        "store_not_configured",
+        "store_unavailable",
+    },
+    "tests/app/monitoring/asked/test_trace.py": {"trace_not_found"},
     "tests/app/http/test_server.py": {
         "headers_too_large",
         "request_timeout",

@@ -70,7 +70,7 @@ def _no_history(value: object) -> object:
 
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Fingerprint = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$", examples=["3f9ad2c4b1e05d6f"])]
+Fingerprint = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$", max_length=16, examples=["3f9ad2c4b1e05d6f"])]
 
 
 class SilencedBy(BaseModel):

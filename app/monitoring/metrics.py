@@ -34,6 +34,7 @@ _FORMATS: Final[dict[int | str, dict[str, Any]]] = {
 Accepted = Annotated[
     str | None,
     Header(
+        max_length=1_000,
         description="text/plain; version=0.0.4, or application/openmetrics-text; version=1.0.0.",
         examples=["application/openmetrics-text; version=1.0.0"],
     ),

@@ -80,7 +80,9 @@ def _near(moment: datetime) -> datetime:
     return moment
 
 
-TraceId = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{32}$"), AfterValidator(str.lower)]
+TraceId = Annotated[
+    str, StringConstraints(pattern=r"^[0-9a-fA-F]{32}$", max_length=32), AfterValidator(str.lower)
+]
 """A trace's id (W3C Trace Context), returned in lower case."""
 
 
@@ -98,7 +100,9 @@ def at_most(longest: timedelta) -> AfterValidator:
 DurationText = Annotated[
     timedelta,
     BeforeValidator(_duration),
-    WithJsonSchema({"type": "string", "pattern": f"^{_DURATION.pattern}$", "examples": ["15m"]}),
+    WithJsonSchema(
+        {"type": "string", "maxLength": 7, "pattern": f"^{_DURATION.pattern}$", "examples": ["15m"]}
+    ),
 ]
 """A duration as in ``15m``."""
 
@@ -106,6 +110,8 @@ TimeText = Annotated[
     datetime,
     BeforeValidator(_time),
     AfterValidator(_near),
-    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-01-05T09:00:00Z"]}),
+    WithJsonSchema(
+        {"type": "string", "maxLength": 35, "format": "date-time", "examples": ["2026-01-05T09:00:00Z"]}
+    ),
 ]
 """A time as in RFC 3339."""

@@ -34,7 +34,9 @@ Comment = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_w
 SilenceDuration = Annotated[DurationText, at_most(LONGEST_SILENCE)]
 
 
-SilenceId = Annotated[UUID, Path(examples=["5dc5a9cc-6ef4-4ef2-b26b-8a0b5a5a8c9e"])]
+SilenceId = Annotated[
+    UUID, Path(examples=["5dc5a9cc-6ef4-4ef2-b26b-8a0b5a5a8c9e"], json_schema_extra={"maxLength": 45})
+]
 
 
 class SilenceNotFound(NotFound):

@@ -53,7 +53,7 @@ class HealthOut(BaseModel):
         )
 
 
-class AlertOut(BaseModel):
+class CriticalAlert(BaseModel):
     """An alert that reaches people."""
 
     name: str = Field(examples=["CollectorQueueFilling"])
@@ -63,7 +63,7 @@ class AlertOut(BaseModel):
     fingerprint: str = Field(examples=["6c2f7d1f0c3b9a10"])
 
 
-class AlertsOut(BaseModel):
+class AlertCounts(BaseModel):
     """The alerts that fire; `alerts` has all of each."""
 
     active: dict[str, int] = Field(
@@ -71,13 +71,13 @@ class AlertsOut(BaseModel):
         examples=[{"critical": 1, "none": 1}],
     )
     suppressed: int = Field(description="Silenced or inhibited.", examples=[0])
-    critical: list[AlertOut] = Field(description="At most ten, the oldest first.")
+    critical: list[CriticalAlert] = Field(description="At most ten, the oldest first.")
 
     @classmethod
     def of(cls, alerts: list[Alert]) -> Self:
         """Counts ``alerts``."""
         active: dict[str, int] = {}
-        critical: list[AlertOut] = []
+        critical: list[CriticalAlert] = []
         for alert in sorted(alerts, key=lambda each: each.starts_at):
             severity = alert.labels.get(_SEVERITY, _NO_SEVERITY)
             if alert.status.state == _SUPPRESSED:
@@ -89,8 +89,8 @@ class AlertsOut(BaseModel):
         return cls(active=active, suppressed=suppressed, critical=critical[:_MOST_ALERTS])
 
 
-def _alert(alert: Alert, severity: str) -> AlertOut:
-    return AlertOut(
+def _alert(alert: Alert, severity: str) -> CriticalAlert:
+    return CriticalAlert(
         name=alert.labels.get("alertname", ""),
         severity=severity,
         since=alert.starts_at,
@@ -158,7 +158,7 @@ class SystemStatusOut(Partial):
         description="Prometheus' targets, and what the health checks are connected to, by name."
     )
     health: HealthOut
-    alerts: AlertsOut | None = Field(description="Null if Alertmanager does not answer.")
+    alerts: AlertCounts | None = Field(description="Null if Alertmanager does not answer.")
     resources: list[ResourceOut]
     telemetry: dict[str, LossOut] = Field(description="traces, metrics and logs.")
     limiter: LimiterOut

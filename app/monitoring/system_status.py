@@ -25,7 +25,7 @@ from app.monitoring.operators import OPERATORS
 from app.monitoring.partial import Sources
 from app.monitoring.pipeline import TelemetryOut
 from app.monitoring.system_shapes import (
-    AlertsOut,
+    AlertCounts,
     HealthOut,
     LossOut,
     ProcessOut,
@@ -106,12 +106,12 @@ def _process(telemetry: Telemetry) -> ProcessOut:
     )
 
 
-async def _alerts(stores: Stores, sources: Sources) -> AlertsOut | None:
+async def _alerts(stores: Stores, sources: Sources) -> AlertCounts | None:
     if stores.alertmanager is None:
         sources.lacks("alertmanager", ALERTS_NOT_CONFIGURED)
         return None
     found = await sources.ask(stores.alertmanager.alerts(), None)
-    return None if found is None else AlertsOut.of(found)
+    return None if found is None else AlertCounts.of(found)
 
 
 async def _services(stores: Stores, sources: Sources) -> list[ServiceOut]:

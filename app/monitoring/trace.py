@@ -31,7 +31,7 @@ _MILLISECOND: Final = 1_000_000
 
 AskedId = Annotated[
     str,
-    Path(pattern=r"^[0-9a-fA-F]{32}$", examples=["4bf92f3577b34da6a3ce929d0e0e4736"]),
+    Path(pattern=r"^[0-9a-fA-F]{32}$", max_length=32, examples=["4bf92f3577b34da6a3ce929d0e0e4736"]),
     AfterValidator(str.lower),
 ]
 

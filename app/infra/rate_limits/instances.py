@@ -10,6 +10,7 @@ from app.infra.rate_limits.applicable import KEY_PREFIX
 from app.infra.rate_limits.redis_script import Connections, Script, packed
 
 _MEMORY_SECONDS: Final = 60.0
+_MOST_REPORTS: Final = 256
 
 
 class Instances:
@@ -23,7 +24,7 @@ class Instances:
         self._least = least
         self._clock = clock
         self._script = Script("instances.lua")
-        self._reports: deque[tuple[float, int]] = deque()
+        self._reports: deque[tuple[float, int]] = deque(maxlen=_MOST_REPORTS)
         self.count = least
 
     async def report(self, connections: Connections) -> None:

@@ -29,11 +29,10 @@ async def test_answers_say_what_is_left(limited: Limited) -> None:
         first, second, third = [await api.client.get("/courses") for _ in range(3)]
     assert [answer.status_code for answer in (first, second, third)] == [200, 200, 429]
     policies = {answer.headers["ratelimit-policy"] for answer in (first, second, third)}
-    assert len(policies) == 1
-    assert set(policies.pop().split(", ")) == {'"few";q=2;w=3600', '"all";q=9;w=3600'}
-    for answer, few, everybody in ((first, 1, 8), (second, 0, 7), (third, 0, 7)):
+    assert policies == {'"few";q=2;w=3600'}  # what all callers have left together is not theirs to know
+    for answer, few in ((first, 1), (second, 0), (third, 0)):
         left = dict(re.findall(r'"(\w+)";r=(\d+);t=\d+', answer.headers["ratelimit"]))
-        assert left == {"few": str(few), "all": str(everybody)}
+        assert left == {"few": str(few)}
     assert_refused(third, "few")
     assert int(third.headers["retry-after"]) >= 3500
 

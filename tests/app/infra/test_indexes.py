@@ -65,6 +65,7 @@ ARGUMENTS: Final[dict[str, object]] = {
     "course_id": "c",
     "course_ids": ["c"],
     "document_id": "d",
+    "limit": 20,
     "email": "e",
     "enrollment": ENROLLMENT,
     "enrollment_id": "u:c",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse
 
 from app.http.drain import Drain
 from app.monitoring.health import Health
@@ -18,10 +18,14 @@ _OK: Final = 200
 _UNAVAILABLE: Final = 503
 
 
-class HealthResponse(Response):
-    """A response whose body is the platform's health."""
+class HealthResponse(JSONResponse):
+    """A response whose body is the platform's health, already as text."""
 
     media_type = HEALTH_TYPE
+
+    def render(self, content: str) -> bytes:
+        """Returns the body."""
+        return content.encode()
 
 
 def _unavailable(why: str) -> dict[int | str, dict[str, Any]]:

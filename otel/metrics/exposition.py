@@ -69,7 +69,7 @@ class Prepared:
                 continue
             if bucket == 0:
                 exemplars = _by_bucket(next(points))
-            yield sample._replace(exemplar=exemplars.get(bucket)) if exemplars else sample
+            yield _with(sample, exemplars.get(bucket)) if exemplars else sample
             bucket = 0 if takers == "_total" or sample.labels["le"] == "+Inf" else bucket + 1
 
     def _prepared(self, metric: Metric) -> Metric:
@@ -155,6 +155,10 @@ def _kind(metric: Metric) -> Kind:
     if isinstance(metric.data, Sum):
         return "counter" if metric.data.is_monotonic else "updowncounter"
     return "histogram"
+
+
+def _with(sample: Sample, exemplar: Exemplar | None) -> Sample:
+    return Sample(sample.name, sample.labels, sample.value, sample.timestamp, exemplar)
 
 
 def _by_bucket(point: Any) -> dict[int, Exemplar]:  # noqa: ANN401 - each kind of data has points of its own kind

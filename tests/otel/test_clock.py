@@ -43,7 +43,7 @@ def item(tasks: BackgroundTasks) -> int:
     with tracer.start_as_current_span("inside", links=[Link(SpanContext(1, 2, False))]) as span:
         span.add_event("happened")
         work()
-    mongo = CommandTelemetry(telemetry.redactor, 0)
+    mongo = CommandTelemetry(telemetry.redactor, slow_seconds=0, most_repeated=10)
     command = {"find": "courses"}
     mongo.started(CommandStartedEvent(command, "lms", 7, ("db", 27017), 7))
     reply = {"cursor": {"firstBatch": []}}

@@ -18,6 +18,7 @@ import pymongo
 
 from stack.native.native_stack import NativeStack
 from stack.native.plan import DATABASE
+from tests.programs import wait_until
 from tests.stack.running.learner import Person, Platform
 
 PER_SECOND: Final = 20
@@ -62,6 +63,11 @@ class Crowd:
             finally:
                 stop.set()
                 ticking.join()
+
+    def wait_for_an_enrolment(self) -> None:
+        """Waits until the platform acknowledges one more."""
+        before = len(self.seen.enrolled)
+        wait_until(lambda: len(self.seen.enrolled) > before, "an enrolment is acknowledged")
 
     def _tick(self, pool: ThreadPoolExecutor, stop: threading.Event) -> None:
         for number in itertools.count():

@@ -70,6 +70,7 @@ def _kill_in_turn(stack: NativeStack, crowd: Crowd, parts: list[str]) -> dict[st
             _wait_restarted(stack, part, before)
             stack.wait_ready()
             took[part] = time.monotonic() - started
+            crowd.wait_for_an_enrolment()
     return took
 
 

@@ -92,7 +92,7 @@ async def test_one_user_does_not_inherit_the_steps_of_another(app: FastAPI, capt
 
 async def test_the_steps_of_the_process_are_in_every_report(app: FastAPI, captured: Captured) -> None:
     for number in range(30):
-        otel.process_breadcrumb("health.changed", level="warning", number=number)
+        otel.process_breadcrumb("health.changed", number=number, password="hunter2-in-breadcrumb")
     await request(app, FAIL, method="POST")
     capture(ValueError("in the background"), None)
 
@@ -100,6 +100,7 @@ async def test_the_steps_of_the_process_are_in_every_report(app: FastAPI, captur
         steps = [step for step in event["breadcrumbs"]["values"] if step["category"] == "health"]
         assert [step["data"]["number"] for step in steps] == list(range(10, 30))
     assert [len(event["breadcrumbs"]["values"]) for event in captured.errors] == [22, 20]
+    assert "hunter2-in-breadcrumb" not in json.dumps(captured.errors)
 
 
 async def test_local_variables_and_bodies_are_never_sent(app: FastAPI, captured: Captured) -> None:

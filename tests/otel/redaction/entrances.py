@@ -81,7 +81,6 @@ def _text(entry: Entry, _asked: Request) -> None:
         _log.error("failed", exc_info=ValueError(text))
     _measure(entry, {"note": text}, description=text)
     otel.breadcrumb("lms.step", note=text)
-    otel.process_breadcrumb("lms.step", note=text)
     otel.set_tag("note", text)
 
 

@@ -80,6 +80,12 @@ def test_a_killed_supervisors_processes_are_found_and_stopped(started: Started) 
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 
 
+def freeze(pid: int) -> None:
+    """Stops a process; its threads may run on for a moment after the signal."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED, "the process is stopped")
+
+
 def test_status_says_that_the_supervisor_is_gone_or_hangs(
     started: Started, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -87,7 +93,7 @@ def test_status_says_that_the_supervisor_is_gone_or_hangs(
     wait_until(lambda: running(supervisor, "one"), "the part runs")
     session = supervisor.session()
     assert session is not None
-    os.kill(session.leader, signal.SIGSTOP)
+    freeze(session.leader)
     assert not status(started.folder)
     assert "The supervisor of 2 processes does not answer" in capsys.readouterr().out
     os.kill(session.leader, signal.SIGKILL)
@@ -117,7 +123,7 @@ def test_a_supervisor_that_outlives_its_parts_is_not_waited_for(started: Started
     wait_until(lambda: running(supervisor, "one"), "it runs")
     child, session = supervisor.states()["one"].pid, supervisor.session()
     assert session is not None
-    os.kill(session.leader, signal.SIGSTOP)  # as process-compose hangs after an interrupted start
+    freeze(session.leader)  # as process-compose hangs after an interrupted start
     os.kill(child, signal.SIGKILL)
     begun = time.monotonic()
     killed: list[str] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import json
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from app.core.base64url import decoded, encoded
 from app.core.security import ISSUER
 
 _ALGORITHM: Final = "EdDSA"
@@ -43,14 +43,14 @@ class CertificateSigner:
     """
 
     def __init__(self, seed: str) -> None:
-        self._seed = base64.urlsafe_b64decode(seed + "=" * (-len(seed) % 4))
+        self._seed = decoded(seed)
         self._private = Ed25519PrivateKey.from_private_bytes(self._seed)
         self._public = self._private.public_key()
         raw = self._public.public_bytes(Encoding.Raw, PublicFormat.Raw)
-        self._jwk = {"crv": "Ed25519", "kty": "OKP", "x": _base64url(raw)}
+        self._jwk = {"crv": "Ed25519", "kty": "OKP", "x": encoded(raw)}
         # The thumbprint is the hash of the required members in exactly this form (RFC 7638, RFC 8037 A.3).
         thumbprint = hashlib.sha256(json.dumps(self._jwk, separators=(",", ":"), sort_keys=True).encode())
-        self.key_id: Final = _base64url(thumbprint.digest())
+        self.key_id: Final = encoded(thumbprint.digest())
 
     def certificate_id(self, user_id: str, course_id: str) -> str:
         """Returns the identifier of this user's certificate for this course.
@@ -106,7 +106,3 @@ def _claims(payload: dict[str, Any]) -> CertificateClaims:
         )
     except (KeyError, ValidationError) as error:
         raise CertificateInvalid("the token lacks a certificate's claims") from error
-
-
-def _base64url(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from typing import Annotated, Final
 
 from fastapi import Depends, Query
 
+from app.core.base64url import decoded, encoded
 from app.core.errors import CursorInvalid, FieldError
 from app.core.identifiers import SLUG_PATTERN
 
@@ -18,7 +17,7 @@ MAX_LIMIT: Final = 100
 
 def encode_cursor(last_id: str) -> str:
     """Returns the cursor of the page that starts after ``last_id``."""
-    return base64.urlsafe_b64encode(last_id.encode()).rstrip(b"=").decode()
+    return encoded(last_id.encode())
 
 
 def decode_cursor(cursor: str) -> str:
@@ -28,8 +27,8 @@ def decode_cursor(cursor: str) -> str:
         CursorInvalid: We did not issue this cursor.
     """
     try:
-        last_id = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-    except (binascii.Error, ValueError) as error:
+        last_id = decoded(cursor).decode()
+    except ValueError as error:
         raise cursor_refusal() from error
     if not re.fullmatch(SLUG_PATTERN, last_id):
         raise cursor_refusal()

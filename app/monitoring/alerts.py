@@ -23,7 +23,6 @@ from app.monitoring.pages import LONGEST_CURSOR, page
 from app.monitoring.partial import Partial, Sources
 from app.monitoring.silences import (
     CHANGES,
-    NOT_CONFIGURED,
     Comment,
     InOnesName,
     SilenceDuration,
@@ -184,7 +183,7 @@ async def _asked(
     alertmanager: Alertmanager | None, sources: Sources
 ) -> tuple[Sequence[Alert], Sequence[Silence]]:
     if alertmanager is None:
-        sources.lacks("alertmanager", NOT_CONFIGURED)
+        sources.not_configured("alertmanager")
         return (), ()
     return await asyncio.gather(
         sources.ask(alertmanager.alerts(), ()), sources.ask(alertmanager.silences(), ())

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from app.core.clock import Clock
 from app.infra.stores import Alertmanager, StoreNotConfigured, Stores
+from app.monitoring.partial import ADDRESSES
 
 
 def stores_of(request: Request) -> Stores:
@@ -33,7 +34,7 @@ def alertmanager_of(stores: AskedStores) -> Alertmanager:
         StoreNotConfigured: Its address is not set.
     """
     if stores.alertmanager is None:
-        raise StoreNotConfigured(source="alertmanager", variable="LMS_ALERTMANAGER_URL")
+        raise StoreNotConfigured(source="alertmanager", variable=ADDRESSES["alertmanager"])
     return stores.alertmanager
 
 

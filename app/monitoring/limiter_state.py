@@ -29,12 +29,4 @@ class LimiterOut(BaseModel):
     @classmethod
     def of(cls, state: LimiterState) -> Self:
         """Returns ``state`` as it is shown."""
-        return cls(
-            backend=state.backend,
-            breaker=state.breaker,
-            instances=state.instances,
-            rules=state.rules,
-            rules_version=state.rules_version,
-            rules_error=state.rules_error,
-            last_error=state.last_error,
-        )
+        return cls.model_validate(state, from_attributes=True)

@@ -6,8 +6,6 @@ time and the digests of all records of that time that were shown; the next page 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import struct
 from collections import Counter
@@ -15,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from app.core.base64url import decoded, encoded
 from app.core.errors import CursorInvalid, FieldError
 from app.infra.stores.logs import LogRecord
 
@@ -40,7 +39,7 @@ class LogCursor:
     def text(self) -> str:
         """Returns the cursor as it is sent."""
         head = _HEAD.pack(self.question, self.start, self.time, len(self.shown))
-        return base64.urlsafe_b64encode(head + b"".join(self.shown)).rstrip(b"=").decode()
+        return encoded(head + b"".join(self.shown))
 
     def after(self, records: Iterable[LogRecord]) -> list[LogRecord]:
         """Returns the records without those that were shown."""
@@ -69,9 +68,9 @@ def read_cursor(text: str, question: bytes, longest: int) -> LogCursor:
         CursorInvalid: It is no cursor, or one of another question.
     """
     try:
-        body = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        body = decoded(text)
         asked, start, time, count = _HEAD.unpack_from(body)
-    except (binascii.Error, ValueError, struct.error):
+    except (ValueError, struct.error):
         raise _refusal("Not a cursor of this list: start without one") from None
     digests = body[_HEAD.size :]
     if len(digests) != count * _DIGEST or not 0 <= start <= time <= start + longest:

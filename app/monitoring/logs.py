@@ -24,7 +24,6 @@ LONGEST_RANGE: Final = timedelta(days=30)
 DEFAULT_RANGE: Final = timedelta(hours=1)
 MAX_LIMIT: Final = 500
 PROCESS: Final = "process"
-NOT_CONFIGURED: Final = "is not configured: set LMS_VICTORIALOGS_URL or LMS_LOKI_URL"
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
@@ -121,7 +120,7 @@ async def find(stores: Stores, query: LogQuery, sources: Sources) -> tuple[str, 
     """Returns where the records are from, and the records; this process's own if the log store is away."""
     store = stores.logs
     if store is None:
-        sources.lacks("logs", NOT_CONFIGURED)
+        sources.not_configured("logs")
         return PROCESS, remembered(query)
     found = await sources.ask(store.records(query), None)
     return (PROCESS, remembered(query)) if found is None else (store.source, found)

@@ -21,7 +21,6 @@ from app.monitoring.partial import Partial, Sources
 
 SHORTEST: Final = timedelta(minutes=5)
 LONGEST: Final = timedelta(hours=24)
-NOT_CONFIGURED: Final = "is not configured: set LMS_PROMETHEUS_URL"
 
 
 def _within_bounds(window: timedelta) -> timedelta:
@@ -144,7 +143,7 @@ async def _page(telemetry: otel.Telemetry, stores: Stores, wanted: MetricsQuery,
 
 async def _platform(stores: Stores, service: str, window: timedelta, sources: Sources) -> Kpis | None:
     if stores.prometheus is None:
-        sources.lacks("prometheus", NOT_CONFIGURED)
+        sources.not_configured("prometheus")
         return None
     found = kpis_of(PrometheusFigures(stores.prometheus, service, window))
     return await sources.ask(found, None)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from app.core.base64url import decoded, encoded
 from app.http.pagination import cursor_refusal
 
 LONGEST_CURSOR: Final = 400
@@ -49,14 +48,13 @@ def page(
 
 def _written(question: bytes, key: Key) -> str:
     text = json.dumps([question.hex(), *key], separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+    return encoded(text.encode())
 
 
 def _read(cursor: str, question: bytes) -> Key:
     try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        found = json.loads(text)
-    except (binascii.Error, ValueError, RecursionError):
+        found = json.loads(decoded(cursor))
+    except (ValueError, RecursionError):
         raise cursor_refusal() from None
     if not isinstance(found, list) or not all(isinstance(part, str) for part in found):
         raise cursor_refusal()

@@ -13,10 +13,10 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJsonSchema
 
+from app.core.durations import UNITS
 from app.core.errors import FieldError, Invalid
 
 _DURATION: Final = re.compile(r"([1-9][0-9]{0,5})(s|m|h|d)")
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 # RFC 3339, 5.6; `fromisoformat` alone takes more.
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _FIRST: Final = datetime(1970, 1, 2, tzinfo=UTC)
@@ -64,7 +64,7 @@ def _duration(text: object) -> timedelta:
     match = _DURATION.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise ValueError("must be a duration such as 90s, 15m, 12h or 7d")
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    return timedelta(seconds=int(match[1]) * UNITS[match[2]])
 
 
 def _time(text: object) -> datetime:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pydantic import BaseModel, Field
 
 from app.infra.stores import StoreUnavailable
 
 Found = TypeVar("Found")
+
+ADDRESSES: Final = {
+    "alertmanager": "LMS_ALERTMANAGER_URL",
+    "logs": "LMS_VICTORIALOGS_URL or LMS_LOKI_URL",
+    "prometheus": "LMS_PROMETHEUS_URL",
+    "traces": "LMS_JAEGER_URL or LMS_TEMPO_URL",
+}
+"""The settings that say where a source is."""
 
 
 class MissingSource(BaseModel):
@@ -36,6 +44,10 @@ class Sources:
     def lacks(self, source: str, reason: str) -> None:
         """Notes that a source is missing."""
         self._missing[source] = reason
+
+    def not_configured(self, source: str) -> None:
+        """Notes that a source has no address."""
+        self.lacks(source, f"is not configured: set {ADDRESSES[source]}")
 
     async def ask(self, answer: Awaitable[Found], default: Found) -> Found:
         """Returns the answer of a store; ``default`` and a note if it is away."""

@@ -13,10 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 import otel
 from app.core.clock import Clock
-from app.infra.stores import Prometheus, StoreUnavailable
+from app.infra.stores import Prometheus
 from app.monitoring.figures import Figures, ProcessFigures, PrometheusFigures
 from app.monitoring.findings import findings_of
-from app.monitoring.metrics_json import NOT_CONFIGURED, Window
+from app.monitoring.metrics_json import Window
 from app.monitoring.operators import OPERATORS
 from app.monitoring.partial import Sources
 from app.monitoring.performance_figures import (
@@ -96,12 +96,9 @@ async def _found(
     telemetry: otel.Telemetry, prometheus: Prometheus | None, wanted: PerformanceQuery, sources: Sources
 ) -> _Found:
     if prometheus is None:
-        sources.lacks("prometheus", NOT_CONFIGURED)
-    else:
-        try:
-            return await _from_prometheus(prometheus, telemetry.service, wanted)
-        except StoreUnavailable as error:
-            sources.lacks(error.source, error.reason)
+        sources.not_configured("prometheus")
+    elif found := await sources.ask(_from_prometheus(prometheus, telemetry.service, wanted), None):
+        return found
     families = await asyncio.to_thread(telemetry.metric_families)
     return await _from(ProcessFigures(families, telemetry.seconds), wanted.route)
 

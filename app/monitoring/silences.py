@@ -26,7 +26,6 @@ from app.monitoring.partial import Partial, Sources
 
 LONGEST_SILENCE: Final = timedelta(days=30)
 MAX_LIMIT: Final = 200
-NOT_CONFIGURED: Final = "is not configured: set LMS_ALERTMANAGER_URL"
 CHANGES: Final = (*TOKEN_REFUSALS, RoleRequired, Invalid, StoreUnavailable, StoreNotConfigured)
 _BAD_REQUEST: Final = 400
 
@@ -188,7 +187,7 @@ async def silences(filters: Annotated[SilenceFilters, Query()], stores: AskedSto
     """Lists the silences, from Alertmanager."""
     sources = Sources()
     if stores.alertmanager is None:
-        sources.lacks("alertmanager", NOT_CONFIGURED)
+        sources.not_configured("alertmanager")
     found = await sources.ask(stores.alertmanager.silences(), []) if stores.alertmanager else []
     chosen = filter(filters.fits, found)
     listed = page(chosen, _key, question_of([filters.state]), filters.cursor, filters.limit)

@@ -20,7 +20,6 @@ from app.infra.stores.queries import selector
 from app.monitoring.health import Health
 from app.monitoring.health_checks import HealthChecks
 from app.monitoring.limiter_state import LimiterOut
-from app.monitoring.metrics_json import NOT_CONFIGURED
 from app.monitoring.operators import OPERATORS
 from app.monitoring.partial import Sources
 from app.monitoring.pipeline import TelemetryOut
@@ -35,7 +34,6 @@ from app.monitoring.system_shapes import (
 )
 from otel import Telemetry
 
-ALERTS_NOT_CONFIGURED: Final = "is not configured: set LMS_ALERTMANAGER_URL"
 VERSIONS: Final = {
     "target_info": "service_version",
     "prometheus_build_info": "version",
@@ -108,7 +106,7 @@ def _process(telemetry: Telemetry) -> ProcessOut:
 
 async def _alerts(stores: Stores, sources: Sources) -> AlertCounts | None:
     if stores.alertmanager is None:
-        sources.lacks("alertmanager", ALERTS_NOT_CONFIGURED)
+        sources.not_configured("alertmanager")
         return None
     found = await sources.ask(stores.alertmanager.alerts(), None)
     return None if found is None else AlertCounts.of(found)
@@ -116,7 +114,7 @@ async def _alerts(stores: Stores, sources: Sources) -> AlertCounts | None:
 
 async def _services(stores: Stores, sources: Sources) -> list[ServiceOut]:
     if stores.prometheus is None:
-        sources.lacks("prometheus", NOT_CONFIGURED)
+        sources.not_configured("prometheus")
         return []
     return await sources.ask(_watched(stores.prometheus), [])
 

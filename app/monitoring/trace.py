@@ -23,7 +23,6 @@ from app.monitoring.timeline import EntryOut, bounds, timeline
 
 MOST_RECORDS: Final = 500
 MOST_ENTRIES: Final = 2000
-NOT_CONFIGURED: Final = "is not configured: set LMS_JAEGER_URL or LMS_TEMPO_URL"
 _BEFORE: Final = 5 * 60 * 1_000_000_000  # ns
 _AFTER: Final = 60 * 60 * 1_000_000_000
 _DAY: Final = 24 * _AFTER
@@ -95,7 +94,7 @@ async def trace(trace_id: AskedId, stores: AskedStores, links: Links, clock: Now
 
 async def _spans(stores: Stores, trace_id: str, sources: Sources) -> list[Span]:
     if stores.traces is None:
-        sources.lacks("traces", NOT_CONFIGURED)
+        sources.not_configured("traces")
         return []
     return await sources.ask(stores.traces.trace(trace_id), [])
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from bench.arguments import positive
 from bench.limits.environment import peers_python
 from bench.limits.measure import measure
 from bench.limits.report import FOLDER, verdicts, write
@@ -45,15 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.limits", description=__doc__)
     parser.add_argument("--short", action="store_true", help="two rounds: a look, not a result")
-    parser.add_argument("--rounds", type=_positive, default=_ROUNDS, metavar="N", help=f"default: {_ROUNDS}")
+    parser.add_argument("--rounds", type=positive, default=_ROUNDS, metavar="N", help=f"default: {_ROUNDS}")
     parser.add_argument("--output", type=Path, default=FOLDER, metavar="DIR", help="default: docs/benchmarks")
     return parser
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
 
 
 if __name__ == "__main__":

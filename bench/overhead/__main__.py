@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from bench.arguments import positive
 from bench.overhead.environment import peers_python
 from bench.overhead.measure import Plan, chosen, measure
 from bench.overhead.redaction import measure_redaction
@@ -53,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         "--short", action="store_true", help=f"{_SHORT_ROUNDS} rounds of {_SHORT_REQUESTS} requests"
     )
     parser.add_argument(
-        "--rounds", type=_positive, metavar="N", help=f"rounds in-process (default: {_ROUNDS})"
+        "--rounds", type=positive, metavar="N", help=f"rounds in-process (default: {_ROUNDS})"
     )
     parser.add_argument(
         "--variant",
@@ -80,12 +81,6 @@ _DESCRIPTION: Final = (
     "copy, with logfire, and with ours feature by feature; in-process and over uvicorn with a real database "
     "call; with 1 and 100 routes. Installs the peers once, into the user's cache."
 )
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,13 @@
-"""The peers' own Python environment, installed once by hash in the user's cache, apart from the project's."""
+"""The peers' own Python environment, apart from the project's."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
 
-from stack.native.toolchain.build import make_all
-from stack.native.toolchain.cache import cache_dir, tool_dir
-from stack.native.toolchain.kinds import WheelTool
-from stack.native.toolchain.progress import Board
+from bench.installed import peers, python_of
 
-_PYTHON: Final = "bin/python"
-PEERS: Final = WheelTool(
-    "overhead-peers", Path(__file__).parent, "logfire", {"overhead-peers-python": _PYTHON}, "environment"
-)
+PEERS: Final = peers("overhead-peers", Path(__file__).parent, "logfire")
 
 
 def peers_python() -> Path:
@@ -22,5 +16,4 @@ def peers_python() -> Path:
     Raises:
         ToolError: They could not be installed; the text says why.
     """
-    make_all([PEERS], cache_dir(), Board())
-    return tool_dir(cache_dir(), PEERS) / _PYTHON
+    return python_of(PEERS)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,18 +12,18 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, SecretStr, ValidationError, WrapValidator
 from pydantic_settings import SettingsConfigDict
 
+from app.core.base64url import decoded
+from app.core.durations import UNITS
 from otel import EnvSettings
 
 PREFIX: Final = "LMS_"
 SECRETS_DIR: Final = "LMS_SECRETS_DIR"
 
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
 
 def _duration(value: object, read: Callable[[object], timedelta]) -> timedelta:
     """Reads ``90``, ``90s``, ``10m``, ``12h`` or ``14d``; leaves everything else to pydantic (ISO 8601)."""
     if isinstance(value, str) and (match := re.fullmatch(r"(\d+)([smhd]?)", value.strip())):
-        return timedelta(seconds=int(match[1]) * _UNITS[match[2] or "s"])
+        return timedelta(seconds=int(match[1]) * UNITS[match[2] or "s"])
     try:
         return read(value)
     except ValidationError:
@@ -42,8 +40,8 @@ def ed25519_seed(value: SecretStr) -> SecretStr:
     """Returns ``value``; raises ValueError unless it is an Ed25519 seed in base64url (RFC 8032)."""
     text = value.get_secret_value()
     try:
-        seed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
+        seed = decoded(text)
+    except ValueError:
         seed = b""
     if len(seed) != 32:  # noqa: PLR2004 - RFC 8032: an Ed25519 seed is 32 bytes
         raise ValueError("must be 32 bytes in base64url (an Ed25519 seed)")

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from app.core.durations import UNITS
 from app.core.security import Role
 from app.infra.rate_limits.decisions import Scope
 
@@ -15,13 +16,12 @@ MOST_LIMIT: Final = 100_000
 """Each counted request is a member of a sorted set, so a limit bounds memory: about 100 bytes each."""
 MOST_COST: Final = 100
 LONGEST_WINDOW: Final = 86_400
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def _window(value: object) -> int:
     match = re.fullmatch(r"(\d{1,6})([smhd])", value) if isinstance(value, str) else None
-    seconds = int(match[1]) * _UNITS[match[2]] if match else 0
+    seconds = int(match[1]) * UNITS[match[2]] if match else 0
     if not 1 <= seconds <= LONGEST_WINDOW:
         raise ValueError(f"{value!r} is not a window; write 30s, 15m, 1h or at most 1d")
     return seconds

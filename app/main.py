@@ -54,6 +54,7 @@ TAGS = [
     {"name": "monitoring", "description": "The platform's own state."},
     {"name": "health", "description": "Probes for an orchestrator."},
 ]
+_API = "/api/v1"
 # Routes and tags that settings leave out; a rule may name them all the same.
 _OPTIONAL = frozenset({"demo", "/api/v1/demo", "/api/v1/monitoring/metrics", "/api/v1/monitoring/telemetry"})
 
@@ -97,7 +98,8 @@ def create_app(
     )
     install_handlers(app)
     limit_routes()
-    app.include_router(_api(settings, telemetry))
+    # A prefix of the inclusion, not of the router: without one, FastAPI builds every route once more.
+    app.include_router(_api(settings, telemetry), prefix=_API)
     app.include_router(certificates.well_known)
     app.include_router(probes)
     app.state.limits = _limits(settings, app)
@@ -156,14 +158,14 @@ def _lifespan(
 
 
 def _api(settings: Settings, telemetry: otel.Telemetry | None) -> APIRouter:
-    api = APIRouter(prefix="/api/v1")
+    api = APIRouter()
     for slice_ in (users, courses, enrollments, submissions, certificates):
         api.include_router(slice_.router)
     if settings.demo_failure_ratio > 0:
         # Which demo request fails is not a secret.
         api.include_router(demo_router(settings.demo_failure_ratio, random.Random()))  # noqa: S311 - see above
-    api.include_router(monitoring_router(telemetry))
-    api.add_api_route(CATALOGUE_PATH.removeprefix(api.prefix), _problems, tags=["problems"])
+    api.include_router(monitoring_router(telemetry), prefix="/monitoring")
+    api.add_api_route(CATALOGUE_PATH.removeprefix(_API), _problems, tags=["problems"])
     return api
 
 

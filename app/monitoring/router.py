@@ -16,10 +16,11 @@ from app.monitoring.system_status import system_status_router
 
 
 def monitoring_router(telemetry: otel.Telemetry | None) -> APIRouter:
-    """Returns the router of the monitoring API; without ``telemetry`` its endpoints are left out."""
-    router = APIRouter(
-        prefix="/monitoring", tags=["monitoring"], dependencies=[Depends(require_known_parameters)]
-    )
+    """Returns the router of the monitoring API, to be included under a prefix.
+
+    Without ``telemetry`` the endpoints that need it are left out.
+    """
+    router = APIRouter(tags=["monitoring"], dependencies=[Depends(require_known_parameters)])
     router.include_router(health)
     router.include_router(levels.router)
     router.include_router(audit.router)

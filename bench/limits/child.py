@@ -2,7 +2,7 @@
 
 Tasks: ``speed`` (decisions a second by 64 clients), ``alone`` (one client: CPU time of a decision), ``edge``
 (the most that a window has seen admitted, by 64 clients), ``memory`` (bytes per key), ``commands`` (per
-decision).
+decision), ``ping`` (no decision: what a client of Redis alone costs).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import redis
+import redis.asyncio
 
 from bench.limits.contestants import CONTESTANTS, Contestant, Limits
 
@@ -104,12 +105,25 @@ async def commands(limiter: Contestant, client: redis.Redis) -> dict[str, float]
     return {"trips": trips / 100, "commands": sum(calls.values()) / 100}
 
 
+async def ping(_: Contestant, client: redis.Redis) -> dict[str, float]:
+    """Measures the CPU time of a PING by redis-py: a round trip that decides nothing."""
+    address = client.get_connection_kwargs()
+    async with redis.asyncio.Redis(host=address["host"], port=address["port"]) as bare:
+        for _number in range(200):
+            await bare.ping()
+        cpu = time.process_time()
+        for _number in range(DECISIONS // 4):
+            await bare.ping()
+        return {"cpu": (time.process_time() - cpu) / (DECISIONS // 4)}
+
+
 TASKS: Final[dict[str, Task]] = {
     "speed": speed,
     "alone": alone,
     "edge": edge,
     "memory": memory,
     "commands": commands,
+    "ping": ping,
 }
 
 

@@ -35,6 +35,7 @@ class Measured:
         alone: by limiter, one client's rounds.
         speed: by limiter, the rounds of 64 clients.
         served: by limiter and `NONE`, the rounds over uvicorn: ``p50`` and ``p99`` in seconds.
+        ping: the rounds of one client of Redis that only pings: the floor of any limiter that asks Redis.
         once: by task and limiter, what is counted rather than timed.
     """
 
@@ -42,6 +43,7 @@ class Measured:
     alone: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     speed: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     served: dict[str, list[dict[str, float]]] = field(default_factory=dict)
+    ping: list[dict[str, float]] = field(default_factory=list)
     once: dict[str, Figures] = field(default_factory=dict)
 
 
@@ -60,6 +62,7 @@ async def measure(rounds: int, requests: int, python: Path) -> Measured:
                 for each in CONTESTANTS:
                     found.speed.setdefault(each, []).append(await _child(python, each, url, "speed"))
                     found.alone.setdefault(each, []).append(await _child(python, each, url, "alone"))
+                found.ping.append(await _child(python, "ours", url, "ping"))
             await _serve(found, requests, python, Path(name), url)
     return found
 

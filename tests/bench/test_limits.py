@@ -29,6 +29,10 @@ async def test_ours_admits_no_more_than_the_limit_within_a_window(empty_redis_ur
     assert 0 < figures["most"] <= EDGE_LIMIT
 
 
+async def test_the_floor_of_a_round_trip_is_measured(empty_redis_url: str) -> None:
+    assert (await main("ours", empty_redis_url, "ping"))["cpu"] > 0
+
+
 def test_only_what_lies_within_the_interval_counts() -> None:
     spans = [(0.0, 0.1), (0.5, 0.6), (0.95, 1.05), (1.2, 1.3), (0.9, 3.0)]
     assert _most_within(spans, 1.0) == 3
@@ -37,6 +41,7 @@ def test_only_what_lies_within_the_interval_counts() -> None:
 def test_a_missed_aim_is_said(tmp_path: Path) -> None:
     found = example(ours_per_second=150.0, ours_cpu=200e-6)
     assert [line.rsplit(" ", 1)[1] for line in verdicts(found)] == ["**missed**.", "**missed**.", "met."]
+    assert "decides nothing: 100 µs" in verdicts(found)[1]
     page, data, _ = write(found, "load average 0.1", tmp_path)
     assert "| ours | 150 | 1.0 |" in page.read_text()
     assert json.loads(data.read_text())["rounds"] == 2
@@ -44,7 +49,7 @@ def test_a_missed_aim_is_said(tmp_path: Path) -> None:
 
 def example(*, ours_per_second: float, ours_cpu: float) -> Measured:
     """Returns figures as if measured: every peer makes 100 decisions a second."""
-    found = Measured(2)
+    found = Measured(2, ping=[{"cpu": 100e-6}] * 2)
     for name in CONTESTANTS:
         timed = {"per_second": ours_per_second if name == "ours" else 100.0, "cpu": ours_cpu}
         found.speed[name], found.alone[name] = [timed] * 2, [timed] * 2

@@ -8,13 +8,8 @@ from typing import Final, NamedTuple
 
 from app.core.telemetry import RATE_LIMIT_DECISIONS
 from app.infra.rate_limits.decisions import UNMATCHED, Asked, Scope
-from app.infra.rate_limits.redis_script import Script, packed
+from app.infra.rate_limits.redis_script import BEGUN, KEY_PREFIX, Script, packed
 from app.infra.rate_limits.rules import Rule
-
-KEY_PREFIX: Final = "{lms:limits}:"
-"""Begins every key. The braces put all keys into one slot of a Redis Cluster, so that one script may use the
-keys of an address, a user, an endpoint and everybody at once.
-The price: one node of a cluster does all the work."""
 
 DIGEST_LENGTH: Final = 24
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "m"))
@@ -79,6 +74,17 @@ class Identifier:
         raw = identity.encode("utf-8", "surrogatepass")
         return hashlib.blake2b(raw, key=self._key, digest_size=DIGEST_LENGTH // 2).hexdigest()
 
+    def digests(self, rules: Iterable[Applied], asked: Asked) -> list[str]:
+        """Returns for each rule the digest of whom the request counts for."""
+        known: dict[str, str] = {}
+        found = []
+        for each in rules:
+            identity = each.identity(asked)
+            if identity not in known:
+                known[identity] = self.digest(identity)
+            found.append(known[identity])
+        return found
+
 
 def applied(rule: Rule) -> Applied:
     """Returns ``rule`` with everything that does not depend on a request."""
@@ -107,7 +113,8 @@ def plan(rules: Iterable[Applied], script: Script) -> Plan:
     """Returns the plan that consists of ``rules``, decided by ``script``."""
     chosen = tuple(rules)
     arguments = [number for each in chosen for number in each.arguments]
-    return Plan(chosen, script.head(len(chosen), 1 + len(arguments)), packed(*arguments))
+    head = script.head(1 + len(chosen), 1 + len(arguments)) + packed(BEGUN)
+    return Plan(chosen, head, packed(*arguments))
 
 
 def applies(rule: Rule, asked: Asked) -> bool:

@@ -35,6 +35,13 @@ class RuleVerdict(NamedTuple):
     policies: tuple[Verdict, ...]
 
 
+class Answer(NamedTuple):
+    """What Redis says; ``begun`` names the lifetime of its data, see `begun.lua`."""
+
+    begun: bytes
+    rules: tuple[RuleVerdict, ...]
+
+
 class Held(NamedTuple):
     """What this process remembers of one policy for the caller."""
 
@@ -44,24 +51,31 @@ class Held(NamedTuple):
     shadow: bool
 
 
-def from_redis(plan: Plan, answer: bytes) -> tuple[RuleVerdict, ...]:
-    """Returns what the script answered, by rule.
+def from_redis(plan: Plan, answer: bytes) -> Answer:
+    """Returns what the script answered.
 
     Raises:
         ValueError: The answer is not the script's.
     """
-    numbers = list(map(int, answer.split()))
-    if len(numbers) != 1 + 3 * sum([len(each.policies) for each in plan.rules]):
+    admitted, begun, *texts = answer.split()
+    numbers = list(map(int, texts))
+    if len(numbers) != 3 * sum([len(each.policies) for each in plan.rules]):
         raise ValueError("another number of windows")
-    place, found = 1, []
+    place, found, refused = 0, [], False
     for applied in plan.rules:
         verdicts = []
         for policy in applied.policies:
             remaining, reset, wait = numbers[place : place + 3]
+            longest = policy.seconds * _MICROSECONDS
+            if not (0 <= remaining <= policy.limit and 0 <= reset <= longest and 0 <= wait <= longest):
+                raise ValueError("impossible numbers")
+            refused = refused or (wait > 0 and not applied.rule.shadow)
             verdicts.append(Verdict(policy, remaining, reset / _MICROSECONDS, wait / _MICROSECONDS))
             place += 3
         found.append(RuleVerdict(applied, tuple(verdicts)))
-    return tuple(found)
+    if admitted != (b"0" if refused else b"1"):
+        raise ValueError("contradicts itself")
+    return Answer(begun, tuple(found))
 
 
 def from_memory(
@@ -84,21 +98,22 @@ def from_memory(
     )
 
 
-def share_verdict(held: Held, now: float, instances: int) -> Verdict:
+def share_verdict(held: Held, now: float, instances: int, *, alone: bool = False) -> Verdict:
     """Returns what this instance's share of one policy's limit says, which is at least one request.
 
-    The request itself is among the pending ones.
+    The request itself is among the pending ones; ``alone``: it is the only one of them that counts.
     """
     policy, hits, cost, _ = held
+    pending = cost if alone else hits.pending
     share = max(cost, policy.limit // instances)
     times = hits.times
-    lacks = len(times) + hits.pending - share
+    lacks = len(times) + pending - share
     reset = times[0] + policy.seconds - now if times else float(policy.seconds if cost else 0)
     if lacks <= 0:
         return Verdict(policy, -lacks, reset, 0.0)
     # Pending requests may yet be counted: then the oldest known time is the best guess.
     oldest = times[min(lacks, len(times)) - 1] + policy.seconds - now if times else 1.0
-    return Verdict(policy, max(0, share - len(times) - hits.pending + cost), reset, max(oldest, 0.001))
+    return Verdict(policy, max(0, share - len(times) - pending + cost), reset, max(oldest, 0.001))
 
 
 def decided(verdicts: Sequence[RuleVerdict], backend: Backend) -> Decision:

@@ -10,7 +10,6 @@ from typing import Final
 
 from app.core.telemetry import RATE_LIMIT_BACKEND_DURATION
 from app.infra.rate_limits.applicable import (
-    KEY_PREFIX,
     Applied,
     Identifier,
     Plan,
@@ -32,9 +31,9 @@ from app.infra.rate_limits.deciding import (
     share_verdict,
 )
 from app.infra.rate_limits.decisions import Asked, Decision, KeyState, LimiterState, Scope
-from app.infra.rate_limits.instances import Instances
+from app.infra.rate_limits.instances import CLEARED, Instances
 from app.infra.rate_limits.local_windows import LocalWindows
-from app.infra.rate_limits.redis_script import Connections, Script, packed
+from app.infra.rate_limits.redis_script import KEY_PREFIX, Connections, Script, packed
 from app.infra.rate_limits.rules_file import Rules
 from app.infra.redis import RedisUnavailable
 
@@ -68,12 +67,13 @@ class RateLimiter:
         self._clock = clock
         self._script, self._clear = Script("rate_limit.lua"), Script("clear.lua")
         self._identifier = Identifier(secret)
-        self._connections = Connections(url, seconds=seconds, forgotten=self._redis_forgot)
+        self._connections = Connections(url, seconds=seconds)
         self._breaker = Breaker(clock)
         self._local = LocalWindows(clock)
         self._process, self._numbers = secrets.token_hex(4), count()
         self._instances = Instances(self._process, instances, clock)
         self.rules_error: str | None = None
+        self._begun: bytes | None = None
         self._forgot_at = float("-inf")
         self.use(rules)
 
@@ -88,7 +88,7 @@ class RateLimiter:
         found = self._plan(asked)
         if not found.rules:
             return PASSED
-        digests = self._digests(found, asked)
+        digests = self._identifier.digests(found.rules, asked)
         held = self._begin(found, digests)
         admitted = False
         try:
@@ -128,6 +128,8 @@ class RateLimiter:
     async def clear(self, scope: Scope, key: str) -> int:
         """Forgets what was counted for ``key``, in Redis and here; returns how many rules had counted it.
 
+        What other processes remember of it for an outage, they forget at their next `report`.
+
         Raises:
             RedisUnavailable: Redis does not answer; then only this process has forgotten.
         """
@@ -135,27 +137,31 @@ class RateLimiter:
         if not rules:
             return 0
         digest = self.digest(scope, key)
-        known = 0
-        for each in rules:
-            known += max([self._local.forget(policy.name + digest) for policy in each.policies])
-        keys = packed(*(f"{KEY_PREFIX}{each.rule.name}:{digest}" for each in rules))
-        command = self._clear.head(len(rules), 0) + keys
-        return max(known, int(await self._connections.run(self._clear, command)))
+        known = self._forget(rules, digest)
+        keys = packed(CLEARED, *(f"{KEY_PREFIX}{each.rule.name}:{digest}" for each in rules), digest)
+        answer = await self._connections.run(self._clear, self._clear.head(1 + len(rules), 1) + keys)
+        if not answer.isdigit() or int(answer) > len(rules):
+            raise RedisUnavailable("InvalidResponse")
+        return max(known, int(answer))
 
     async def report(self) -> None:
-        """Reports this instance to Redis; while the breaker is open, that is its probe when one is due."""
+        """Reports this instance to Redis, and forgets the callers that another one has cleared.
+
+        While the breaker is open, that is its probe when one is due.
+        """
         if not self._breaker.allows():
             return
         began = self._clock()
         try:
-            await self._instances.report(self._connections)
+            cleared = await self._instances.report(self._connections)
         except (RedisUnavailable, ValueError) as error:
-            self._breaker.failed(began, _word(error))
+            return self._breaker.failed(began, _word(error))
         except BaseException:
             self._breaker.abandoned()
             raise
-        else:
-            self._breaker.succeeded()
+        self._breaker.succeeded()
+        for digest in cleared:
+            self._forget(self._applied, digest)
 
     def state(self) -> LimiterState:
         """Returns the limiter's own state."""
@@ -174,15 +180,19 @@ class RateLimiter:
         await self._connections.close()
 
     async def _decide(self, found: Plan, digests: Sequence[str], held: Sequence[Held]) -> Decision:
-        if self._exceeds_share(held):
-            return decided(from_memory(found, held, self._known_to_lack), "local")
+        refusal = self._beyond_share(found, held)
+        if refusal is not None:
+            return refusal
         if not self._breaker.allows():
             return self._by_memory(found, held)
+        began = self._clock()
         try:
-            member = packed(f"{self._process}{next(self._numbers):x}")
-            return decided(await self._ask(found, digests, member), "redis")
+            verdicts = await self._ask(found, digests, packed(f"{self._process}{next(self._numbers):x}"))
         except RedisUnavailable:
             return self._by_memory(found, held)
+        # It was on its way when Redis lost its data. So are others, and each of them comes here.
+        refusal = self._beyond_share(found, held, alone=True) if self._forgot_at >= began else None
+        return refusal or decided(verdicts, "redis")
 
     async def _ask(self, found: Plan, digests: Sequence[str], member: str) -> tuple[RuleVerdict, ...]:
         """Asks Redis, and reports to the breaker and the histogram how that went."""
@@ -191,7 +201,7 @@ class RateLimiter:
         began = self._clock()
         try:
             answer = await self._connections.run(self._script, found.head + keys + member + found.tail)
-            verdicts = from_redis(found, answer)
+            begun, verdicts = from_redis(found, answer)
         except (RedisUnavailable, ValueError) as error:
             RATE_LIMIT_BACKEND_DURATION.record(self._clock() - began, _FAILED)
             self._breaker.failed(began, _word(error))
@@ -201,6 +211,7 @@ class RateLimiter:
             raise
         RATE_LIMIT_BACKEND_DURATION.record(self._clock() - began, _ANSWERED)
         self._breaker.succeeded()
+        self._note_lifetime(begun)
         return verdicts
 
     def _by_memory(self, found: Plan, held: Sequence[Held]) -> Decision:
@@ -219,26 +230,36 @@ class RateLimiter:
     def _remembered(self, _: Applied, held: Held) -> Verdict:
         return share_verdict(held, self._clock(), self._instances.count)
 
-    def _known_to_lack(self, _: Applied, held: Held) -> Verdict:
-        verdict = share_verdict(held, self._clock(), self._instances.count)
-        return verdict if self._is_unknown_to_redis(held, self._clock()) else verdict._replace(wait=0.0)
-
-    def _exceeds_share(self, held: Sequence[Held]) -> bool:
-        """Returns whether Redis lacks requests that this process admitted, and they use up its share.
+    def _beyond_share(self, found: Plan, held: Sequence[Held], *, alone: bool = False) -> Decision | None:
+        """Returns a refusal if Redis lacks requests that this process admitted, and they use up its share.
 
         So it is for one window after Redis has lost its data, and for callers who were admitted without it.
         """
-        now = self._clock()
-        lacking = [each for each in held if self._is_unknown_to_redis(each, now)]
-        return bool(lacking) and any(
-            share_verdict(each, now, self._instances.count).wait for each in lacking if not each.shadow
-        )
+        now, instances = self._clock(), self._instances.count
+
+        def judge(_: Applied, each: Held) -> Verdict:
+            verdict = share_verdict(each, now, instances, alone=alone)
+            return verdict if self._is_unknown_to_redis(each, now) else verdict._replace(wait=0.0)
+
+        lacking = [each for each in held if self._is_unknown_to_redis(each, now) and not each.shadow]
+        if any(share_verdict(each, now, instances, alone=alone).wait for each in lacking):
+            return decided(from_memory(found, held, judge), "local")
+        return None
 
     def _is_unknown_to_redis(self, held: Held, now: float) -> bool:
         return now < max(held.hits.strayed_at, self._forgot_at) + held.policy.seconds
 
-    def _redis_forgot(self) -> None:
-        self._forgot_at = self._clock()
+    def _note_lifetime(self, begun: bytes) -> None:
+        """Notes that Redis has lost data if another lifetime of its data has begun since the last answer."""
+        if begun != self._begun:
+            self._forgot_at = self._forgot_at if self._begun is None else self._clock()
+            self._begun = begun
+
+    def _forget(self, rules: Sequence[Applied], digest: str) -> int:
+        """Forgets what this process remembers of a caller; returns how many rules had counted it."""
+        return sum(
+            max([self._local.forget(policy.name + digest) for policy in each.policies]) for each in rules
+        )
 
     def _plan(self, asked: Asked) -> Plan:
         kind = (asked.route, asked.method, asked.tags, asked.role, asked.account is not None)
@@ -249,16 +270,6 @@ class RateLimiter:
             rules = [each for each in self._applied if applies(each.rule, asked)]
             found = self._plans[kind] = plan(rules, self._script)
         return found
-
-    def _digests(self, found: Plan, asked: Asked) -> list[str]:
-        known: dict[str, str] = {}
-        digests = []
-        for each in found.rules:
-            identity = each.identity(asked)
-            if identity not in known:
-                known[identity] = self._identifier.digest(identity)
-            digests.append(known[identity])
-        return digests
 
     def _begin(self, found: Plan, digests: Sequence[str]) -> list[Held]:
         begin = self._local.begin

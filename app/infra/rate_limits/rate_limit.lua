@@ -1,11 +1,13 @@
 -- Decides on one request by all rules that apply to it, atomically: checks every window, then counts the request
 -- in all of them or in none. Windows slide exactly: in no span of a window's length are more than its limit admitted.
--- KEYS[i] what rule i counted for one caller: a sorted set of unique members, scored by Redis' time in microseconds
+-- KEYS[1] names the lifetime of the data: begun.lua
+-- KEYS[1 + i] what rule i counted for one caller: a sorted set of unique members, scored by Redis' time in microseconds
 -- ARGV[1] a text that is unique to this request; empty: only look
 -- ARGV[2...] for each rule: cost, 1 if it only measures, number of windows; for each window, the longest last: its
 -- length in microseconds, its limit
--- Returns one text of whole numbers, because one text is read faster than a list: 1 if admitted; then for each window
--- what remains, the microseconds until its oldest request leaves, and until the request would fit (0: it fits)
+-- Returns one text, because one text is read faster than a list: 1 if admitted, else 0; the value of KEYS[1]; then for
+-- each window whole numbers: what remains, the microseconds until its oldest request leaves, at most the window's
+-- length, and until the request would fit (0: it fits)
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 
@@ -23,7 +25,8 @@ end
 
 local asks = ARGV[1] ~= ''
 local admitted, place, windows, rules = true, 2, {}, {}
-for number, key in ipairs(KEYS) do
+for number = 1, #KEYS - 1 do
+  local key = KEYS[number + 1]
   local rule = {key = key, cost = tonumber(ARGV[place]), fits = true, windows = {}}
   local last = place + 1 + 2 * tonumber(ARGV[place + 2])
   rule.longest = tonumber(ARGV[last])
@@ -47,11 +50,20 @@ for number, key in ipairs(KEYS) do
   end
   for _, window in ipairs(rule.windows) do
     local lacks = rule.cost - window.remains
-    if window.used > 0 then window.resets = moment(key, -window.used) + window.length - now end
+    if window.used > 0 then
+      window.resets = math.min(moment(key, -window.used) + window.length - now, window.length)
+    end
     if asks and lacks > 0 then window.wait = moment(key, lacks - window.used - 1) + window.length - now end
   end
   rules[number] = rule
   place = last + 2
+end
+
+-- Only after the first write: a full Redis refuses this one to a script that has not written yet.
+local begun = redis.call('GET', KEYS[1])
+if not begun then
+  begun = string.format('%.0f', now)
+  redis.call('SET', KEYS[1], begun)
 end
 
 if admitted and asks then
@@ -65,7 +77,7 @@ if admitted and asks then
   end
 end
 
-local answer = {admitted and 1 or 0}
+local answer = {admitted and 1 or 0, begun}
 for _, window in ipairs(windows) do
   if admitted and window.rule.fits and asks then
     window.remains = window.remains - window.rule.cost

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Final
 
@@ -17,6 +17,14 @@ from redis.exceptions import NoScriptError, ResponseError
 
 from app.infra.redis import RedisUnavailable
 
+KEY_PREFIX: Final = "{lms:limits}:"
+"""Begins every key. The braces put all keys into one slot of a Redis Cluster, so that one script may use the
+keys of an address, a user, an endpoint and everybody at once.
+The price: one node of a cluster does all the work."""
+
+BEGUN: Final = f"{KEY_PREFIX}begun"
+"""The key that names the lifetime of Redis's data, see `begun.lua`."""
+
 _MOST_AT_ONCE: Final = 64
 
 
@@ -25,7 +33,6 @@ class Script:
 
     def __init__(self, name: str) -> None:
         self.source = files(__package__).joinpath(name).read_text(encoding="utf-8")
-        self.was_run = False
         self._sha = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
 
     def head(self, keys: int, arguments: int) -> str:
@@ -41,15 +48,14 @@ def packed(*parts: str) -> str:
 class Connections:
     """Connections to one Redis; a call is bounded by ``seconds``, connecting and waiting included.
 
-    ``forgotten`` is called when Redis has lost a script that it ran and therefore, probably, its data. A call
-    takes half of the CPU time that it takes through the client of the rest of the platform, which packs what
-    never changes and decodes lists. Calls create no spans: the limiter measures them itself.
+    A call takes half of the CPU time that it takes through the client of the rest of the platform, which
+    packs what never changes and decodes lists. Calls create no spans: the limiter measures them itself.
     """
 
-    def __init__(self, url: str, *, seconds: float, forgotten: Callable[[], None]) -> None:
+    def __init__(self, url: str, *, seconds: float) -> None:
         self._pool = ConnectionPool.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=None)
         self._seconds = seconds
-        self._forgotten = forgotten
+        self._begun = packed("EVAL", Script("begun.lua").source, "1", BEGUN).encode()
         self._idle: list[AbstractConnection] = []
         self._free = asyncio.Semaphore(_MOST_AT_ONCE)
 
@@ -67,14 +73,11 @@ class Connections:
 
     async def _answer(self, script: Script, command: bytes) -> bytes:
         try:
-            answer = await self._text(command)
+            return await self._text(command)
         except NoScriptError:
-            if script.was_run:
-                self._forgotten()
-            await self._exchange([b"*3\r\n", packed("SCRIPT", "LOAD").encode(), _bulk(script.source)])
-            answer = await self._text(command)
-        script.was_run = True
-        return answer
+            await self._exchange([b"*4\r\n", self._begun])
+            await self._exchange([b"*3\r\n", packed("SCRIPT", "LOAD", script.source).encode()])
+            return await self._text(command)
 
     async def _text(self, command: bytes) -> bytes:
         answer = await self._exchange([command])
@@ -114,11 +117,6 @@ class Connections:
         """Closes the idle connections."""
         while self._idle:
             await self._idle.pop().disconnect(nowait=True)
-
-
-def _bulk(text: str) -> bytes:
-    raw = text.encode()
-    return b"$%d\r\n%s\r\n" % (len(raw), raw)
 
 
 def _reason(error: Exception) -> str:

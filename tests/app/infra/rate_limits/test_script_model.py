@@ -10,7 +10,7 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.infra.rate_limits.redis_script import Script
+from app.infra.rate_limits.redis_script import BEGUN, Script
 
 # The same script, except that its time comes from two keys: Redis' own clock cannot be set.
 SCRIPT = Script("rate_limit.lua").source.replace(
@@ -45,7 +45,8 @@ class Model:
             held = self.within(now, length)
             lacks = self.cost - (limit - len(held))
             wait = held[lacks - 1] + length - now if lacks > 0 else 0
-            found.append((max(limit - len(held), 0), held[0] + length - now if held else 0, wait))
+            reset = min(held[0] + length - now, length) if held else 0
+            found.append((max(limit - len(held), 0), reset, wait))
         return found
 
 
@@ -99,12 +100,14 @@ def test_the_script_does_what_the_model_does(
             *(part for window in each.windows for part in window),
         )
     ]
-    now = START
+    now, begun = START, 0
     for turn, move in enumerate(moves):
         now += move
         client.mset({"{lms:limits}:seconds": now // 1_000_000, "{lms:limits}:microseconds": now % 1_000_000})
-        answer = str(client.eval(SCRIPT, len(keys), *keys, f"m{turn}", *map(str, arguments)))
-        assert list(map(int, answer.split())) == expected(models, now)
+        begun = begun or now
+        given = [BEGUN, *keys, f"m{turn}", *map(str, arguments)]
+        answer = str(client.eval(SCRIPT, 1 + len(keys), *given))
+        assert list(map(int, answer.split())) == expected(models, now, begun)
     for key, model in zip(keys, models, strict=True):
         longest = model.windows[-1][0]
         held: Any = client.zrange(key, 0, -1, withscores=True)
@@ -114,12 +117,12 @@ def test_the_script_does_what_the_model_does(
     client.close()
 
 
-def expected(models: list[Model], now: int) -> list[int]:
+def expected(models: list[Model], now: int, begun: int) -> list[int]:
     """Returns what the script has to answer, and counts the request in the models."""
     judged = [each.judge(now) for each in models]
     fits = [not any(wait for _, _, wait in verdicts) for verdicts in judged]
     admitted = all(fit or each.shadow for fit, each in zip(fits, models, strict=True))
-    answer = [int(admitted)]
+    answer = [int(admitted), begun]
     for model, verdicts, fit in zip(models, judged, fits, strict=True):
         counted = admitted and fit
         model.times += [now] * model.cost * counted

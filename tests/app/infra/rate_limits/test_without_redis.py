@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from app.infra.rate_limits import Decision, RateLimiter
+from app.infra.redis import RedisUnavailable
 from otel.testing import Captured
 from tests.app.infra.rate_limits.limiters import asked, limiting, rule
 from tests.backends import RedisServer
@@ -116,6 +117,58 @@ async def test_a_redis_that_hangs_costs_three_requests_a_wait(
         assert lines == ["local", "redis"]
 
 
+def emptied(_: RedisServer, client: redis.Redis) -> None:
+    client.flushall()
+
+
+def restarted(server: RedisServer, _: object = None) -> None:
+    server.kill()
+    server.start()
+
+
+@pytest.mark.parametrize("snapshot", [False, True])
+@pytest.mark.parametrize("lose", [restarted, emptied])
+async def test_every_instance_notices_that_redis_lost_its_data(
+    own_redis: RedisServer,
+    lose: Callable[[RedisServer, redis.Redis], None],
+    snapshot: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """Also those that ask only after another one has loaded the script again."""
+    with redis.Redis.from_url(own_redis.url) as client:
+        async with several(own_redis.url, 2, rule("one", "ip", (20, "1h"))) as limiters:
+            decisions = [await each.decide(asked(address="192.0.2.9")) for each in limiters]
+            if snapshot:
+                client.save()
+            decisions = await attempts(40, *limiters)
+            assert count(decisions) == 20
+            lose(own_redis, client)
+            await limiters[0].decide(asked(address="192.0.2.9"))
+            decisions += await attempts(80, *limiters)
+    assert count(decisions) == 20
+
+
+@pytest.mark.parametrize("before", [10, 20])
+async def test_requests_in_flight_are_not_admitted_by_a_redis_that_has_forgotten(
+    own_redis: RedisServer, before: int
+) -> None:
+    async with limiting(own_redis.url, rule("one", "ip", (20, "1h"))) as limiter:
+        decisions = await attempts(before, limiter)
+        restarted(own_redis)
+        decisions += await attempts(64, limiter)
+    assert count(decisions) == 20
+
+
+async def test_a_lost_script_alone_is_no_lost_data(own_redis: RedisServer) -> None:
+    """Else an instance that was just deployed would make all others enforce their shares."""
+    with redis.Redis.from_url(own_redis.url) as client:
+        async with several(own_redis.url, 2, rule("one", "ip", (20, "1h"))) as (first, second):
+            decisions = [await each.decide(asked()) for each in (first, second)]
+            client.script_flush()
+            decisions += await attempts(40, first)
+    assert count(decisions) == 20
+    assert {each.backend for each in decisions} == {"redis"}
+
+
 def read_only(client: redis.Redis) -> None:
     client.replicaof("127.0.0.1", free_port())
 
@@ -150,12 +203,18 @@ async def test_a_full_redis_still_decides(own_redis: RedisServer) -> None:
     """It refuses commands that need memory, but not those of a script that has begun to write."""
     with redis.Redis.from_url(own_redis.url) as client:
         async with limiting(own_redis.url, rule("one", "ip", (5, "1h"))) as limiter:
-            decisions = await attempts(2, limiter)
             client.config_set("maxmemory", 1)
             with pytest.raises(redis.OutOfMemoryError):
                 client.set("anything", 1)
-            decisions += [await limiter.decide(asked()) for _ in range(20)]
+            for lose in (client.ping, client.script_flush, client.flushall):
+                lose()
+                for _ in range(4):
+                    await limiter.report()
+                await limiter.clear("ip", "192.0.2.9")
+            decisions = [await limiter.decide(asked()) for _ in range(20)]
+            assert limiter.state().last_error is None
     assert count(decisions) == 5
+    assert {each.backend for each in decisions} == {"redis"}
 
 
 @asynccontextmanager
@@ -183,6 +242,24 @@ async def answering(answer: bytes) -> AsyncIterator[str]:
         b"$-1\r\n",
         b"$5\r\n1 2 3\r\n",
         b"$7\r\n1 x y z\r\n",
+        *(
+            b"$%d\r\n%s\r\n" % (len(text), text)
+            for text in (
+                b"1 b 0 0 " + b"9" * 400,
+                b"1 b 0 0 " + b"9" * 5000,
+                b"1 b -5 -5 -7",
+                b"1 b 6 0 0",
+                b"1 b 4 -1 0",
+                b"1 b 4 3600000001 0",
+                b"0 b 0 0 3600000001",
+                b"0 b 4 0 0",
+                b"1 b 0 1 1",
+                b"yes b 4 1 0",
+                b"999999999999 17 x",
+                b"-3 17",
+                b"3 -17",
+            )
+        ),
         b"$99999999999\r\n",
         b"*2\r\n:1\r\n:2\r\n",
         b"*-7\r\n",
@@ -197,6 +274,43 @@ async def test_garbage_in_place_of_answers_is_an_outage(answer: bytes) -> None:
         assert count(decisions) == 5
         assert {each.backend for each in decisions} == {"local"}
         assert limiter.state().breaker == "open"
+
+
+@pytest.mark.parametrize("text", [b"", b"-1", b"7", b"x", b"9" * 5000, b"\xb2"])
+async def test_garbage_in_place_of_what_was_cleared_is_an_outage(text: bytes) -> None:
+    answer = b"$%d\r\n%s\r\n" % (len(text), text)
+    async with answering(answer) as url, limiting(url, rule("one", "ip")) as limiter:
+        with pytest.raises(RedisUnavailable):
+            await limiter.clear("ip", "192.0.2.1")
+
+
+async def test_garbage_in_place_of_a_report_is_an_outage() -> None:
+    for text in (b"", b"1", b"0 1", b"-1 1", b"100001 1", b"x 1", b"1 -1", b"1 \xb2", b"9" * 5000):
+        answer = b"$%d\r\n%s\r\n" % (len(text), text)
+        async with answering(answer) as url, limiting(url, rule("one", "ip")) as limiter:
+            await limiter.report()
+            assert limiter.state().last_error == "InvalidResponse"
+            assert limiter.state().instances == 1
+
+
+async def test_every_instance_forgets_a_caller_who_was_cleared(own_redis: RedisServer) -> None:
+    """Else it would go on refusing from memory, for up to a window after an outage."""
+    async with several(own_redis.url, 2, rule("one", "ip", (20, "1h"))) as limiters:
+        for each in limiters:
+            await each.report()
+        own_redis.kill()
+        assert count(await attempts(64, *limiters)) == 20
+        own_redis.start()
+        for each in limiters:
+            await back(each)
+            assert not (await each.decide(asked())).allowed
+        assert await limiters[0].clear("ip", "192.0.2.1") == 1
+        for each in limiters:
+            await each.report()
+        assert count(await attempts(64, *limiters)) == 20
+        await limiters[1].report()  # what was cleared before the last report is not cleared again
+        own_redis.kill()
+        assert count(await attempts(64, *limiters)) == 0
 
 
 async def test_a_rule_may_refuse_instead(own_redis: RedisServer, telemetry: Captured) -> None:

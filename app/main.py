@@ -25,7 +25,7 @@ from app.http.drain import DRAIN_STATE, Drain
 from app.http.handlers import install_handlers
 from app.http.openapi import ProblemApi
 from app.http.problems import CATALOGUE_PATH, ProblemKind, catalogue, render_unhandled
-from app.http.rate_limit import RouteLimits, limit_routes
+from app.http.rate_limit import RouteLimits, known_route, limit_routes
 from app.http.storable import require_storable
 from app.infra.rate_limits import RouteTable, RulesInvalid, RulesSource, rules_source
 from app.infra.resources import open_resources
@@ -118,13 +118,8 @@ def _limits(settings: Settings, app: FastAPI) -> RulesSource:
 
 def route_table(app: FastAPI) -> RouteTable:
     """Returns the routes that a rule of the rate limiter may name."""
-    methods: dict[str, frozenset[str]] = {}
-    tags: set[str] = set()
-    for route in iter_route_contexts(app.routes):
-        if route.path is not None:
-            methods[route.path] = methods.get(route.path, frozenset()) | frozenset(route.methods or ())
-        tags.update(str(tag) for tag in getattr(route, "tags", None) or ())
-    return RouteTable(methods, frozenset(tags), _OPTIONAL)
+    routes = (known_route(route) for route in iter_route_contexts(app.routes) if route.path is not None)
+    return RouteTable(tuple(routes), _OPTIONAL)
 
 
 def _lifespan(

@@ -18,7 +18,9 @@ X_FORWARDED_FOR: Final = "x-forwarded-for"
 MOST_HOPS: Final = 32
 _LONGEST: Final = 4096
 _PAIR: Final = re.compile(
-    r'\s*(?:([!#$%&\'*+.^_`|~\w-]+)=("(?:[^"\\]|\\.)*"|[^\s";,]*))?\s*(?:;|$)', re.ASCII
+    # No two runs of spaces in a row: the time to refuse a long one would grow with its square.
+    r'\s*(?:([!#$%&\'*+.^_`|~\w-]+)=("(?:[^"\\]|\\.)*"|[^\s";,]*)\s*)?(?:;|$)',
+    re.ASCII,
 )
 _ESCAPED: Final = re.compile(r"\\(.)")
 
@@ -28,21 +30,20 @@ class ClientAddresses:
 
     Each proxy appends the address that it saw to `X-Forwarded-For` or to `Forwarded` (RFC 7239), so only what
     trusted proxies appended is read: from the right, up to the first address that is no proxy of ours. A hop
-    that is hidden, unknown or no address ends the search at the proxy that wrote it. With ``header`` empty
-    both headers are read; if both are sent and name different clients, one of them may come from the client
-    itself, so neither is believed and the peer is the client. Name the header to ignore the other.
+    that is hidden, unknown or no address ends the search at the proxy that wrote it. Only ``header`` is read,
+    because the other one comes from the client itself, past proxies that do not know it.
     """
 
-    def __init__(self, proxies: Proxies, header: str = "") -> None:
+    def __init__(self, proxies: Proxies, header: str = X_FORWARDED_FOR) -> None:
         self._proxies = proxies
-        self._headers = (header,) if header else (X_FORWARDED_FOR, FORWARDED)
+        self._header = header.encode()
+        self._hops = forwarded_for if header == FORWARDED else _from_the_right
 
     def settle(self, scope: Scope) -> None:
         """Puts the client's address into ``scope`` if proxies of ours forwarded the request."""
         if not self._trusts(scope.get("client")):
             return
-        found = {self._client(hops) for hops in self._chains(scope["headers"])}
-        client = found.pop() if len(found) == 1 else None
+        client = self._client(self._chain(scope["headers"]))
         if client is not None:
             scope["client"] = (client, 0)
 
@@ -54,16 +55,10 @@ class ClientAddresses:
         address = parse(peer[0])
         return address is not None and self._proxies.covers(address)
 
-    def _chains(self, headers: Iterable[tuple[bytes, bytes]]) -> Iterator[Iterator[str]]:
-        """Yields the hops in each of our headers that was sent, from the right."""
-        lines: dict[str, list[str]] = {}
-        for raw_name, value in headers:
-            name = raw_name.decode("latin-1").lower()
-            if name in self._headers:
-                lines.setdefault(name, []).append(value.decode("latin-1"))
-        for name, values in lines.items():
-            text = ",".join(values)[-_LONGEST:]
-            yield reversed(text.split(",")) if name == X_FORWARDED_FOR else forwarded_for(text)
+    def _chain(self, headers: Iterable[tuple[bytes, bytes]]) -> Iterator[str]:
+        """Returns the hops in our header, from the right."""
+        lines = [value.decode("latin-1") for name, value in headers if name.lower() == self._header]
+        return self._hops(",".join(lines)[-_LONGEST:])
 
     def _client(self, hops: Iterator[str]) -> str | None:
         client = None
@@ -75,6 +70,10 @@ class ClientAddresses:
             if not self._proxies.covers(address):
                 break
         return client
+
+
+def _from_the_right(text: str) -> Iterator[str]:
+    return reversed(text.split(","))
 
 
 def forwarded_for(text: str) -> Iterator[str]:

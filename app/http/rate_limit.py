@@ -8,12 +8,13 @@ every router is limited, and none is matched twice. What no route answers is lim
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import wraps
 from math import ceil
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
@@ -22,7 +23,7 @@ from app.core.errors import QuotaExceeded
 from app.http.auth import Authenticator
 from app.http.client_address import client_address
 from app.http.problems import problem
-from app.infra.rate_limits import UNMATCHED, Asked, Decision, PolicyState, RateLimiter
+from app.infra.rate_limits import UNMATCHED, Asked, Decision, KnownRoute, PolicyState, RateLimiter
 
 UNLIMITED: Final = frozenset({"/livez", "/readyz", "/startupz"})
 """Probes: an orchestrator that is refused would restart the platform."""
@@ -105,6 +106,21 @@ def limit_routes() -> None:
         original: _Handle = kind.handle
         if not getattr(original, _MARK, False):
             setattr(kind, "handle", _limited(original))  # noqa: B010 - see the module's docstring
+
+
+def known_route(route: Any) -> KnownRoute:  # noqa: ANN401 - any route, or the context of an included one
+    """Returns what a rule may rely on about a route."""
+    dependant = getattr(route, "dependant", None)
+    reads = dependant is not None and any(each.call is AccountQuota for each in _flat(dependant))
+    tags = tuple(map(str, getattr(route, "tags", None) or ()))
+    template = route.path_format if hasattr(route, "path_format") else route.path
+    return KnownRoute(template, frozenset(route.methods or ()), tags, reads, template not in UNLIMITED)
+
+
+def _flat(dependant: Dependant) -> Iterator[Dependant]:
+    yield dependant
+    for each in dependant.dependencies:
+        yield from _flat(each)
 
 
 def _limited(original: _Handle) -> _Handle:

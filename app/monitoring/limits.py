@@ -204,7 +204,10 @@ async def look(wanted: WantedKey, limiter: Limiter, audit: Audit) -> KeyOut:
     responses=refusals(*TOKEN_REFUSALS, RoleRequired, LimitsUnavailable),
 )
 async def clear(wanted: WantedKey, limiter: Limiter, audit: Audit) -> ClearedOut:
-    """Forgets what the rules of a scope have counted for one caller, who may then start afresh."""
+    """Forgets what the rules of a scope have counted for one caller, who may then start afresh.
+
+    Redis and this process forget at once; what other processes remember for an outage, within three seconds.
+    """
     async with audit.attempt("limit_cleared", wanted.named(limiter)):
         try:
             return ClearedOut(rules=await limiter.clear(wanted.scope, wanted.text))

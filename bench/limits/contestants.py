@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
-from app.infra.rate_limits import Asked, RateLimiter, RouteTable
+from app.infra.rate_limits import Asked, KnownRoute, RateLimiter, RouteTable
 from app.infra.rate_limits.rules_file import parse_rules
 
 Decide = Callable[[str], Awaitable[bool]]
@@ -49,7 +49,7 @@ def ours(url: str, given: Limits) -> Contestant:
         )
         if limit
     )
-    table = RouteTable({"/": frozenset({"GET"})}, frozenset())
+    table = RouteTable((KnownRoute("/", frozenset({"GET"})),))
     limiter = RateLimiter(parse_rules(rules.encode(), "rules", table), url=url, seconds=10, secret=url)
 
     async def decide(caller: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from app.core.addresses import Proxies
 from app.core.settings.kinds import Group
@@ -38,10 +38,12 @@ class AccessSettings(Group):
         description="Networks of proxies whose word about a client's address is believed "
         "(10.0.0.0/8,fd00::/8; unix: peers on a Unix socket); empty: the peer is the client.",
     )
-    forwarded_header: Literal["", "x-forwarded-for", "forwarded"] = Field(
-        default="",
+    forwarded_header: Annotated[
+        Literal["x-forwarded-for", "forwarded"], BeforeValidator(lambda value: value or "x-forwarded-for")
+    ] = Field(
+        default="x-forwarded-for",
         description="The header in which these proxies name the client: x-forwarded-for or forwarded; the "
-        "other is ignored. Empty: either; if both are sent and differ, the peer is the client.",
+        "other is ignored.",
     )
     sessions_per_user: int = Field(
         default=20,

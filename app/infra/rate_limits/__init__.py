@@ -1,6 +1,6 @@
 """The rate limiter: rules, their exact sliding windows in Redis, and what is enforced without Redis."""
 
-from app.infra.rate_limits.conflicts import RouteTable
+from app.infra.rate_limits.conflicts import KnownRoute, RouteTable
 from app.infra.rate_limits.decisions import (
     UNMATCHED,
     Asked,
@@ -21,6 +21,7 @@ __all__ = [
     "Backend",
     "Decision",
     "KeyState",
+    "KnownRoute",
     "LimiterState",
     "PolicyState",
     "RateLimiter",

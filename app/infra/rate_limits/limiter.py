@@ -155,7 +155,8 @@ class RateLimiter:
         try:
             cleared = await self._instances.report(self._connections)
         except (RedisUnavailable, ValueError) as error:
-            return self._breaker.failed(began, _word(error))
+            self._breaker.failed(began, _word(error))
+            return
         except BaseException:
             self._breaker.abandoned()
             raise

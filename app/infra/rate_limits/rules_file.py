@@ -16,6 +16,7 @@ from app.infra.rate_limits.rules import Rule, RulesFile
 
 SHIPPED: Final = Path(__file__).parents[2] / "rate-limits.yml"
 _MOST_BYTES: Final = 262_144
+_SHOWN: Final = 40
 
 
 class RulesInvalid(Exception):  # noqa: N818 - a verdict on a file
@@ -43,7 +44,23 @@ class RulesSource:
         Raises:
             RulesInvalid: It cannot be read, has a mistake, or does not fit the routes.
         """
-        return parse_rules(_text(self.path), self.path.name, self.table)
+        return self.parse(self.text())
+
+    def text(self) -> bytes:
+        """Returns what the file contains.
+
+        Raises:
+            RulesInvalid: It cannot be read, or is too long.
+        """
+        return _text(self.path)
+
+    def parse(self, text: bytes) -> Rules:
+        """Returns the rules in what the file contains.
+
+        Raises:
+            RulesInvalid: It has a mistake, or does not fit the routes.
+        """
+        return parse_rules(text, self.path.name, self.table)
 
 
 def rules_source(path: Path | None, table: RouteTable) -> RulesSource:
@@ -53,11 +70,12 @@ def rules_source(path: Path | None, table: RouteTable) -> RulesSource:
 
 def _text(path: Path) -> bytes:
     try:
-        found = path.read_bytes()
+        with path.open("rb") as file:
+            found = file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise RulesInvalid(f"{path} cannot be read ({error.strerror}); check LMS_RATE_LIMITS.") from error
     if len(found) > _MOST_BYTES:
-        raise RulesInvalid(f"{path.name} has {len(found)} bytes; at most {_MOST_BYTES} are read.")
+        raise RulesInvalid(f"{path.name} has more than {_MOST_BYTES} bytes; remove rules that repeat others.")
     return found
 
 
@@ -67,9 +85,8 @@ def parse_rules(text: bytes, name: str, table: RouteTable) -> Rules:
     Raises:
         RulesInvalid: It has a mistake.
     """
-    document = _document(text, name)
+    document, content = _document(text, name)
     lines = dict(_lines(document, ()))
-    content = _Loader.content(document)
     try:
         rules = tuple(RulesFile.model_validate(content).rules)
     except ValidationError as error:
@@ -89,18 +106,33 @@ class _Loader(yaml.SafeLoader):
             raise yaml.MarkedYAMLError(problem="aliases are not read", problem_mark=mark)
         return super().compose_node(parent, index)
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - as the original's
+        """Returns the value of a node; the library lets errors of `int`, `float` and `datetime` escape."""
+        try:
+            return super().construct_object(node, deep)
+        except (yaml.YAMLError, RecursionError):
+            raise
+        except Exception as error:  # of any kind, such as AttributeError for a bad timestamp
+            kind = node.tag.rpartition(":")[2]
+            raise yaml.MarkedYAMLError(
+                problem=f"{str(node.value)[:_SHOWN]!r} is no {kind}", problem_mark=node.start_mark
+            ) from error
+
     @classmethod
-    def content(cls, document: yaml.Node) -> Any:  # noqa: ANN401 - whatever a file contains
-        return cls("").construct_document(document)
+    def content(cls, document: yaml.Node | None) -> Any:  # noqa: ANN401 - whatever a file contains
+        return None if document is None else cls("").construct_document(document)
 
 
-def _document(text: bytes, name: str) -> yaml.Node:
+def _document(text: bytes, name: str) -> tuple[yaml.MappingNode, Any]:
+    """Returns the file's mapping, as nodes that know their lines and as values."""
     try:
         document = yaml.compose(text, Loader=_Loader)
+        content = _Loader.content(document)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f" line {mark.line + 1}" if mark else ""
-        raise RulesInvalid(f"{name}{where}: not YAML: {error.problem}; correct the line.") from error
+        problem = " ".join(str(error.problem).split())
+        raise RulesInvalid(f"{name}{where}: not YAML: {problem}; correct the line.") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise RulesInvalid(f"{name}: not YAML ({type(error).__name__}); write UTF-8 text.") from error
     if not isinstance(document, yaml.MappingNode):
@@ -109,7 +141,7 @@ def _document(text: bytes, name: str) -> yaml.Node:
     if twice is not None:
         line = twice.start_mark.line + 1
         raise RulesInvalid(f"{name} line {line}: {twice.value} is there twice; remove one of them.")
-    return document
+    return document, content
 
 
 def _repeated_keys(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
@@ -119,7 +151,7 @@ def _repeated_keys(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
     for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
         if key.value in keys:
             yield key
-        keys.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
+        keys.add(key.value)  # a scalar, because a value was made of it
 
 
 def _pairs(node: yaml.Node) -> Iterator[tuple[Any, yaml.Node]]:

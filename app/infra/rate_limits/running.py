@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -52,12 +53,17 @@ class Follower:
     def __init__(self, limiter: RateLimiter, source: RulesSource) -> None:
         self._limiter = limiter
         self._source = source
+        self._text: bytes | None = None
 
     async def follow(self) -> None:
-        """Reads the file again."""
+        """Reads the file again; parses it on another thread, and only if it has changed."""
         limiter = self._limiter
+        last, self._text = self._text, None
         try:
-            rules = self._source.read()
+            self._text = await asyncio.to_thread(self._source.text)
+            if self._text == last:
+                return
+            rules = await asyncio.to_thread(self._source.parse, self._text)
         except RulesInvalid as error:
             if str(error) != limiter.rules_error:
                 _log.error("rate_limit_rules_refused", reason=str(error), in_force=limiter.rules.version)

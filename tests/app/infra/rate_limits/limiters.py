@@ -9,16 +9,17 @@ from typing import Any, Final
 
 import yaml
 
-from app.infra.rate_limits import Asked, RateLimiter, RouteTable, Rules
+from app.infra.rate_limits import Asked, KnownRoute, RateLimiter, RouteTable, Rules
 from app.infra.rate_limits.rules_file import parse_rules
 
 TABLE: Final = RouteTable(
-    {
-        "/login": frozenset({"POST"}),
-        "/things": frozenset({"GET", "POST"}),
-        "/things/{id}": frozenset({"GET"}),
-    },
-    frozenset({"users", "things"}),
+    (
+        KnownRoute("/login", frozenset({"POST"}), ("users",), reads_account=True),
+        KnownRoute("/things", frozenset({"GET"}), ("things",)),
+        KnownRoute("/things", frozenset({"POST"}), ("things",)),
+        KnownRoute("/things/{id}", frozenset({"GET"}), ("things",)),
+        KnownRoute("/livez", frozenset({"GET"}), ("probes",), is_limited=False),
+    )
 )
 SECRET: Final = "a secret of the tests"
 

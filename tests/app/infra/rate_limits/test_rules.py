@@ -11,12 +11,10 @@ import yaml
 
 from app.infra.rate_limits import RulesInvalid, RulesSource
 from app.infra.rate_limits.rules_file import SHIPPED, parse_rules
-from app.infra.rate_limits.running import Follower
 from app.main import create_app, route_table
 from otel import ConfigError
-from otel.testing import Captured
 from tests.app.conftest import GENEROUS, make_settings
-from tests.app.infra.rate_limits.limiters import TABLE, asked, limiting, rule, rules_of
+from tests.app.infra.rate_limits.limiters import TABLE, rule, rules_of
 
 SCHEMA = json.loads(SHIPPED.with_name("rate-limits.schema.json").read_text())
 
@@ -82,11 +80,11 @@ def test_a_good_file_is_read() -> None:
             "    route: /things",
             "    tag: nothing",
             4,
-            "no route has the tag 'nothing'; use one of things",
+            "no route has the tag 'nothing'; use one of probes, things",
             id="tag",
         ),
         pytest.param(
-            "    cost: 2", "    exempt_tags: [nothing]", 12, "no route has the tag", id="exempt tag"
+            "    route: /things", "    exempt_tags: [nothing]", 4, "no route has the tag", id="exempt tag"
         ),
         pytest.param(
             "    cost: 2",
@@ -126,6 +124,47 @@ def test_a_good_file_is_read() -> None:
             "must have at least 1 item",
             id="no limits",
         ),
+        pytest.param("/things", "/livez", 4, "/livez is a probe, which nothing limits", id="probe"),
+        pytest.param(
+            "route: /login",
+            "route: /things",
+            10,
+            "reads no account name; use one of POST /login",
+            id="no account",
+        ),
+        pytest.param(
+            "route: /login", "route: <unmatched>", 10, "POST <unmatched> reads no account name", id="no route"
+        ),
+        pytest.param("cost: 2", "exempt_roles: [admin]", 12, "nobody is signed in yet", id="account's role"),
+        pytest.param("cost: 2", "exempt_tags: [users]", 12, "no tag is looked at", id="account's tag"),
+        pytest.param(
+            "    route: /things",
+            "    tag: things\n    exempt_tags: [things]",
+            5,
+            "it exempts all routes with the tag things",
+            id="own tag",
+        ),
+        pytest.param(
+            "    route: /things",
+            "    route: /things\n    exempt_tags: [users, things]",
+            5,
+            "they exempt all that the rule counts (/things)",
+            id="tag of the route",
+        ),
+        pytest.param(
+            "    route: /things",
+            "    exempt_tags: [users, things]",
+            4,
+            "they exempt all that the rule counts (every route)",
+            id="all tags",
+        ),
+        pytest.param(
+            "    route: /things",
+            "    tag: things\n    method: DELETE",
+            5,
+            "no route with the tag things supports it",
+            id="method of no route",
+        ),
         pytest.param("scope: ip", "scope: ip\n    scope: ip", 4, "scope is there twice", id="key twice"),
         pytest.param("{limit: 5,", "{limit: 5", 14, "not YAML", id="syntax"),
     ],
@@ -136,13 +175,6 @@ def test_a_mistake_is_one_sentence(old: str, new: str, line: int, says: str) -> 
     assert found.startswith(f"rules.yml line {line}: ")
     assert says in found
     assert "\n" not in found
-
-
-@pytest.mark.parametrize(
-    "text", ["", "# nothing\n", "[]", "rules", "5", "\x00", "- " * 5000, "a: *b", "rules: &a [*a]"]
-)
-def test_what_is_no_rules_file_is_refused(text: str) -> None:
-    assert sentence(text).startswith("rules.yml")
 
 
 def test_two_rules_that_contradict_each_other_are_both_named() -> None:
@@ -178,37 +210,6 @@ def test_a_mistake_refuses_the_start(tmp_path: Path) -> None:
         create_app(make_settings("mongodb://127.0.0.1/lms", "redis://127.0.0.1/0", rate_limits=file))
     (said,) = caught.value.sentences
     assert (caught.value.key, said.startswith("limits.yml line 1: rules: ")) == ("LMS_RATE_LIMITS", True)
-
-
-async def test_changes_are_followed_and_mistakes_are_not(
-    tmp_path: Path, empty_redis_url: str, telemetry: Captured
-) -> None:
-    source = RulesSource(tmp_path / "limits.yml", TABLE)
-    source.path.write_text(yaml.safe_dump({"rules": [rule("one", "ip", (2, "1h"))]}))
-    async with limiting(empty_redis_url, rule("none", "global")) as limiter:
-        follower = Follower(limiter, source)
-        await follower.follow()
-        first = limiter.state()
-        assert (first.rules, first.rules_error) == (1, None)
-        await limiter.decide(asked())
-        for mistake in ("rules: []", "rules: [", ""):
-            source.path.write_text(mistake)
-            for _ in range(3):
-                await follower.follow()
-        source.path.unlink()
-        await follower.follow()
-        state = limiter.state()
-        assert (state.rules_version, state.rules) == (first.rules_version, 1)
-        assert "cannot be read (No such file or directory); check LMS_RATE_LIMITS" in str(state.rules_error)
-        assert (await limiter.decide(asked())).allowed
-        assert not (await limiter.decide(asked())).allowed
-        source.path.write_text(yaml.safe_dump({"rules": [rule("one", "ip", (3, "1h"))]}))
-        await follower.follow()
-        assert limiter.state().rules_error is None
-        assert limiter.state().rules_version != first.rules_version
-        assert [(await limiter.decide(asked())).allowed for _ in range(2)] == [True, False]
-    said = [log.body for log in telemetry.logs if str(log.body).startswith("rate_limit_rules")]
-    assert said == ["rate_limit_rules_changed", *["rate_limit_rules_refused"] * 4, "rate_limit_rules_changed"]
 
 
 def test_the_rules_of_the_tests_are_valid() -> None:

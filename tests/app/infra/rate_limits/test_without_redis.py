@@ -3,43 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import redis
 
-from app.infra.rate_limits import Decision, RateLimiter
-from app.infra.redis import RedisUnavailable
 from otel.testing import Captured
+from tests.app.infra.rate_limits.crowds import attempts, back, count, several
 from tests.app.infra.rate_limits.limiters import asked, limiting, rule
 from tests.backends import RedisServer
 from tests.programs import free_port
 
 CLIENTS = 64
-
-
-async def back(limiter: RateLimiter) -> None:
-    """Waits until the limiter has found Redis again, as its periodic report lets it."""
-    while limiter.state().backend != "redis":
-        await limiter.report()
-        await asyncio.sleep(0.02)
-
-
-async def attempts(times: int, *limiters: RateLimiter) -> list[Decision]:
-    """Sends requests by 64 clients at once, evenly to all limiters."""
-    left = iter(range(times))
-
-    async def ask() -> list[Decision]:
-        return [await limiters[number % len(limiters)].decide(asked()) for number in left]
-
-    found = await asyncio.gather(*(ask() for _ in range(CLIENTS)))
-    return [decision for each in found for decision in each]
-
-
-def count(decisions: list[Decision]) -> int:
-    return sum(each.allowed for each in decisions)
 
 
 async def test_none_of_ten_thousand_is_admitted_above_the_limit(own_redis: RedisServer) -> None:
@@ -117,58 +93,6 @@ async def test_a_redis_that_hangs_costs_three_requests_a_wait(
         assert lines == ["local", "redis"]
 
 
-def emptied(_: RedisServer, client: redis.Redis) -> None:
-    client.flushall()
-
-
-def restarted(server: RedisServer, _: object = None) -> None:
-    server.kill()
-    server.start()
-
-
-@pytest.mark.parametrize("snapshot", [False, True])
-@pytest.mark.parametrize("lose", [restarted, emptied])
-async def test_every_instance_notices_that_redis_lost_its_data(
-    own_redis: RedisServer,
-    lose: Callable[[RedisServer, redis.Redis], None],
-    snapshot: bool,  # noqa: FBT001 - a parameter of the test
-) -> None:
-    """Also those that ask only after another one has loaded the script again."""
-    with redis.Redis.from_url(own_redis.url) as client:
-        async with several(own_redis.url, 2, rule("one", "ip", (20, "1h"))) as limiters:
-            decisions = [await each.decide(asked(address="192.0.2.9")) for each in limiters]
-            if snapshot:
-                client.save()
-            decisions = await attempts(40, *limiters)
-            assert count(decisions) == 20
-            lose(own_redis, client)
-            await limiters[0].decide(asked(address="192.0.2.9"))
-            decisions += await attempts(80, *limiters)
-    assert count(decisions) == 20
-
-
-@pytest.mark.parametrize("before", [10, 20])
-async def test_requests_in_flight_are_not_admitted_by_a_redis_that_has_forgotten(
-    own_redis: RedisServer, before: int
-) -> None:
-    async with limiting(own_redis.url, rule("one", "ip", (20, "1h"))) as limiter:
-        decisions = await attempts(before, limiter)
-        restarted(own_redis)
-        decisions += await attempts(64, limiter)
-    assert count(decisions) == 20
-
-
-async def test_a_lost_script_alone_is_no_lost_data(own_redis: RedisServer) -> None:
-    """Else an instance that was just deployed would make all others enforce their shares."""
-    with redis.Redis.from_url(own_redis.url) as client:
-        async with several(own_redis.url, 2, rule("one", "ip", (20, "1h"))) as (first, second):
-            decisions = [await each.decide(asked()) for each in (first, second)]
-            client.script_flush()
-            decisions += await attempts(40, first)
-    assert count(decisions) == 20
-    assert {each.backend for each in decisions} == {"redis"}
-
-
 def read_only(client: redis.Redis) -> None:
     client.replicaof("127.0.0.1", free_port())
 
@@ -215,102 +139,6 @@ async def test_a_full_redis_still_decides(own_redis: RedisServer) -> None:
             assert limiter.state().last_error is None
     assert count(decisions) == 5
     assert {each.backend for each in decisions} == {"redis"}
-
-
-@asynccontextmanager
-async def answering(answer: bytes) -> AsyncIterator[str]:
-    """Something that listens where Redis should, and answers `answer` to whatever it is sent."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await reader.read(65_536):
-            writer.write(answer)
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", port := free_port())
-    async with server:
-        yield f"redis://127.0.0.1:{port}/0"
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        b"HTTP/1.1 400 Bad Request\r\n\r\n",
-        b"+OK\r\n",
-        b"-ERR unknown command\r\n",
-        b":1\r\n",
-        b":one\r\n",
-        b"$-1\r\n",
-        b"$5\r\n1 2 3\r\n",
-        b"$7\r\n1 x y z\r\n",
-        *(
-            b"$%d\r\n%s\r\n" % (len(text), text)
-            for text in (
-                b"1 b 0 0 " + b"9" * 400,
-                b"1 b 0 0 " + b"9" * 5000,
-                b"1 b -5 -5 -7",
-                b"1 b 6 0 0",
-                b"1 b 4 -1 0",
-                b"1 b 4 3600000001 0",
-                b"0 b 0 0 3600000001",
-                b"0 b 4 0 0",
-                b"1 b 0 1 1",
-                b"yes b 4 1 0",
-                b"999999999999 17 x",
-                b"-3 17",
-                b"3 -17",
-            )
-        ),
-        b"$99999999999\r\n",
-        b"*2\r\n:1\r\n:2\r\n",
-        b"*-7\r\n",
-        b"\xff\xfe\x00",
-        b"\r\n" * 1000,
-        b"",
-    ],
-)
-async def test_garbage_in_place_of_answers_is_an_outage(answer: bytes) -> None:
-    async with answering(answer) as url, limiting(url, rule("one", "ip", (5, "1h")), seconds=0.2) as limiter:
-        decisions = [await limiter.decide(asked()) for _ in range(8)]
-        assert count(decisions) == 5
-        assert {each.backend for each in decisions} == {"local"}
-        assert limiter.state().breaker == "open"
-
-
-@pytest.mark.parametrize("text", [b"", b"-1", b"7", b"x", b"9" * 5000, b"\xb2"])
-async def test_garbage_in_place_of_what_was_cleared_is_an_outage(text: bytes) -> None:
-    answer = b"$%d\r\n%s\r\n" % (len(text), text)
-    async with answering(answer) as url, limiting(url, rule("one", "ip")) as limiter:
-        with pytest.raises(RedisUnavailable):
-            await limiter.clear("ip", "192.0.2.1")
-
-
-async def test_garbage_in_place_of_a_report_is_an_outage() -> None:
-    for text in (b"", b"1", b"0 1", b"-1 1", b"100001 1", b"x 1", b"1 -1", b"1 \xb2", b"9" * 5000):
-        answer = b"$%d\r\n%s\r\n" % (len(text), text)
-        async with answering(answer) as url, limiting(url, rule("one", "ip")) as limiter:
-            await limiter.report()
-            assert limiter.state().last_error == "InvalidResponse"
-            assert limiter.state().instances == 1
-
-
-async def test_every_instance_forgets_a_caller_who_was_cleared(own_redis: RedisServer) -> None:
-    """Else it would go on refusing from memory, for up to a window after an outage."""
-    async with several(own_redis.url, 2, rule("one", "ip", (20, "1h"))) as limiters:
-        for each in limiters:
-            await each.report()
-        own_redis.kill()
-        assert count(await attempts(64, *limiters)) == 20
-        own_redis.start()
-        for each in limiters:
-            await back(each)
-            assert not (await each.decide(asked())).allowed
-        assert await limiters[0].clear("ip", "192.0.2.1") == 1
-        for each in limiters:
-            await each.report()
-        assert count(await attempts(64, *limiters)) == 20
-        await limiters[1].report()  # what was cleared before the last report is not cleared again
-        own_redis.kill()
-        assert count(await attempts(64, *limiters)) == 0
 
 
 async def test_a_rule_may_refuse_instead(own_redis: RedisServer, telemetry: Captured) -> None:
@@ -363,15 +191,3 @@ async def test_without_redis_a_key_shows_this_process(own_redis: RedisServer) ->
         await limiter.decide(asked())
         (state,) = await limiter.look("ip", "192.0.2.1")
         assert (state.backend, state.states[0].remaining) == ("local", 2)
-
-
-@asynccontextmanager
-async def several(
-    url: str, number: int, *rules: dict[str, Any], least: int | None = None
-) -> AsyncIterator[list[RateLimiter]]:
-    """Opens limiters that know of `least` instances, or of `number`."""
-    async with AsyncExitStack() as stack:
-        yield [
-            await stack.enter_async_context(limiting(url, *rules, instances=least or number))
-            for _ in range(number)
-        ]

@@ -140,7 +140,7 @@ class RateLimiter:
         known = self._forget(rules, digest)
         keys = packed(CLEARED, *(f"{KEY_PREFIX}{each.rule.name}:{digest}" for each in rules), digest)
         answer = await self._connections.run(self._clear, self._clear.head(1 + len(rules), 1) + keys)
-        if not answer.isdigit() or int(answer) > len(rules):
+        if answer not in {b"%d" % number for number in range(len(rules) + 1)}:
             raise RedisUnavailable("InvalidResponse")
         return max(known, int(answer))
 

@@ -9,13 +9,15 @@ from typing import Final, Generic, TypeVar
 
 _T = TypeVar("_T")
 
+_MOST_SAMPLES: Final = 256
+
 INTERVALS: Final = 3
 """How many of its intervals a check looks back. It runs again a second after a result that differs from its
 status, and what had happened only since the last run would then look mended."""
 
 
 class Lookback(Generic[_T]):
-    """Remembers samples of the last ``seconds``, and the one before them."""
+    """Remembers samples of the last ``seconds``, and the one before them; of a 256th of that time, one."""
 
     def __init__(self, seconds: float, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
@@ -25,7 +27,8 @@ class Lookback(Generic[_T]):
     def add(self, value: _T) -> tuple[float, _T]:
         """Takes a sample; returns the latest one that is ``seconds`` old, else the first, and its age."""
         now = self._monotonic()
-        self._samples.append((now, value))
+        if not self._samples or now - self._samples[-1][0] >= self._seconds / _MOST_SAMPLES:
+            self._samples.append((now, value))
         while len(self._samples) > 1 and self._samples[1][0] <= now - self._seconds:
             self._samples.popleft()
         moment, earlier = self._samples[0]

@@ -44,7 +44,7 @@ class TelemetryProbe:
         self._prometheus = prometheus
         self._most_queued = most_queued
         # Also what was dropped before the first run.
-        self._dropped = defaultdict[str, Growth](lambda: Growth(look_back, monotonic, total=0))
+        self._dropped: defaultdict[str, Growth] = defaultdict(lambda: Growth(look_back, monotonic, total=0))
         self._has_seen_canary = False
 
     async def __call__(self) -> Sequence[Measurement]:

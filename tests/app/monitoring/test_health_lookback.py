@@ -22,7 +22,17 @@ def test_at_least_the_whole_time_is_looked_back_on_whatever_the_gaps(gaps: list[
         age, moment = lookback.add(clock.now)
         assert age == clock.now - moment
         assert age >= min(10, clock.now)
-        assert age < 10 + max(gaps)
+        assert age < 10 + max(gaps) + 10 / 256
+
+
+def test_samples_are_bounded_however_often_they_come() -> None:
+    clock = Hand()
+    lookback: Lookback[int] = Lookback(3600, clock)
+    for run in range(20_000):
+        clock.now = float(run)
+        age, _ = lookback.add(run)
+        assert age >= min(3600, run)
+    assert len(lookback._samples) <= 258
 
 
 @given(GAPS)

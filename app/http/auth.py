@@ -159,7 +159,6 @@ def _with_role(*roles: Role) -> Callable[[SignedIn], Awaitable[Principal]]:
 
 Author = Annotated[Principal, Depends(_with_role(Role.INSTRUCTOR, Role.ADMIN))]
 Admin = Annotated[Principal, Depends(_with_role(Role.ADMIN))]
-ADMIN_ONLY = Depends(_with_role(Role.ADMIN))
 
 
 async def _no_store(response: Response) -> None:

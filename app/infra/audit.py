@@ -1,14 +1,15 @@
 """What admins did: one log event each and one document each, kept for a bounded time.
 
 An entry's `_id` begins with the time, and `month` is an equality that finds a part of them: FerretDB answers
-equalities from its index but reads everything for a range. So a page is read month by month, newest first.
+equalities from its index but reads everything for a range. So a page's newest month is read first, by itself.
+If it has too few entries, one query reads the older ones by `_id`: MongoDB from its index, FerretDB all.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -18,11 +19,12 @@ from app.core.addresses import coarse
 from app.core.clock import Clock
 from app.core.errors import DatabaseUnavailable
 from app.core.records import Record
-from app.infra.mongo import Database, Index
+from app.infra.mongo import Database, Filter, Index
 from otel import get_logger
 
 ENTRY_ID: Final = re.compile(r"\d{8}t\d{9}-\d{4}-[0-9a-f]{8}")
 _SAME_MOMENT: Final = 10_000
+_MONTH_DIGITS: Final = 6  # year and month, with which an id begins
 _numbers = count()
 _log = get_logger("audit")
 
@@ -100,14 +102,17 @@ class AuditLog:
         begin = min(max(query.begin or first, first), last)
         end = min(max(query.end or last, first), last)
         below = min(_stamp(end), query.before or _stamp(end))
-        found: list[AuditEntry] = []
-        for month in _months(begin, end):
-            where = {**query.equal, "month": month, "_id": {"$gte": _stamp(begin), "$lt": below}}
-            documents = await self._entries.find(where, sort=[("_id", -1)], limit=limit - len(found))
-            found.extend(map(AuditEntry.read, documents))
-            if len(found) == limit:  # a limit of zero would be none
-                break
+        oldest, month = _stamp(begin), below[:_MONTH_DIGITS]
+        where = {**query.equal, "month": f"{month[:4]}-{month[4:]}", "_id": {"$gte": oldest, "$lt": below}}
+        found = await self._newest(where, limit)
+        if len(found) < limit and oldest < month:  # a limit of zero would be none
+            where = {**query.equal, "_id": {"$gte": oldest, "$lt": month}}
+            found += await self._newest(where, limit - len(found))
         return found
+
+    async def _newest(self, where: Filter, limit: int) -> list[AuditEntry]:
+        documents = await self._entries.find(where, sort=[("_id", -1)], limit=limit)
+        return [AuditEntry.read(document) for document in documents]
 
     async def expire(self) -> None:
         """Removes the months that have ended longer ago than entries are kept."""
@@ -124,11 +129,3 @@ def _stamp(moment: datetime) -> str:
 
 def _month(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m}"
-
-
-def _months(begin: datetime, end: datetime) -> Iterator[str]:
-    """Yields the months of a range, the newest first."""
-    day = end.astimezone(UTC)
-    while _month(day) >= _month(begin):
-        yield _month(day)
-        day = day.replace(day=1) - timedelta(days=1)

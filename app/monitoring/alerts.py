@@ -11,14 +11,13 @@ from typing import Annotated, Any, ClassVar, Final, Self
 from fastapi import APIRouter, Path, Query, status
 from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
-from app.core.errors import Conflict, CursorInvalid, Invalid, NotFound
-from app.http.problems import refusals
+from app.core.errors import Conflict, CursorInvalid, NotFound
 from app.infra.stores import Alertmanager
 from app.infra.stores.alertmanager import Alert, Matcher, Silence
 from app.monitoring.asked import AskedStores
 from app.monitoring.log_cursor import question_of
 from app.monitoring.log_records import nanoseconds
-from app.monitoring.operators import operators_or
+from app.monitoring.operators import admins_or, operators_or
 from app.monitoring.pages import LONGEST_CURSOR, page
 from app.monitoring.partial import Partial, Sources
 from app.monitoring.silences import (
@@ -28,6 +27,7 @@ from app.monitoring.silences import (
     SilenceDuration,
     SilenceOut,
     SilenceRefused,
+    WatchdogKept,
 )
 
 MAX_LIMIT: Final = 200
@@ -193,7 +193,7 @@ async def _asked(
 router = APIRouter(prefix="/alerts")
 
 
-@router.get("", **operators_or(Invalid, CursorInvalid))
+@router.get("", **operators_or(CursorInvalid))
 async def alerts(filters: Annotated[AlertFilters, Query()], stores: AskedStores) -> AlertsOut:
     """Lists the alerts that fire, from Alertmanager: silenced and inhibited ones too."""
     sources = Sources()
@@ -208,7 +208,7 @@ async def alerts(filters: Annotated[AlertFilters, Query()], stores: AskedStores)
 @router.post(
     "/{fingerprint}/acknowledge",
     status_code=status.HTTP_201_CREATED,
-    responses=refusals(*CHANGES, SilenceRefused, AlertNotFound, AlertAcknowledged),
+    **admins_or(*CHANGES, SilenceRefused, WatchdogKept, AlertNotFound, AlertAcknowledged),
 )
 async def acknowledge(fingerprint: Fingerprint, wanted: Acknowledgement, silencer: InOnesName) -> SilenceOut:
     """Acknowledges an alert: a silence with all its labels keeps it from everybody else for a time."""

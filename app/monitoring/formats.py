@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from typing import Final
@@ -63,7 +63,9 @@ def _ranges(accept: str) -> Iterator[_Range]:
     for entry in accept.split(",")[:_MOST_RANGES]:
         message = Message()
         message["Content-Type"] = entry.strip()
-        parameters = {name.lower(): value for name, value in message.get_params([])[1:]}
+        # Values in RFC 2231's form (`q*=`), which Accept does not have, are tuples.
+        found: Iterable[tuple[str, object]] = message.get_params([])[1:]
+        parameters = {name.lower(): value for name, value in found if isinstance(value, str)}
         yield _Range(entry.partition(";")[0].strip().lower(), _weight(parameters.pop("q", "1")), parameters)
 
 

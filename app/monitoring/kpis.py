@@ -74,6 +74,13 @@ class Kpis(BaseModel):
     )
     funnel: list[FunnelStep]
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the source has any of these figures."""
+        by_label = (self.registrations, self.logins, self.enrollments, self.quiz_attempts, self.active_users)
+        counts = (self.course_completions, self.certificates_issued, *(each.learners for each in self.funnel))
+        return any(by_label) or any(counts)
+
 
 async def kpis_of(figures: Figures) -> Kpis:
     """Returns the business figures of one source.

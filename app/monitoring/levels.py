@@ -9,11 +9,10 @@ from typing import Annotated, Any, ClassVar, Final, Self
 from fastapi import APIRouter, Depends, Path, Request, status
 from pydantic import BaseModel, Field
 
-from app.core.errors import Conflict, NotFound, RoleRequired
-from app.http.auth import ADMIN_ONLY, TOKEN_REFUSALS
-from app.http.problems import refusals
+from app.core.errors import Conflict, NotFound
 from app.infra.log_levels import LogLevels
 from app.monitoring.audit import Audit
+from app.monitoring.operators import admins_or
 from otel import LevelOverride, level_overrides
 
 ROOT: Final = "root"
@@ -92,16 +91,16 @@ def _named(logger: LoggerName) -> str:
 Levels = Annotated[LogLevels, Depends(log_levels_of)]
 Logger = Annotated[str, Depends(_named)]
 
-router = APIRouter(prefix="/log-levels", dependencies=[ADMIN_ONLY])
+router = APIRouter(prefix="/log-levels")
 
 
-@router.get("", responses=refusals(*TOKEN_REFUSALS, RoleRequired))
+@router.get("", **admins_or())
 async def changed() -> list[LevelOut]:
     """Lists the changed levels of the process that answers."""
     return [LevelOut.of(override) for override in level_overrides()]
 
 
-@router.put("/{logger}", responses=refusals(*TOKEN_REFUSALS, RoleRequired, TooManyLevels))
+@router.put("/{logger}", **admins_or(TooManyLevels))
 async def change(logger: Logger, wanted: LevelChange, levels: Levels, audit: Audit) -> LevelSet:
     """Changes the level of a logger and its children until the change expires."""
     try:
@@ -114,11 +113,7 @@ async def change(logger: Logger, wanted: LevelChange, levels: Levels, audit: Aud
     return LevelSet(changed=LevelOut.of(override), everywhere=everywhere)
 
 
-@router.delete(
-    "/{logger}",
-    status_code=status.HTTP_204_NO_CONTENT,
-    responses=refusals(*TOKEN_REFUSALS, RoleRequired, LevelNotChanged),
-)
+@router.delete("/{logger}", status_code=status.HTTP_204_NO_CONTENT, **admins_or(LevelNotChanged))
 async def reset(logger: Logger, levels: Levels, audit: Audit) -> None:
     """Reverts a change."""
     if not await levels.reset(logger):

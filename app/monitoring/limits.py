@@ -11,14 +11,12 @@ from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.addresses import UNKNOWN, counted_as
-from app.core.errors import FieldError, Invalid, RoleRequired, Unavailable
+from app.core.errors import FieldError, Invalid, Unavailable
 from app.http.audit import Audit
-from app.http.auth import ADMIN_ONLY, TOKEN_REFUSALS
-from app.http.problems import refusals
 from app.infra.rate_limits import UNMATCHED, KeyState, RateLimiter, Scope
 from app.infra.redis import RedisUnavailable
 from app.monitoring.limiter_state import LimiterOut
-from app.monitoring.operators import OPERATORS
+from app.monitoring.operators import OPERATORS, admins_or
 
 EVERYBODY: Final = "everybody"
 _OF_KEY: Final = "/{scope}/{key:path}"
@@ -190,7 +188,7 @@ async def rules(limiter: Limiter) -> LimitsOut:
     return LimitsOut(limiter=LimiterOut.of(limiter.state()), rules=listed)
 
 
-@router.get(_OF_KEY, dependencies=[ADMIN_ONLY], responses=refusals(*TOKEN_REFUSALS, RoleRequired))
+@router.get(_OF_KEY, **admins_or())
 async def look(wanted: WantedKey, limiter: Limiter, audit: Audit) -> KeyOut:
     """Returns what the rules of a scope have counted for one caller."""
     found = await limiter.look(wanted.scope, wanted.text)
@@ -198,11 +196,7 @@ async def look(wanted: WantedKey, limiter: Limiter, audit: Audit) -> KeyOut:
     return KeyOut.of(wanted, found)
 
 
-@router.delete(
-    _OF_KEY,
-    dependencies=[ADMIN_ONLY],
-    responses=refusals(*TOKEN_REFUSALS, RoleRequired, LimitsUnavailable),
-)
+@router.delete(_OF_KEY, **admins_or(LimitsUnavailable))
 async def clear(wanted: WantedKey, limiter: Limiter, audit: Audit) -> ClearedOut:
     """Forgets what the rules of a scope have counted for one caller, who may then start afresh."""
     async with audit.attempt("limit_cleared", wanted.named(limiter)):

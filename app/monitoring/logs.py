@@ -138,7 +138,7 @@ def remembered(query: LogQuery) -> list[LogRecord]:
 router = APIRouter()
 
 
-@router.get("/logs", **operators_or(Invalid, CursorInvalid))
+@router.get("/logs", **operators_or(CursorInvalid))
 async def logs(filters: Annotated[LogFilters, Query()], stores: AskedStores, clock: Now) -> LogsOut:
     """Lists log records of all services, the newest first.
 

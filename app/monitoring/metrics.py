@@ -43,11 +43,11 @@ Accepted = Annotated[
 
 def metrics_router(telemetry: otel.Telemetry) -> APIRouter:
     """Returns the endpoint that Prometheus may scrape."""
-    router = APIRouter(dependencies=OPERATORS["dependencies"])
+    router = APIRouter()
 
-    @router.get(
-        "/metrics", response_class=PlainTextResponse, responses={**OPERATORS["responses"], **_FORMATS}
-    )
+    options = {**OPERATORS, "responses": {**OPERATORS["responses"], **_FORMATS}}
+
+    @router.get("/metrics", response_class=PlainTextResponse, **options)
     async def metrics(accept: Accepted = None) -> Response:
         """Returns this process's metrics, under the names that they have in Prometheus.
 

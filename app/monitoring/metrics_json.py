@@ -103,7 +103,9 @@ class MetricsOut(Partial):
 
     instance: str = Field(description="The process that answered.", examples=["lms-1-0"])
     collected_at: datetime
-    platform: Kpis | None = Field(description="Of all processes; null if Prometheus does not answer.")
+    platform: Kpis | None = Field(
+        description="Of all processes; null if Prometheus does not answer, or has none."
+    )
     process: Kpis = Field(description="Of the process that answered, since its start.")
     metrics: list[MetricOut] = Field(description="Of the process that answered, by name.")
 
@@ -145,5 +147,9 @@ async def _platform(stores: Stores, service: str, window: timedelta, sources: So
     if stores.prometheus is None:
         sources.not_configured("prometheus")
         return None
-    found = kpis_of(PrometheusFigures(stores.prometheus, service, window))
-    return await sources.ask(found, None)
+    asked = kpis_of(PrometheusFigures(stores.prometheus, service, window))
+    found = await sources.ask(asked, None)
+    if found is not None and not found.is_known:
+        sources.has_nothing(stores.prometheus.source)
+        return None
+    return found

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 
 from fastapi import Depends
 
-from app.core.errors import LmsError, RoleRequired, TokenInvalid, Unauthenticated
+from app.core.errors import Invalid, LmsError, RoleRequired, Unauthenticated
 from app.core.security import Principal
-from app.http.auth import Authentication, Credentials
+from app.http.auth import TOKEN_REFUSALS, Authentication, Credentials
 from app.http.problems import refusals
+from app.monitoring.parameters import require_known_parameters
 
 
 async def operator(credentials: Credentials, authentication: Authentication) -> bool:
@@ -59,9 +61,19 @@ NamedAdmin = Annotated[Principal, Depends(admin_by_name)]
 
 def operators_or(*kinds: type[LmsError]) -> dict[str, Any]:
     """Returns a route's options: it is for operators, and may refuse their requests in these ways, too."""
+    return _options(require_operator, kinds)
+
+
+def admins_or(*kinds: type[LmsError]) -> dict[str, Any]:
+    """Returns a route's options: as `operators_or`, but the metrics token may not call it."""
+    return _options(admin_by_name, kinds)
+
+
+def _options(guard: Callable[..., Awaitable[object]], kinds: tuple[type[LmsError], ...]) -> dict[str, Any]:
+    # Who may not call an operation does not learn its parameters, so these are checked second.
     return {
-        "dependencies": [Depends(require_operator)],
-        "responses": refusals(Unauthenticated, TokenInvalid, RoleRequired, *kinds),
+        "dependencies": [Depends(guard), Depends(require_known_parameters)],
+        "responses": refusals(*TOKEN_REFUSALS, RoleRequired, Invalid, *kinds),
     }
 
 

@@ -30,8 +30,10 @@ class MissingSource(BaseModel):
 class Partial(BaseModel):
     """An answer that may lack a source."""
 
-    partial: bool = Field(default=False, description="Whether a source did not answer.", examples=[False])
-    missing: list[str] = Field(default=[], description="The sources that did not answer.", examples=[[]])
+    partial: bool = Field(
+        default=False, description="Whether a source did not answer, or had nothing.", examples=[False]
+    )
+    missing: list[str] = Field(default=[], description="These sources.", examples=[[]])
     reasons: list[MissingSource] = Field(default=[], description="Why, for each of them.", examples=[[]])
 
 
@@ -48,6 +50,10 @@ class Sources:
     def not_configured(self, source: str) -> None:
         """Notes that a source has no address."""
         self.lacks(source, f"is not configured: set {ADDRESSES[source]}")
+
+    def has_nothing(self, source: str) -> None:
+        """Notes that a source answers, but not about this service: that is no sign of health."""
+        self.lacks(source, "has no figures of this service in this period")
 
     async def ask(self, answer: Awaitable[Found], default: Found) -> Found:
         """Returns the answer of a store; ``default`` and a note if it is away."""

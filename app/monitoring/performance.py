@@ -70,6 +70,11 @@ class _Found:
     lag: otel.Buckets | None
     pools: Mapping[str, Pool]
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the source has figures of this service at all."""
+        return bool(self.routes or self.pools or self.lag)
+
 
 def performance_router(telemetry: otel.Telemetry) -> APIRouter:
     """Returns the endpoint about performance."""
@@ -98,7 +103,9 @@ async def _found(
     if prometheus is None:
         sources.not_configured("prometheus")
     elif found := await sources.ask(_from_prometheus(prometheus, telemetry.service, wanted), None):
-        return found
+        if found.is_known:
+            return found
+        sources.has_nothing(prometheus.source)
     families = await asyncio.to_thread(telemetry.metric_families)
     return await _from(ProcessFigures(families, telemetry.seconds), wanted.route)
 

@@ -20,8 +20,9 @@ def monitoring_router(telemetry: otel.Telemetry | None) -> APIRouter:
 
     Without ``telemetry`` the endpoints that need it are left out.
     """
-    router = APIRouter(tags=["monitoring"], dependencies=[Depends(require_known_parameters)])
-    router.include_router(health)
+    router = APIRouter(tags=["monitoring"])
+    # Health is for everybody; the options of all other routes say who may call them, and check parameters.
+    router.include_router(health, dependencies=[Depends(require_known_parameters)])
     router.include_router(levels.router)
     router.include_router(audit.router)
     router.include_router(limits.router)

@@ -11,22 +11,23 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query, status
 from pydantic import BaseModel, Field, StringConstraints, field_validator
 
-from app.core.errors import CursorInvalid, FieldError, Invalid, NotFound, RoleRequired
+from app.core.errors import Conflict, CursorInvalid, FieldError, Invalid, NotFound
 from app.http.audit import Audit
-from app.http.auth import TOKEN_REFUSALS
-from app.http.problems import refusals
 from app.infra.stores import StoreNotConfigured, StoreUnavailable
 from app.infra.stores.alertmanager import Matcher, NewSilence, Silence, SilenceState
 from app.monitoring.asked import AskedAlertmanager, AskedStores, Now
 from app.monitoring.log_cursor import question_of
-from app.monitoring.operators import NamedAdmin, operators_or
+from app.monitoring.operators import NamedAdmin, admins_or, operators_or
 from app.monitoring.pages import LONGEST_CURSOR, page
 from app.monitoring.parameters import DurationText, at_most
 from app.monitoring.partial import Partial, Sources
 
 LONGEST_SILENCE: Final = timedelta(days=30)
 MAX_LIMIT: Final = 200
-CHANGES: Final = (*TOKEN_REFUSALS, RoleRequired, Invalid, StoreUnavailable, StoreNotConfigured)
+CHANGES: Final = (StoreUnavailable, StoreNotConfigured)
+WATCHDOG: Final = "Watchdog"
+"""The alert that always fires: something outside of the stack notices when it falls silent."""
+_ALERTNAME: Final = "alertname"
 _BAD_REQUEST: Final = 400
 
 Comment = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
@@ -55,6 +56,17 @@ class SilenceRefused(Invalid):
     sentence = "Alertmanager refuses this silence; see errors."
 
 
+class WatchdogKept(Conflict):
+    """The silence would silence the Watchdog, which proves that alerting works."""
+
+    code = "watchdog_not_silenced"
+    title = "The Watchdog is not silenced"
+    sentence = (
+        f"{WATCHDOG} always fires, and people learn from its silence that alerting is broken. It cannot be "
+        f'acknowledged; a silence that would fit it needs the matcher alertname!="{WATCHDOG}".'
+    )
+
+
 class MatcherIn(BaseModel):
     """A condition on a label of alerts."""
 
@@ -78,6 +90,15 @@ class MatcherIn(BaseModel):
         return f'{self.name}{operator[self.is_equal, self.is_regex]}"{self.value}"'
 
 
+class MatcherOut(BaseModel):
+    """A condition on a label of alerts. Other programs' may be ones that `MatcherIn` refuses."""
+
+    name: str = Field(description="The label.", examples=["alertname"])
+    value: str = Field(examples=["LmsErrorsHigh"])
+    is_regex: bool = Field(description="Whether `value` is a regular expression (RE2) of all of it.")
+    is_equal: bool = Field(description="False: alerts that differ.")
+
+
 class SilenceIn(BaseModel):
     """Keeps alerts from people for a time; every matcher must fit."""
 
@@ -98,7 +119,7 @@ class SilenceOut(BaseModel):
 
     id: str = Field(examples=["5dc5a9cc-6ef4-4ef2-b26b-8a0b5a5a8c9e"])
     state: SilenceState
-    matchers: list[MatcherIn]
+    matchers: list[MatcherOut]
     created_by: str = Field(description="The admin's user id.", examples=["usr_3f1c9a0b2d4e5f607182"])
     comment: str = Field(description="Why.", examples=["The database moves until noon."])
     starts_at: datetime
@@ -155,9 +176,11 @@ class Silencer:
         """Creates a silence that starts now, and returns it.
 
         Raises:
+            WatchdogKept: It would silence the Watchdog.
             SilenceRefused: Alertmanager refuses it.
             StoreUnavailable: Alertmanager does not answer.
         """
+        await self._spare_the_watchdog(matchers)
         silence = NewSilence(
             matchers=matchers,
             starts_at=self._now,
@@ -175,6 +198,14 @@ class Silencer:
         facts = silence.model_dump() | {"id": silence_id, "state": SilenceState.ACTIVE}
         return SilenceOut.model_validate(facts)
 
+    async def _spare_the_watchdog(self, matchers: list[Matcher]) -> None:
+        named = {_ALERTNAME: WATCHDOG}
+        firing = [
+            each.labels for each in await self.alertmanager.alerts() if named.items() <= each.labels.items()
+        ]
+        if any(all(matcher.may_fit(labels) for matcher in matchers) for labels in firing or [named]):
+            raise WatchdogKept
+
 
 InOnesName = Annotated[Silencer, Depends()]
 
@@ -182,7 +213,7 @@ InOnesName = Annotated[Silencer, Depends()]
 router = APIRouter(prefix="/silences")
 
 
-@router.get("", **operators_or(Invalid, CursorInvalid))
+@router.get("", **operators_or(CursorInvalid))
 async def silences(filters: Annotated[SilenceFilters, Query()], stores: AskedStores) -> SilencesOut:
     """Lists the silences, from Alertmanager."""
     sources = Sources()
@@ -195,7 +226,7 @@ async def silences(filters: Annotated[SilenceFilters, Query()], stores: AskedSto
     return SilencesOut(silences=shown, next_cursor=listed.next_cursor, **dict(sources.account()))
 
 
-@router.post("", status_code=status.HTTP_201_CREATED, responses=refusals(*CHANGES, SilenceRefused))
+@router.post("", status_code=status.HTTP_201_CREATED, **admins_or(*CHANGES, SilenceRefused, WatchdogKept))
 async def silence(wanted: SilenceIn, silencer: InOnesName) -> SilenceOut:
     """Keeps alerts from people for a time."""
     matchers = [Matcher(**matcher.model_dump()) for matcher in wanted.matchers]
@@ -205,11 +236,9 @@ async def silence(wanted: SilenceIn, silencer: InOnesName) -> SilenceOut:
 
 
 @router.delete(
-    "/{silence_id}",
-    status_code=status.HTTP_204_NO_CONTENT,
-    responses=refusals(*CHANGES, SilenceNotFound),
+    "/{silence_id}", status_code=status.HTTP_204_NO_CONTENT, **admins_or(*CHANGES, SilenceNotFound)
 )
-async def end(silence_id: SilenceId, _: NamedAdmin, alertmanager: AskedAlertmanager, audit: Audit) -> None:
+async def end(silence_id: SilenceId, alertmanager: AskedAlertmanager, audit: Audit) -> None:
     """Ends a silence."""
     found = await alertmanager.silence(silence_id)
     if found is None or found.status.state == SilenceState.EXPIRED:

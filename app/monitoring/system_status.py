@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import platform
 from collections import defaultdict
 from collections.abc import Iterable
@@ -116,7 +117,10 @@ async def _services(stores: Stores, sources: Sources) -> list[ServiceOut]:
     if stores.prometheus is None:
         sources.not_configured("prometheus")
         return []
-    return await sources.ask(_watched(stores.prometheus), [])
+    found = await sources.ask(_watched(stores.prometheus), None)
+    if found == []:
+        sources.lacks(stores.prometheus.source, "watches nothing, or has not begun to")
+    return found or []
 
 
 async def _watched(prometheus: Prometheus) -> list[ServiceOut]:
@@ -145,7 +149,7 @@ async def _watched(prometheus: Prometheus) -> list[ServiceOut]:
 
 
 def _by_job(samples: Iterable[Sample]) -> dict[str, int]:
-    return {_name(sample): int(sample.value) for sample in samples}
+    return {_name(sample): int(sample.value) for sample in samples if math.isfinite(sample.value)}
 
 
 def _name(sample: Sample) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
 from pydantic import BaseModel, Field
@@ -54,7 +56,7 @@ class EntryOut(BaseModel):
     error: LoggedError | None = None
 
 
-class _Timeline:
+class _Entries:
     """Makes the entries of one trace."""
 
     def __init__(self, trace_id: str, first: int, last: int, links: WebLinks) -> None:
@@ -63,38 +65,50 @@ class _Timeline:
         self._links = links
         self._logs_link = links.logs(trace_id, first, last)
 
-    def span(self, span: Span) -> tuple[int, EntryOut]:
+    def span(self, span: Span) -> EntryOut:
         link = self._links.trace(self._trace_id, self._first, self._last, span.span_id)
         return self._entry(span.start, EntryKind.SPAN, span.span_id, link, span=_span(span))
 
-    def log(self, record: LogRecord) -> tuple[int, EntryOut]:
+    def log(self, record: LogRecord) -> EntryOut:
         shown = LogOut.of(record)
         return self._entry(record.time, EntryKind.LOG, record.span_id, self._logs_link, log=shown)
 
-    def error(self, time: int, span_id: str, error: LoggedError) -> tuple[int, EntryOut]:
+    def error(self, time: int, span_id: str, error: LoggedError) -> EntryOut:
         return self._entry(time, EntryKind.ERROR, span_id, self._links.error(self._trace_id), error=error)
 
     def _entry(
         self, time: int, kind: EntryKind, span_id: str, link: str | None, **content: BaseModel
-    ) -> tuple[int, EntryOut]:
+    ) -> EntryOut:
         offset = round((time - self._first) / _MILLISECOND, 3)
         facts = {"time": rfc3339(time), "offset_ms": offset, "kind": kind, "span_id": span_id or None}
-        return time, EntryOut.model_validate({**facts, "link": link, **content})
+        return EntryOut.model_validate({**facts, "link": link, **content})
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The first entries of a trace, of how many in all, and whether an error is among all."""
+
+    entries: list[EntryOut]
+    total: int
+    has_errors: bool
 
 
 def timeline(
-    trace_id: str, spans: Sequence[Span], records: Sequence[LogRecord], links: WebLinks
-) -> list[EntryOut]:
-    """Returns all entries by time; an error that spans and records report alike is one entry."""
+    trace_id: str, spans: Sequence[Span], records: Sequence[LogRecord], links: WebLinks, most: int
+) -> Timeline:
+    """Returns the first ``most`` entries; an error that spans and records report alike is one entry."""
     if not spans and not records:
-        return []
-    made = _Timeline(trace_id, *bounds(spans, records), links)
-    found = [
-        *map(made.span, spans),
-        *map(made.log, records),
-        *(made.error(*each) for each in _errors(spans, records)),
+        return Timeline([], 0, has_errors=False)
+    made = _Entries(trace_id, *bounds(spans, records), links)
+    errors = _errors(spans, records)
+    # Entries are costly, so only those that are shown are made.
+    found: list[tuple[int, Callable[[], EntryOut]]] = [
+        *((each.start, partial(made.span, each)) for each in spans),
+        *((each.time, partial(made.log, each)) for each in records),
+        *((time, partial(made.error, time, span_id, error)) for time, span_id, error in errors),
     ]
-    return [entry for _, entry in sorted(found, key=lambda pair: pair[0])]
+    found.sort(key=lambda pair: pair[0])
+    return Timeline([make() for _, make in found[:most]], len(found), bool(errors))
 
 
 def bounds(spans: Sequence[Span], records: Sequence[LogRecord]) -> tuple[int, int]:

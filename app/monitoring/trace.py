@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final
 
@@ -9,7 +10,7 @@ from fastapi import APIRouter, Path
 from pydantic import AfterValidator, BaseModel, Field
 
 from app.core.clock import Clock
-from app.core.errors import Invalid, NotFound
+from app.core.errors import NotFound
 from app.infra.stores import Stores
 from app.infra.stores.logs import LogQuery, LogRecord
 from app.infra.stores.traces import Span
@@ -68,14 +69,17 @@ class TraceOut(Partial):
     request_id: str | None = Field(examples=["req-7d1f0c"])
     user: str | None = Field(description="The user's id.", examples=["usr_3f1c9a0b2d4e5f607182"])
     links: TraceLinks
-    truncated: bool = Field(description="Whether the last entries are left out.", examples=[False])
+    truncated: bool = Field(
+        description="Whether records older than the newest 500, or entries after the first 2,000, are cut.",
+        examples=[False],
+    )
     entries: list[EntryOut]
 
 
 router = APIRouter()
 
 
-@router.get("/trace/{trace_id}", **operators_or(TraceNotFound, Invalid))
+@router.get("/trace/{trace_id}", **operators_or(TraceNotFound))
 async def trace(trace_id: AskedId, stores: AskedStores, links: Links, clock: Now) -> TraceOut:
     """Shows what happened in one trace, in order: spans, log records and errors.
 
@@ -89,7 +93,7 @@ async def trace(trace_id: AskedId, stores: AskedStores, links: Links, clock: Now
     account = sources.account()
     if not spans and not records and not account.partial:
         raise TraceNotFound(trace=trace_id)
-    return merged(query, spans, records, links, account)
+    return await asyncio.to_thread(merged, query, spans, records, links, account)
 
 
 async def _spans(stores: Stores, trace_id: str, sources: Sources) -> list[Span]:
@@ -119,8 +123,9 @@ def merged(
 ) -> TraceOut:
     """Returns the trace of this query for its records, as one."""
     trace_id = query.trace_id or ""
-    shown = sorted(records, key=lambda each: each.time)[:MOST_RECORDS]
-    entries = timeline(trace_id, spans, shown, links)
+    shown = sorted(records, key=lambda each: each.time)[-MOST_RECORDS:]
+    found = timeline(trace_id, spans, shown, links, MOST_ENTRIES)
+    entries = found.entries
     first, last = bounds(spans, shown) if entries else (query.start, query.end)
     known = {span.span_id for span in spans}
     root = next((span for span in spans if span.parent_id not in known), None)
@@ -129,7 +134,7 @@ def merged(
         name=None if root is None else root.name,
         started_at=rfc3339(first) if entries else None,
         duration_ms=round((last - first) / _MILLISECOND, 3) if entries else None,
-        failed=any(span.failed for span in spans) or any(each.error for each in entries),
+        failed=any(span.failed for span in spans) or found.has_errors,
         services=sorted(({span.service for span in spans} | {each.service for each in shown}) - {""}),
         request_id=next((each.request_id for each in shown if each.request_id), None),
         user=next((each.user for each in shown if each.user), None),
@@ -138,7 +143,7 @@ def merged(
             logs=links.logs(trace_id, first, last),
             errors=links.error(trace_id),
         ),
-        truncated=len(records) > MOST_RECORDS or len(entries) > MOST_ENTRIES,
-        entries=entries[:MOST_ENTRIES],
+        truncated=len(records) > MOST_RECORDS or found.total > len(entries),
+        entries=entries,
         **dict(account),
     )

@@ -99,10 +99,40 @@ async def test_no_one_else_may_call_what_is_not_theirs(
         for operation in sorted(operations - theirs):
             method, template = operation.split()
             path = re.sub(r"\{[^}]+\}", "anything", template)
-            answer = await api.client.request(method, f"http://lms.test{path}", headers=headers[person])
-            allowed = {401} if person == "nobody" else {403}
-            assert answer.status_code in allowed, f"{person}: {operation} gave {answer.status_code}"
-            assert answer.headers["content-type"] == MEDIA_TYPE
+            for query in ("", "?bogus=1"):  # what an operation takes is not theirs to learn, either
+                url = f"http://lms.test{path}{query}"
+                answer = await api.client.request(method, url, headers=headers[person])
+                allowed = {401} if person == "nobody" else {403}
+                assert answer.status_code in allowed, f"{person}: {operation} gave {answer.status_code}"
+                assert answer.headers["content-type"] == MEDIA_TYPE
+
+
+async def test_the_monitoring_api_refuses_unknown_parameters(api: Api, operations: set[str]) -> None:
+    admin = await api.admin()
+    for operation in sorted(each for each in operations if "/api/v1/monitoring" in each):
+        method, template = operation.split()
+        path = re.sub(r"\{[^}]+\}", "anything", template)
+        answer = await admin.send(method, f"http://lms.test{path}?bogus=1")
+        assert answer.status_code == 422, f"{operation} gave {answer.status_code}"
+        assert [each["field"] for each in answer.json()["errors"]] == ["query.bogus"], operation
+
+
+async def test_the_metrics_token_reads_all_but_what_is_for_admins_by_name(
+    api: Api, operations: set[str]
+) -> None:
+    refused = set()
+    for operation in sorted(each for each in operations if "/api/v1/monitoring" in each):
+        method, template = operation.split()
+        path = re.sub(r"\{[^}]+\}", "anything", template)
+        headers = {"Authorization": "Bearer metrics-token-of-the-tests"}
+        answer = await api.client.request(method, f"http://lms.test{path}", headers=headers)
+        assert answer.status_code != 401, operation
+        if answer.status_code == 403:
+            refused.add(operation.replace("/api/v1/monitoring", ""))
+    reads = {each for each in refused if each.startswith("GET ")}
+    assert reads == {"GET /audit", "GET /log-levels", "GET /limits/{scope}/{key}"}
+    changes = {each for each in operations if "/api/v1/monitoring" in each and not each.startswith("GET ")}
+    assert refused - reads == {each.replace("/api/v1/monitoring", "") for each in changes}
 
 
 async def test_a_forged_token_opens_nothing(api: Api, operations: set[str]) -> None:

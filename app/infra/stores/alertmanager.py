@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, Literal
@@ -48,6 +49,10 @@ class Matcher(_Shape):
     value: str
     is_regex: bool = False
     is_equal: bool = True
+
+    def may_fit(self, labels: Mapping[str, str]) -> bool:
+        """Tells whether it may fit an alert with these ``labels``: a regular expression always may."""
+        return self.is_regex or (labels.get(self.name, "") == self.value) == self.is_equal
 
 
 class SilenceState(StrEnum):

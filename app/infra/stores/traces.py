@@ -7,9 +7,9 @@ import binascii
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Annotated, Any, Final, Protocol
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.alias_generators import to_camel
 
 _KINDS: Final = ("unspecified", "internal", "server", "client", "producer", "consumer")
@@ -62,13 +62,17 @@ class _Shape(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, coerce_numbers_to_str=True)
 
 
+_Nanoseconds = Annotated[int, Field(ge=0, lt=2**64)]
+"""OTLP's ``fixed64``: nanoseconds since the epoch."""
+
+
 class _Attribute(_Shape):
     key: str
     value: dict[str, Any] = {}
 
 
 class _Event(_Shape):
-    time_unix_nano: int = 0
+    time_unix_nano: _Nanoseconds = 0
     name: str = ""
     attributes: list[_Attribute] = []
 
@@ -83,15 +87,19 @@ class _Span(_Shape):
     parent_span_id: str = ""
     name: str = ""
     kind: str = "0"
-    start_time_unix_nano: int
-    end_time_unix_nano: int = 0
+    start_time_unix_nano: _Nanoseconds
+    end_time_unix_nano: _Nanoseconds = 0
     attributes: list[_Attribute] = []
     events: list[_Event] = []
     status: _Status = _Status()
 
 
+_SPAN: Final = TypeAdapter(_Span)
+
+
 class _Scope(_Shape):
-    spans: list[_Span] = []
+    # Each is validated by itself: pydantic holds the interpreter's lock for as long as one validation takes.
+    spans: list[Any] = []
 
 
 class _Resource(_Shape):
@@ -115,14 +123,14 @@ def spans_of(data: TraceData) -> list[Span]:
     """Returns the spans by their start.
 
     Raises:
-        ValueError: An id is none.
+        ValueError: A span is none, or an id.
     """
     found = [_span(each, part) for part in data.resource_spans for each in _spans_in(part)]
     return sorted(found, key=lambda span: (span.start, -span.end))
 
 
 def _spans_in(part: _ResourceSpans) -> Iterator[_Span]:
-    yield from (span for scope in part.scope_spans for span in scope.spans)
+    yield from (_SPAN.validate_python(span) for scope in part.scope_spans for span in scope.spans)
 
 
 def _span(span: _Span, part: _ResourceSpans) -> Span:

@@ -132,7 +132,8 @@ class Query:
     def is_served_by(self, index: tuple[str, ...]) -> bool:
         """Tells whether the index leads to the documents, in the order that is asked for."""
         found = next((n for n, name in enumerate(index) if name not in self.equal), len(index))
-        return found > 0 and index[found : found + len(self.sort)] == self.sort
+        in_order = bool(self.sort) and self.sort[0] in self.where  # a range of what the index is sorted by
+        return (found > 0 or in_order) and index[found : found + len(self.sort)] == self.sort
 
 
 def repositories() -> list[type]:

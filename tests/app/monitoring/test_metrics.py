@@ -43,6 +43,9 @@ OF_PROMETHEUS = (  # 3.16, without and with native histograms
         ("application/openmetrics-text;q=nan", TEXT),
         ("application/openmetrics-text;q=-1,text/plain;q=0.1", TEXT),
         (";;;,,,=;q", TEXT),
+        ("text/plain; q*=1", TEXT),
+        ("application/openmetrics-text; q*=utf-8''0", OPENMETRICS),
+        ("application/openmetrics-text; version*=utf-8''1.0.0; q*0=1; q*1=2", TEXT),
         (",".join(["a/b"] * 10_000), TEXT),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -217,6 +218,26 @@ async def test_a_prometheus_that_is_away_is_named(
         found = await page(api)
     assert (found["source"], found["missing"]) == ("process", ["prometheus"])
     assert "ConnectError" in found["reasons"][0]["reason"]
+
+
+async def test_a_prometheus_that_knows_nothing_of_this_service_is_no_healthy_platform(
+    tmp_path: Path, settings: Settings, telemetry: Captured, clock: FixedClock
+) -> None:
+    with fed_prometheus(tmp_path / "etc") as fed:
+        empty = settings.model_copy(update={"prometheus_url": fed.url})
+        async with serving(empty, telemetry, clock) as api:
+            await api.client.get("/courses")
+            found = await page(api)
+            figures = (await api.client.get("/monitoring/metrics/json", headers=TOKEN)).json()
+            status = (await api.client.get("/monitoring/system-status", headers=TOKEN)).json()
+    reason = {"source": "prometheus", "reason": "has no figures of this service in this period"}
+    assert (found["source"], found["scope"], found["compared_to"]) == ("process", "process", None)
+    assert (found["partial"], found["reasons"]) == (True, [reason])
+    assert "/api/v1/courses" in {row["route"] for row in found["routes"]}
+    assert (figures["platform"], figures["partial"], figures["reasons"]) == (None, True, [reason])
+    assert {"prometheus"} <= {each["name"] for each in status["services"]} or "prometheus" in status[
+        "missing"
+    ]
 
 
 async def test_performance_is_for_operators(api: Api) -> None:

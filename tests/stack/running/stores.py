@@ -9,6 +9,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import httpx
@@ -46,9 +47,11 @@ class Stores:
         """Closes the connections."""
         self._http.close()
 
+    def _login(self) -> tuple[str, str]:
+        return USER, self._stack.environment.stack.stores_password.get_secret_value()
+
     def _get(self, part: str, path: str, **query: str) -> Any:  # noqa: ANN401 - JSON
-        password = self._stack.environment.stack.stores_password.get_secret_value()
-        answer = self._http.get(f"{self._stack.url(part)}{path}", params=query, auth=(USER, password))
+        answer = self._http.get(f"{self._stack.url(part)}{path}", params=query, auth=self._login())
         answer.raise_for_status()
         return answer.json()
 
@@ -105,6 +108,13 @@ class Stores:
     def alerts(self) -> set[str]:
         """Returns the names of the active alerts in Alertmanager."""
         return {each["labels"]["alertname"] for each in self._get("alertmanager", "/api/v2/alerts")}
+
+    def fire(self, minutes: float, **labels: str) -> None:
+        """Makes an alert with these labels fire in Alertmanager for some time; for none, it is resolved."""
+        ends = datetime.now(UTC) + timedelta(minutes=minutes)
+        body = [{"labels": labels, "annotations": {"summary": "A test"}, "endsAt": ends.isoformat()}]
+        url = f"{self._stack.url('alertmanager')}/api/v2/alerts"
+        self._http.post(url, json=body, auth=self._login()).raise_for_status()
 
     def issues(self) -> list[dict[str, Any]]:
         """Returns the error tracker's issues."""

@@ -12,12 +12,15 @@ import pytest
 from stack.native.native_stack import NativeStack
 from tests.programs import wait_until
 from tests.stack.running.learner import Platform
+from tests.stack.running.stores import Stores
 from tests.stack.running.worked_examples import PAGE, Example, difference, examples, lines_of
 
 pytestmark = pytest.mark.stack
 
 EXAMPLES: Final = list(examples())
 PREFIX: Final = "/api/v1/monitoring"
+ALERT: Final = {"alertname": "WorkedExample", "severity": "info", "service_name": "lms"}
+"""An alert to acknowledge: on a healthy stack only the Watchdog fires, which nobody can acknowledge."""
 
 
 class Asked:
@@ -31,6 +34,8 @@ class Asked:
         metrics_token = stack.environment.app.metrics_token.get_secret_value()
         self.values = {"LMS": stack.url("app"), "TOKEN": token, "METRICS_TOKEN": metrics_token}
         self.values["TRACE_ID"] = self._failed_trace(platform)
+        self._stores = Stores(stack)
+        self._stores.fire(60, **ALERT)
         self.values["FINGERPRINT"] = self._fingerprint()
 
     def _failed_trace(self, platform: Platform) -> str:
@@ -46,11 +51,13 @@ class Asked:
         return trace_id
 
     def _fingerprint(self) -> str:
-        def watchdog() -> list[Any]:
-            return list(self._admin.get("/monitoring/alerts?alertname=Watchdog").json()["alerts"])
+        def firing() -> list[Any]:
+            return list(
+                self._admin.get(f"/monitoring/alerts?alertname={ALERT['alertname']}").json()["alerts"]
+            )
 
-        wait_until(watchdog, "the Watchdog fires")
-        return str(watchdog()[0]["fingerprint"])
+        wait_until(firing, "the alert fires")
+        return str(firing()[0]["fingerprint"])
 
     def answer(self, example: Example) -> httpx.Response:
         """Sends an example; later ones end the silence that it has created."""
@@ -61,9 +68,11 @@ class Asked:
         return answered
 
     def close(self) -> None:
-        """Ends the silences, so that other tests see their alerts, and closes the connections."""
+        """Ends the silences and the alert, so that other tests see their own, and closes the connections."""
         for silence_id in self._silences:
             self._admin.delete(f"/monitoring/silences/{silence_id}")
+        self._stores.fire(0, **ALERT)
+        self._stores.close()
         self.client.close()
 
 

@@ -135,6 +135,10 @@ async def test_tempos_form_of_the_same_trace_gives_the_same_spans(
         b'{"result":{"resourceSpans":{}}}',
         b'{"result":{"resourceSpans":[{"scopeSpans":[{"spans":[{"spanId":"!","startTimeUnixNano":"1"}]}]}]}}',
         b'{"result":{"resourceSpans":[{"scopeSpans":[{"spans":[{"spanId":"","startTimeUnixNano":"x"}]}]}]}}',
+        b'{"result":{"resourceSpans":[{"scopeSpans":[{"spans":[{"spanId":"","startTimeUnixNano":"-1"}]}]}]}}',
+        b'{"result":{"resourceSpans":[{"scopeSpans":[{"spans":[{"spanId":"","startTimeUnixNano":%d}]}]}]}}'
+        % 2**64,
+        b'{"result":{"resourceSpans":[{"scopeSpans":[{"spans":[7]}]}]}}',
     ],
 )
 async def test_garbage_is_unavailable(body: bytes) -> None:

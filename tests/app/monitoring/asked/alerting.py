@@ -16,6 +16,8 @@ from tests.app.people import Api
 from tests.programs import wait_until
 
 AUTH = (logins.USER, PASSWORD)
+WATCHDOG = {"alertname": "Watchdog", "severity": "none", "service_name": "alerting"}
+"""The labels that our own rules give it."""
 MATCHERS = [{"name": "job", "value": "lms"}]
 
 
@@ -41,6 +43,21 @@ def fire(url: str, *labels: dict[str, str]) -> None:
             return names <= states.keys() and "unprocessed" not in {states[name] for name in names}
 
         wait_until(fires, "the alerts fire")
+
+
+def silence_elsewhere(url: str, matcher: dict[str, Any]) -> str:
+    """Creates a silence as Alertmanager's own page does, and returns its id."""
+    now = datetime.now(UTC)
+    body = {
+        "matchers": [{"isRegex": False, "isEqual": True, **matcher}],
+        "startsAt": now.isoformat(),
+        "endsAt": (now + timedelta(hours=1)).isoformat(),
+        "createdBy": "on-call",
+        "comment": "",
+    }
+    with httpx.Client(base_url=url, auth=AUTH, verify=NO_CERTIFICATES, timeout=20) as client:
+        answer = client.post("/api/v2/silences", json=body).raise_for_status()
+    return str(answer.json()["silenceID"])
 
 
 def named() -> str:

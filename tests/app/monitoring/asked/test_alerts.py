@@ -3,7 +3,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from tests.app.monitoring.asked.alerting import MATCHERS, fire, listed, named, one
+import pytest
+
+from tests.app.monitoring.asked.alerting import MATCHERS, WATCHDOG, fire, listed, named, one
 from tests.app.monitoring.asked.conftest import TOKEN, Serve
 from tests.app.problems import assert_problem
 
@@ -96,6 +98,40 @@ async def test_an_admin_acknowledges_an_alert_and_ends_that_again(
             if each["id"] == silence["id"]
         ]
         assert shown["state"] == "active"
+
+
+@pytest.mark.parametrize("label", [{"service.name": "lms"}, {"path": "x" * 600}, {"a b": "\u00e9\n"}])
+async def test_any_alert_that_alertmanager_has_can_be_acknowledged(
+    serve: Serve, alertmanager: str, asking: dict[str, object], label: dict[str, str]
+) -> None:
+    name = named()
+    fire(alertmanager, {"alertname": name, "severity": "warning", "job": name, **label})
+    async with serve(**asking) as api:
+        admin, alert = await api.admin(), await one(api, name)
+        path = f"/monitoring/alerts/{alert['fingerprint']}/acknowledge"
+        answer = await admin.post(path, {"comment": "I look at it."})
+        assert answer.status_code == 201, answer.text
+        [(label_name, value)] = label.items()
+        assert (label_name, value) in {(each["name"], each["value"]) for each in answer.json()["matchers"]}
+        listed_now = (await admin.get("/monitoring/silences?limit=200")).json()["silences"]
+        assert answer.json()["id"] in {each["id"] for each in listed_now}
+        [entry] = (await admin.get("/monitoring/audit?action=alert_acknowledged")).json()["items"]
+        assert (entry["target"], entry["details"]["outcome"]) == (alert["fingerprint"], "done")
+
+
+async def test_the_watchdog_cannot_be_acknowledged(
+    serve: Serve, alertmanager: str, asking: dict[str, object]
+) -> None:
+    fire(alertmanager, WATCHDOG)
+    async with serve(**asking) as api:
+        admin, alert = await api.admin(), await one(api, "Watchdog")
+        path = f"/monitoring/alerts/{alert['fingerprint']}/acknowledge"
+        answer = await admin.post(path, {"comment": "It always fires."})
+        assert_problem(answer, 409, "watchdog_not_silenced")
+        assert "learn from its silence that alerting is broken" in answer.json()["detail"]
+        assert (await one(api, "Watchdog"))["state"] == "active"
+        [entry] = (await admin.get("/monitoring/audit?action=alert_acknowledged")).json()["items"]
+        assert entry["details"]["outcome"] == "watchdog_not_silenced"
 
 
 async def test_an_acknowledgement_is_ended_and_audited(

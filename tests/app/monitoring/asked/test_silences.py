@@ -1,16 +1,21 @@
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 from uuid import uuid4
 
 import pytest
+import yaml
 
+from app.monitoring import silences
 from tests.app.infra.stores.odd_server import GARBAGE, answering, odd_server, silent
-from tests.app.monitoring.asked.alerting import MATCHERS, fire, named, one
+from tests.app.monitoring.asked.alerting import MATCHERS, WATCHDOG, fire, named, one, silence_elsewhere
 from tests.app.monitoring.asked.conftest import TOKEN, Serve
 from tests.app.people import Api
 from tests.app.problems import assert_problem
 from tests.programs import free_port
+
+RULES: Final = Path(__file__).parents[4] / "alertmanager" / "rules" / "lms.yml"
 
 
 async def test_an_admin_silences_what_will_fire(
@@ -35,6 +40,66 @@ async def test_an_admin_silences_what_will_fire(
         assert [each["is_regex"] for each in answer.json()["matchers"]] == [False, True, False]
         [entry] = (await admin.get("/monitoring/audit?action=silence_created")).json()["items"]
         assert entry["target"] == f'job="{job}", alertname=~"Alert.*", severity!="none"'
+
+
+@pytest.mark.parametrize(
+    "matcher",
+    [
+        {"name": "service.name", "value": "x"},
+        {"name": "instance", "value": "|".join(f"host{n}.example.org" for n in range(40)), "isRegex": True},
+        {"name": "a b", "value": "\u00e9\n"},
+    ],
+)
+async def test_a_silence_of_another_program_is_listed_and_ended(
+    serve: Serve, alertmanager: str, asking: dict[str, object], matcher: dict[str, Any]
+) -> None:
+    silence_id = silence_elsewhere(alertmanager, matcher)
+    async with serve(**asking) as api:
+        admin = await api.admin()
+        answer = await admin.get("/monitoring/silences?limit=200")
+        assert answer.status_code == 200, answer.text
+        [found] = [each for each in answer.json()["silences"] if each["id"] == silence_id]
+        [shown] = found["matchers"]
+        assert (shown["name"], shown["value"]) == (matcher["name"], matcher["value"])
+        assert (found["created_by"], found["comment"]) == ("on-call", "")
+        assert (await admin.send("DELETE", f"/monitoring/silences/{silence_id}")).status_code == 204
+
+
+@pytest.mark.parametrize(
+    "matchers",
+    [
+        [{"name": "alertname", "value": "Watchdog"}],
+        [{"name": "severity", "value": "none"}],
+        [
+            {"name": "service_name", "value": "alerting"},
+            {"name": "alertname", "value": ".+", "is_regex": True},
+        ],
+        [
+            {"name": "service_name", "value": "alerting"},
+            {"name": "severity", "value": "page", "is_equal": False},
+        ],
+    ],
+)
+async def test_no_silence_includes_the_watchdog(
+    serve: Serve, alertmanager: str, asking: dict[str, object], matchers: list[dict[str, Any]]
+) -> None:
+    fire(alertmanager, WATCHDOG)
+    async with serve(**asking) as api:
+        admin = await api.admin()
+        body = {"matchers": matchers, "comment": "why", "duration": "1h"}
+        assert_problem(await admin.post("/monitoring/silences", body), 409, "watchdog_not_silenced")
+        others = {"name": "alertname", "value": "Watchdog", "is_equal": False}
+        answer = await admin.post("/monitoring/silences", {**body, "matchers": [*matchers, others]})
+        assert answer.status_code == 201, answer.text
+        assert (await one(api, "Watchdog"))["state"] == "active"
+        await admin.send("DELETE", f"/monitoring/silences/{answer.json()['id']}")
+
+
+def test_our_rules_have_the_watchdog_by_this_name() -> None:
+    rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))
+    [found] = [each for group in rules["groups"] for each in group["rules"] if each["expr"] == "vector(1)"]
+    assert {"alertname": found["alert"], **found["labels"]} == WATCHDOG
+    assert found["alert"] == silences.WATCHDOG
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,21 @@
 from __future__ import annotations
 
+import asyncio
+import json
+import sys
+import threading
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 import httpx
 import pytest
 
+import otel
+from app.infra.stores.traces import Span, spans_of
+from app.monitoring.links import WebLinks
+from app.monitoring.timeline import timeline
+from app.monitoring.trace import MOST_ENTRIES, merged
 from stack.native import logins
 from stack.native.probes import NO_CERTIFICATES
 from tests.app.infra.stores.conftest import PASSWORD
@@ -171,6 +181,81 @@ async def test_without_the_stores_the_process_shows_its_own_records_of_the_trace
         )
         [line] = listed.json()["records"]
         assert ("log", "request") in said(await shown(api, line["trace_id"]))
+
+
+async def test_of_too_many_records_the_newest_are_shown(serve: Serve) -> None:
+    async with serve() as api:
+        for number in range(700):
+            otel.get_logger("many").info(f"event {number}", trace_id=UNKNOWN)
+        found = await shown(api, UNKNOWN)
+    assert [event for _, event in said(found)] == [f"event {number}" for number in range(200, 700)]
+    assert found["truncated"] is True
+
+
+def spans(count: int) -> bytes:
+    """Returns Jaeger's answer about a trace of ``count`` spans, of which the last has an error."""
+    made = [
+        {
+            "spanId": f"{number + 1:016x}",
+            "parentSpanId": f"{number:016x}" if number else "",
+            "name": f"step {number}",
+            "startTimeUnixNano": str(10**18 + number * 1000),
+            "endTimeUnixNano": str(10**18 + number * 1000 + 500),
+            "attributes": [{"key": key, "value": {"stringValue": "x"}} for key in "abcdef"],
+        }
+        for number in range(count)
+    ]
+    made[-1]["events"] = [{"name": "exception", "timeUnixNano": str(10**18 + count * 1000)}]
+    scopes = [{"spans": made[::-1]}]
+    return json.dumps({"result": {"resourceSpans": [{"scopeSpans": scopes}]}}).encode()
+
+
+def running_elsewhere() -> set[str]:
+    """Returns the names of the functions that other threads are in."""
+    found, mine = set(), threading.get_ident()
+    for thread, innermost in sys._current_frames().items():
+        frame: FrameType | None = innermost if thread != mine else None
+        while frame is not None:
+            found.add(frame.f_code.co_name)
+            frame = frame.f_back
+    return found
+
+
+async def test_the_event_loop_runs_while_a_large_trace_is_read_and_merged(serve: Serve) -> None:
+    seen: set[str] = set()
+
+    async def look() -> None:
+        while True:
+            seen.update(running_elsewhere())
+            await asyncio.sleep(0)
+
+    with odd_server(answering(spans(8000))) as url:
+        async with serve(jaeger_url=url, stores_seconds=60) as api:
+            looking = asyncio.create_task(look())
+            found = await shown(api, UNKNOWN)
+            looking.cancel()
+    assert {spans_of.__name__, merged.__name__} <= seen
+    assert said(found) == [("span", f"step {number}") for number in range(MOST_ENTRIES)]
+    assert (found["truncated"], found["name"], found["failed"]) == (True, "step 0", True)
+    assert found["duration_ms"] == pytest.approx(8, abs=0.001)
+
+
+class CountingLinks(WebLinks):
+    """Counts the entries that are made: each has a link."""
+
+    made = 0
+
+    def trace(self, trace_id: str, start: int, end: int, span_id: str = "") -> str | None:
+        CountingLinks.made += bool(span_id)
+        return super().trace(trace_id, start, end, span_id)
+
+
+async def test_only_entries_that_are_shown_are_made() -> None:
+    span = Span(
+        "a" * 16, "", "step", "internal", "lms", 1, 2, failed=False, status="", attributes={}, events=()
+    )
+    found = timeline(UNKNOWN, [span] * 5000, [], CountingLinks(None, None, None, has_loki=False), 2000)
+    assert (len(found.entries), found.total, CountingLinks.made) == (2000, 5000, 2000)
 
 
 @pytest.mark.parametrize("body", GARBAGE)

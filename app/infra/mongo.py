@@ -10,12 +10,19 @@ including its condition; stock FerretDB does not, our stack's build does
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
-from pymongo.errors import (
+MOST_CONNECTIONS: Final = 50
+_THREADS: Final = MOST_CONNECTIONS + 14
+"""Motor runs each operation in a thread. With its own choice, five for each CPU, operations would wait for a
+thread, which nobody sees, and never for a connection, however slow the database is."""
+
+os.environ["MOTOR_MAX_WORKERS"] = str(_THREADS)  # which motor reads when it is imported
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection  # noqa: E402 - see above
+from pymongo.errors import (  # noqa: E402 - see above
     ConnectionFailure,
     DuplicateKeyError,
     ExecutionTimeout,
@@ -24,9 +31,9 @@ from pymongo.errors import (
     WaitQueueTimeoutError,
     WTimeoutError,
 )
-from pymongo.uri_parser import parse_uri
+from pymongo.uri_parser import parse_uri  # noqa: E402 - see above
 
-from app.core.errors import DatabaseUnavailable
+from app.core.errors import DatabaseUnavailable  # noqa: E402 - see above
 
 Document = dict[str, Any]
 Filter = Mapping[str, Any]
@@ -34,7 +41,6 @@ Filter = Mapping[str, Any]
 _T = TypeVar("_T")
 
 DEFAULT_DATABASE: Final = "lms"
-MOST_CONNECTIONS: Final = 50
 _AUTHENTICATION_FAILED: Final = 18  # MongoDB's error codes
 # ServerSelectionTimeoutError, AutoReconnect and NetworkTimeout are kinds of ConnectionFailure.
 _UNAVAILABLE: Final = (ConnectionFailure, WaitQueueTimeoutError, ExecutionTimeout, WTimeoutError)
@@ -48,11 +54,12 @@ class DatabaseRefused(Exception):  # noqa: N818 - as above
     """The database answered but rejected us, usually for a wrong user or password."""
 
 
-@dataclass(frozen=True, slots=True)
-class DatabaseFacts:
-    """The server's version, and connections: how many are in use, how many may be, and who waits for one."""
+class Connections(NamedTuple):
+    """How many connections are in use, how many may be, and how many operations wait for one.
 
-    version: str
+    No more than 14 are seen to wait, because those after them wait for a thread.
+    """
+
     in_use: int
     most: int
     waiting: int
@@ -159,23 +166,23 @@ class Database:
         except OperationFailure as error:
             raise DatabaseRefused(_refusal(error)) from error
 
-    async def facts(self) -> DatabaseFacts:
-        """Returns the server's version and how the connections are used now.
+    async def version(self) -> str:
+        """Returns the server's version.
 
         Raises:
             DatabaseUnavailable: It does not answer.
         """
         about = await _answer(self._database.command("buildInfo"), self._operation_seconds)
-        return DatabaseFacts(about["version"], *self.connections())
+        return str(about["version"])
 
-    def connections(self) -> tuple[int, int, int]:
-        """Returns how many connections are in use, how many may be, and how many operations wait for one."""
+    def connections(self) -> Connections:
+        """Returns how the connections are used now."""
         # The driver's pools have no public count; its events would cost three calls for every command.
         servers = self._client.delegate._topology._servers.values()  # noqa: SLF001 - see above
         pools = [server.pool for server in list(servers)]
         active = sum(pool.active_sockets for pool in pools)
         waiting = sum(max(pool.operation_count - pool.active_sockets, 0) for pool in pools)
-        return active, MOST_CONNECTIONS, waiting
+        return Connections(active, MOST_CONNECTIONS, waiting)
 
     async def wait(self, seconds: float, progress: Callable[[], object] = lambda: None) -> None:
         """Returns as soon as the database answers; calls ``progress`` after each failed try, about every 2 s.
@@ -243,7 +250,7 @@ class _MotorCollection:
 async def _answer(operation: Awaitable[_T], seconds: float) -> _T:
     """Returns the operation's result; the only place that translates the driver's errors into ours.
 
-    The driver's own limits start when one of its few threads is free, which takes long without a database.
+    The driver's own limits start when one of its threads is free, which takes long without a database.
     """
     try:
         async with asyncio.timeout(seconds):

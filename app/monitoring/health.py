@@ -20,7 +20,10 @@ class _Document(BaseModel):
 class LastError(_Document):
     """The last time that a check found its dependency not working."""
 
-    type: str = Field(description="Type of the error.", examples=["ServerSelectionTimeoutError"])
+    type: str = Field(
+        description="Type of the error, the status that was answered, or the measurement that failed.",
+        examples=["ServerSelectionTimeoutError"],
+    )
     time: datetime
 
 

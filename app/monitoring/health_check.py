@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -28,6 +29,7 @@ class Measurement:
 
     ``name`` is the part after the colon of a key in ``checks``, such as ``responseTime``. ``output`` says
     what is wrong and ``advice`` what to do next, one sentence each; both are None if nothing is wrong.
+    ``error`` is the type of the error behind it (``error.type``), if there is one.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Measurement:
     status: Status = Status.PASS
     output: str | None = None
     advice: str | None = None
+    error: str | None = None
 
 
 Probe = Callable[[], Awaitable[Sequence[Measurement]]]
@@ -66,6 +69,13 @@ class Check:
     def runbook(self) -> str:
         """Where the repository says what to do, in more than a sentence."""
         return f"{RUNBOOKS}#{self.section or self.name}"
+
+
+def kind_of(error: BaseException) -> str:
+    """Returns the type of an error; of what our own ports raise, that of what they raise it from."""
+    cause = error.__cause__
+    is_limit = isinstance(cause, CancelledError)  # as `asyncio.timeout` ends what takes too long
+    return type(error if cause is None or is_limit else cause).__name__
 
 
 def at_most(

@@ -16,7 +16,7 @@ from app import VERSION
 from app.core.clock import Clock
 from app.core.telemetry import HEALTH_STATUS
 from app.monitoring.health import Health
-from app.monitoring.health_check import SEVERITY, Check, Measurement, Status
+from app.monitoring.health_check import SEVERITY, Check, Measurement, Status, kind_of
 from app.monitoring.health_damping import Damping
 from app.monitoring.health_state import CheckState, Result
 
@@ -50,6 +50,10 @@ class HealthChecks:
         instance: str | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Raises ValueError if two checks have one name: one would hide the other."""
+        names = [each.name for each in checks]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two health checks are called {twice[0]}; rename one of them")
         self._clock = clock
         self._monotonic = monotonic
         self._instance = instance
@@ -186,8 +190,7 @@ def _result(task: asyncio.Task[tuple[Measurement, ...]], ended: float, seconds: 
     error = task.exception()
     if error is None:
         return Result(ended, seconds, task.result())
-    # What our own ports raise is less specific than what they raise it from.
-    return Result(ended, seconds, (), type(error.__cause__ or error).__name__)
+    return Result(ended, seconds, (), kind_of(error))
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[object]]) -> None:

@@ -44,6 +44,16 @@ class Result:
             return Status.FAIL
         return self.worst.status if self.worst else Status.PASS
 
+    @property
+    def error_type(self) -> str | None:
+        """The type of what the probe raised, or of what it measured; None if nothing failed.
+
+        What fails without an error, such as a comparison, has its name as the type.
+        """
+        if self.error is not None or self.worst is None:
+            return self.error
+        return self.worst.error or (self.worst.name if self.worst.status is Status.FAIL else None)
+
 
 class CheckState:
     """The state of one check. All moments are of the monotonic clock, which no clock change moves."""
@@ -70,8 +80,8 @@ class CheckState:
         self.result = result
         self.ran.set()
         HEALTH_DURATION.record(result.seconds, {"check": self.check.name})
-        if result.error is not None:
-            self._failed = (result.error, result.ended)
+        if result.error_type is not None:
+            self._failed = (result.error_type, result.ended)
         self.has_worked |= result.status is not Status.FAIL
         if result.status is Status.PASS:
             self._success = result.ended

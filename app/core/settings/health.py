@@ -16,6 +16,11 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _SCHEMES: Final = ("http", "https", "tcp", "smtp")
 _NEEDS_PORT: Final = ("tcp", "smtp")
 _MOST_DEPENDENCIES: Final = 20
+BUILT_IN: Final = frozenset(
+    {"mongodb", "redis", "rate_limiter", "lms_function", "telemetry", "file_system", "system"}
+)
+"""Names of the platform's own checks (`app/monitoring/checks/`), which no dependency may have."""
+
 _FORM: Final = "must be name=URL pairs separated by commas, such as mail=smtp://127.0.0.1:25"
 
 
@@ -37,6 +42,8 @@ def _dependencies(value: object) -> object:
     names = [each.name for each in found]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"names {twice[0]} twice; give each dependency a name of its own")
+    if taken := [name for name in names if name in BUILT_IN]:
+        raise ValueError(f"names {taken[0]}, which is a check of the platform; give it another name")
     if len(found) > _MOST_DEPENDENCIES:
         raise ValueError(f"has {len(found)} dependencies; list at most {_MOST_DEPENDENCIES}")
     return tuple(found)
@@ -98,7 +105,8 @@ class HealthSettings(Group):
         description="Further dependencies to check, such as idp=https://id.example/up,mail=smtp://127.0.0.1:25.",
     )
     health_folder: Path | None = Field(
-        default=None, description="Folder whose disk is checked; default: that of temporary files."
+        default=None,
+        description="Folder whose disk is checked; default: that of temporary files, TMPDIR or /tmp.",
     )
     health_max_cpu: Share = Field(default=0.95, description="Share of the CPUs that may be busy.")
     health_max_load: float = Field(

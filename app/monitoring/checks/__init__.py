@@ -16,6 +16,7 @@ from app.monitoring.checks import telemetry as own_telemetry
 from app.monitoring.checks.lms_function import Step
 from app.monitoring.health_check import Check
 from app.monitoring.health_checks import HealthChecks
+from app.monitoring.health_lookback import INTERVALS
 
 
 @asynccontextmanager
@@ -32,7 +33,7 @@ async def running_checks(
     """
     instance = telemetry.instance if telemetry else f"{socket.gethostname()}-{os.getpid()}"
     async with AsyncExitStack() as stack:
-        lag = stack.enter_context(system.LoopLag())
+        lag = stack.enter_context(system.LoopLag(INTERVALS * settings.health_seconds))
         services = await stack.enter_async_context(external.Services(settings, telemetry))
         health = HealthChecks(
             [

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import smtplib
+import ipaddress
+import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Self
@@ -17,14 +19,26 @@ from pydantic import SecretStr
 import otel
 from app.core.settings import Settings
 from app.monitoring.health_check import Check, Measurement, Status
+from app.monitoring.health_thread import OwnThread
 
 SECTION: Final = "external-dependencies"
 _MS: Final = 1000
 _SERVER_ERROR: Final = 500
 _CLIENT_ERROR: Final = 400
 _PORTS: Final = {"http": 80, "https": 443}
+_LONGEST_LINE: Final = 4096  # RFC 5321, 4.5.3.1.5: 512
+_MOST_LINES: Final = 100
 
-Ask = Callable[[], Awaitable[str | None]]
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What is wrong with a service that answered: a sentence, and its kind, as in ``error.type``."""
+
+    output: str
+    kind: str
+
+
+Ask = Callable[[], Awaitable[Wrong | None]]
 """Talks to a service; returns what is wrong, None if nothing is, and raises if it does not answer."""
 
 
@@ -42,20 +56,27 @@ class Service:
 
 
 class ServiceProbe:
-    """Asks a service; the whole exchange is the response time."""
+    """Asks the service at ``host``; the whole exchange is the response time."""
 
-    def __init__(self, ask: Ask, advice: str) -> None:
+    def __init__(self, host: str, ask: Ask, advice: str) -> None:
+        self._host = host
         self._ask = ask
         self._advice = advice
+        self._resolver = OwnThread("resolver")
 
     async def __call__(self) -> Sequence[Measurement]:
         """Measures how long it took; raises whatever the connection does."""
         started = time.perf_counter()
+        if not _is_address(self._host):
+            # The event loop resolves names in the thread pool of everybody, which a silent name server fills.
+            await self._resolver.run(partial(socket.getaddrinfo, self._host, None))
         wrong = await self._ask()
         elapsed = (time.perf_counter() - started) * _MS
         if wrong is None:
             return [Measurement("responseTime", elapsed, "ms")]
-        return [Measurement("responseTime", elapsed, "ms", Status.FAIL, wrong, self._advice)]
+        return [
+            Measurement("responseTime", elapsed, "ms", Status.FAIL, wrong.output, self._advice, wrong.kind)
+        ]
 
 
 class Services:
@@ -92,7 +113,7 @@ class Services:
             advice = f"See whether {service.name} runs at {where} and can be reached from here."
             yield Check(
                 service.name,
-                ServiceProbe(self._ask(service), advice),
+                ServiceProbe(parts.hostname or "", self._ask(service), advice),
                 advice,
                 interval=self._settings.health_slow_seconds,
                 limit=self._settings.health_limit_seconds,
@@ -105,18 +126,25 @@ class Services:
         if parts.scheme == "tcp":
             return partial(over_tcp, host, port)
         if parts.scheme == "smtp":
-            # The thread gives up by itself, before the check does.
-            return partial(over_smtp, host, port, self._settings.health_limit_seconds / 2)
+            return partial(over_smtp, host, port)
         return partial(over_http, self._client, service)
 
 
-async def over_http(client: httpx.AsyncClient, service: Service) -> str | None:
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+async def over_http(client: httpx.AsyncClient, service: Service) -> Wrong | None:
     """Sends one GET and reads no body; redirects are answers and not followed."""
     async with client.stream("GET", service.url, auth=service.login) as answer:
         status = answer.status_code
     if status < (_SERVER_ERROR if service.is_intake else _CLIENT_ERROR):
         return None
-    return f"It answered {status}."
+    return Wrong(f"It answered {status}.", str(status))
 
 
 async def over_tcp(host: str, port: int) -> None:
@@ -125,15 +153,54 @@ async def over_tcp(host: str, port: int) -> None:
     writer.close()
 
 
-async def over_smtp(host: str, port: int, seconds: float) -> str | None:
+async def over_smtp(host: str, port: int) -> Wrong | None:
     """Greets a mail server and leaves (RFC 5321: its greeting, EHLO, QUIT); no mail is sent."""
-    return await asyncio.to_thread(_greet, host, port, seconds)
+    reader, writer = await asyncio.open_connection(host, port, limit=_LONGEST_LINE)
+    try:
+        if (code := await _reply(reader)) != "220":
+            return _not_mail("the connection", code)
+        writer.write(f"EHLO {_literal(writer.get_extra_info('sockname')[0])}\r\n".encode())
+        if (code := await _reply(reader)) != "250":
+            return _not_mail("EHLO", code)
+        writer.write(b"QUIT\r\n")
+        with suppress(ConnectionError):  # it may be gone before it says so
+            if (code := await _reply(reader)) != "221":
+                return _not_mail("QUIT", code)
+    finally:
+        writer.close()
+    return None
 
 
-def _greet(host: str, port: int, seconds: float) -> str | None:
-    with smtplib.SMTP(host, port, timeout=seconds) as server:
-        code, _ = server.ehlo()
-    return None if code < _CLIENT_ERROR else f"It answered EHLO with {code}."
+async def _reply(reader: asyncio.StreamReader) -> str | None:
+    """Returns the code of a reply (RFC 5321, 4.2); None if it is none.
+
+    Raises:
+        ConnectionResetError: The connection ended.
+    """
+    for _ in range(_MOST_LINES):
+        try:
+            line = await reader.readuntil()
+        except asyncio.IncompleteReadError:
+            raise ConnectionResetError from None
+        except asyncio.LimitOverrunError:
+            return None
+        code, more = line[:3], line[3:4]
+        if not code.isdigit() or more not in {b" ", b"-", b"\r", b"\n"}:
+            return None
+        if more != b"-":
+            return code.decode()
+    return None
+
+
+def _not_mail(what: str, code: str | None) -> Wrong:
+    if code is None:
+        return Wrong(f"It answered {what} with something that is no SMTP.", "ProtocolError")
+    return Wrong(f"It answered {what} with {code}.", code)
+
+
+def _literal(address: str) -> str:
+    """Returns an address as a client without a name sends it (RFC 5321, 4.1.3)."""
+    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
 
 def _of_telemetry(telemetry: otel.Telemetry | None) -> Iterator[Service]:

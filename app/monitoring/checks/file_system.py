@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from app.core.settings import Settings
 from app.monitoring.health_check import Check, Measurement, Status, at_most
+from app.monitoring.health_thread import OwnThread
 
 ADVICE: Final = "Free space on the disk of LMS_HEALTH_FOLDER, or mount it writable again."
 _FULL: Final = "Free space (`du -xh --max-depth=1 | sort -h`) before writes fail."
@@ -22,24 +22,32 @@ _BLOCK: Final = b"health" * 683  # about 4 KiB, a block of most file systems
 _MS: Final = 1000
 _HOUR: Final = 3600
 _MOST_SAMPLES: Final = 256
+_LEAST_INTERVALS: Final = 2
+_TEMPORARY: Final = "/tmp"  # noqa: S108 - its disk is looked at, nobody's file is trusted
 _LEAST_SECONDS: Final = 600
 """How long a trend must have been watched before it says something."""
 
 
 class Trend:
-    """Says by the last hour's samples how many hours a disk will last: a straight line through them."""
+    """Says by the last hour's samples how many hours a disk will last: a straight line through them.
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    Of samples every ``interval`` seconds it keeps some, so that they span the hour; at least two, so that
+    there is a line.
+    """
+
+    def __init__(self, interval: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = max(_HOUR, _LEAST_INTERVALS * interval)
         self._monotonic = monotonic
-        self._samples: deque[tuple[float, float]] = deque(maxlen=_MOST_SAMPLES)
+        self._samples: deque[tuple[float, float]] = deque()
 
     def hours_left(self, free: float) -> float | None:
         """Takes a sample of the free bytes; returns None if it is not shrinking, or watched for too short."""
         now = self._monotonic()
-        self._samples.append((now, free))
-        while self._samples[0][0] < now - _HOUR:
+        if not self._samples or now - self._samples[-1][0] >= self._seconds / _MOST_SAMPLES:
+            self._samples.append((now, free))
+        while self._samples[0][0] < now - self._seconds:
             self._samples.popleft()
-        if now - self._samples[0][0] < _LEAST_SECONDS:
+        if self._samples[-1][0] - self._samples[0][0] < _LEAST_SECONDS:
             return None
         slope = _slope(self._samples)
         return free / -slope / _HOUR if slope < 0 else None
@@ -62,14 +70,15 @@ class FileSystemProbe:
         self._least_free = least_free
         self._least_hours = least_hours
         self._trend = trend
+        self._thread = OwnThread("file-system")
 
     async def __call__(self) -> Sequence[Measurement]:
-        """Measures in a thread, because a disk that hangs blocks.
+        """Measures in a thread of its own, because a disk that hangs blocks.
 
         Raises:
             OSError: The folder does not exist, or takes no file.
         """
-        return await asyncio.to_thread(self._measure)
+        return await self._thread.run(self._measure)
 
     def _measure(self) -> list[Measurement]:
         started = time.perf_counter()
@@ -103,13 +112,21 @@ class FileSystemProbe:
         return Measurement("hoursUntilFull", hours, "h", Status.WARN, output, _TREND)
 
 
+def temporary_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Returns the folder of temporary files, also if it cannot be written, which the probe finds out.
+
+    Python's own choice tries folders, and takes another one or raises while the disk is full.
+    """
+    return Path(environ.get("TMPDIR") or _TEMPORARY)
+
+
 def check(settings: Settings) -> Check:
     """Returns the check of the disk that LMS_HEALTH_FOLDER names."""
     probe = FileSystemProbe(
-        settings.health_folder or Path(tempfile.gettempdir()),
+        settings.health_folder or temporary_folder(),
         least_free=settings.health_min_disk,
         least_hours=settings.health_min_disk_hours,
-        trend=Trend(),
+        trend=Trend(settings.health_slow_seconds),
     )
     return Check(
         "file_system",

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from app.core.settings import Settings
-from app.monitoring.health_check import Check, Measurement, Status
+from app.monitoring.health_check import Check, Measurement, Status, kind_of
 
 Step = Callable[[], Awaitable[str | None]]
 """Does what learners need, with canary data; returns what is wrong in a sentence, None if nothing is."""
@@ -37,15 +37,16 @@ class LmsProbe:
 
 
 async def _measured(name: str, step: Step) -> Measurement:
-    started = time.perf_counter()
+    started, kind = time.perf_counter(), None
     try:
         wrong = await step()
     except Exception as error:  # noqa: BLE001 - whatever a step raises is its result
-        wrong = f"{name}: {type(error.__cause__ or error).__name__}."
+        kind = kind_of(error)
+        wrong = f"{name}: {kind}."
     elapsed = (time.perf_counter() - started) * _MS
     if wrong is None:
         return Measurement(name, elapsed, "ms")
-    return Measurement(name, elapsed, "ms", Status.FAIL, wrong, _BY_STEP.get(name, ADVICE))
+    return Measurement(name, elapsed, "ms", Status.FAIL, wrong, _BY_STEP.get(name, ADVICE), kind)
 
 
 def check(settings: Settings, steps: Mapping[str, Step]) -> Check:

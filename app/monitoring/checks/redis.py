@@ -10,6 +10,7 @@ from app.core.settings import Settings
 from app.infra.redis import RedisClient
 from app.infra.resources import Resources
 from app.monitoring.health_check import Check, Measurement, Status, at_most
+from app.monitoring.health_lookback import INTERVALS, Growth
 
 ADVICE: Final = "Start Redis again (`make status`); until then nobody can extend a session or log out."
 _FULL: Final = "Raise Redis' maxmemory before it evicts sessions, which signs people out."
@@ -24,12 +25,16 @@ class RedisProbe:
     """Asks Redis for its own figures; the time of that round trip is the response time."""
 
     def __init__(
-        self, redis: RedisClient, *, most_memory: float, monotonic: Callable[[], float] = time.monotonic
+        self,
+        redis: RedisClient,
+        *,
+        most_memory: float,
+        look_back: float,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._redis = redis
         self._most_memory = most_memory
-        self._monotonic = monotonic
-        self._evicted: tuple[float, int] | None = None
+        self._evicted = Growth(look_back, monotonic)
 
     async def __call__(self) -> Sequence[Measurement]:
         """Measures round trip, memory, evictions, persistence and version.
@@ -56,12 +61,9 @@ class RedisProbe:
         return at_most("memoryUsed", used / most, self._most_memory, unit="1", output=output, advice=_FULL)
 
     def _evictions(self, total: int) -> Measurement:
-        now = self._monotonic()
-        then, before = self._evicted or (now, total)
-        self._evicted = (now, total)
-        # Fewer than before: it was restarted.
-        rate = max(total - before, 0) / (now - then) * _MINUTE if now > then else 0.0
-        output = f"Redis evicted {max(total - before, 0)} keys in the last {now - then:.0f} s."
+        seconds, evicted = self._evicted.add(total)
+        rate = evicted / seconds * _MINUTE if seconds else 0.0
+        output = f"Redis evicted {evicted} keys in the last {seconds:.0f} s."
         return at_most("evictions", rate, 0, unit="{key}/min", output=output, advice=_EVICTS)
 
 
@@ -77,7 +79,11 @@ def check(settings: Settings, resources: Resources) -> Check:
     """Returns the check of Redis."""
     return Check(
         "redis",
-        RedisProbe(resources.redis, most_memory=settings.health_max_redis_memory),
+        RedisProbe(
+            resources.redis,
+            most_memory=settings.health_max_redis_memory,
+            look_back=INTERVALS * settings.health_seconds,
+        ),
         ADVICE,
         interval=settings.health_seconds,
         limit=settings.health_limit_seconds,

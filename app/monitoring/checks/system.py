@@ -6,13 +6,17 @@ import asyncio
 import os
 import resource
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Self
 
 import psutil
 
 from app.core.settings import Settings
 from app.monitoring.health_check import Check, Measurement, at_most
+from app.monitoring.health_lookback import INTERVALS, Lookback
+from app.monitoring.health_memory import MemoryLimit, memory_limit
+from app.monitoring.health_thread import OwnThread
 
 ADVICE: Final = "Read this process's log: the operating system does not answer simple questions about it."
 _CPU: Final = (
@@ -27,13 +31,16 @@ _UNLIMITED: Final = 2**62
 
 
 class LoopLag:
-    """Remembers the worst delay of the event loop since it was last asked, within its block.
+    """Remembers the worst delay of the event loop in the last ``seconds``, within its block.
 
     It costs a timer twice a second.
     """
 
-    def __init__(self) -> None:
-        self._worst = 0.0
+    def __init__(self, seconds: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._monotonic = monotonic
+        self._delays: deque[tuple[float, float]] = deque()
+        """When each was seen, and in seconds; none has a worse one after it."""
         self._timer: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> Self:
@@ -45,37 +52,51 @@ class LoopLag:
             self._timer.cancel()
 
     def worst(self) -> float:
-        """Returns the worst delay in seconds since the last call, and starts again from zero."""
-        worst, self._worst = self._worst, 0.0
-        return worst
+        """Returns the worst delay, in seconds."""
+        self._forget()
+        return self._delays[0][1] if self._delays else 0.0
 
     def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = loop.call_later(_LAG_SECONDS, self._fired, loop, loop.time() + _LAG_SECONDS)
 
     def _fired(self, loop: asyncio.AbstractEventLoop, planned: float) -> None:
-        self._worst = max(self._worst, loop.time() - planned)
+        self._saw(loop.time() - planned)
         self._arm(loop)
+
+    def _saw(self, delay: float) -> None:
+        while self._delays and self._delays[-1][1] <= delay:
+            self._delays.pop()
+        self._delays.append((self._monotonic(), delay))
+        self._forget()
+
+    def _forget(self) -> None:
+        earliest = self._monotonic() - self._seconds
+        while self._delays and self._delays[0][0] < earliest:
+            self._delays.popleft()
 
 
 class SystemProbe:
     """Reads the operating system's figures and compares them with the thresholds of the settings.
 
-    CPU is what was busy since the last run, so the first one measures none. Of a container without limits
-    of its own, these are the machine's figures.
+    CPU is what was busy in the last three intervals; the first run measures none. Memory is the container's
+    if it has a limit (cgroup v2) that is fuller than the machine; everything else is the machine's.
     """
 
-    def __init__(self, settings: Settings, lag: LoopLag) -> None:
+    def __init__(
+        self, settings: Settings, lag: LoopLag, limit: Callable[[], MemoryLimit | None] = memory_limit
+    ) -> None:
         self._settings = settings
+        self._limit = limit
         self._lag = lag
-        self._cpu: tuple[float, float] | None = None
+        self._times: Lookback[tuple[float, float]] = Lookback(INTERVALS * settings.health_seconds)
+        self._thread = OwnThread("system")
 
     async def __call__(self) -> Sequence[Measurement]:
-        """Measures everything; files of the kernel are read in a thread."""
-        settings, lag = self._settings, self._lag.worst()
-        most = settings.health_max_lag_seconds
+        """Measures everything; files of the kernel are read in a thread of their own."""
+        lag, most = self._lag.worst(), self._settings.health_max_lag_seconds
         output = f"Something blocked the event loop for {lag:.2f} s."
         blocked = at_most("eventLoopLag", lag, most, unit="s", output=output, advice=_LAG)
-        return [*await asyncio.to_thread(lambda: list(self._machine())), blocked]
+        return [*await self._thread.run(lambda: list(self._machine())), blocked]
 
     def _machine(self) -> Iterator[Measurement]:
         settings = self._settings
@@ -84,9 +105,9 @@ class SystemProbe:
         load = os.getloadavg()[0] / (os.cpu_count() or 1)
         output = f"The load average is {load:.1f} per CPU."
         yield at_most("load", load, settings.health_max_load, unit="{thread}/CPU", output=output, advice=_CPU)
-        memory, swap = psutil.virtual_memory(), psutil.swap_memory()
-        used = 1 - memory.available / memory.total
-        yield _share("memory", used, settings.health_max_memory, "of the memory is used", _MEMORY)
+        used, what = _memory(self._limit())
+        yield _share("memory", used, settings.health_max_memory, what, _MEMORY)
+        swap = psutil.swap_memory()
         yield _share("swap", swap.percent / 100, settings.health_max_swap, "of the swap space is used", _SWAP)
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         if 0 < limit < _UNLIMITED:
@@ -97,7 +118,7 @@ class SystemProbe:
         yield Measurement("uptime", round(uptime, 1), "s")
 
     def _busy(self) -> float | None:
-        """Returns the share of the CPUs that was busy since the last call.
+        """Returns the share of the CPUs that was busy lately, None if too little time has passed.
 
         psutil's own `cpu_percent` remembers one last call for the whole process, which is the telemetry's.
         """
@@ -105,10 +126,19 @@ class SystemProbe:
         idle = times.idle + getattr(times, "iowait", 0.0)
         # A guest's time is part of the user's.
         total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
-        before, self._cpu = self._cpu, (idle, total)
-        if before is None or total <= before[1]:
+        _, (idle_before, total_before) = self._times.add((idle, total))
+        if total <= total_before:
             return None
-        return min(max(1 - (idle - before[0]) / (total - before[1]), 0.0), 1.0)
+        return min(max(1 - (idle - idle_before) / (total - total_before), 0.0), 1.0)
+
+
+def _memory(limit: MemoryLimit | None) -> tuple[float, str]:
+    """Returns the used share of the machine's memory or the container's, whichever is fuller, and which."""
+    memory = psutil.virtual_memory()
+    used = 1 - memory.available / memory.total
+    if limit is None or limit.most >= memory.total or limit.used / limit.most < used:
+        return used, "of the memory is used"
+    return limit.used / limit.most, f"of the container's {limit.most:,} bytes of memory are used"
 
 
 def _share(name: str, value: float, most: float, what: str, advice: str) -> Measurement:
@@ -116,7 +146,7 @@ def _share(name: str, value: float, most: float, what: str, advice: str) -> Meas
 
 
 def check(settings: Settings, lag: LoopLag) -> Check:
-    """Returns the check of the process and its machine."""
+    """Returns the check of the process and its machine; ``lag`` looks back `INTERVALS` of its intervals."""
     return Check(
         "system",
         SystemProbe(settings, lag),

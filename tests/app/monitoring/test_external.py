@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -13,9 +15,10 @@ from app.core.settings import Settings
 from app.monitoring.checks.external import Services
 from app.monitoring.health_check import Check, Status
 from tests.app.conftest import make_settings
+from tests.app.monitoring.measured import server
 from tests.programs import free_port
 
-MAIL = {b"ehlo": b"250 mail.test\r\n", b"quit": b"221 Bye\r\n"}
+EHLO, QUIT = b"250-mail.test\r\n250 SIZE 1000\r\n", b"221 Bye\r\n"
 
 
 def settings_with(listed: str, **changes: object) -> Settings:
@@ -79,27 +82,93 @@ async def test_a_port_is_connected_to() -> None:
             await status_of(services, "port")
 
 
-async def test_a_mail_server_is_greeted() -> None:
-    async with (
-        answering(MAIL[b"ehlo"], MAIL[b"quit"], greeting=b"220 mail.test\r\n") as port,
-        Services(settings_with(f"mail=smtp://127.0.0.1:{port}"), None) as services,
-    ):
-        assert await status_of(services, "mail") == (Status.PASS, None)
-    async with (
-        answering(b"502 No\r\n", b"221 Bye\r\n", greeting=b"220 mail.test\r\n") as port,
-        Services(settings_with(f"mail=smtp://127.0.0.1:{port}"), None) as services,
-    ):
-        assert await status_of(services, "mail") == (Status.FAIL, "It answered EHLO with 502.")
+GREETING = b"220-mail.test\r\n220 Welcome\r\n"
 
 
-@pytest.mark.parametrize("greeting", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"554 Go away\r\n"])
-async def test_what_is_no_mail_server_fails(greeting: bytes) -> None:
+@pytest.mark.parametrize(
+    ("greeting", "answers", "output", "kind"),
+    [
+        (GREETING, (EHLO, QUIT), None, None),
+        (GREETING, (EHLO,), None, None),  # it hangs up at QUIT
+        (b"554 Go away\r\n", (), "It answered the connection with 554.", "554"),
+        (
+            b"HTTP/1.1 400 Bad Request\r\n\r\n",
+            (),
+            "It answered the connection with something",
+            "ProtocolError",
+        ),
+        (b"22\r\n", (), "It answered the connection with something", "ProtocolError"),
+        (b"220-more\r\n" * 1000, (), "It answered the connection with something", "ProtocolError"),
+        (b"2" * 100_000, (), "It answered the connection with something", "ProtocolError"),
+        (GREETING, (b"502 No\r\n",), "It answered EHLO with 502.", "502"),
+        (GREETING, (b"354 Go ahead\r\n",), "It answered EHLO with 354.", "354"),
+        (GREETING, (b"250-mail.test\r\ngarbage\r\n",), "It answered EHLO with something", "ProtocolError"),
+        (GREETING, (EHLO, b"421 Busy\r\n"), "It answered QUIT with 421.", "421"),
+    ],
+)
+async def test_a_mail_server_is_greeted_and_its_codes_count(
+    greeting: bytes, answers: tuple[bytes, ...], output: str | None, kind: str | None
+) -> None:
     async with (
-        answering(greeting=greeting) as port,
+        answering(*answers, greeting=greeting) as port,
         Services(settings_with(f"mail=smtp://127.0.0.1:{port}"), None) as services,
     ):
-        with pytest.raises(OSError):  # noqa: PT011 - smtplib's errors are kinds of it
+        [check] = services.checks()
+        [measured] = await check.probe()
+    assert (measured.status is Status.PASS, measured.error) == (output is None, kind)
+    assert (measured.output or "").startswith(output or "")
+
+
+async def test_a_mail_server_that_hangs_up_fails() -> None:
+    async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with (
+        server(hang_up) as port,
+        Services(settings_with(f"mail=smtp://127.0.0.1:{port}"), None) as services,
+    ):
+        with pytest.raises(ConnectionError):
             await status_of(services, "mail")
+
+
+async def test_a_mail_server_that_drips_is_left_when_the_limit_is_over() -> None:
+    """Each byte comes soon after the last one, so that only a limit of the whole talk ends it."""
+    gone = asyncio.Event()
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220-")
+        while not reader.at_eof():
+            writer.write(b"x")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(reader.read(1), 0.05)
+        gone.set()
+
+    async with (
+        server(drip) as port,
+        Services(settings_with(f"mail=smtp://127.0.0.1:{port}"), None) as services,
+    ):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await status_of(services, "mail")
+        await gone.wait()
+
+
+async def test_a_name_server_that_hangs_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, silent = [], threading.Event()
+
+    def resolve(host: str, _port: object) -> None:
+        asked.append(host)
+        silent.wait()
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    async with Services(settings_with("mail=smtp://mail.test:25"), None) as services:
+        [check] = services.checks()
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await check.probe()
+    silent.set()
+    assert asked == ["mail.test"]
 
 
 def names(settings: Settings, telemetry: otel.Telemetry | None = None) -> dict[str, Check]:
@@ -152,6 +221,7 @@ def test_the_collector_and_the_error_tracker_are_known_from_the_telemetry() -> N
         ("mail=http://", "mail needs a URL"),
         ("a=http://user:secret@x/", "remove the login from the address of a"),
         ("a=tcp://x:1,a=tcp://x:2", "names a twice"),
+        ("a=tcp://x:1,redis=tcp://x:2", "names redis, which is a check of the platform"),
         (",".join(f"a{number}=tcp://x:1" for number in range(21)), "list at most 20"),
     ],
 )

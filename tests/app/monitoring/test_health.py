@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.app.healths import TOKEN
+from app.core.settings.health import BUILT_IN
+from tests.app.healths import TOKEN, checks_of
 from tests.app.people import Api
 
 PROBES = ("http://lms.test/livez", "http://lms.test/readyz", "http://lms.test/startupz")
@@ -28,3 +29,9 @@ async def test_details_are_for_operators(api: Api) -> None:
         assert (entry["componentId"], entry["componentType"]) == ("mongodb", "datastore")
         assert (entry["observedUnit"], entry["status"]) == ("ms", "pass")
         assert entry["observedValue"] > 0
+
+
+async def test_the_settings_know_the_names_of_the_platforms_own_checks(api: Api) -> None:
+    report = checks_of(api).report()
+    names = {*(report.components or ()), *(report.unchecked or ())}
+    assert names - {"sentry"} == BUILT_IN  # the error tracker of these tests

@@ -22,7 +22,7 @@ from tests.programs import wait
 async def probing_redis(url: str, clock: Hand | None = None) -> AsyncIterator[RedisProbe]:
     client = RedisClient(url, seconds=10)
     try:
-        yield RedisProbe(client, most_memory=0.9, monotonic=clock or Hand())
+        yield RedisProbe(client, most_memory=0.9, look_back=60, monotonic=clock or Hand())
     finally:
         await client.close()
 
@@ -50,9 +50,9 @@ async def test_a_full_redis_that_evicts_is_a_warning(own_redis: RedisServer) -> 
             client.config_set("maxmemory-policy", "allkeys-lru")
             for number in range(100):
                 client.set(f"key-{number}", b"x" * 10_000)
-        clock.now += 60
-        assert wrong(await probe()) == ["memoryUsed", "evictions"]
-        clock.now += 60
+        for clock.now in (30, 31, 60):
+            assert wrong(await probe()) == ["memoryUsed", "evictions"]
+        clock.now = 91
         assert "evictions" not in wrong(await probe())
 
 
@@ -93,7 +93,7 @@ async def test_a_redis_that_answers_garbage_fails(said: bytes) -> None:
     async with server(talk) as port:
         client = RedisClient(f"redis://127.0.0.1:{port}/0", seconds=0.2)
         with pytest.raises((RedisUnavailable, KeyError)):  # what it understands lacks a Redis' figures
-            await RedisProbe(client, most_memory=0.9)()
+            await RedisProbe(client, most_memory=0.9, look_back=60)()
         with pytest.raises(RedisUnavailable):
             await client.get_many("one", "two", "three")
         await client.close()

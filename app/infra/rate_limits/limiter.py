@@ -237,15 +237,15 @@ class RateLimiter:
         So it is for one window after Redis has lost its data, and for callers who were admitted without it.
         """
         now, instances = self._clock(), self._instances.count
+        lacking = [each for each in held if self._is_unknown_to_redis(each, now) and not each.shadow]
+        if not any(share_verdict(each, now, instances, alone=alone).wait for each in lacking):
+            return None
 
         def judge(_: Applied, each: Held) -> Verdict:
             verdict = share_verdict(each, now, instances, alone=alone)
             return verdict if self._is_unknown_to_redis(each, now) else verdict._replace(wait=0.0)
 
-        lacking = [each for each in held if self._is_unknown_to_redis(each, now) and not each.shadow]
-        if any(share_verdict(each, now, instances, alone=alone).wait for each in lacking):
-            return decided(from_memory(found, held, judge), "local")
-        return None
+        return decided(from_memory(found, held, judge), "local")
 
     def _is_unknown_to_redis(self, held: Held, now: float) -> bool:
         return now < max(held.hits.strayed_at, self._forgot_at) + held.policy.seconds

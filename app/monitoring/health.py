@@ -82,3 +82,7 @@ class Health(_Document):
     checks: dict[str, list[Entry]] | None = Field(
         default=None, description="Each measurement, by check and name, such as mongodb:responseTime."
     )
+
+    def text(self) -> str:
+        """Returns it as JSON, without what is unknown."""
+        return self.model_dump_json(by_alias=True, exclude_none=True)

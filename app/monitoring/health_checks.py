@@ -29,6 +29,9 @@ JITTER: Final = 0.1
 EARLIEST: Final = 0.1
 """Share of its interval after which a check that is not immediate runs first, at the earliest."""
 
+REUSED_SECONDS: Final = 1.0
+"""How long a written report is used again while no check has run."""
+
 _random = random.Random()  # noqa: S311 - spreads load, protects nothing
 
 
@@ -60,6 +63,7 @@ class HealthChecks:
         now = monotonic()
         self._states = [CheckState(each, Damping(agreeing=agreeing, window=window), now) for each in checks]
         self._over = asyncio.Event()
+        self._written: tuple[float, Status, str] | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -101,6 +105,14 @@ class HealthChecks:
             components={name: component for name, component in components.items() if component},
             checks={key: entry for each in entries for key, entry in each.items()},
         )
+
+    def written(self) -> tuple[Status, str]:
+        """Returns the status and the report as JSON; to write it takes longer than all else in an answer."""
+        now = self._monotonic()
+        if self._written is None or now - self._written[0] >= REUSED_SECONDS:
+            found = self.report()
+            self._written = now, found.status, found.text()
+        return self._written[1:]
 
     def status(self) -> Status:
         """Returns the platform's status alone."""
@@ -147,6 +159,7 @@ class HealthChecks:
             await self._pause(_random.uniform(EARLIEST, 1) * state.check.interval)
         while not self._over.is_set():
             state.take(await self._run(state))
+            self._written = None
             await self._pause(self._until_next(state))
 
     def _until_next(self, state: CheckState) -> float:

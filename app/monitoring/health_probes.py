@@ -56,7 +56,7 @@ health = APIRouter()
 @probes.get("/livez", **_ANSWER)
 async def live() -> HealthResponse:
     """Answers while the event loop runs; depends on nothing else: an outage elsewhere causes no restart."""
-    return _answer(is_well=True)
+    return _answer(Status.PASS)
 
 
 @probes.get(
@@ -66,26 +66,25 @@ async def live() -> HealthResponse:
 )
 async def ready(checks: Checks, drain: Draining) -> HealthResponse:
     """Tells whether to send requests here: 503 while the database does not answer, and from SIGTERM on."""
-    return _answer(is_well=checks.is_ready and not drain.is_draining)
+    return _answer(Status.PASS if checks.is_ready and not drain.is_draining else Status.FAIL)
 
 
 @probes.get("/startupz", **_ANSWER, responses=_unavailable("The database has not answered yet"))
 async def started(checks: Checks) -> HealthResponse:
     """Tells whether the process has started: 503 until the database has answered, and 200 ever after."""
-    return _answer(is_well=checks.has_started)
+    return _answer(Status.PASS if checks.has_started else Status.FAIL)
 
 
 @health.get("/health", **_ANSWER, responses=_unavailable("A critical check fails"))
 async def detail(checks: Checks, *, is_operator: Operator) -> HealthResponse:
     """Returns the platform's health by the last results; admins and the metrics token also see why."""
-    return _written(checks.report() if is_operator else Health(status=checks.status()))
+    return _response(*checks.written()) if is_operator else _answer(checks.status())
 
 
-def _answer(*, is_well: bool) -> HealthResponse:
-    return _written(Health(status=Status.PASS if is_well else Status.FAIL))
+def _answer(status: Status) -> HealthResponse:
+    return _response(status, Health(status=status).text())
 
 
-def _written(found: Health) -> HealthResponse:
+def _response(status: Status, body: str) -> HealthResponse:
     """Returns the response, already as text: FastAPI would validate the whole model once more."""
-    body = found.model_dump_json(by_alias=True, exclude_none=True)
-    return HealthResponse(body, _UNAVAILABLE if found.status is Status.FAIL else _OK)
+    return HealthResponse(body, _UNAVAILABLE if status is Status.FAIL else _OK)

@@ -104,6 +104,27 @@ async def test_the_answer_runs_no_check() -> None:
         assert probe.runs == 1
 
 
+async def test_a_report_is_written_once_until_a_check_has_run_or_a_second_has_passed() -> None:
+    probe, monotonic = Dependency(), Monotonic()
+    once = checked("a", probe, interval=HOUR, critical=True)
+    async with running(once, checked("other", Dependency()), monotonic=monotonic) as health:
+        await until(lambda: '"a":' in health.written()[1])
+    status, text = health.written()
+    assert health.written()[1] is text
+    assert (status, text) == (health.report().status, health.report().text())
+    monotonic.now += 10 * HOUR  # nothing has run for too long
+    assert health.written()[0] is Status.FAIL
+
+
+async def test_a_result_is_in_the_next_written_report() -> None:
+    failing = asyncio.Event()
+    probe = Dependency(lambda: [Measurement("x", 1, status=Status.FAIL)] if failing.is_set() else None)
+    async with running(checked("a", probe, critical=True), monotonic=Monotonic()) as health:
+        assert health.written()[0] is Status.PASS
+        failing.set()
+        await until(lambda: health.written()[0] is Status.FAIL)
+
+
 async def test_a_hanging_check_fails_and_delays_no_other() -> None:
     hanging, well = Dependency(hang), Dependency()
     async with running(checked("bad", hanging, limit=0.01), checked("good", well)) as health:

@@ -85,7 +85,7 @@ class AlertOut(BaseModel):
     """An alert that fires."""
 
     fingerprint: str = Field(examples=["3f9ad2c4b1e05d6f"])
-    alertname: str = Field(examples=["LmsErrorsHigh"])
+    alertname: str = Field(examples=["LmsDown"])
     severity: str | None = Field(examples=["critical"])
     state: AlertState
     summary: str | None = Field(examples=["Many requests fail"])
@@ -97,7 +97,7 @@ class AlertOut(BaseModel):
     inhibited_by: list[str] = Field(
         description="Fingerprints of the alerts that explain it.", examples=[["b1e05d6f3f9ad2c4"]]
     )
-    labels: dict[str, str] = Field(examples=[{"alertname": "LmsErrorsHigh", "severity": "critical"}])
+    labels: dict[str, str] = Field(examples=[{"alertname": "LmsDown", "severity": "critical"}])
 
     @classmethod
     def of(cls, alert: Alert, silences: Mapping[str, Silence]) -> Self:
@@ -130,7 +130,7 @@ class AlertFilters(BaseModel):
     """Which alerts to list; every filter that is given must fit."""
 
     severity: Word | None = Field(None, examples=["critical"])
-    alertname: Word | None = Field(None, examples=["LmsErrorsHigh"])
+    alertname: Word | None = Field(None, examples=["LmsDown"])
     state: Annotated[AlertState, BeforeValidator(_no_history)] | None = Field(
         None, description="Default: all that fire. There is no history of resolved alerts yet."
     )

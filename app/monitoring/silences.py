@@ -73,7 +73,7 @@ class MatcherIn(BaseModel):
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)] = Field(
         description="The label.", examples=["alertname"]
     )
-    value: Annotated[str, StringConstraints(max_length=500)] = Field(examples=["LmsErrorsHigh"])
+    value: Annotated[str, StringConstraints(max_length=500)] = Field(examples=["LmsDown"])
     is_regex: bool = Field(
         default=False, description="Whether `value` is a regular expression (RE2) of all of it."
     )
@@ -94,7 +94,7 @@ class MatcherOut(BaseModel):
     """A condition on a label of alerts. Other programs' may be ones that `MatcherIn` refuses."""
 
     name: str = Field(description="The label.", examples=["alertname"])
-    value: str = Field(examples=["LmsErrorsHigh"])
+    value: str = Field(examples=["LmsDown"])
     is_regex: bool = Field(description="Whether `value` is a regular expression (RE2) of all of it.")
     is_equal: bool = Field(description="False: alerts that differ.")
 

@@ -181,4 +181,5 @@ async def test_whatever_is_in_redis_ends_by_itself(api: Api, empty_redis_url: st
     with redis.Redis.from_url(empty_redis_url, decode_responses=True) as server:
         lives = {key: server.pttl(key) for key in server.scan_iter()}
     assert {key.split(":")[1] for key in lives} >= {"session", "revoked", "catalogue", "log-levels"}
-    assert {key for key, life in lives.items() if life < 0} == set()
+    # One small key, whose end would mean that Redis has lost its data.
+    assert {key for key, life in lives.items() if life < 0} <= {"{lms:limits}:begun"}

@@ -93,7 +93,7 @@ async def test_many_connections_in_use_are_a_warning(own_database: DatabaseServe
             read = asyncio.create_task(database.collection("things").find_one({}))
             await wait(lambda: database.connections().in_use == 1, "one is in use")
             probed = asyncio.create_task(probe())
-            await asyncio.sleep(0)  # the probe has counted; its ping may have to connect, or to select a server
+            await asyncio.sleep(0)  # the probe has counted; its ping may first have to connect
         measured = await probed
         await read
     assert wrong(measured) == ["connectionsInUse"]

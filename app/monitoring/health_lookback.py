@@ -16,6 +16,12 @@ INTERVALS: Final = 3
 status, and what had happened only since the last run would then look mended."""
 
 
+def keep(samples: deque[tuple[float, _T]], now: float, value: _T, seconds: float) -> None:
+    """Appends a sample of a span of ``seconds``, unless it has one of the same 256th: so it is bounded."""
+    if not samples or now - samples[-1][0] >= seconds / _MOST_SAMPLES:
+        samples.append((now, value))
+
+
 class Lookback(Generic[_T]):
     """Remembers samples of the last ``seconds``, and the one before them; of a 256th of that time, one."""
 
@@ -27,8 +33,7 @@ class Lookback(Generic[_T]):
     def add(self, value: _T) -> tuple[float, _T]:
         """Takes a sample; returns the latest one that is ``seconds`` old, else the first, and its age."""
         now = self._monotonic()
-        if not self._samples or now - self._samples[-1][0] >= self._seconds / _MOST_SAMPLES:
-            self._samples.append((now, value))
+        keep(self._samples, now, value, self._seconds)
         while len(self._samples) > 1 and self._samples[1][0] <= now - self._seconds:
             self._samples.popleft()
         moment, earlier = self._samples[0]

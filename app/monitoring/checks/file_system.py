@@ -12,6 +12,7 @@ from typing import Final
 
 from app.core.settings import Settings
 from app.monitoring.health_check import Check, Measurement, Status, at_most
+from app.monitoring.health_lookback import keep
 from app.monitoring.health_thread import OwnThread
 
 ADVICE: Final = "Free space on the disk of LMS_HEALTH_FOLDER, or mount it writable again."
@@ -21,7 +22,6 @@ _TREND: Final = "Find what grows (`du`, twice, a few minutes apart) and stop it 
 _BLOCK: Final = b"health" * 683  # about 4 KiB, a block of most file systems
 _MS: Final = 1000
 _HOUR: Final = 3600
-_MOST_SAMPLES: Final = 256
 _LEAST_INTERVALS: Final = 2
 _TEMPORARY: Final = "/tmp"  # noqa: S108 - its disk is looked at, nobody's file is trusted
 _LEAST_SECONDS: Final = 600
@@ -43,8 +43,7 @@ class Trend:
     def hours_left(self, free: float) -> float | None:
         """Takes a sample of the free bytes; returns None if it is not shrinking, or watched for too short."""
         now = self._monotonic()
-        if not self._samples or now - self._samples[-1][0] >= self._seconds / _MOST_SAMPLES:
-            self._samples.append((now, free))
+        keep(self._samples, now, free, self._seconds)
         while self._samples[0][0] < now - self._seconds:
             self._samples.popleft()
         if self._samples[-1][0] - self._samples[0][0] < _LEAST_SECONDS:

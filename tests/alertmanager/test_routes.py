@@ -21,7 +21,8 @@ from stack.alerting import AlertingError, Channels, write
 from stack.alerting.channels import SOURCE, render
 from stack.alerting.thresholds import Thresholds
 from stack.native.tools import tool_path
-from tests.alertmanager.rendered import alerts, run
+from tests.alertmanager import rendered
+from tests.alertmanager.rendered import run
 from tests.programs import free_port, running, wait_until
 
 SECONDS = 20.0
@@ -158,7 +159,7 @@ def _send(alertmanager: httpx.Client, *names: str, ended: bool = False) -> None:
     alerts = [
         {
             "labels": {"alertname": name, **_labels(name)},
-            "annotations": alerts().get(name, {}).get("annotations", {}),
+            "annotations": rendered.alerts().get(name, {}).get("annotations", {}),
             **({"endsAt": now} if ended else {}),
         }
         for name in names
@@ -207,12 +208,14 @@ def test_every_inhibition_has_a_name_and_concerns_alerts_that_exist() -> None:
     )
     named = re.findall(r'alertname!?="(\w+)"', text)
     assert named
-    assert set(named) <= set(alerts())
+    assert set(named) <= set(rendered.alerts())
 
 
 def _labels(name: str) -> dict[str, str]:
     return (
-        dict(alerts()[name]["labels"]) if name in alerts() else {"severity": "warning", "service_name": "lms"}
+        dict(rendered.alerts()[name]["labels"])
+        if name in rendered.alerts()
+        else {"severity": "warning", "service_name": "lms"}
     )
 
 

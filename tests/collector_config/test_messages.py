@@ -70,7 +70,7 @@ def test_slacks_text_has_each_alert_with_what_to_do(tmp_path: Path) -> None:
     assert len(lines) == 4
     for name, (description, runbook) in zip(TWO, (lines[:2], lines[2:]), strict=True):
         assert description == rendered.alerts()[name]["annotations"]["description"]
-        assert runbook == f"Runbook: alertmanager/runbooks/{name}.md"
+        assert runbook == f"Runbook: http://127.0.0.1:9099/runbooks/{name}.md"
 
 
 class Relay(socketserver.ThreadingTCPServer):
@@ -140,5 +140,5 @@ def test_a_mail_says_what_happened_and_what_to_do(tmp_path: Path, relay: Relay) 
     (part,) = [part for part in mail.walk() if part.get_content_type() == "text/html"]
     body = part.get_payload(decode=True)
     assert isinstance(body, bytes)
-    assert b"alertmanager/runbooks/LokiDiscards.md" in body
+    assert b"/runbooks/LokiDiscards.md" in body
     assert b"They are lost" in body

@@ -56,7 +56,7 @@ _READABLE: Final = 0o444
 _FOLDER: Final = 0o755
 _CLOSED: Final = 0o700
 _OWN: Final = ("LMS_HOST", "LMS_PORT", "LMS_SECRETS_DIR", "PYTHONPATH", "MONGODB_URL", "REDIS_URL")
-_SECRET: Final = ("jwt_secret", "certificate_key", "admin_password", "metrics_token")
+_SECRET: Final = ("jwt_secret", "certificate_key", "admin_password", "metrics_token", "alerts_token")
 
 
 class DockerStack:

@@ -85,6 +85,7 @@ def environment(folder: Path, port: int, database_url: str) -> dict[str, str]:
         "LMS_CERTIFICATE_KEY": generate("LMS_CERTIFICATE_KEY"),
         "LMS_ADMIN_PASSWORD": secrets.token_urlsafe(16),
         "LMS_METRICS_TOKEN": secrets.token_urlsafe(16),
+        "LMS_ALERTS_TOKEN": secrets.token_urlsafe(16),
         "LMS_RATE_LIMITS": str(rules),
         "LMS_STARTUP_SECONDS": "60",
         "MONGODB_URL": database_url,

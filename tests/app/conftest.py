@@ -53,6 +53,7 @@ def make_settings(mongodb_url: str, redis_url: str, **changes: object) -> Settin
         "certificate_key": SEED,
         "admin_password": ADMIN_PASSWORD,
         "metrics_token": "metrics-token-of-the-tests",
+        "alerts_token": "alerts-token-of-the-tests",
         "database_seconds": 20,  # a busy test machine is not an outage
         "redis_seconds": 10,
         "rate_limit_redis_seconds": 10,

@@ -19,11 +19,13 @@ from tests.programs import Program, free_port
 
 ROOT = Path(__file__).parents[2]
 METRICS_TOKEN = "metrics-token-of-the-tests"
+ALERTS_TOKEN = "alerts-token-of-the-tests"
 SECRETS = {
     "LMS_JWT_SECRET": "a secret of the tests, 32 bytes or more",
     "LMS_CERTIFICATE_KEY": SEED,
     "LMS_ADMIN_PASSWORD": ADMIN_PASSWORD,
     "LMS_METRICS_TOKEN": METRICS_TOKEN,
+    "LMS_ALERTS_TOKEN": ALERTS_TOKEN,
 }
 QUIET = {
     "OTEL_TRACES_EXPORTER": "none",

@@ -208,7 +208,7 @@ def test_the_users_own_server_replaces_ours(tmp_path: Path) -> None:
 def test_the_platform_reads_its_settings_from_the_files(docker: DockerStack) -> None:
     given = docker.environment.app
     read = load_settings({"LMS_SECRETS_DIR": str(docker.folder / "secrets")})
-    for name in ("jwt_secret", "certificate_key", "admin_password", "metrics_token"):
+    for name in ("jwt_secret", "certificate_key", "admin_password", "metrics_token", "alerts_token"):
         assert getattr(read, name) == getattr(given, name)
     assert read.mongodb_url.endswith("@mongo:27017/lms?authSource=admin")
     assert read.redis_url.endswith("@redis:6379/0")

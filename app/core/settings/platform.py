@@ -72,6 +72,9 @@ class Settings(AccessSettings, LimitSettings, HealthSettings, StoreSettings, Gro
         min_length=MIN_LENGTH, description="Password of the first admin; creates the account."
     )
     metrics_token: SecretStr = Field(min_length=16, description="Bearer token for the metrics endpoint.")
+    alerts_token: SecretStr = Field(
+        min_length=16, description="Bearer token with which Alertmanager posts its notifications."
+    )
     argon2_memory_kib: int = Field(default=65536, ge=7168, description="Memory per password hash.")
     argon2_time_cost: int = Field(default=3, ge=2, description="Passes per password hash.")
     password_hashes: int = Field(

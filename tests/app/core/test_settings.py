@@ -14,6 +14,7 @@ SECRETS = {
     "LMS_CERTIFICATE_KEY": SEED,
     "LMS_ADMIN_PASSWORD": "an admin password of the tests",
     "LMS_METRICS_TOKEN": "metrics-token-of-the-tests",
+    "LMS_ALERTS_TOKEN": "alerts-token-of-the-tests",
 }
 
 

@@ -27,6 +27,7 @@ def _platform(
         "LMS_JWT_SECRET": secrets.token_hex(32),
         "LMS_CERTIFICATE_KEY": SEED,
         "LMS_METRICS_TOKEN": secrets.token_hex(16),
+        "LMS_ALERTS_TOKEN": secrets.token_hex(16),
         "LMS_ARGON2_MEMORY_KIB": "7168",
         "LMS_ARGON2_TIME_COST": "2",
         "LMS_DEMO_FAILURE_RATIO": "0.5",

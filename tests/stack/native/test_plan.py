@@ -35,6 +35,7 @@ def test_no_part_gets_a_secret_that_it_does_not_need(tmp_path: Path) -> None:
         app.jwt_secret: {"app"},
         app.certificate_key: {"app"},
         app.metrics_token: {"app"},
+        app.alerts_token: {"app"},
         app.admin_password: {"app", "learners"},
         settings.otlp_token: {"app"},
         settings.postgres_password: {"postgres", "app"},

@@ -50,7 +50,9 @@ def mutants(rule: Rule, parse: Callable[[str], Node]) -> Iterator[Mutant]:
     for field in ("for", "keep_firing_for"):
         yield from _waits(rule, field)
     for label, value in (rule.get("labels") or {}).items():
-        yield Mutant(f"label {label} changed", rule | {"labels": rule["labels"] | {label: f"{value}-changed"}})
+        yield Mutant(
+            f"label {label} changed", rule | {"labels": rule["labels"] | {label: f"{value}-changed"}}
+        )
 
 
 def seconds(duration: str) -> float:
@@ -134,7 +136,7 @@ def _labels(node: Node) -> Iterator[tuple[str, Change]]:
 
 def _short(node: Node) -> str:
     found = text(node)
-    return found if len(found) < 50 else f"{found[:47]}..."  # noqa: PLR2004 - as much as a line of a report holds
+    return found if len(found) < 50 else f"{found[:47]}..."
 
 
 def _put(key: str, value: object) -> Change:

@@ -95,7 +95,9 @@ class Batch:
         found = []
         for test in self.cases["tests"]:
             alerts = [case for case in test.get("alert_rule_test") or [] if case["alertname"] in users]
-            expressions = [case for case in test.get("promql_expr_test") or [] if _mentions(case["expr"], users)]
+            expressions = [
+                case for case in test.get("promql_expr_test") or [] if _mentions(case["expr"], users)
+            ]
             if alerts or expressions:
                 found.append(
                     {

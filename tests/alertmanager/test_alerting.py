@@ -88,7 +88,8 @@ def test_runbooks_and_alerts_are_the_same_set_and_have_the_same_parts() -> None:
     assert set(books) == set(_alerts())
     for name, text in books.items():
         headings = [line for line in text.splitlines() if line.startswith("#")]
-        assert headings == [f"# {name}", "## Meaning", "## Impact", "## Diagnosis", "## Mitigation"]
+        parts = ("Meaning", "Impact", "Diagnosis", "Mitigation", "Escalation")
+        assert headings == [f"# {name}", *(f"## {part}" for part in parts)]
 
 
 @pytest.mark.parametrize("channels", [NONE, SLACK, MAIL, ALL], ids=["none", "slack", "mail", "all"])

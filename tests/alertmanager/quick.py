@@ -1,4 +1,4 @@
-"""The repository's Alertmanager configuration with each channel set to a receiver of a test, and short waits."""
+"""The repository's Alertmanager configuration: each channel set to a receiver of a test, the waits short."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from tests.receivers.slack import Slack
 from tests.receivers.webhook import Webhook
 
 
-def configured(folder: Path, slack: Slack, relay: MailServer, webhook: Webhook) -> Path:
-    """Writes the configuration into the folder and returns its path."""
+def configured(
+    folder: Path, slack: Slack, relay: MailServer, webhook: Webhook, *, interval: str = "2s"
+) -> Path:
+    """Writes the configuration into the folder and returns its path; ``interval`` is `group_interval`."""
     write(
         folder,
         Channels(
@@ -26,7 +28,7 @@ def configured(folder: Path, slack: Slack, relay: MailServer, webhook: Webhook) 
     )
     file = folder / "alertmanager.yml"
     configuration = yaml.safe_load(file.read_text())
-    configuration["route"] |= {"group_wait": "500ms", "group_interval": "2s", "repeat_interval": "1h"}
+    configuration["route"] |= {"group_wait": "500ms", "group_interval": interval, "repeat_interval": "1h"}
     [on_call] = [each for each in configuration["receivers"] if each["name"] == "on-call"]
     on_call["webhook_configs"] = [{"url": f"{webhook.url}/alerts"}]
     on_call["email_configs"][0] |= {

@@ -87,7 +87,7 @@ class Router:
         own, *others = self._cluster
         yield from (f"--cluster.listen-address={own}", f"--cluster.advertise-address={own}")
         yield from (f"--cluster.peer={each}" for each in others)
-        yield from ("--cluster.peer-timeout=2s", "--cluster.gossip-interval=50ms")
+        yield from ("--cluster.peer-timeout=1s", "--cluster.gossip-interval=50ms")
         yield from ("--cluster.pushpull-interval=1s", "--cluster.settle-timeout=5s")
 
     def _ready(self) -> bool:

@@ -47,7 +47,8 @@ class Cluster:
 @pytest.fixture(name="cluster")
 def _cluster(tmp_path: Path) -> Iterator[Cluster]:
     with Slack() as slack, MailServer(tmp_path) as relay, Webhook() as webhook:
-        configuration = configured(tmp_path / "etc", slack=slack, relay=relay, webhook=webhook)
+        # The end must not be sent before the second had its turn to find out that the start was (1 s).
+        configuration = configured(tmp_path / "etc", slack=slack, relay=relay, webhook=webhook, interval="4s")
         both = pair(tmp_path, configuration, relay.certificate)
         with running(*both):
             wait_until(lambda: all(each.peers() == 2 for each in both), "they have found each other")
@@ -72,7 +73,7 @@ def test_the_death_of_one_repeats_nothing_and_the_other_sends_the_end(cluster: C
     cluster.send(alert)
     cluster.webhook.wait_for(1)
     survivor = cluster.both[1 - killed]
-    wait_until(lambda: survivor.notified(), "the other knows that it was sent")
+    wait_until(survivor.notified, "the other knows that it was sent")
     cluster.both[killed].kill()
     cluster.send(alert)
     cluster.send(alert, ended=True)

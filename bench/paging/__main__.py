@@ -1,6 +1,6 @@
 """Measures how long a fault takes to page somebody: ``python -m bench.paging [--only NAME] [--rounds N]``.
 
-It runs the native stack as `make up` starts it: rules, intervals and Alertmanager's waits are those of production.
+It runs the native stack as `make up` starts it: rules, intervals and waits are those of production.
 """
 
 from __future__ import annotations

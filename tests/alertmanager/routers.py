@@ -69,7 +69,7 @@ class Router:
     def start(self) -> None:
         """Starts it and returns when it takes alerts."""
         self._folder.mkdir(exist_ok=True)
-        command = [
+        command: list[str | Path] = [
             tool_path("alertmanager"),
             f"--config.file={self._configuration}",
             f"--storage.path={self._folder / 'data'}",

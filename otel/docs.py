@@ -44,7 +44,7 @@ def render(given: Iterable[Catalogue]) -> str:
 
 
 def declared(given: Iterable[Catalogue]) -> dict[str, Declaration]:
-    """Returns the declarations of the given catalogues and the library's own, by their names in Prometheus."""
+    """Returns the declarations of the given catalogues and the library's, by their names in Prometheus."""
     catalogued = dict.fromkeys([*given, *catalogues()])
     metrics = (metric.declaration for catalogue in catalogued for metric in catalogue)
     return {prometheus_name(declaration): declaration for declaration in metrics}

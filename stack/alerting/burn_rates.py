@@ -1,9 +1,11 @@
 """Recording rules of the service level objectives, which `alertmanager/rules/slo.yml` alerts on.
 
-Each objective becomes two counters per process, `instance:slo_events:total` and `instance:slo_failures:total`; all windows
-are sums of their increases. A sum of failures over a window is divided by the sum of events, so that the ratio is weighted by
-requests and no traffic is no ratio, and the counters start at 0 with the process: an increase sees the first failure of a
-kind, which a series that begins with it would hide. Source of windows and factors: The Site Reliability Workbook, chapter 5.
+Each objective becomes two counters per process, `instance:slo_events:total` and `instance:slo_failures:total`,
+and all windows are sums of their increases. The failures of a window are divided by its events, so the ratio is
+weighted by requests, and without traffic there is none. The counters start at 0 with the process: an increase
+sees the first failure of a kind, which a series that begins with it would hide.
+
+Source of windows and factors: The Site Reliability Workbook, chapter 5.
 """
 
 from __future__ import annotations
@@ -155,7 +157,7 @@ def _burn_rate(window: str, objective: str) -> str:
 
 
 def _budgets(windows: Iterable[str]) -> Iterator[Rule]:
-    """For each objective over its own window: the share of good events, and the share of the budget that is left."""
+    """The share of good events and the share of the budget that is left, over each objective's own window."""
     for window in windows:
         objective = f'slo:objective:ratio{{window="{window}"}}'
         good = f"1 - slo:failures:increase{window} / (slo:events:increase{window} > 0)"

@@ -12,8 +12,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from stack.alerting.errors import AlertingError
 from stack.alerting.measured import Measured
+from stack.alerting.sources import SLOS
 
-SOURCE: Final = Path(__file__).resolve().parents[2] / "alertmanager" / "slos.yml"
 OWNERS: Final = ("platform", "learning", "telemetry")
 WINDOWS: Final = ("28d", "30d")
 _LOWEST: Final = 50.0
@@ -24,11 +24,15 @@ def _percent(value: object) -> object:
     """Reads `99.9` or `99.9 %`; refuses what leaves no error budget, and a ratio in place of a percentage."""
     text = value.strip().removesuffix("%").strip() if isinstance(value, str) else value
     try:
+        if isinstance(value, bool):
+            raise TypeError
         percent = float(text)  # type: ignore[arg-type]  # whatever it is, float() decides
     except (TypeError, ValueError):
         raise ValueError(f"is {value!r}; write a percentage such as 99.9") from None
     if not percent < 100:  # noqa: PLR2004 - percent
-        raise ValueError(f"is {percent:g} %, which leaves no error budget; choose less than 100, such as 99.9")
+        raise ValueError(
+            f"is {percent:g} %, which leaves no error budget; choose less than 100, such as 99.9"
+        )
     if percent < _LOWEST:
         raise ValueError(f"is {percent:g} %; a target is a percentage of at least {_LOWEST:g}, such as 99.9")
     return percent
@@ -117,7 +121,7 @@ class Slo(_Strict):
         return round(self.target / 100, 9)
 
 
-def load(path: Path = SOURCE, measured: Measured | None = None) -> tuple[Slo, ...]:
+def load(path: Path = SLOS, measured: Measured | None = None) -> tuple[Slo, ...]:
     """Returns the file's objectives.
 
     Args:
@@ -198,7 +202,10 @@ def _unknown_routes(field: str, requests: Routes, known: Measured) -> Iterable[t
         yield f"{field}.routes", "needs a prefix, or a list of `METHOD /route` without except"
     for route in requests.routes:
         if route not in known.routes:
-            yield f"{field}.routes", f"names {route!r}, which is no route; {known.nearest(route, known.routes)}"
+            yield (
+                f"{field}.routes",
+                f"names {route!r}, which is no route; {known.nearest(route, known.routes)}",
+            )
             return
     methods, routes = zip(*(each.split(" ", 1) for each in requests.routes), strict=True)
     both = {f"{method} {route}" for method in methods for route in routes} & known.routes
@@ -209,7 +216,8 @@ def _unknown_routes(field: str, requests: Routes, known: Measured) -> Iterable[t
 def _unknown_counters(field: str, counted: Counted, known: Measured) -> Iterable[tuple[str, str]]:
     histogram = counted.slower_than is not None
     family = known.metrics.get(counted.metric if histogram else counted.metric.removesuffix("_count"))
-    if family is None or (histogram or counted.metric.endswith("_count")) != (family.kind == "histogram"):
+    wanted = "histogram" if histogram or counted.metric.endswith("_count") else "counter"
+    if family is None or family.kind != wanted:
         nearest = known.nearest(counted.metric, known.counters())
         yield f"{field}.metric", f"names {counted.metric!r}, which is no counter that is measured; {nearest}"
         return
@@ -231,5 +239,5 @@ def _between_buckets(field: str, metric: str, bound: float, known: Measured) -> 
 
 
 def _escaped(route: str) -> str:
-    """Returns a pattern of this text, escaped for PromQL's quotes as well: RE2 takes braces literally here."""
+    """Returns a pattern that matches just this text, within PromQL's double quotes."""
     return "".join(f"\\\\{each}" if each in "{}.+*?()[]|^$" else each for each in route)

@@ -31,7 +31,10 @@ class Verdict:
             f"{PREFIX}_arrived", "Items that their store has returned.", ["signal"], registry=self.registry
         )
         self._lost = Counter(
-            f"{PREFIX}_lost", "Items given up: their store never returned them.", ["signal"], registry=self.registry
+            f"{PREFIX}_lost",
+            "Items given up: their store never returned them.",
+            ["signal"],
+            registry=self.registry,
         )
         self._last = Gauge(
             f"{PREFIX}_last_arrival_timestamp_seconds",

@@ -131,7 +131,7 @@ class SubmissionService:
         _log.info("submitted", outcome=outcome, **facts)
 
     async def lost(self) -> str | None:
-        """Reads acknowledged answers again; returns in a sentence if one is gone: a step of `lms_function`."""
+        """Reads acknowledged answers again, for `lms_function`; returns a sentence about one that is gone."""
         missing = await self._acknowledged.first_missing()
         return missing and f"The submission {missing} was acknowledged and is not stored."
 

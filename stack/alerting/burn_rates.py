@@ -1,7 +1,7 @@
 """Recording rules of the service level objectives, which `alertmanager/rules/slo.yml` alerts on.
 
-Each objective becomes two counters per process, `instance:slo_events:total` and `instance:slo_failures:total`,
-and all windows are sums of their increases. The failures of a window are divided by its events, so the ratio is
+An objective becomes two counters per process, `instance:slo_events:total` and `instance:slo_failures:total`.
+All windows are sums of their increases. A window's failures are divided by its events, so the ratio is
 weighted by requests, and without traffic there is none. The counters start at 0 with the process: an increase
 sees the first failure of a kind, which a series that begins with it would hide.
 

@@ -22,10 +22,8 @@ _REQUESTS: Final = "http_server_request_duration_seconds"
 
 def _percent(value: object) -> object:
     """Reads `99.9` or `99.9 %`; refuses what leaves no error budget, and a ratio in place of a percentage."""
-    text = value.strip().removesuffix("%").strip() if isinstance(value, str) else value
+    text = value.strip().removesuffix("%") if isinstance(value, str) else None if value is True else value
     try:
-        if isinstance(value, bool):
-            raise TypeError
         percent = float(text)  # type: ignore[arg-type]  # whatever it is, float() decides
     except (TypeError, ValueError):
         raise ValueError(f"is {value!r}; write a percentage such as 99.9") from None

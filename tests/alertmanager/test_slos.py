@@ -1,4 +1,4 @@
-"""Service level objectives: a mistake is one sentence, and the generated recordings are what Prometheus accepts."""
+"""Service level objectives: a mistake is one sentence, and changes nothing that is in force."""
 
 from __future__ import annotations
 

@@ -16,7 +16,11 @@ from collector_kit import masking, page
 from collector_kit.fragments import CollectorError
 from otel import docs
 from stack import environment, redaction_rules
+<<<<<<< HEAD
 from stack.alerting import AlertingError, runbooks
+=======
+from stack.alerting import measuring
+>>>>>>> main
 from stack.settings import REPOSITORY
 
 
@@ -33,6 +37,7 @@ FILES: Final[Mapping[str, Callable[[], str]]] = {
     "collector-config/mask.yaml": masking.render,
     "collector-config/FRAGMENTS.md": page.render,
     "app/rate-limits.schema.json": rate_limits_schema,
+    "stack/alerting/measured.json": measuring.render,
     "docs/telemetry.md": lambda: docs.render([LMS_METRICS]),
     **{f"alertmanager/runbooks/{name}.md": partial(runbooks.render, name) for name in runbooks.names()},
 }

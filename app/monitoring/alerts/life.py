@@ -23,8 +23,8 @@ from app.monitoring.alerts.records import (
     is_test,
     milliseconds,
     month_of,
-    pairs,
     record_id,
+    stored,
 )
 
 _ORDER: Final = {kind: place for place, kind in enumerate(Kind)}
@@ -61,8 +61,8 @@ def begun(firing: Firing) -> AlertRecord:
         is_test=is_test(labels),
         is_open=True,
         month=month_of(at),
-        labels=pairs(labels),
-        annotations=pairs(firing.annotations),
+        labels=stored(labels),
+        annotations=stored(firing.annotations),
         started_at=at,
         transitions=(Transition(kind=Kind.FIRING, at=at, source=Source.PROMETHEUS),),
     )
@@ -72,7 +72,7 @@ def with_annotations(record: AlertRecord, annotations: Mapping[str, str]) -> Ale
     """Returns the record with its texts, if it has none yet: Prometheus' samples have only labels."""
     if record.annotations or not annotations:
         return record
-    return record.model_copy(update={"annotations": pairs(annotations)})
+    return record.model_copy(update={"annotations": stored(annotations)})
 
 
 def pended(record: AlertRecord, at: datetime) -> AlertRecord:

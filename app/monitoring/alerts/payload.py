@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from app.monitoring.alerts.life import Firing
+from app.monitoring.parameters import near
 
 MOST_ALERTS: Final = 500
 """More than ``max_alerts`` in alertmanager.yml, which cuts a group and says by how many."""
@@ -30,6 +31,7 @@ _Annotations = Annotated[
     Field(max_length=_MOST_TEXTS, examples=[{"summary": "The learning platform does not answer"}]),
 ]
 _Moment = Annotated[AwareDatetime, Field(json_schema_extra={"maxLength": 40})]
+_Start = Annotated[_Moment, AfterValidator(near)]
 _Status = Literal["firing", "resolved"]
 _Address = Annotated[str, StringConstraints(max_length=4096)]
 
@@ -54,7 +56,7 @@ class NotifiedAlert(_Shape):
     status: _Status
     labels: _Labels = Field(min_length=1)
     annotations: _Annotations
-    starts_at: _Moment = Field(description="When it began to fire.", examples=["2026-01-05T09:00:00Z"])
+    starts_at: _Start = Field(description="When it began to fire.", examples=["2026-01-05T09:00:00Z"])
     ends_at: _Moment = Field(
         description="When it ended; without meaning while it fires.", examples=["2026-01-05T09:10:00Z"]
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
@@ -17,7 +17,8 @@ TEST_LABEL: Final = "test"
 """``test="true"``: sent on purpose, to try the channels."""
 ESCALATION: Final = "escalation-"
 """How the names of receivers begin that are notified because nobody acted."""
-_LONGEST_LABEL: Final = 4096
+_LONGEST_TEXT: Final = 4096
+_MOST_TEXTS: Final = 64
 
 
 class Kind(StrEnum):
@@ -92,6 +93,13 @@ class Transition(_Part):
         return self.kind, self.reference
 
 
+class Text(_Part):
+    """A label or an annotation."""
+
+    name: str
+    value: str
+
+
 class Note(_Part):
     """What an admin wrote about an alert."""
 
@@ -113,7 +121,7 @@ class AlertRecord(Record):
     """An alert, from the moment when it fired.
 
     The id is the moment and the fingerprint, so it sorts by time and is the same whoever records the alert.
-    Labels and annotations are pairs, because a label's name may contain a dot. ``version`` counts changes.
+    Labels and annotations are no map, because a label's name may contain a dot. ``version`` counts changes.
     """
 
     fingerprint: str
@@ -124,8 +132,8 @@ class AlertRecord(Record):
     is_test: bool
     is_open: bool
     month: str
-    labels: tuple[tuple[str, str], ...]
-    annotations: tuple[tuple[str, str], ...]
+    labels: tuple[Text, ...]
+    annotations: tuple[Text, ...]
     started_at: datetime
     resolved_at: datetime | None = None
     flapping: bool = False
@@ -203,9 +211,15 @@ def is_test(labels: Mapping[str, str]) -> bool:
     return labels.get(TEST_LABEL) == "true"
 
 
-def pairs(texts: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def stored(texts: Mapping[str, str]) -> tuple[Text, ...]:
     """Returns labels or annotations as they are stored: at most 64, the longest texts cut."""
-    return tuple((name, value[:_LONGEST_LABEL]) for name, value in sorted(texts.items())[:64])
+    first = sorted(texts.items())[:_MOST_TEXTS]
+    return tuple(Text(name=name, value=value[:_LONGEST_TEXT]) for name, value in first)
+
+
+def shown(texts: Iterable[Text]) -> dict[str, str]:
+    """Returns stored labels or annotations by name."""
+    return {each.name: each.value for each in texts}
 
 
 def fingerprint_of(labels: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import sentry_sdk
 
-from app.monitoring.alerts.records import AlertRecord, Kind, Transition
+from app.monitoring.alerts.records import AlertRecord, Kind, Transition, shown
 from otel import get_logger
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def _first(record: AlertRecord, kind: Kind) -> Transition | None:
 
 
 def _event(record: AlertRecord, step: Transition) -> Event:
-    annotations = dict(record.annotations)
+    annotations = shown(record.annotations)
     is_over = step.kind is Kind.RESOLUTION_SENT
     summary = annotations.get("summary", "")[:_LONGEST_TEXT]
     tags = {

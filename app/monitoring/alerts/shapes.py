@@ -24,6 +24,7 @@ from app.monitoring.alerts.records import (
     is_test,
     milliseconds,
     record_id,
+    shown,
 )
 from app.monitoring.partial import Partial
 
@@ -152,7 +153,7 @@ def of_record(record: AlertRecord) -> AlertOut:
         alertname=record.alertname,
         severity=record.severity or None,
         state=record.state,
-        **_texts(dict(record.annotations)),
+        **_texts(shown(record.annotations)),
         started_at=record.started_at,
         **_life(record),
         updated_at=None,
@@ -161,7 +162,7 @@ def of_record(record: AlertRecord) -> AlertOut:
             for each in silences
         ],
         inhibited_by=sorted(record.current(Kind.INHIBITED)) if record.is_open else [],
-        labels=dict(record.labels),
+        labels=shown(record.labels),
         test=record.is_test,
     )
 

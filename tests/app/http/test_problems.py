@@ -33,6 +33,12 @@ ELSEWHERE: Final = {
     "tests/app/monitoring/test_levels.py": {"level_not_changed", "too_many_levels"},
     "tests/app/infra/test_outages.py": {"database_unavailable", "sessions_unavailable"},
     "tests/app/http/test_rate_limit.py": {"quota_exceeded"},
+    "tests/app/monitoring/test_alert_webhook.py": {
+        "alert_unknown",
+        "alerts_token_wrong",
+        "only_alertmanager",
+        "too_many_comments",
+    },
     "tests/app/monitoring/test_limits.py": {"limits_unavailable"},
     "tests/app/monitoring/asked/test_alerts.py": {"alert_already_acknowledged", "watchdog_not_silenced"},
     "tests/app/monitoring/asked/test_silences.py": {

@@ -143,7 +143,10 @@ def _lifespan(
             app.state.web_links = WebLinks.of(settings)
             app.state.alert_history = alerts.history
             app.state.drain = drain = Drain(settings.drain_seconds)
-            steps = services.build_canary(settings, resources, clock).steps()
+            steps = {
+                **services.build_canary(settings, resources, clock).steps(),
+                "submissions": app.state.services.submissions.lost,
+            }
             checks = running_checks(settings, resources, clock, telemetry, steps)
             async with alerts.running(), checks as health:
                 app.state.health = health

@@ -16,6 +16,7 @@ from app.core.telemetry import ALERT_RECONCILIATIONS
 from app.infra.stores import Stores, StoreUnavailable
 from app.infra.stores.alertmanager import Alert, Silence
 from app.monitoring.alerts import life, lookback
+from app.monitoring.alerts.acknowledged import end_acknowledgements
 from app.monitoring.alerts.history import AlertHistory
 from app.monitoring.alerts.life import Firing
 from app.monitoring.alerts.lookback import Episode, Remembered
@@ -79,6 +80,8 @@ class Reconciler:
             )
             await self._happened(episode, known, seen)
         await self._end_missing(known.values(), seen, latest, now)
+        if self._stores.alertmanager is not None and seen.alerts is not None:
+            await end_acknowledgements(self._history, self._stores.alertmanager, seen.alerts, seen.silences)
         if seen.remembered is not None:
             await self._lease.completed(milliseconds(seen.remembered.now))
         return "partial" if seen.alerts is None or seen.remembered is None else "complete"

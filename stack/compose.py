@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 from collector_kit.fragments import CollectorError, fragments, sentry_environment
 from stack import alerting, asked_stores, compose_program
+from stack.alerting_links import links
 from stack.environment import Environment, load
 from stack.native.assemble import prepare_folder
 from stack.native.plan import BUGSINK_PROJECT, Plan
@@ -37,6 +38,7 @@ TARGETS: Final[Mapping[str, str | None]] = {
     "tempo": "tempo:3200",
     "jaeger": None,
 }
+SECOND_ALERTMANAGER: Final = "alertmanager-2:9093"
 # The stores that the Collector exports to, by the variables that select their fragments.
 STORES: Final = {"LOKI_URL": "http://loki:3100", "TEMPO_OTLP_URL": "http://tempo:4318"}
 # The setting that replaces each profile's services with the user's own server.
@@ -80,6 +82,7 @@ class DockerStack:
             "sentry": bool(self._sentry()),
             "loki": "logs" not in profiles,
             "contrib": "contrib" in profiles,
+            "ha": self.environment.stack.alertmanagers > 1,
         }
         files = ["docker-compose.yml", *(f"docker-compose.{name}.yml" for name, on in others.items() if on)]
         project = ["--project-directory", str(REPOSITORY)]
@@ -127,6 +130,8 @@ class DockerStack:
         alerting.write(
             self.folder / "alertmanager",
             self._channels(),
+            platform=alerting.Platform("http://app:8000", self.environment.app.alerts_token),
+            environment=self.environment.app.environment,
             seen_as=Path("/etc/alertmanager"),
             file_mode=_READABLE,
         )
@@ -203,30 +208,31 @@ class DockerStack:
         }
 
     def _prometheus(self, folder: Path) -> None:
-        rules = {path.name: path for path in (REPOSITORY / "alertmanager" / "rules").glob("*.yml")}
-        for stale in (folder / "rules").glob("*.yml"):
-            stale.unlink() if stale.name not in rules else None
-        for name, path in rules.items():
-            _put(folder / "rules" / name, path.read_text(encoding="utf-8"))
+        environment = self.environment
+        alerting.write_rules(folder / "rules", environment.app.environment, links(environment, grafana=True))
         source = REPOSITORY / "stack" / "prometheus" / "prometheus.yml"
         _put(folder / "prometheus.yml", source.read_text(encoding="utf-8"))
         _put(folder / "secrets" / "metrics_token", self.environment.app.metrics_token.get_secret_value())
         own_loki = {} if "logs" in self.profiles() else {"loki": None}
-        for job, address in {**TARGETS, **own_loki}.items():
-            _put(folder / "targets" / f"{job}.json", json.dumps([{"targets": [address]}] if address else []))
+        found = {job: [address] if address else [] for job, address in {**TARGETS, **own_loki}.items()}
+        if self.environment.stack.alertmanagers > 1:
+            found["alertmanager"].append(SECOND_ALERTMANAGER)
+        for job, addresses in found.items():
+            _put(
+                folder / "targets" / f"{job}.json", json.dumps([{"targets": addresses}] if addresses else [])
+            )
 
     def _channels(self) -> alerting.Channels:
         """Returns the user's notification channels; without a mail relay, Mailpit catches the mail."""
         stack = self.environment.stack
-        relay = stack.mail_smarthost
-        return alerting.Channels(
-            slack_webhook_url=stack.slack_webhook_url,
-            watchdog_url=stack.watchdog_url,
-            mail_to=stack.mail_to if relay else self.environment.app.admin_email,
-            mail_from=stack.mail_from,
-            mail_smarthost=relay or "mailpit:1025",
-            mail_tls=stack.mail_tls if relay else False,
-        )
+        if stack.mail_smarthost:
+            return stack
+        mail = {
+            "mail_to": self.environment.app.admin_email,
+            "mail_smarthost": "mailpit:1025",
+            "mail_tls": "none",
+        }
+        return stack.model_copy(update=mail)
 
 
 def main(argv: Sequence[str] | None = None, *, shielded: bool = False) -> int:

@@ -117,6 +117,8 @@ class Plan:
             "app_stop_seconds": str(self.environment.stop_seconds),
             "admin_email": self.environment.app.admin_email,
             "store_user": logins.USER,
+            "alertmanager_url": stack.alertmanager_url or f"http://127.0.0.1:{stack.port_alertmanager}",
+            **self._gossip(),
             "postgres_password": stack.postgres_password.get_secret_value(),
             "python": sys.executable,
             "repository": str(REPOSITORY),
@@ -225,7 +227,21 @@ class Plan:
         return {name: fill(each, self.values) for name, each in kept.items()}
 
     def _left_out(self, process: Mapping[str, Any]) -> bool:
-        return self.environment.given(process.get("x-unless", ""))
+        few = self.environment.stack.alertmanagers < process.get("x-alertmanagers", 1)
+        return few or self.environment.given(process.get("x-unless", ""))
+
+    def _gossip(self) -> dict[str, str | list[str]]:
+        """Returns the arguments by which two Alertmanagers know each other; one alone listens to nobody."""
+        stack = self.environment.stack
+        if stack.alertmanagers < 2:  # noqa: PLR2004 - one or two
+            return {"gossip": ["--cluster.listen-address="], "gossip_2": []}
+        first, second = (
+            f"127.0.0.1:{port}" for port in (stack.port_alertmanager_gossip, stack.port_alertmanager_gossip_2)
+        )
+        return {
+            "gossip": [f"--cluster.listen-address={first}", f"--cluster.peer={second}"],
+            "gossip_2": [f"--cluster.listen-address={second}", f"--cluster.peer={first}"],
+        }
 
     def parts(self) -> list[Part]:
         """Returns the parts in file order: each after those it depends on."""

@@ -18,7 +18,7 @@ PREFIX: Final = "STACK_"
 TIERS: Final = ("", "second_line_", "management_")
 """How the settings of who is notified first, second and third begin."""
 _IMPLICIT_TLS_PORT: Final = 465
-# RFC 5321 without quoted local parts, which relays refuse; a company's own relay also knows names without a dot.
+# RFC 5321 without quoted local parts, which relays refuse. A company's relay also knows names without a dot.
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _CHAT: Final = re.compile(r"-?[0-9]{1,19}")
 _HOURS: Final = re.compile(
@@ -122,8 +122,8 @@ def _plain(description: str) -> Any:  # noqa: ANN401 - as Field
 class ChannelSettings(EnvSettings):
     """The notification channels, each on its own: one that is not set is left out.
 
-    A field ``mail_to`` is read from ``STACK_MAIL_TO`` and is ``${MAIL_TO}`` in alertmanager.yml; a secret becomes the file
-    ``secrets/<field>``.
+    A field ``mail_to`` is read from ``STACK_MAIL_TO`` and is ``${MAIL_TO}`` in alertmanager.yml; a secret becomes
+    the file ``secrets/<field>``.
     """
 
     model_config = SettingsConfigDict(alias_generator=lambda name: PREFIX + name.upper())
@@ -202,7 +202,7 @@ class ChannelSettings(EnvSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _no_template(cls, value: object) -> object:
-        """Rejects what Alertmanager would expand, and a line break, which a header or a file must not contain."""
+        """Rejects what Alertmanager would expand, and a line break, which no header or secret has."""
         text = value.get_secret_value() if isinstance(value, SecretStr) else value
         if isinstance(text, str) and ("{{" in text or re.search(r"[\x00-\x1f\x7f]", text.strip())):
             raise ValueError("must be one line without `{{`")

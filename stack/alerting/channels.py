@@ -91,9 +91,9 @@ class _Filling:
 
     def _integrations(self, entry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yields the entry filled in: once, or once per secret of a ``/*``, or never if a setting is missing."""
-        prefixes = [prefix for value in entry.values() if (prefix := _several(value))]
-        chosen = [name for name in self.secrets if re.fullmatch(rf"{prefixes[0]}_[0-9]+", name)]
-        for name in chosen if prefixes else [""]:
+        prefix = next(filter(None, map(_several, entry.values())), None)
+        numbered = re.compile(rf"{prefix}_[0-9]+")
+        for name in filter(numbered.fullmatch, self.secrets) if prefix else [""]:
             try:
                 yield self._filled(entry, name)
             except _Incomplete:

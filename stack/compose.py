@@ -148,6 +148,7 @@ class DockerStack:
             ("Grafana", f"{stack.port_grafana}", f"admin, password in {password}"),
             ("Prometheus", f"{stack.port_prometheus}", ""),
             ("Alertmanager", f"{stack.port_alertmanager}", ""),
+            ("Runbooks", f"{stack.port_canary}/runbooks", ""),
         ]
         if "errors" in self.profiles():
             login = f"{app.admin_email}, STACK_BUGSINK_PASSWORD"

@@ -69,7 +69,9 @@ class StackSettings(ChannelSettings):
     port_jaeger: Port = Field(default=16686, description="Jaeger: web interface")
     port_jaeger_otlp: Port = Field(default=14318, description="Jaeger: OTLP intake for the Collector")
     port_jaeger_admin: Port = Field(default=14269, description="Jaeger: health and its own metrics")
-    port_canary: Port = Field(default=9099, description="Canary: metrics about the telemetry pipeline")
+    port_canary: Port = Field(
+        default=9099, description="Canary: metrics about the telemetry pipeline; runbooks"
+    )
     port_alertmanager: Port = Field(default=9093, description="Alertmanager: alerts, silences")
     port_alertmanager_2: Port = Field(default=9193, description="The second Alertmanager, if there are two")
     port_alertmanager_gossip: Port = Field(

@@ -11,7 +11,7 @@ from stack.alerting.sources import ALERTING
 from tests.alertmanager.rendered import alerts, case_files, rule_files, run
 
 WATCHDOG = "Watchdog"
-HEADINGS = ["## Meaning", "## Impact", "## Diagnosis", "## Mitigation"]
+PARTS = ("Meaning", "Impact", "Diagnosis", "Mitigation", "Escalation")
 
 
 @pytest.mark.parametrize("path", rule_files(), ids=lambda path: path.name)
@@ -54,5 +54,4 @@ def test_runbooks_and_alerts_are_the_same_set_and_have_the_same_parts() -> None:
     assert set(books) == set(alerts())
     for name, text in books.items():
         headings = [line for line in text.splitlines() if line.startswith("#")]
-        assert headings[0] == f"# {name}"
-        assert [each for each in headings if each != "## Escalation"][1:] == HEADINGS
+        assert headings == [f"# {name}", *(f"## {part}" for part in PARTS)]

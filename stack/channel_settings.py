@@ -21,11 +21,10 @@ _IMPLICIT_TLS_PORT: Final = 465
 # RFC 5321 without quoted local parts, which relays refuse. A company's relay also knows names without a dot.
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _CHAT: Final = re.compile(r"-?[0-9]{1,19}")
-_HOURS: Final = re.compile(
-    r"(?P<days>[a-z]{3}(-[a-z]{3})?) (?P<start>[0-9]{2}:[0-9]{2})-(?P<end>[0-9]{2}:[0-9]{2})"
-)
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00")
+_DAY: Final = "|".join(_DAYS)
+_CLOCK: Final = "(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00"
+_HOURS: Final = re.compile(rf"(?P<days>(?:{_DAY})(?:-(?:{_DAY}))?) (?P<start>{_CLOCK})-(?P<end>{_CLOCK})")
 
 
 def _address(value: str) -> str:
@@ -71,16 +70,10 @@ def _zone(value: str) -> str:
 def _hours(value: str) -> str:
     """Returns days and times; rejects days and times that do not exist, and an end before the start."""
     match = _HOURS.fullmatch(value.lower())
-    times = (match["start"], match["end"]) if match else ()
-    days = match["days"].split("-") if match else []
-    if (
-        not match
-        or not set(days) <= set(_DAYS)
-        or not all(map(_CLOCK.fullmatch, times))
-        or times[0] >= times[1]
-    ):
+    if match is None or match["start"] >= match["end"]:
         raise ValueError("must be days and times, such as `mon-fri 08:00-18:00`")
-    if _DAYS.index(days[0]) > _DAYS.index(days[-1]):
+    days = [_DAYS.index(day) for day in match["days"].split("-")]
+    if days != sorted(days):
         raise ValueError("must name the earlier day of the week first, such as `mon-fri 08:00-18:00`")
     return value.lower()
 
@@ -122,8 +115,8 @@ def _plain(description: str) -> Any:  # noqa: ANN401 - as Field
 class ChannelSettings(EnvSettings):
     """The notification channels, each on its own: one that is not set is left out.
 
-    A field ``mail_to`` is read from ``STACK_MAIL_TO`` and is ``${MAIL_TO}`` in alertmanager.yml; a secret becomes
-    the file ``secrets/<field>``.
+    A field ``mail_to`` is read from ``STACK_MAIL_TO`` and is ``${MAIL_TO}`` in alertmanager.yml; a secret
+    becomes the file ``secrets/<field>``.
     """
 
     model_config = SettingsConfigDict(alias_generator=lambda name: PREFIX + name.upper())

@@ -1,4 +1,4 @@
-"""Alertmanager's configuration: the repository's file and templates, filled in with the channels that are set."""
+"""Alertmanager's configuration: the repository's file and templates, filled in with what is set."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from stack.alerting.errors import AlertingError
 from stack.alerting.routes import with_time_intervals
 from stack.alerting.sources import ALERTING, ROUTES
 from stack.alerting.thresholds import Thresholds
-from stack.channel_settings import ChannelSettings as Channels
+from stack.channel_settings import ChannelSettings
 
+Channels = ChannelSettings
 SOURCE: Final = ROUTES
 TEMPLATES: Final = ALERTING / "templates"
 SECRETS: Final = "secrets/"
@@ -90,7 +91,7 @@ class _Filling:
         return {"name": source["name"], **{key: entries for key, entries in filled.items() if entries}}
 
     def _integrations(self, entry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """Yields the entry filled in: once, or once per secret of a ``/*``, or never if a setting is missing."""
+        """Yields the entry filled in: once, or per secret of a ``/*``, or never if a setting is missing."""
         prefix = next(filter(None, map(_several, entry.values())), None)
         numbered = re.compile(rf"{prefix}_[0-9]+")
         for name in filter(numbered.fullmatch, self.secrets) if prefix else [""]:
@@ -181,6 +182,7 @@ def write(
     *,
     platform: Platform | None = None,
     environment: str = "",
+    thresholds: Thresholds | None = None,
     seen_as: Path | None = None,
     file_mode: int = PRIVATE,
 ) -> None:
@@ -191,6 +193,7 @@ def write(
         channels: the notification channels.
         platform: the platform's webhook; None leaves it out.
         environment: the deployment's name, which chooses the overlay of thresholds.
+        thresholds: default: those of the environment.
         seen_as: the folder as Alertmanager sees it, where that differs (in a container).
         file_mode: mode of each secret. Containers run as other users and need 0o444: protect the folder then.
 
@@ -198,7 +201,8 @@ def write(
         AlertingError: a source is wrong; then nothing is written.
     """
     filling = _Filling(channels, platform, seen_as or folder.resolve())
-    configuration = _rendered(SOURCE.read_text(encoding="utf-8"), filling, Thresholds.load(environment))
+    numbers = Thresholds.load(environment) if thresholds is None else thresholds
+    configuration = _rendered(SOURCE.read_text(encoding="utf-8"), filling, numbers)
     _replace(folder / SECRETS, filling.secrets, file_mode)
     _replace(folder / "templates", templates(channels.time_zone), file_mode)
     (folder / "alertmanager.yml").write_text(configuration, encoding="utf-8")

@@ -1,7 +1,7 @@
 """When routes are quiet: business hours and maintenance windows, as Alertmanager's time intervals.
 
-Alertmanager compares the wall clock of the interval's time zone, so a window from 01:00 until 04:00 lasts two or four hours
-on the day of a clock change.
+Alertmanager compares the wall clock of the interval's time zone: on the day of a clock change, a window from
+01:00 until 04:00 lasts two or four hours.
 """
 
 from __future__ import annotations

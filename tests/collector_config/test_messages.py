@@ -120,7 +120,7 @@ def _relay() -> Iterator[Relay]:
 
 def test_a_mail_says_what_happened_and_what_to_do(tmp_path: Path, relay: Relay) -> None:
     host = f"127.0.0.1:{relay.server_address[1]}"
-    write(tmp_path, Channels(mail_to="on-call@lms.example", mail_smarthost=host, mail_tls=False))
+    write(tmp_path, Channels(mail_to="on-call@lms.example", mail_smarthost=host, mail_tls="none"))
     file = tmp_path / "alertmanager.yml"
     configuration = yaml.safe_load(file.read_text())
     configuration["route"] |= {"group_wait": "500ms", "group_interval": "1s"}

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from collector_kit import fragments as kit
 from stack import asked_stores
 from stack.environment import Environment
-from stack.native import logins
+from stack.native import gossip, logins
 from stack.native.bugsink import template
 from stack.native.liveness import Question, question
 from stack.native.placeholders import fill, lines
@@ -118,7 +118,7 @@ class Plan:
             "admin_email": self.environment.app.admin_email,
             "store_user": logins.USER,
             "alertmanager_url": stack.alertmanager_url or f"http://127.0.0.1:{stack.port_alertmanager}",
-            **self._gossip(),
+            **gossip.arguments(stack),
             "postgres_password": stack.postgres_password.get_secret_value(),
             "python": sys.executable,
             "repository": str(REPOSITORY),
@@ -229,19 +229,6 @@ class Plan:
     def _left_out(self, process: Mapping[str, Any]) -> bool:
         few = self.environment.stack.alertmanagers < process.get("x-alertmanagers", 1)
         return few or self.environment.given(process.get("x-unless", ""))
-
-    def _gossip(self) -> dict[str, str | list[str]]:
-        """Returns the arguments by which two Alertmanagers know each other; one alone listens to nobody."""
-        stack = self.environment.stack
-        if stack.alertmanagers < 2:  # noqa: PLR2004 - one or two
-            return {"gossip": ["--cluster.listen-address="], "gossip_2": []}
-        first, second = (
-            f"127.0.0.1:{port}" for port in (stack.port_alertmanager_gossip, stack.port_alertmanager_gossip_2)
-        )
-        return {
-            "gossip": [f"--cluster.listen-address={first}", f"--cluster.peer={second}"],
-            "gossip_2": [f"--cluster.listen-address={second}", f"--cluster.peer={first}"],
-        }
 
     def parts(self) -> list[Part]:
         """Returns the parts in file order: each after those it depends on."""

@@ -1,4 +1,4 @@
-"""Messages as amtool renders them from the templates; ``python -m tests.alertmanager.golden`` rewrites the golden files."""
+"""Messages as amtool renders them; ``python -m tests.alertmanager.golden`` rewrites the golden files."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ GOLDEN: Final = Path(__file__).with_name("golden")
 ZONE: Final = "Europe/Berlin"
 SINCE: Final = datetime(2026, 11, 27, 21, 30, 12, tzinfo=UTC)
 FORMS: Final = {
-    "slack.txt": '{{ template "lms.slack.title" . }}\n{{ template "lms.slack.text" . }}{{ template "lms.slack.footer" . }}\n'
-    '{{ template "lms.color" . }}',
+    "slack.txt": '{{ template "lms.slack.title" . }}\n{{ template "lms.slack.text" . }}'
+    '{{ template "lms.slack.footer" . }}\n{{ template "lms.color" . }}',
     "phone.txt": '{{ template "lms.phone.text" . }}',
     "mail.txt": '{{ template "lms.mail.subject" . }}\n\n{{ template "lms.mail.text" . }}',
     "mail.html": '{{ template "lms.mail.html" . }}',

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.alertmanager.quick import configured
+from tests.alertmanager.quick import TOKEN, configured
 from tests.alertmanager.routers import Alert, Router, running
 from tests.alertmanager.watchers import watching
 from tests.programs import wait_until
@@ -43,9 +43,9 @@ class World:
 
 @pytest.fixture(name="world")
 def _world(tmp_path: Path) -> Iterator[World]:
-    with Slack() as slack, MailServer(tmp_path) as relay, Webhook() as webhook:
+    with Slack() as slack, MailServer(tmp_path) as relay, Webhook(TOKEN) as webhook:
         configuration = configured(tmp_path / "etc", slack=slack, relay=relay, webhook=webhook)
-        router = Router(tmp_path / "router", configuration, trusted=relay.certificate)
+        router = Router(tmp_path / "router", configuration)
         with running(router):
             yield World(router, slack, relay, webhook)
 

@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 from collector_kit.fragments import CollectorError, fragments, sentry_environment
 from stack import alerting, asked_stores, compose_program
+from stack.alerting_links import links
 from stack.environment import Environment, load
 from stack.native.assemble import prepare_folder
 from stack.native.plan import BUGSINK_PROJECT, Plan
@@ -127,6 +128,7 @@ class DockerStack:
         alerting.write(
             self.folder / "alertmanager",
             self._channels(),
+            environment=self.environment.app.environment,
             seen_as=Path("/etc/alertmanager"),
             file_mode=_READABLE,
         )
@@ -143,6 +145,7 @@ class DockerStack:
             ("Grafana", f"{stack.port_grafana}", f"admin, password in {password}"),
             ("Prometheus", f"{stack.port_prometheus}", ""),
             ("Alertmanager", f"{stack.port_alertmanager}", ""),
+            ("Runbooks", f"{stack.port_canary}/runbooks", ""),
         ]
         if "errors" in self.profiles():
             login = f"{app.admin_email}, STACK_BUGSINK_PASSWORD"
@@ -203,11 +206,8 @@ class DockerStack:
         }
 
     def _prometheus(self, folder: Path) -> None:
-        rules = {path.name: path for path in (REPOSITORY / "alertmanager" / "rules").glob("*.yml")}
-        for stale in (folder / "rules").glob("*.yml"):
-            stale.unlink() if stale.name not in rules else None
-        for name, path in rules.items():
-            _put(folder / "rules" / name, path.read_text(encoding="utf-8"))
+        environment = self.environment
+        alerting.write_rules(folder / "rules", environment.app.environment, links(environment, grafana=True))
         source = REPOSITORY / "stack" / "prometheus" / "prometheus.yml"
         _put(folder / "prometheus.yml", source.read_text(encoding="utf-8"))
         _put(folder / "secrets" / "metrics_token", self.environment.app.metrics_token.get_secret_value())

@@ -70,7 +70,9 @@ class StackSettings(EnvSettings):
     port_jaeger: Port = Field(default=16686, description="Jaeger: web interface")
     port_jaeger_otlp: Port = Field(default=14318, description="Jaeger: OTLP intake for the Collector")
     port_jaeger_admin: Port = Field(default=14269, description="Jaeger: health and its own metrics")
-    port_canary: Port = Field(default=9099, description="Canary: metrics about the telemetry pipeline")
+    port_canary: Port = Field(
+        default=9099, description="Canary: metrics about the telemetry pipeline; runbooks"
+    )
     port_alertmanager: Port = Field(default=9093, description="Alertmanager: alerts, silences")
     port_bugsink: Port = Field(default=8001, description="Bugsink: errors")
     port_grafana: Port = Field(default=3000, description="Grafana: dashboards (Docker only)")
@@ -103,6 +105,10 @@ class StackSettings(EnvSettings):
     sentry_otlp: bool = Field(
         default=False,
         description="Sends warnings and sampled traces to Sentry too; needs SENTRY_DSN (Sentry, not Bugsink)",
+    )
+    runbooks_url: BaseUrl | None = Field(
+        default=None,
+        description="Where people open runbooks, also by phone; default: the canary, on this machine only",
     )
     slack_webhook_url: SecretStr | None = Field(
         default=None, description="Slack's incoming webhook for alerts"

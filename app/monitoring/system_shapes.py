@@ -16,7 +16,7 @@ from app.monitoring.pipeline import SignalOut
 _SEVERITY: Final = "severity"
 _NO_SEVERITY: Final = "none"
 _SUPPRESSED: Final = "suppressed"
-_CRITICAL: Final = "critical"
+_PAGE: Final = "page"
 _MOST_ALERTS: Final = 10
 
 
@@ -53,11 +53,11 @@ class HealthOut(BaseModel):
         )
 
 
-class CriticalAlert(BaseModel):
-    """An alert that reaches people."""
+class PageAlert(BaseModel):
+    """An alert that pages people."""
 
     name: str = Field(examples=["CollectorQueueFilling"])
-    severity: str = Field(examples=["critical"])
+    severity: str = Field(examples=["page"])
     since: datetime
     summary: str | None = Field(examples=["A queue of the Collector is filling"])
     fingerprint: str = Field(examples=["6c2f7d1f0c3b9a10"])
@@ -68,29 +68,29 @@ class AlertCounts(BaseModel):
 
     active: dict[str, int] = Field(
         description="By severity; `none` is the Watchdog, which always fires.",
-        examples=[{"critical": 1, "none": 1}],
+        examples=[{"page": 1, "none": 1}],
     )
     suppressed: int = Field(description="Silenced or inhibited.", examples=[0])
-    critical: list[CriticalAlert] = Field(description="At most ten, the oldest first.")
+    pages: list[PageAlert] = Field(description="At most ten, the oldest first.")
 
     @classmethod
     def of(cls, alerts: list[Alert]) -> Self:
         """Counts ``alerts``."""
         active: dict[str, int] = {}
-        critical: list[CriticalAlert] = []
+        pages: list[PageAlert] = []
         for alert in sorted(alerts, key=lambda each: each.starts_at):
             severity = alert.labels.get(_SEVERITY, _NO_SEVERITY)
             if alert.status.state == _SUPPRESSED:
                 continue
             active[severity] = active.get(severity, 0) + 1
-            if severity == _CRITICAL:
-                critical.append(_alert(alert, severity))
+            if severity == _PAGE:
+                pages.append(_alert(alert, severity))
         suppressed = len(alerts) - sum(active.values())
-        return cls(active=active, suppressed=suppressed, critical=critical[:_MOST_ALERTS])
+        return cls(active=active, suppressed=suppressed, pages=pages[:_MOST_ALERTS])
 
 
-def _alert(alert: Alert, severity: str) -> CriticalAlert:
-    return CriticalAlert(
+def _alert(alert: Alert, severity: str) -> PageAlert:
+    return PageAlert(
         name=alert.labels.get("alertname", ""),
         severity=severity,
         since=alert.starts_at,

@@ -1,7 +1,7 @@
 """The canary: sends a numbered span, metric point and log record at an interval and checks that they arrive.
 
 It sends the Collector one of each, as any service does, queries the stores until each has arrived, and serves
-the results as its own metrics, to be scraped.
+the results as its own metrics, to be scraped. People read the runbooks of alerts from it, too.
 """
 
 from __future__ import annotations
@@ -16,10 +16,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from prometheus_client import start_http_server
-
 from otel import ConfigError
-from stack.canary import stores
+from stack.canary import served, stores
 from stack.canary.flight import Flight
 from stack.canary.items import SIGNALS, send
 from stack.canary.settings import Settings
@@ -46,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
-    """Serves the verdict and sends the three signals until ``stop`` is set.
+    """Serves verdict and runbooks, and sends the three signals until ``stop`` is set.
 
     Raises:
         ConfigError: the listen address cannot be used.
@@ -54,10 +52,12 @@ def run(settings: Settings, stop: threading.Event) -> None:
     verdict = Verdict(settings.seconds)
     host, port = settings.listen
     try:
-        server, serving = start_http_server(port, host, verdict.registry)
+        server = served.listening(host, port, verdict.registry)
     except OSError as error:
         taken = f"CANARY_LISTEN {host}:{port} cannot be used: {error.strerror}."
         raise ConfigError("CANARY_LISTEN", taken) from None
+    serving = threading.Thread(target=server.serve_forever, daemon=True)
+    serving.start()
     flights = [
         threading.Thread(target=each.fly, args=(stop,), daemon=True) for each in _flights(settings, verdict)
     ]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from stack import alerting
+from stack.alerting_links import links
 from stack.dotenv_file import write_private
 from stack.native import liveness, logins
 from stack.native.bugsink import template
@@ -91,7 +92,7 @@ def _prometheus(plan: Plan, folder: Path) -> None:
     source = REPOSITORY / "stack" / "prometheus" / "prometheus.yml"
     text = logins.prometheus_configuration(source, "secrets/stores_password")
     (folder / source.name).write_text(text, encoding="utf-8")
-    _copy(folder / "rules", sorted((REPOSITORY / "alertmanager" / "rules").glob("*.yml")))
+    alerting.write_rules(folder / "rules", app.environment, links(plan.environment))
     _secrets(
         folder / "secrets",
         metrics_token=app.metrics_token.get_secret_value(),
@@ -126,7 +127,7 @@ def _web_config(plan: Plan, folder: Path) -> None:
 
 
 def _alertmanager(plan: Plan, folder: Path) -> None:
-    alerting.write(folder, _channels(plan))
+    alerting.write(folder, _channels(plan), environment=plan.environment.app.environment)
     _web_config(plan, folder)
 
 

@@ -16,15 +16,14 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml
 
 from collector_kit.fragments import LEAN
 from stack.settings import REPOSITORY
 from tests import programs
+from tests.alertmanager.rendered import every_rule
 from tests.collector_config import collector, intake, metric_kinds, stores
 from tests.collector_config.collector import Collector
 from tests.collector_config.intake import Intake
-from tests.collector_config.stores import RULES
 from tests.collector_config.test_collector_golden import sinks
 from tests.programs import free_port, wait_until
 
@@ -168,12 +167,9 @@ def _refuses(running: Collector, signal: str) -> bool:
 
 
 def _expressions() -> list[tuple[str, str]]:
-    files = sorted(RULES.glob("*.yml"))
-    groups = [group for path in files for group in yaml.safe_load(path.read_text())["groups"]]
     return [
         (rule.get("alert") or rule["record"], rule["expr"])
-        for group in groups
-        for rule in group["rules"]
+        for rule in every_rule()
         if rule["expr"] != "vector(1)"
     ]
 

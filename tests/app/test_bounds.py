@@ -17,7 +17,7 @@ Schema = dict[str, Any]
 
 LISTS: Final = {
     "AlertCounts.active": "the severities that the rules name",
-    "AlertCounts.critical": "10",
+    "AlertCounts.pages": "10",
     "AlertOut.inhibited_by": "the alerts that fire",
     "AlertOut.labels": "what a rule gives an alert",
     "AlertOut.silenced_by": "the silences that there are",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import httpx
 import pytest
 import yaml
 
+from stack.alerting import Links, write_rules
 from stack.native.probes import NO_CERTIFICATES
 from stack.native.tools import tool_path
 from stack.settings import REPOSITORY
@@ -22,7 +22,6 @@ from tests.programs import free_port, running
 PROMETHEUS = REPOSITORY / "stack" / "prometheus" / "prometheus.yml"
 LOKI = REPOSITORY / "stack" / "loki" / "loki.yml"
 VICTORIALOGS_PASSWORD = "fedcba9876543210"
-RULES = REPOSITORY / "alertmanager" / "rules"
 
 
 def prometheus_tree(folder: Path, targets: Mapping[str, Sequence[str]], **overrides: str) -> Path:
@@ -36,7 +35,7 @@ def prometheus_tree(folder: Path, targets: Mapping[str, Sequence[str]], **overri
     (folder / "secrets").mkdir()
     (folder / "secrets" / "metrics_token").write_text("0123456789abcdef")
     (folder / "secrets" / "victorialogs_password").write_text(VICTORIALOGS_PASSWORD)
-    shutil.copytree(RULES, folder / "rules")
+    write_rules(folder / "rules", "", Links())
     for job in {job["job_name"] for job in configuration["scrape_configs"]} | {"alertmanager"}:
         content = [{"targets": list(targets.get(job, ()))}]
         (folder / "targets" / f"{job}.json").write_text(json.dumps(content))

@@ -16,6 +16,7 @@ from collector_kit.limits import load, size
 from collector_kit.windows import MARGIN
 from stack import windows
 from stack.settings import REPOSITORY
+from tests.alertmanager.rendered import every_rule
 from tests.collector_config import collector
 
 KUBERNETES = FRAGMENTS / "kubernetes"
@@ -195,8 +196,7 @@ def test_a_scaler_asks_for_what_a_rule_records(component: str) -> None:
     """KEDA uses the rule's name; an adapter serves it with underscores, as Kubernetes requires."""
     (scaler,) = documents(component)
     text = yaml.safe_dump(scaler)
-    rules = yaml.safe_load((REPOSITORY / "alertmanager" / "rules" / "collector.yml").read_text())
-    recorded = {rule["record"] for group in rules["groups"] for rule in group["rules"] if "record" in rule}
+    recorded = {rule["record"] for rule in every_rule() if "record" in rule}
     assert "collector:scale_pressure:ratio" in recorded
     name = "collector:scale_pressure:ratio" if component == "scale-keda" else "collector_scale_pressure_ratio"
     assert name in text

@@ -17,21 +17,14 @@ import httpx
 import pytest
 import yaml
 
-from stack.alerting import SOURCE, Channels, write
+from stack.alerting import Channels, write
+from stack.alerting.channels import SOURCE
 from stack.native.tools import tool_path
-from tests.collector_config.stores import RULES
+from tests.alertmanager import rendered
 from tests.programs import free_port, running
 
 SECONDS = 20.0
 TWO = ("CollectorDataRejected", "LokiDiscards")
-
-
-def _rule(name: str) -> dict[str, Any]:
-    groups = [group for path in RULES.glob("*.yml") for group in yaml.safe_load(path.read_text())["groups"]]
-    found: dict[str, Any] = next(
-        rule for group in groups for rule in group["rules"] if rule.get("alert") == name
-    )
-    return found
 
 
 def _rendered(folder: Path, text: str, data: dict[str, Any]) -> str:
@@ -48,8 +41,8 @@ def _data(status: str, *names: str) -> dict[str, Any]:
     alerts = [
         {
             "status": status,
-            "labels": {"alertname": name, **_rule(name)["labels"]},
-            "annotations": _rule(name)["annotations"],
+            "labels": {"alertname": name, **rendered.alerts()[name]["labels"]},
+            "annotations": rendered.alerts()[name]["annotations"],
             "startsAt": "2026-11-25T00:00:00Z",
         }
         for name in names
@@ -76,8 +69,8 @@ def test_slacks_text_has_each_alert_with_what_to_do(tmp_path: Path) -> None:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     assert len(lines) == 4
     for name, (description, runbook) in zip(TWO, (lines[:2], lines[2:]), strict=True):
-        assert description == _rule(name)["annotations"]["description"]
-        assert runbook == f"Runbook: alertmanager/runbooks/{name}.md"
+        assert description == rendered.alerts()[name]["annotations"]["description"]
+        assert runbook == f"Runbook: http://127.0.0.1:9099/runbooks/{name}.md"
 
 
 class Relay(socketserver.ThreadingTCPServer):
@@ -136,8 +129,8 @@ def test_a_mail_says_what_happened_and_what_to_do(tmp_path: Path, relay: Relay) 
     command = [str(tool_path("alertmanager")), f"--config.file={file}", f"--storage.path={tmp_path / 'data'}"]
     command += [f"--web.listen-address={url.removeprefix('http://')}", "--cluster.listen-address="]
     alert = {
-        "labels": {"alertname": "LokiDiscards", **_rule("LokiDiscards")["labels"]},
-        "annotations": _rule("LokiDiscards")["annotations"],
+        "labels": {"alertname": "LokiDiscards", **rendered.alerts()["LokiDiscards"]["labels"]},
+        "annotations": rendered.alerts()["LokiDiscards"]["annotations"],
     }
     with running(command, f"{url}/-/ready"):
         httpx.post(f"{url}/api/v2/alerts", json=[alert]).raise_for_status()
@@ -147,5 +140,5 @@ def test_a_mail_says_what_happened_and_what_to_do(tmp_path: Path, relay: Relay) 
     (part,) = [part for part in mail.walk() if part.get_content_type() == "text/html"]
     body = part.get_payload(decode=True)
     assert isinstance(body, bytes)
-    assert b"alertmanager/runbooks/LokiDiscards.md" in body
+    assert b"/runbooks/LokiDiscards.md" in body
     assert b"They are lost" in body

@@ -6,11 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from collector_kit.fragments import FRAGMENTS
 from stack.settings import REPOSITORY
-from tests.collector_config.stores import RULES
+from tests.alertmanager.rendered import alerts
 
 FOLDERS = ("collector-config", "alertmanager", "docs", "stack/prometheus", "stack/loki", "stack/tempo")
 PAGES = sorted(
@@ -23,18 +22,13 @@ PAGES = sorted(
 OTHERS = {"HostToContainer", "TelemetryConfig", "VictoriaLogs", "VictoriaMetrics"}
 
 
-def _alerts() -> set[str]:
-    groups = [group for path in RULES.glob("*.yml") for group in yaml.safe_load(path.read_text())["groups"]]
-    return {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
-
-
 def test_an_alert_that_is_named_exists() -> None:
-    kinds = {re.sub(r"(?<=[a-z])[A-Z].*", "", name) for name in _alerts()} - {"Watchdog"}
+    kinds = {re.sub(r"(?<=[a-z])[A-Z].*", "", name) for name in alerts()} - {"Watchdog"}
     assert {"Collector", "Loki", "Prometheus"} <= kinds
     pattern = re.compile(rf"(?<![\w./])(?:{'|'.join(sorted(kinds))})(?:[A-Z][a-z]+)+(?![\w./(])")
     named = {(path.name, name) for path in PAGES for name in pattern.findall(path.read_text())}
     assert len(named) > 10
-    assert {(page, name) for page, name in named if name not in _alerts() | OTHERS} == set()
+    assert {(page, name) for page, name in named if name not in set(alerts()) | OTHERS} == set()
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from stack.settings import REPOSITORY
 from tests.stack.compose import SERVICES, resolve, stack_in
 
 # What people open; everything else is reachable on the internal networks only.
-PUBLISHED = {"app", "prometheus", "alertmanager", "grafana", "bugsink", "mailpit"}
+PUBLISHED = {"app", "canary", "prometheus", "alertmanager", "grafana", "bugsink", "mailpit"}
 CONTRIB = "otel/opentelemetry-collector-contrib:0.158.0"
 NO_HEALTH_CHECK = {"collector-prepare": "it ends, and the collector waits for its success"}
 ROOT = {"collector-prepare": "changes the owner of a volume, once"}

@@ -33,7 +33,7 @@ from app.monitoring.silences import (
 MAX_LIMIT: Final = 200
 _LAST: Final = 2**63
 # The most severe first; an unknown severity comes last.
-_SEVERITIES: Final = ("critical", "warning", "info", "none")
+_SEVERITIES: Final = ("page", "warning", "info", "none")
 
 
 class AlertNotFound(NotFound):
@@ -86,7 +86,7 @@ class AlertOut(BaseModel):
 
     fingerprint: str = Field(examples=["3f9ad2c4b1e05d6f"])
     alertname: str = Field(examples=["LmsDown"])
-    severity: str | None = Field(examples=["critical"])
+    severity: str | None = Field(examples=["page"])
     state: AlertState
     summary: str | None = Field(examples=["Many requests fail"])
     description: str | None = Field(examples=["7 % of the requests of the last 5 minutes failed."])
@@ -97,7 +97,7 @@ class AlertOut(BaseModel):
     inhibited_by: list[str] = Field(
         description="Fingerprints of the alerts that explain it.", examples=[["b1e05d6f3f9ad2c4"]]
     )
-    labels: dict[str, str] = Field(examples=[{"alertname": "LmsDown", "severity": "critical"}])
+    labels: dict[str, str] = Field(examples=[{"alertname": "LmsDown", "severity": "page"}])
 
     @classmethod
     def of(cls, alert: Alert, silences: Mapping[str, Silence]) -> Self:
@@ -129,7 +129,7 @@ class AlertsOut(Partial):
 class AlertFilters(BaseModel):
     """Which alerts to list; every filter that is given must fit."""
 
-    severity: Word | None = Field(None, examples=["critical"])
+    severity: Word | None = Field(None, examples=["page"])
     alertname: Word | None = Field(None, examples=["LmsDown"])
     state: Annotated[AlertState, BeforeValidator(_no_history)] | None = Field(
         None, description="Default: all that fire. There is no history of resolved alerts yet."

@@ -61,7 +61,7 @@ def _alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An Alertmanager in which four alerts fire, one inhibited by another."""
     for url in run_alertmanager(tmp_path_factory.mktemp("alertmanager")):
         labels = [
-            {"alertname": "Broken", "severity": "critical", "job": "a"},
+            {"alertname": "Broken", "severity": "page", "job": "a"},
             {"alertname": "Slow", "severity": "warning", "job": "a"},
             {"alertname": "Odd", "severity": "warning", "job": "b"},
             {"alertname": "Watchdog", "severity": "none"},
@@ -101,9 +101,9 @@ async def _watched(
 async def test_everything_is_on_one_screen(watched: Api) -> None:
     found = await page(watched)
     assert (found["partial"], found["missing"]) == (False, [])
-    assert found["alerts"]["active"] == {"critical": 1, "warning": 1, "none": 1}
+    assert found["alerts"]["active"] == {"page": 1, "warning": 1, "none": 1}
     assert found["alerts"]["suppressed"] == 1
-    [critical] = found["alerts"]["critical"]
+    [critical] = found["alerts"]["pages"]
     assert (critical["name"], critical["summary"]) == ("Broken", "It is Broken")
     services = {each["name"]: each for each in found["services"]}
     assert (services["prometheus"]["instances"], services["prometheus"]["up"]) == (1, 1)

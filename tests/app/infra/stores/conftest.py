@@ -50,7 +50,7 @@ def run_alertmanager(folder: Path) -> Iterator[str]:
     (folder / "alertmanager.yml").write_text(
         "route: {receiver: nobody}\n"
         "receivers: [{name: nobody}]\n"
-        "inhibit_rules: [{source_matchers: [severity=critical], target_matchers: [severity=warning],"
+        "inhibit_rules: [{source_matchers: [severity=page], target_matchers: [severity=warning],"
         " equal: [job]}]\n"
     )
     (folder / "web.yml").write_text(logins.web_config(PASSWORD))

@@ -14,17 +14,17 @@ async def test_alerts_that_fire_are_listed_with_what_people_need(
     serve: Serve, alertmanager: str, asking: dict[str, object]
 ) -> None:
     name = named()
-    fire(alertmanager, {"alertname": name, "severity": "critical", "job": name})
+    fire(alertmanager, {"alertname": name, "severity": "page", "job": name})
     async with serve(**asking) as api:
         found = await listed(api, alertname=name)
         assert (found["partial"], found["missing"], found["next_cursor"]) == (False, [], None)
         [alert] = found["alerts"]
         assert len(alert["fingerprint"]) == 16
-        assert (alert["alertname"], alert["severity"], alert["state"]) == (name, "critical", "active")
+        assert (alert["alertname"], alert["severity"], alert["state"]) == (name, "page", "active")
         assert (alert["summary"], alert["runbook_url"]) == (f"about {name}", "http://runbook.example")
         assert (alert["silenced_by"], alert["inhibited_by"]) == ([], [])
         assert (await listed(api, alertname=name, severity="warning"))["alerts"] == []
-        assert (await listed(api, alertname=name, severity="critical", state="active"))["alerts"] == [alert]
+        assert (await listed(api, alertname=name, severity="page", state="active"))["alerts"] == [alert]
         assert (await listed(api, alertname=name, state="inhibited"))["alerts"] == []
 
 
@@ -34,7 +34,7 @@ async def test_an_inhibited_alert_names_the_alert_that_explains_it(
     cause, effect, job = named(), named(), named()
     fire(
         alertmanager,
-        {"alertname": cause, "severity": "critical", "job": job},
+        {"alertname": cause, "severity": "page", "job": job},
         {"alertname": effect, "severity": "warning", "job": job},
     )
     async with serve(**asking) as api:
@@ -47,7 +47,7 @@ async def test_pages_are_in_order_of_severity(
     serve: Serve, alertmanager: str, asking: dict[str, object]
 ) -> None:
     names = [named() for _ in range(5)]
-    severities = ["warning", "none", "critical", "odd", "critical"]
+    severities = ["warning", "none", "page", "odd", "page"]
     fire(
         alertmanager,
         *(
@@ -58,7 +58,7 @@ async def test_pages_are_in_order_of_severity(
     async with serve(**asking) as api:
         everything = (await listed(api, limit=200))["alerts"]
         ours = [each["severity"] for each in everything if each["alertname"] in names]
-        assert ours == ["critical", "critical", "warning", "none", "odd"]
+        assert ours == ["page", "page", "warning", "none", "odd"]
         seen, page = [], await listed(api, limit=2)
         seen += page["alerts"]
         while page["next_cursor"]:
@@ -66,7 +66,7 @@ async def test_pages_are_in_order_of_severity(
             seen += page["alerts"]
         assert seen == everything
         cursor = (await listed(api, limit=1))["next_cursor"]
-        for wrong in (f"cursor={cursor}&severity=critical", "cursor=x", "cursor=e30", "cursor=W10"):
+        for wrong in (f"cursor={cursor}&severity=page", "cursor=x", "cursor=e30", "cursor=W10"):
             answer = await api.client.get(f"/monitoring/alerts?{wrong}", headers=TOKEN)
             assert_problem(answer, 422, "cursor_invalid", "query.cursor")
 
@@ -75,7 +75,7 @@ async def test_an_admin_acknowledges_an_alert_and_ends_that_again(
     serve: Serve, alertmanager: str, asking: dict[str, object]
 ) -> None:
     name = named()
-    fire(alertmanager, {"alertname": name, "severity": "critical", "job": name})
+    fire(alertmanager, {"alertname": name, "severity": "page", "job": name})
     async with serve(**asking) as api:
         admin = await api.admin()
         alert = await one(api, name)
@@ -138,7 +138,7 @@ async def test_an_acknowledgement_is_ended_and_audited(
     serve: Serve, alertmanager: str, asking: dict[str, object]
 ) -> None:
     name = named()
-    fire(alertmanager, {"alertname": name, "severity": "critical", "job": name})
+    fire(alertmanager, {"alertname": name, "severity": "page", "job": name})
     async with serve(**asking) as api:
         admin, alert = await api.admin(), await one(api, name)
         path = f"/monitoring/alerts/{alert['fingerprint']}/acknowledge"

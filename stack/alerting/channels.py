@@ -11,13 +11,13 @@ from typing import Any, Final
 import yaml
 from pydantic import SecretStr
 
-SOURCE: Final = Path(__file__).resolve().parent.parent / "alertmanager" / "alertmanager.yml"
+from stack.alerting.errors import AlertingError
+from stack.alerting.sources import ROUTES
+from stack.alerting.thresholds import Thresholds
+
+SOURCE: Final = ROUTES
 SECRETS: Final = "secrets/"
 _PLACEHOLDER: Final = re.compile(r"\$\{([A-Z_]+)\}")
-
-
-class AlertingError(Exception):
-    """The configuration asks for something that does not exist; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Channels:
         return {name: secret.get_secret_value() for name, secret in files.items() if secret}
 
 
-def render(source: str, channels: Channels, seen_as: Path) -> str:
+def render(source: str, channels: Channels, seen_as: Path, thresholds: Thresholds) -> str:
     """Returns the configuration that Alertmanager reads, without integrations that lack a value or secret.
 
     Args:
@@ -63,11 +63,12 @@ def render(source: str, channels: Channels, seen_as: Path) -> str:
         channels: the notification channels.
         seen_as: the folder as Alertmanager sees it. Alertmanager 0.31 opens a receiver's ``*_file`` relative
             to its working directory, so these paths become absolute.
+        thresholds: the numbers that the file names, such as its waits.
 
     Raises:
         AlertingError: a placeholder that nothing defines.
     """
-    configuration = yaml.safe_load(source)
+    configuration = yaml.safe_load(thresholds.fill(source, ROUTES.name))
     for receiver in configuration["receivers"]:
         for kind in [key for key in receiver if key.endswith("_configs")]:
             receiver[kind] = [
@@ -81,15 +82,29 @@ def render(source: str, channels: Channels, seen_as: Path) -> str:
     )
 
 
-def write(folder: Path, channels: Channels, *, seen_as: Path | None = None, file_mode: int = 0o600) -> None:
+def write(
+    folder: Path,
+    channels: Channels,
+    *,
+    environment: str = "",
+    seen_as: Path | None = None,
+    file_mode: int = 0o600,
+) -> None:
     """Writes ``alertmanager.yml`` and ``secrets/`` into the folder; secrets no longer set are removed.
 
     Args:
         folder: Alertmanager's configuration folder; created if absent.
         channels: the notification channels.
+        environment: the deployment's name, which chooses the overlay of thresholds.
         seen_as: the folder as Alertmanager sees it, where that differs (in a container).
         file_mode: mode of each secret. Containers run as other users and need 0o444: protect the folder then.
+
+    Raises:
+        AlertingError: a source is wrong; then nothing is written.
     """
+    configuration = render(
+        SOURCE.read_text(), channels, seen_as or folder.resolve(), Thresholds.load(environment)
+    )
     secrets = folder / SECRETS
     secrets.mkdir(parents=True, exist_ok=True)
     for stale in secrets.iterdir():
@@ -99,9 +114,7 @@ def write(folder: Path, channels: Channels, *, seen_as: Path | None = None, file
         path.touch(mode=0o600)
         path.write_text(content)
         path.chmod(file_mode)
-    (folder / "alertmanager.yml").write_text(
-        render(SOURCE.read_text(), channels, seen_as or folder.resolve())
-    )
+    (folder / "alertmanager.yml").write_text(configuration)
 
 
 def _complete(entry: Mapping[str, Any], channels: Channels) -> bool:

@@ -1,11 +1,10 @@
-"""Alerting by its real checkers: promtool for rules, amtool and a running Alertmanager for routes."""
+"""Who is notified of an alert: by amtool and a running Alertmanager."""
 
 from __future__ import annotations
 
 import json
 import queue
 import re
-import subprocess
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,13 +17,14 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
-from stack.alerting import SOURCE, AlertingError, Channels, render, write
+from stack.alerting import AlertingError, Channels, write
+from stack.alerting.channels import SOURCE, render
+from stack.alerting.thresholds import Thresholds
 from stack.native.tools import tool_path
+from tests.alertmanager import rendered
+from tests.alertmanager.rendered import run
 from tests.programs import free_port, running, wait_until
 
-ALERTING = SOURCE.parent
-RULES = sorted((ALERTING / "rules").glob("*.yml"))
-RULE_TESTS = sorted((ALERTING / "tests").glob("*.yml"))
 SECONDS = 20.0
 
 NONE = Channels()
@@ -38,63 +38,10 @@ ALL = Channels(
 )
 
 
-def _alerts() -> dict[str, dict[str, Any]]:
-    groups = [group for path in RULES for group in yaml.safe_load(path.read_text())["groups"]]
-    return {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
-
-
-def _run(tool: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [str(tool_path(tool)), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-
-
-@pytest.mark.parametrize("path", RULES, ids=lambda path: path.name)
-def test_promtool_accepts_the_rules(path: Path) -> None:
-    done = _run("promtool", "check", "rules", "--lint=all", "--lint-fatal", path)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("path", RULE_TESTS, ids=lambda path: path.name)
-def test_alerts_fire_and_stay_quiet_as_written(path: Path) -> None:
-    done = _run("promtool", "test", "rules", path)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_every_rule_file_is_tested_in_both_directions() -> None:
-    assert {path.name for path in RULES} <= {path.name for path in RULE_TESTS}
-    cases = [
-        case
-        for path in RULE_TESTS
-        for test in yaml.safe_load(path.read_text())["tests"]
-        for case in test.get("alert_rule_test", [])
-    ]
-    firing = {case["alertname"] for case in cases if case["exp_alerts"]}
-    quiet = {case["alertname"] for case in cases if not case["exp_alerts"]}
-    assert firing == set(_alerts())
-    assert quiet == set(_alerts()) - {"Watchdog"}
-
-
-@pytest.mark.parametrize("name", sorted(_alerts()))
-def test_an_alert_says_what_it_is_and_what_to_do(name: str) -> None:
-    rule = _alerts()[name]
-    assert {"summary", "description", "runbook_url", "dashboard"} <= set(rule["annotations"])
-    assert rule["annotations"]["runbook_url"] == f"alertmanager/runbooks/{name}.md"
-    assert rule["labels"]["severity"] in {"critical", "warning", "none"}
-    assert rule["labels"]["service_name"]
-
-
-def test_runbooks_and_alerts_are_the_same_set_and_have_the_same_parts() -> None:
-    books = {path.stem: path.read_text() for path in (ALERTING / "runbooks").glob("*.md")}
-    assert set(books) == set(_alerts())
-    for name, text in books.items():
-        headings = [line for line in text.splitlines() if line.startswith("#")]
-        assert headings == [f"# {name}", "## Meaning", "## Impact", "## Diagnosis", "## Mitigation"]
-
-
 @pytest.mark.parametrize("channels", [NONE, SLACK, MAIL, ALL], ids=["none", "slack", "mail", "all"])
 def test_amtool_accepts_what_is_rendered(tmp_path: Path, channels: Channels) -> None:
     write(tmp_path, channels)
-    done = _run("amtool", "check-config", tmp_path / "alertmanager.yml")
+    done = run("amtool", "check-config", tmp_path / "alertmanager.yml")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -109,14 +56,16 @@ def test_amtool_accepts_what_is_rendered(tmp_path: Path, channels: Channels) -> 
     ids=["none", "slack", "mail", "all"],
 )
 def test_a_channel_that_is_not_set_is_left_out(channels: Channels, expected: dict[str, set[str]]) -> None:
-    receivers = yaml.safe_load(render(SOURCE.read_text(), channels, SOURCE.parent))["receivers"]
+    receivers = yaml.safe_load(render(SOURCE.read_text(), channels, SOURCE.parent, Thresholds.load()))[
+        "receivers"
+    ]
     assert {receiver["name"]: set(receiver) - {"name"} for receiver in receivers} == expected
 
 
 @pytest.mark.parametrize(
     ("labels", "receiver"),
     [
-        (["alertname=LmsDown", "severity=critical", "service_name=lms"], "on-call"),
+        (["alertname=LmsDown", "severity=page", "service_name=lms"], "on-call"),
         (["alertname=Anything"], "on-call"),
         (["alertname=Watchdog", "severity=none"], "watchdog"),
     ],
@@ -124,14 +73,14 @@ def test_a_channel_that_is_not_set_is_left_out(channels: Channels, expected: dic
 def test_an_alert_reaches_its_receiver(tmp_path: Path, labels: list[str], receiver: str) -> None:
     write(tmp_path, ALL)
     file = f"--config.file={tmp_path / 'alertmanager.yml'}"
-    done = _run("amtool", "config", "routes", "test", file, f"--verify.receivers={receiver}", *labels)
+    done = run("amtool", "config", "routes", "test", file, f"--verify.receivers={receiver}", *labels)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_placeholder_that_nothing_defines_is_named() -> None:
     source = SOURCE.read_text().replace("${ALERT_MAIL_TO}", "${ALERT_MAIL_FOR}")
     with pytest.raises(AlertingError, match=r"\$\{ALERT_MAIL_FOR\}.*\$\{ALERT_MAIL_TO\}"):
-        render(source, ALL, SOURCE.parent)
+        render(source, ALL, SOURCE.parent, Thresholds.load())
 
 
 def test_secrets_are_files_that_only_their_owner_reads_and_go_when_unset(tmp_path: Path) -> None:
@@ -210,7 +159,7 @@ def _send(alertmanager: httpx.Client, *names: str, ended: bool = False) -> None:
     alerts = [
         {
             "labels": {"alertname": name, **_labels(name)},
-            "annotations": _alerts().get(name, {}).get("annotations", {}),
+            "annotations": rendered.alerts().get(name, {}).get("annotations", {}),
             **({"endsAt": now} if ended else {}),
         }
         for name in names
@@ -234,8 +183,8 @@ def _send(alertmanager: httpx.Client, *names: str, ended: bool = False) -> None:
 def test_an_alert_inhibits_only_what_it_explains(
     alertmanager: httpx.Client, source: str, target: dict[str, str], *, hushed: bool
 ) -> None:
-    control = [{"alertname": "Control", "severity": severity} for severity in ("critical", "warning")]
-    labels = [{"alertname": source, **_labels(source)}, {"severity": "critical", **target}, *control]
+    control = [{"alertname": "Control", "severity": severity} for severity in ("page", "warning")]
+    labels = [{"alertname": source, **_labels(source)}, {"severity": "page", **target}, *control]
     alertmanager.post("/api/v2/alerts", json=[{"labels": each} for each in labels]).raise_for_status()
     wait_until(lambda: bool(_inhibitors(alertmanager, control[1])), "the inhibitor has seen the alerts")
     assert bool(_inhibitors(alertmanager, labels[1])) == hushed
@@ -259,13 +208,13 @@ def test_every_inhibition_has_a_name_and_concerns_alerts_that_exist() -> None:
     )
     named = re.findall(r'alertname!?="(\w+)"', text)
     assert named
-    assert set(named) <= set(_alerts())
+    assert set(named) <= set(rendered.alerts())
 
 
 def _labels(name: str) -> dict[str, str]:
     return (
-        dict(_alerts()[name]["labels"])
-        if name in _alerts()
+        dict(rendered.alerts()[name]["labels"])
+        if name in rendered.alerts()
         else {"severity": "warning", "service_name": "lms"}
     )
 
@@ -277,7 +226,7 @@ def test_on_call_is_notified_of_the_cause_once_and_of_its_end(
 
     [post] = slack.posts.get(timeout=SECONDS)["attachments"]
     assert post["title"] == "[FIRING] LmsDown: The learning platform does not answer"
-    assert "Runbook: alertmanager/runbooks/LmsDown.md" in post["text"]
+    assert "Runbook: http://127.0.0.1:9099/runbooks/LmsDown.md" in post["text"]
 
     states = {alert["labels"]["alertname"]: alert for alert in alertmanager.get("/api/v2/alerts").json()}
     assert states["LmsSlow"]["status"]["inhibitedBy"] == [states["LmsDown"]["fingerprint"]]

@@ -1,0 +1,144 @@
+"""Prometheus' rules and their cases: the sources, with thresholds filled in and links added."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from stack.alerting.errors import AlertingError
+from stack.alerting.links import Links
+from stack.alerting.sources import ALERTING, CASES, RULES
+from stack.alerting.thresholds import Thresholds
+
+_LABEL: Final = re.compile(r"\{\{\s*\$labels\.(\w+)\s*\}\}")
+_DASHBOARD: Final = "dashboard"
+
+GENERATED: Final[dict[str, Callable[[str], str]]] = {}
+"""Rule files without a source: what makes each, of the environment's name. Placeholders are filled in too."""
+
+
+def rules(environment: str, links: Links, *, folder: Path = ALERTING) -> dict[str, str]:
+    """Returns every rule file by name, as Prometheus reads it.
+
+    Args:
+        environment: the deployment's name, which chooses the overlay of thresholds.
+        links: where people open runbooks, dashboards, logs and traces.
+        folder: the folder of the sources.
+
+    Raises:
+        AlertingError: a source is wrong; the message names it.
+    """
+    thresholds = Thresholds.load(environment)
+    sources = {path.name: path.read_text(encoding="utf-8") for path in sorted((folder / RULES).glob("*.yml"))}
+    sources |= {name: make(environment) for name, make in GENERATED.items()}
+    return {
+        name: _dumped(_linked(_parsed(thresholds.fill(text, name), name), name, links), name)
+        for name, text in sources.items()
+    }
+
+
+def cases(environment: str, links: Links, *, folder: Path = ALERTING) -> dict[str, str]:
+    """Returns every file of cases by name, as `promtool test rules` reads it beside the rendered rules.
+
+    Raises:
+        AlertingError: a source is wrong, or a case expects an alert that no rule has.
+    """
+    thresholds = Thresholds.load(environment)
+    known = {
+        rule["alert"]: rule
+        for name, text in rules(environment, links, folder=folder).items()
+        for rule in _alerts(_parsed(text, name))
+    }
+    found = {}
+    for path in sorted((folder / CASES).glob("*.yml")):
+        content = _parsed(thresholds.fill(path.read_text(encoding="utf-8"), path.name), path.name)
+        found[path.name] = _dumped(_expected(content, known, path.name), path.name)
+    return found
+
+
+def write_rules(folder: Path, environment: str, links: Links) -> None:
+    """Writes the rule files into the folder, in place, and removes those that are gone.
+
+    Whatever is wrong is found first: then nothing is written, and what was in force stays.
+
+    Raises:
+        AlertingError: a source is wrong; the message names it.
+    """
+    _write(folder, rules(environment, links))
+
+
+def write_tested(folder: Path, environment: str, links: Links, *, source: Path = ALERTING) -> None:
+    """Writes rules and cases side by side: ``promtool test rules <folder>/tests/*.yml``.
+
+    Raises:
+        AlertingError: a source is wrong; the message names it.
+    """
+    made = {
+        RULES: rules(environment, links, folder=source),
+        CASES: cases(environment, links, folder=source),
+    }
+    for name, files in made.items():
+        _write(folder / name, files)
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in folder.glob("*.yml"):
+        if stale.name not in files:
+            stale.unlink()
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def _parsed(text: str, name: str) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise AlertingError(f"{name} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise AlertingError(f"{name} must be a mapping, as Prometheus' documentation shows.")
+    return content
+
+
+def _dumped(content: Mapping[str, Any], name: str) -> str:
+    head = f"# Generated from alertmanager/ ({name}) at every start: edit the files there.\n"
+    return head + yaml.safe_dump(dict(content), sort_keys=False, width=1000, allow_unicode=True)
+
+
+def _alerts(content: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for group in content.get("groups") or []:
+        yield from (rule for rule in group["rules"] if "alert" in rule)
+
+
+def _linked(content: dict[str, Any], name: str, links: Links) -> dict[str, Any]:
+    """Replaces each alert's annotation ``dashboard`` by the addresses that people open."""
+    for rule in _alerts(content):
+        notes = rule.setdefault("annotations", {})
+        if _DASHBOARD not in notes:
+            raise AlertingError(f"{name}: {rule['alert']} lacks the annotation {_DASHBOARD}: name its uid.")
+        service = rule.get("labels", {}).get("service_name", "")
+        rule["annotations"] = notes | links.annotations(rule["alert"], notes[_DASHBOARD], service)
+        del rule["annotations"][_DASHBOARD]
+    return content
+
+
+def _expected(content: dict[str, Any], known: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Completes the annotations that the cases expect by the addresses that the rules got."""
+    for case in (case for test in content["tests"] for case in test.get("alert_rule_test") or []):
+        if case["alertname"] not in known:
+            raise AlertingError(f"{name} expects the alert {case['alertname']}, which no rule file has.")
+        notes = known[case["alertname"]]["annotations"]
+        addresses = {key: text for key, text in notes.items() if key.endswith("_url")}
+        for expected in case.get("exp_alerts") or []:
+            labels = expected.get("exp_labels") or {}
+            filled = {key: _templated(text, labels) for key, text in addresses.items()}
+            expected["exp_annotations"] = (expected.get("exp_annotations") or {}) | filled
+    return content
+
+
+def _templated(text: str, labels: Mapping[str, str]) -> str:
+    return _LABEL.sub(lambda match: str(labels.get(match[1], "")), text)

@@ -1,0 +1,15 @@
+"""Where alerting's sources are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+REPOSITORY: Final = Path(__file__).resolve().parent.parent.parent
+ALERTING: Final = REPOSITORY / "alertmanager"
+ROUTES: Final = ALERTING / "alertmanager.yml"
+THRESHOLDS: Final = ALERTING / "thresholds.yml"
+ENVIRONMENTS: Final = ALERTING / "environments"
+RUNBOOKS: Final = ALERTING / "runbooks"
+RULES: Final = "rules"
+CASES: Final = "tests"

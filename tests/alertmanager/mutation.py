@@ -1,0 +1,193 @@
+"""Finds the mutants of rules that their cases do not notice: many mutants in one run of promtool."""
+
+from __future__ import annotations
+
+import copy
+import re
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from stack.native.tools import tool_path
+from tests.alertmanager.mutants import Mutant, Rule, mutants
+from tests.alertmanager.promql import Node
+
+_CONTROL: Final = 0
+_JUDGED: Final = re.compile(r"^\s*(?:alertname|expr|rule): .*?__m(\d+)__", re.MULTILINE)
+_BROKEN: Final = re.compile(r"^\s*rule: .*?__m(\d+)__", re.MULTILINE)
+
+
+class BatchError(Exception):
+    """A batch says nothing about its mutants; the message is promtool's, or says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A rule of one file with its mutants and the cases that may notice them.
+
+    Args:
+        file: the name of the rule file and of its cases.
+        name: of the alert or the recording rule.
+        made: the mutants, each with the rule that replaces the original.
+        groups: every group of the files that the cases load.
+        cases: the content of the file of cases.
+    """
+
+    file: str
+    name: str
+    made: tuple[Mutant, ...]
+    groups: tuple[dict[str, Any], ...]
+    cases: Mapping[str, Any]
+
+    def survivors(self) -> list[Mutant]:
+        """Returns the mutants for which every case passes.
+
+        Raises:
+            BatchError: the original fails too in a batch, or promtool refuses the batch.
+        """
+        living = dict(enumerate([Mutant("control", _named(self.groups, self.name)), *self.made]))
+        while True:
+            output = self._run(living)
+            broken = {int(number) for number in _BROKEN.findall(output)}
+            killed = broken or {int(number) for number in _JUDGED.findall(output)}
+            if _CONTROL in killed or ("FAILED" in output and not killed):
+                raise BatchError(f"{self.file}: {self.name}: {output[:3000]}")
+            for number in killed:
+                del living[number]
+            if not broken:
+                return [mutant for number, mutant in living.items() if number != _CONTROL]
+
+    def _run(self, living: Mapping[int, Mutant]) -> str:
+        users = _users(self.groups, self.name)
+        with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+            rules, cases = Path(folder) / "rules.yml", Path(folder) / "cases.yml"
+            rules.write_text(yaml.safe_dump({"groups": self._rules(living, users)}, sort_keys=False))
+            content = {**self.cases, "rule_files": ["rules.yml"], "tests": self._tests(living, users)}
+            cases.write_text(yaml.safe_dump(content, sort_keys=False))
+            command = [str(tool_path("promtool")), "test", "rules", str(cases)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+        return done.stdout + done.stderr
+
+    def _rules(self, living: Mapping[int, Mutant], users: set[str]) -> list[dict[str, Any]]:
+        """Returns the groups with the originals that the mutants read, and behind each the mutants' own."""
+        needed = _needed(self.groups, users)
+        groups = []
+        for group in self.groups:
+            rules: list[Rule] = []
+            for rule in group["rules"]:
+                name = _name(rule)
+                rules += [rule] if name in needed else []
+                if name in users:
+                    rules += [
+                        _renamed(mutant.rule if name == self.name else rule, users, number)
+                        for number, mutant in living.items()
+                    ]
+            groups += [{**group, "rules": rules}] if rules else []
+        return groups
+
+    def _tests(self, living: Iterable[int], users: set[str]) -> list[dict[str, Any]]:
+        """Returns the tests that judge one of the ``users``, with each case once for every mutant."""
+        found = []
+        for test in self.cases["tests"]:
+            alerts = [case for case in test.get("alert_rule_test") or [] if case["alertname"] in users]
+            expressions = [
+                case for case in test.get("promql_expr_test") or [] if _mentions(case["expr"], users)
+            ]
+            if alerts or expressions:
+                found.append(
+                    {
+                        **test,
+                        "alert_rule_test": [
+                            {**case, "alertname": _suffixed(case["alertname"], number)}
+                            for case in alerts
+                            for number in living
+                        ],
+                        "promql_expr_test": [
+                            yaml.safe_load(_replaced(yaml.safe_dump(case), users, number))
+                            for case in expressions
+                            for number in living
+                        ],
+                    }
+                )
+        return found
+
+
+def batches(folder: Path, parse: Callable[[str], Node]) -> list[Batch]:
+    """Returns a batch for each alert and recording rule below a folder with ``rules/`` and ``tests/``."""
+    found = []
+    for path in sorted((folder / "rules").glob("*.yml")):
+        cases = yaml.safe_load((folder / "tests" / path.name).read_text())
+        files = [(folder / "tests" / name).resolve() for name in cases["rule_files"]]
+        groups = tuple(group for file in files for group in yaml.safe_load(file.read_text())["groups"])
+        for group in yaml.safe_load(path.read_text())["groups"]:
+            for rule in group["rules"]:
+                made = tuple(mutants(rule, parse))
+                found.append(Batch(path.name, _name(rule), made, groups, cases))
+    return [batch for batch in found if batch.made]
+
+
+def _name(rule: Mapping[str, Any]) -> str:
+    return str(rule.get("alert") or rule["record"])
+
+
+def _named(groups: Iterable[Mapping[str, Any]], name: str) -> Rule:
+    [rule, *_] = [rule for group in groups for rule in group["rules"] if _name(rule) == name]
+    return dict(rule)
+
+
+def _users(groups: Iterable[Mapping[str, Any]], name: str) -> set[str]:
+    """Returns the rule's name and those of all rules that read what it records."""
+    rules = [rule for group in groups for rule in group["rules"]]
+    users = {name}
+    while True:
+        more = {_name(rule) for rule in rules if _reads(rule, users, rules)} - users
+        if not more:
+            return users
+        users |= more
+
+
+def _reads(rule: Rule, names: set[str], rules: Iterable[Rule]) -> bool:
+    recorded = {_name(each) for each in rules if "record" in each} & names
+    return bool(recorded) and _mentions(rule["expr"], recorded)
+
+
+def _needed(groups: Iterable[Mapping[str, Any]], users: set[str]) -> set[str]:
+    """Returns the names of the rules that the users read, directly or not; an alert is read as ALERTS."""
+    rules = {_name(rule): rule for group in groups for rule in group["rules"]}
+    needed: set[str] = set()
+    wanted = set(users)
+    while wanted:
+        texts = " ".join(str(rule["expr"]) for name, rule in rules.items() if name in wanted)
+        wanted = {name for name in rules if _mentions(texts, {name})} - needed
+        needed |= wanted
+    return needed
+
+
+def _pattern(names: Iterable[str]) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w:])({'|'.join(map(re.escape, sorted(names)))})(?![\w:])")
+
+
+def _mentions(expression: object, names: set[str]) -> bool:
+    return bool(_pattern(names).search(str(expression)))
+
+
+def _suffixed(name: str, number: int) -> str:
+    return f"{name}__m{number}__"
+
+
+def _replaced(expression: str, names: set[str], number: int) -> str:
+    return _pattern(names).sub(lambda match: _suffixed(match[1], number), expression)
+
+
+def _renamed(rule: Rule, users: set[str], number: int) -> Rule:
+    """Returns the rule under the mutant's name, reading what the mutant's other rules record."""
+    made = copy.deepcopy(rule)
+    key = "alert" if "alert" in made else "record"
+    made[key] = _suffixed(made[key], number)
+    made["expr"] = _replaced(str(made["expr"]), users, number)
+    return made

@@ -143,7 +143,10 @@ def _lifespan(
             app.state.clock = clock
             app.state.web_links = WebLinks.of(settings)
             app.state.drain = drain = Drain(settings.drain_seconds)
-            steps = services.build_canary(settings, resources, clock).steps()
+            steps = {
+                **services.build_canary(settings, resources, clock).steps(),
+                "submissions": app.state.services.submissions.lost,
+            }
             async with running_checks(settings, resources, clock, telemetry, steps) as health:
                 app.state.health = health
                 with drain.on_sigterm():

@@ -15,6 +15,7 @@ from collector_kit import masking, page
 from collector_kit.fragments import CollectorError
 from otel import docs
 from stack import environment, redaction_rules
+from stack.alerting import measuring
 from stack.settings import REPOSITORY
 
 
@@ -31,6 +32,7 @@ FILES: Final[Mapping[str, Callable[[], str]]] = {
     "collector-config/mask.yaml": masking.render,
     "collector-config/FRAGMENTS.md": page.render,
     "app/rate-limits.schema.json": rate_limits_schema,
+    "stack/alerting/measured.json": measuring.render,
     "docs/telemetry.md": lambda: docs.render([LMS_METRICS]),
 }
 SHOWN_LINES: Final = 20

@@ -82,7 +82,7 @@ class StackSettings(EnvSettings):
     port_postgres: Port = Field(default=15432, description="PostgreSQL, behind FerretDB")
 
     retention_metrics: Retention = Field(
-        default="360h", description="How long Prometheus keeps metrics (h or d)"
+        default="768h", description="How long Prometheus keeps metrics (h or d); objectives look 30 days back"
     )
     retention_logs: Retention = Field(default="168h", description="How long logs are kept (h or d)")
     retention_traces: Retention = Field(default="72h", description="How long Jaeger keeps traces (h or d)")

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import yaml
 
+from stack.alerting import burn_rates, slos
 from stack.alerting.errors import AlertingError
 from stack.alerting.links import Links
 from stack.alerting.sources import ALERTING, CASES, RULES
@@ -17,8 +18,21 @@ from stack.alerting.thresholds import Thresholds
 _LABEL: Final = re.compile(r"\{\{\s*\$labels\.(\w+)\s*\}\}")
 _DASHBOARD: Final = "dashboard"
 
-GENERATED: Final[dict[str, Callable[[str], str]]] = {}
+GENERATED: Final[dict[str, Callable[[str], str]]] = {
+    "slo-recordings.yml": lambda _environment: burn_rates.render(slos.load()),
+}
 """Rule files without a source: what makes each, of the environment's name. Placeholders are filled in too."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Leaves promtool's `0x40`, forty zeros, a text: YAML 1.1 reads a hexadecimal number."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if not tag.endswith(":int")]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?\d+$"), list("-+0123456789"))
 
 
 def rules(environment: str, links: Links, *, folder: Path = ALERTING) -> dict[str, str]:
@@ -96,7 +110,7 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
 
 def _parsed(text: str, name: str) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(text)
+        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         raise AlertingError(f"{name} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):

@@ -145,21 +145,16 @@ def _lifespan(
             app.state.clock = clock
             app.state.web_links = WebLinks.of(settings)
             app.state.drain = drain = Drain(settings.drain_seconds)
-<<<<<<< HEAD
-            steps = services.build_canary(settings, resources, clock).steps()
+            steps = {
+                **services.build_canary(settings, resources, clock).steps(),
+                "submissions": app.state.services.submissions.lost,
+            }
             service = telemetry.service if telemetry else "lms"
             reports = reports_of(settings, resources, clock, service)
             async with (
                 repeating(CHECK_SECONDS, reports.send_due),
                 running_checks(settings, resources, clock, telemetry, steps) as health,
             ):
-=======
-            steps = {
-                **services.build_canary(settings, resources, clock).steps(),
-                "submissions": app.state.services.submissions.lost,
-            }
-            async with running_checks(settings, resources, clock, telemetry, steps) as health:
->>>>>>> main
                 app.state.health = health
                 with drain.on_sigterm():
                     yield {DRAIN_STATE: drain}

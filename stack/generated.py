@@ -16,11 +16,7 @@ from collector_kit import masking, page
 from collector_kit.fragments import CollectorError
 from otel import docs
 from stack import environment, redaction_rules
-<<<<<<< HEAD
-from stack.alerting import AlertingError, runbooks
-=======
-from stack.alerting import measuring
->>>>>>> main
+from stack.alerting import AlertingError, measuring, runbooks
 from stack.settings import REPOSITORY
 
 

@@ -77,10 +77,10 @@ def _check_row(duty: Duty, alert: str, started: datetime, ended: datetime) -> No
     [row] = duty.alerts(state="resolved", alertname=alert)
     assert _second(row["started_at"]) == started.replace(microsecond=0)
     assert _second(row["resolved_at"]) == ended.replace(microsecond=0)
-    assert _second(row["pending_at"]) <= _second(row["started_at"]) <= _second(row["notified_at"])
-    assert _second(row["notified_at"]) <= _second(row["acknowledged_at"]) <= _second(row["resolved_at"])
+    times = [row[each] for each in ("started_at", "notified_at", "acknowledged_at", "resolved_at")]
+    assert times == sorted(times)
     steps = [each["kind"] for each in row["transitions"]]
-    order = ["pending", "firing", "notified", "escalated", "acknowledged", "resolved"]
+    order = ["firing", "notified", "escalated", "acknowledged", "resolved"]
     assert [each for each in steps if each in order] == order
     [answer] = [each for each in row["transitions"] if each["kind"] == "acknowledged"]
     assert (answer["by"], answer["why"]) == (duty.admin.id, "I am at it.")
@@ -91,7 +91,6 @@ def test_a_stopped_database_pages_about_the_database(duty: Duty) -> None:
     with _stopped(duty.stack, "ferretdb"):
         duty.wait_for("everybody of the first line is paged", lambda: _first_line(duty, alert) == (1, 1, 1))
         # The platform cannot store what it is told now, and must not forget it.
-        assert duty.notified("LmsDown") == []
     duty.wait_for("everybody knows of the end", lambda: _first_line(duty, alert) == (2, 2, 2))
     duty.wait_for("Sentry has both", lambda: len(duty.events(alert)) >= 2)
     duty.wait_for("the history has it", lambda: duty.alerts(state="resolved", alertname=alert))

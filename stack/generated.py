@@ -15,7 +15,7 @@ from collector_kit import masking, page
 from collector_kit.fragments import CollectorError
 from otel import docs
 from stack import environment, redaction_rules
-from stack.alerting import measuring
+from stack.alerting import health, measuring
 from stack.settings import REPOSITORY
 
 
@@ -32,6 +32,7 @@ FILES: Final[Mapping[str, Callable[[], str]]] = {
     "collector-config/mask.yaml": masking.render,
     "collector-config/FRAGMENTS.md": page.render,
     "app/rate-limits.schema.json": rate_limits_schema,
+    "app/core/settings/thresholds.py": health.module,
     "stack/alerting/measured.json": measuring.render,
     "docs/telemetry.md": lambda: docs.render([LMS_METRICS]),
 }

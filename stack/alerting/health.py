@@ -1,4 +1,4 @@
-"""The thresholds of the health checks: defaults of the platform's settings, and what an environment changes."""
+"""The health checks' thresholds: defaults of the platform's settings, and what an environment changes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SETTINGS: Final = {
 }
 """The setting of each threshold."""
 
-_HEAD: Final = '''"""Defaults of the health checks' thresholds, from `alertmanager/thresholds.yml` by `make generate`; do not edit."""
+_HEAD: Final = '''"""The health checks' defaults, generated from alertmanager/thresholds.yml; do not edit."""
 
 from typing import Final
 
@@ -29,7 +29,7 @@ from typing import Final
 
 
 def module() -> str:
-    """Returns the platform's module of defaults, one constant per threshold without the prefix ``health_``."""
+    """Returns the platform's module of defaults: one constant per threshold, without ``health_``."""
     thresholds = Thresholds.load()
     lines = (f"{_constant(name)}: Final = {thresholds[name].number}\n" for name in SETTINGS)
     return _HEAD + "".join(lines)

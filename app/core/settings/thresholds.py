@@ -1,4 +1,4 @@
-"""Defaults of the health checks' thresholds, from `alertmanager/thresholds.yml` by `make generate`; do not edit."""
+"""The health checks' defaults, generated from alertmanager/thresholds.yml; do not edit."""
 
 from typing import Final
 

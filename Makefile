@@ -15,7 +15,7 @@ WORKERS ?= 2
 PYTEST := $(RUN) -m pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs demo test test-docker test-long engine lint check fmt generate bench ledger licences wheel lock \
+.PHONY: help up down status logs demo test test-docker test-long engine lint check alerts-check fmt generate bench ledger licences wheel lock \
 	clean environment
 
 help: ## show this help
@@ -64,6 +64,10 @@ check: lint ## run lint, check generated files, validate configurations with the
 	$(call quiet,$(RUN) -m stack.windows)
 	@$(RUN) -m stack.native.tools build --tool promtool --tool amtool --tool otelcol-lms --tool docker-compose
 	@$(PYTEST) $(CONFIGURATION)
+
+alerts-check: environment ## check rules, cases, routes, runbooks of alerts, and that none is missing (LMS_ENVIRONMENT=…)
+	@$(RUN) -m stack.native.tools build --tool promtool --tool amtool
+	@$(RUN) -m stack.alerting check
 
 licences: environment ## list every part that is built or installed, with its licence
 	@$(RUN) -m stack.licences

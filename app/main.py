@@ -27,6 +27,7 @@ from app.http.openapi import ProblemApi
 from app.http.problems import CATALOGUE_PATH, ProblemKind, catalogue, render_unhandled
 from app.http.rate_limit import RouteLimits, known_route, limit_routes
 from app.http.storable import require_storable
+from app.infra.periodic import repeating
 from app.infra.rate_limits import RouteTable, RulesInvalid, RulesSource, rules_source
 from app.infra.resources import open_resources
 from app.lms import services
@@ -39,6 +40,7 @@ from app.lms.users import router as users
 from app.monitoring.checks import running_checks
 from app.monitoring.health_probes import probes
 from app.monitoring.links import WebLinks
+from app.monitoring.report import CHECK_SECONDS, reports_of
 from app.monitoring.router import monitoring_router
 
 DESCRIPTION = """A small learning platform. Errors are problem bodies (RFC 9457): `code` is stable; use
@@ -147,7 +149,12 @@ def _lifespan(
                 **services.build_canary(settings, resources, clock).steps(),
                 "submissions": app.state.services.submissions.lost,
             }
-            async with running_checks(settings, resources, clock, telemetry, steps) as health:
+            service = telemetry.service if telemetry else "lms"
+            reports = reports_of(settings, resources, clock, service)
+            async with (
+                repeating(CHECK_SECONDS, reports.send_due),
+                running_checks(settings, resources, clock, telemetry, steps) as health,
+            ):
                 app.state.health = health
                 with drain.on_sigterm():
                     yield {DRAIN_STATE: drain}

@@ -7,6 +7,7 @@ import difflib
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from app.core.telemetry import LMS_METRICS
@@ -15,7 +16,7 @@ from collector_kit import masking, page
 from collector_kit.fragments import CollectorError
 from otel import docs
 from stack import environment, redaction_rules
-from stack.alerting import health, measuring
+from stack.alerting import AlertingError, health, measuring, runbooks
 from stack.settings import REPOSITORY
 
 
@@ -35,6 +36,7 @@ FILES: Final[Mapping[str, Callable[[], str]]] = {
     "app/core/settings/thresholds.py": health.module,
     "stack/alerting/measured.json": measuring.render,
     "docs/telemetry.md": lambda: docs.render([LMS_METRICS]),
+    **{f"alertmanager/runbooks/{name}.md": partial(runbooks.render, name) for name in runbooks.names()},
 }
 SHOWN_LINES: Final = 20
 
@@ -78,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = parser.parse_args(argv).command
     try:
         return _written() if command == "write" else _checked()
-    except CollectorError as error:
+    except (AlertingError, CollectorError) as error:
         print(error, file=sys.stderr)
         return 2
 

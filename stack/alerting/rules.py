@@ -47,12 +47,20 @@ def rules(environment: str, links: Links, *, folder: Path = ALERTING) -> dict[st
         AlertingError: a source is wrong; the message names it.
     """
     thresholds = Thresholds.load(environment)
-    sources = {path.name: path.read_text(encoding="utf-8") for path in sorted((folder / RULES).glob("*.yml"))}
-    sources |= {name: make(environment) for name, make in GENERATED.items()}
     return {
         name: _dumped(_linked(_parsed(thresholds.fill(text, name), name), name, links), name)
-        for name, text in sources.items()
+        for name, text in sources(environment, folder=folder).items()
     }
+
+
+def sources(environment: str, *, folder: Path = ALERTING) -> dict[str, str]:
+    """Returns the text of every rule file by name, with its placeholders.
+
+    Raises:
+        AlertingError: what a file is generated from is wrong.
+    """
+    found = {path.name: path.read_text(encoding="utf-8") for path in sorted((folder / RULES).glob("*.yml"))}
+    return found | {name: make(environment) for name, make in GENERATED.items()}
 
 
 def cases(environment: str, links: Links, *, folder: Path = ALERTING) -> dict[str, str]:

@@ -1,12 +1,17 @@
-"""Finds the mutants of rules that their cases do not notice: many mutants in one run of promtool."""
+"""Finds the mutants of rules that their cases do not notice: many mutants in one run of promtool.
+
+python -m tests.alertmanager.mutation api.yml LmsDown
+"""
 
 from __future__ import annotations
 
+import argparse
 import copy
 import re
 import subprocess
+import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +20,8 @@ import yaml
 
 from stack.native.tools import tool_path
 from tests.alertmanager.mutants import Mutant, Rule, mutants
-from tests.alertmanager.promql import Node
+from tests.alertmanager.promql import Node, parser
+from tests.alertmanager.rendered import tested
 
 _CONTROL: Final = 0
 _JUDGED: Final = re.compile(r"^\s*(?:alertname|expr|rule): .*?__m(\d+)__", re.MULTILINE)
@@ -98,22 +104,19 @@ class Batch:
             expressions = [
                 case for case in test.get("promql_expr_test") or [] if _mentions(case["expr"], users)
             ]
-            if alerts or expressions:
-                found.append(
-                    {
-                        **test,
-                        "alert_rule_test": [
-                            {**case, "alertname": _suffixed(case["alertname"], number)}
-                            for case in alerts
-                            for number in living
-                        ],
-                        "promql_expr_test": [
-                            yaml.safe_load(_replaced(yaml.safe_dump(case), users, number))
-                            for case in expressions
-                            for number in living
-                        ],
-                    }
-                )
+            if not alerts and not expressions:
+                continue
+            of_alerts = [
+                {**case, "alertname": _suffixed(case["alertname"], number)}
+                for case in alerts
+                for number in living
+            ]
+            of_expressions = [
+                yaml.safe_load(_replaced(yaml.safe_dump(case, width=10_000), users, number))
+                for case in expressions
+                for number in living
+            ]
+            found.append({**test, "alert_rule_test": of_alerts, "promql_expr_test": of_expressions})
         return found
 
 
@@ -191,3 +194,31 @@ def _renamed(rule: Rule, users: set[str], number: int) -> Rule:
     made[key] = _suffixed(made[key], number)
     made["expr"] = _replaced(str(made["expr"]), users, number)
     return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints the mutants that survive; returns 1 if there is one."""
+    arguments = argparse.ArgumentParser(
+        prog="python -m tests.alertmanager.mutation",
+        description="Makes small faults in rules and names those that no case of alertmanager/tests notices.",
+    )
+    arguments.add_argument(
+        "name", nargs="*", help="an alert, a recording rule or a file such as api.yml; all"
+    )
+    wanted = set(arguments.parse_args(argv).name)
+    count = 0
+    with tempfile.TemporaryDirectory() as folder, parser(Path(folder)) as parse:
+        for batch in batches(tested(), parse):
+            if wanted and not wanted & {batch.file, batch.name}:
+                continue
+            survivors = batch.survivors()
+            count += len(survivors)
+            faults = "".join(f"    {mutant.fault}\n" for mutant in survivors)
+            found = f"{batch.file}: {batch.name}: {len(survivors)} of {len(batch.made)} survive\n{faults}"
+            sys.stdout.write(found)
+            sys.stdout.flush()
+    return int(count > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -221,9 +221,8 @@ class Plan:
     def _processes(self) -> dict[str, Any]:
         """The processes that run, with every placeholder filled in."""
         source = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))["processes"]
-        kept = {
-            name: each for name, each in source.items() if not alertmanagers.left_out(each, self.environment)
-        }
+        out = {name for name, each in source.items() if alertmanagers.left_out(each, self.environment)}
+        kept = {name: each for name, each in source.items() if name not in out}
         for each in kept.values():
             wanted = each.get("depends_on", {})
             each["depends_on"] = {name: condition for name, condition in wanted.items() if name in kept}
@@ -231,8 +230,7 @@ class Plan:
 
     def parts(self) -> list[Part]:
         """Returns the parts in file order: each after those it depends on."""
-        running = {name: each for name, each in self._processes.items() if not each.get("disabled")}
-        return [self._part(name, process) for name, process in running.items()]
+        return [self._part(name, each) for name, each in self._processes.items() if not each.get("disabled")]
 
     def _part(self, name: str, process: Mapping[str, Any]) -> Part:
         wanted = tuple(Wanted(int(str(self.values[key])), name, key) for key in process.get("x-ports", ()))

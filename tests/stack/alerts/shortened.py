@@ -65,7 +65,7 @@ def _rules(content: dict[str, Any]) -> dict[str, Any]:
         for rule in group["rules"]:
             rule["expr"] = _RANGE.sub(_window, str(rule["expr"]))
             for wait in rule.keys() & {"for", "keep_firing_for"}:
-                rule[wait] = "1s"
+                rule[wait] = "5s"
     return content
 
 

@@ -43,9 +43,9 @@ def test_the_watchdog_checks_in_at_a_cron_monitor(duty: Duty) -> None:
 
 
 def test_a_page_goes_its_whole_way(duty: Duty) -> None:
-    """Lost telemetry: paged, escalated, acknowledged, held, repaired, resolved everywhere, recorded."""
-    alert = "TelemetryCanaryLost"
-    with _stopped(duty.stack, "victorialogs"):
+    """No telemetry: paged, escalated, acknowledged, held, repaired, resolved everywhere, recorded."""
+    alert = "CollectorDown"
+    with _stopped(duty.stack, "collector"):
         duty.wait_for("everybody of the first line is paged", lambda: _first_line(duty, alert) == (1, 1, 1))
         duty.wait_for("Sentry has it", lambda: duty.events(alert))
         assert duty.posts(alert, duty.second_line) == []
@@ -114,6 +114,14 @@ def test_a_failing_endpoint_warns_in_slack_and_sends_no_mail(duty: Duty) -> None
     duty.wait_for("Slack has the end", lambda: len(duty.posts(alert)) == 2)
     assert duty.mails(alert) == []
     assert duty.refused() == []
+
+
+def test_a_lost_canary_warns(duty: Duty) -> None:
+    alert = "TelemetryCanaryLost"
+    with _stopped(duty.stack, "victorialogs"):
+        duty.wait_for("Slack has the warning", lambda: duty.posts(alert))
+    duty.wait_for("Slack has the end", lambda: len(duty.posts(alert)) == 2)
+    assert duty.mails(alert) == []
 
 
 def test_a_login_storm_warns(duty: Duty) -> None:

@@ -1,14 +1,13 @@
-"""An acknowledgement lasts as long as its alert: then everybody learns of the end, and the next time pages again."""
+"""An acknowledgement lasts as long as its alert: the end reaches everybody, and the next time pages again."""
 
 from __future__ import annotations
 
 from tests.app.monitoring.asked.test_history import World, around, steps
-from tests.programs import wait_until
 
 __all__ = ["around"]
 
 
-def test_the_end_of_an_acknowledged_alert_reaches_everybody(around: World) -> None:  # noqa: F811 - the fixture
+def test_the_end_of_an_acknowledged_alert_reaches_everybody(around: World) -> None:
     with around.platform() as lms:
         around.watch.fire()
         first = lms.firing("firing", "notified")

@@ -136,8 +136,10 @@ def _complaint(*command: str | Path) -> Iterator[str]:
 def _rows(rendered: Path, folder: Path, tools: Mapping[str, Path]) -> Iterator[Row]:
     routes = _Routes(tools["amtool"], rendered / ROUTES.name)
     seen: dict[str, str] = {}
+    files = [_read(path) for path in sorted((rendered / CASES).glob("*.yml"))]
     for path in sorted((rendered / RULES).glob("*.yml")):
-        cases = _Cases.of(_read(rendered / CASES / path.name).get("tests", []))
+        loading = [content for content in files if f"../{RULES}/{path.name}" in content["rule_files"]]
+        cases = _Cases.of(test for content in loading for test in content["tests"])
         for rule in (rule for group in _read(path)["groups"] for rule in group["rules"] if "alert" in rule):
             name = rule["alert"]
             receivers = routes.of(name, rule.get("labels") or {})

@@ -212,7 +212,7 @@ def _faults(file: str, rule: Mapping[str, Any], cases: _Cases, folder: Path, rec
 
 def _of_texts(where: str, labels: Mapping[str, str], notes: Mapping[str, str]) -> Iterator[str]:
     for label, choices in (("severity", SEVERITIES), ("owner", OWNERS)):
-        if labels.get(label) not in choices:
+        if labels.get(label) not in choices and "{{" not in labels.get(label, ""):
             yield f"{where} label {label} is {labels.get(label)!r}; use one of {', '.join(choices)}."
     if not labels.get("service_name"):
         yield f"{where} label service_name is missing; name what is broken."

@@ -15,7 +15,7 @@ WORKERS ?= 2
 PYTEST := $(RUN) -m pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs demo test test-docker test-long engine lint check alerts-check fmt generate bench ledger licences wheel lock \
+.PHONY: help up down status logs demo test test-docker test-long engine lint check alerts-check fmt generate bench ledger alert-test licences wheel lock \
 	clean environment
 
 help: ## show this help
@@ -68,6 +68,10 @@ check: lint ## run lint, check generated files, validate configurations with the
 alerts-check: environment ## check rules, cases, routes, runbooks of alerts, and that none is missing (LMS_ENVIRONMENT=…)
 	@$(RUN) -m stack.native.tools build --tool promtool --tool amtool
 	@$(RUN) -m stack.alerting check
+
+alert-test: environment ## send a test alert through every channel that is set (NAME=LmsDown: with that alert's texts)
+	@$(RUN) -m stack.native.tools build --tool alertmanager
+	@$(RUN) -m stack.alerting.send $(NAME)
 
 licences: environment ## list every part that is built or installed, with its licence
 	@$(RUN) -m stack.licences

@@ -56,6 +56,10 @@ def _wait_for(history: Webhook, labels: dict[str, str], receiver: str, status: s
     return datetime.now(UTC)
 
 
+def _wait_until(due: datetime) -> None:
+    wait_until(lambda: datetime.now(UTC) >= due, f"it is {due}")
+
+
 def test_each_tier_is_notified_after_its_wait_and_of_the_end(running: Routed, history: Webhook) -> None:
     since = datetime.now(UTC)
     running.send(PAGE, since=since)
@@ -97,8 +101,7 @@ def test_restarts_do_not_postpone_an_escalation_for_ever(running: Routed, histor
     _wait_for(history, PAGE, "on-call")
     restarts = 0
     while TIERS[2] not in _notified(history, PAGE):
-        due = datetime.now(UTC) + SECOND / 4
-        wait_until(lambda due=due: datetime.now(UTC) >= due, "a quarter of the wait is over")
+        _wait_until(datetime.now(UTC) + SECOND / 4)
         running.stop()
         running.start()
         running.send(PAGE, since=since)

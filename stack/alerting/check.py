@@ -209,7 +209,8 @@ def _faults(file: str, rule: Mapping[str, Any], cases: _Cases, folder: Path, rec
 
 
 def _of_texts(where: str, labels: Mapping[str, str], notes: Mapping[str, str]) -> Iterator[str]:
-    for label, choices in (("severity", SEVERITIES), ("owner", OWNERS)):
+    # That of an objective is checked where slos.yml is read.
+    for label, choices in (("severity", SEVERITIES), ("owner", (*OWNERS, "{{ $labels.owner }}"))):
         if labels.get(label) not in choices:
             yield f"{where} label {label} is {labels.get(label)!r}; use one of {', '.join(choices)}."
     if not labels.get("service_name"):

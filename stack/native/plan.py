@@ -91,9 +91,8 @@ class Plan:
     @cached_property
     def sentry_dsn(self) -> str:
         """Where errors go: the user's DSN, else Bugsink's, which is known before Bugsink starts."""
-        given = self.environment.values.get("SENTRY_DSN")
-        key = self.bugsink_key.hex
-        return given or f"http://{key}@127.0.0.1:{self.environment.stack.port_bugsink}/{BUGSINK_PROJECT}"
+        ours = f"http://{self.bugsink_key.hex}@127.0.0.1:{self.environment.stack.port_bugsink}"
+        return self.environment.values.get("SENTRY_DSN") or f"{ours}/{BUGSINK_PROJECT}"
 
     @cached_property
     def bugsink_key(self) -> uuid.UUID:

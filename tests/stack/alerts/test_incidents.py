@@ -42,6 +42,14 @@ def test_the_watchdog_checks_in_at_a_cron_monitor(duty: Duty) -> None:
     assert {(each.monitor, each.status) for each in duty.sentry.check_ins} == {("watchdog", "ok")}
 
 
+def test_a_lost_canary_is_reported(duty: Duty) -> None:
+    alert = "TelemetryCanaryLost"
+    with _stopped(duty.stack, "victorialogs"):
+        duty.wait_for("Slack has the alert", lambda: duty.posts(alert))
+    duty.wait_for("Slack has the end", lambda: len(duty.posts(alert)) == 2)
+    assert duty.refused() == []
+
+
 def test_a_page_goes_its_whole_way(duty: Duty) -> None:
     """No telemetry: paged, escalated, acknowledged, held, repaired, resolved everywhere, recorded."""
     alert = "CollectorDown"
@@ -113,14 +121,6 @@ def test_a_failing_endpoint_warns_in_slack_and_sends_no_mail(duty: Duty) -> None
     assert "/api/v1/demo/transcripts" in post.text
     duty.wait_for("Slack has the end", lambda: len(duty.posts(alert)) == 2)
     assert duty.mails(alert) == []
-    assert duty.refused() == []
-
-
-def test_a_lost_canary_is_reported(duty: Duty) -> None:
-    alert = "TelemetryCanaryLost"
-    with _stopped(duty.stack, "victorialogs"):
-        duty.wait_for("Slack has the alert", lambda: duty.posts(alert))
-    duty.wait_for("Slack has the end", lambda: len(duty.posts(alert)) == 2)
     assert duty.refused() == []
 
 

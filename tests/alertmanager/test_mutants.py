@@ -18,8 +18,8 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("Watchdog", "1 times 1.25"): "as before",
 }
 JUDGED = {
-    *("api.yml", "canary.yml", "database.yml", "health.yml", "rate-limits.yml", "redis.yml", "resources.yml"),
-    *("runtime.yml", "watchdog.yml"),
+    *("api.yml", "canary.yml", "collector.yml", "database.yml", "health.yml", "rate-limits.yml", "redis.yml"),
+    *("resources.yml", "runtime.yml", "series.yml", "slo.yml", "watchdog.yml"),
 }
 
 Parse = Callable[[str], Node]

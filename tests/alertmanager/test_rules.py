@@ -1,4 +1,4 @@
-"""Runbooks and alerts are the same set. What each alert must have besides is checked by `make alerts-check`."""
+"""Runbooks and alerts are the same set; `make alerts-check` checks what else each alert must have."""
 
 from __future__ import annotations
 

@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from app.core.telemetry.health import HEALTH_CHANGES, HEALTH_DURATION, HEALTH_METRICS, HEALTH_STATUS
+from app.core.telemetry.health import (
+    CERTIFICATE_EXPIRY,
+    HEALTH_CHANGES,
+    HEALTH_DURATION,
+    HEALTH_METRICS,
+    HEALTH_STATUS,
+)
 from app.core.telemetry.limits import (
     LIMIT_METRICS,
     RATE_LIMIT_BACKEND_DURATION,
@@ -50,6 +56,7 @@ __all__ = [
     "CATALOGUE_INVALIDATIONS",
     "CATALOGUE_READS",
     "CERTIFICATES_ISSUED",
+    "CERTIFICATE_EXPIRY",
     "CERTIFICATE_VERIFICATIONS",
     "COURSES_PUBLISHED",
     "COURSE_COMPLETIONS",

@@ -1,4 +1,4 @@
-"""Records that a backup of the database has succeeded; the alert BackupTooOld fires when that was too long ago."""
+"""Records that a backup of the database has succeeded, for the alert BackupTooOld."""
 
 from __future__ import annotations
 

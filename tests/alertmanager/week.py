@@ -1,7 +1,7 @@
-"""A generated week of the platform: what its metrics show, minute by minute, on days that deserve a page and on all others.
+"""A generated week of the platform: what its metrics show, minute by minute.
 
-Monday has a database outage and Friday an hour of slow answers. Nothing else hurts learners: an exam, a holiday, quiet
-nights, releases, a Redis that restarts, people who mistype their passwords.
+Monday has a database outage and Friday an hour of slow answers. Nothing else hurts learners: an exam, a holiday,
+quiet nights, releases, a Redis that restarts, people who mistype their passwords.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _EXAM: Final = {_LOGIN: 8.0, _SUBMIT: 20.0, _USERS: 1.0, _ENROL: 1.0, _CERTIFICA
 
 
 def busy(minute: int) -> float:
-    """Returns how busy an ordinary minute is, from 0 to 1: mornings and evenings, next to nothing at night."""
+    """Returns how busy an ordinary minute is, from 0 to about 1: next to nothing at night."""
     hour = minute % DAY / HOUR
     shape = math.exp(-(((hour - 11) / 3) ** 2)) + 0.8 * math.exp(-(((hour - 19) / 2.2) ** 2))
     return _DAYS[minute // DAY % 7] * (0.004 + shape)

@@ -9,6 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from app.core.telemetry.alerts import (
+    ALERT_FLAPS,
+    ALERT_METRICS,
+    ALERT_NOTIFICATIONS,
+    ALERT_RECONCILIATIONS,
+    ALERT_TIME_TO_ACKNOWLEDGE,
+    ALERT_TIME_TO_NOTIFY,
+    ALERT_TIME_TO_RESOLVE,
+    ALERT_TRANSITIONS,
+    ALERTS_UNATTENDED,
+)
 from app.core.telemetry.health import (
     CERTIFICATE_EXPIRY,
     HEALTH_CHANGES,
@@ -53,6 +64,14 @@ from otel import Catalogue
 
 __all__ = [
     "ACTIVE_USERS",
+    "ALERTS_UNATTENDED",
+    "ALERT_FLAPS",
+    "ALERT_NOTIFICATIONS",
+    "ALERT_RECONCILIATIONS",
+    "ALERT_TIME_TO_ACKNOWLEDGE",
+    "ALERT_TIME_TO_NOTIFY",
+    "ALERT_TIME_TO_RESOLVE",
+    "ALERT_TRANSITIONS",
     "CATALOGUE_INVALIDATIONS",
     "CATALOGUE_READS",
     "CERTIFICATES_ISSUED",
@@ -95,7 +114,7 @@ TELEMETRY_DEFAULTS: Final[Mapping[str, str]] = {
     "TELEMETRY_RECENT_RECORDS": "1000",
 }
 
-LMS_METRICS: Final = Catalogue("lms", *PLATFORM_METRICS, *LIMIT_METRICS, *HEALTH_METRICS)
+LMS_METRICS: Final = Catalogue("lms", *PLATFORM_METRICS, *LIMIT_METRICS, *HEALTH_METRICS, *ALERT_METRICS)
 
 
 def telemetry_environ(environ: Mapping[str, str]) -> dict[str, str]:

@@ -141,7 +141,10 @@ def _is_address(host: str) -> bool:
 
 
 async def over_http(client: httpx.AsyncClient, service: Service) -> Wrong | None:
-    """Sends one GET and reads no body; redirects are answers and not followed. Records when its certificate expires."""
+    """Sends one GET and reads no body; redirects are answers and not followed.
+
+    Records when the service's certificate expires.
+    """
     async with client.stream("GET", service.url, auth=service.login) as answer:
         status = answer.status_code
         tls = answer.extensions["network_stream"].get_extra_info("ssl_object")

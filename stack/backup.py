@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import time
+from pathlib import Path
 from typing import Final
 
+from stack.canary.settings import token as read_token
 from stack.canary.web import UnansweredError, request
 
 METRIC: Final = "lms.backup.last_success.timestamp"
@@ -51,3 +55,21 @@ def _body(now: float) -> bytes:
     resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "backup"}}]}
     content = {"resourceMetrics": [{"resource": resource, "scopeMetrics": [{"metrics": [metric]}]}]}
     return json.dumps(content).encode()
+
+
+def main() -> int:
+    """Records it from a container, whose variables name the Collector and the token's file."""
+    try:
+        token = read_token(Path(os.environ["OTLP_TOKEN_FILE"]))
+        record(os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"], token)
+    except KeyError as error:
+        print(f"{error.args[0]} is not set: run this in the canary's container.", file=sys.stderr)
+        return 1
+    except (OSError, ValueError, BackupError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -148,8 +148,12 @@ def _demo(_: argparse.Namespace) -> bool:
 
 
 def _backup_done(_: argparse.Namespace) -> bool:
-    stack = load().stack
-    backup.record(f"http://127.0.0.1:{stack.port_collector}", stack.otlp_token.get_secret_value())
+    if _in_docker(_folder()):
+        docker.backup_done()
+    else:
+        stack = load().stack
+        collector = f"http://127.0.0.1:{stack.port_collector}"
+        backup.record(collector, stack.otlp_token.get_secret_value())
     print("Recorded: a backup of the database has succeeded now.")
     return True
 

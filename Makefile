@@ -7,9 +7,9 @@ quiet = @output=$$($(1) 2>&1) || { printf '%s\n' "$$output"; exit 1; }
 export DEMO FORCE STACK
 
 # Configurations that are checked by the programs that read them, in `make check`; `make test` runs the other tests.
-CONFIGURATION := $(addprefix tests/,alertmanager/test_rules.py alertmanager/test_routes.py alertmanager/test_rendering.py stack/test_compose.py stack/test_compose_collector.py \
+CONFIGURATION := $(addprefix tests/,alertmanager/test_rules.py alertmanager/test_routes.py alertmanager/test_rendering.py alertmanager/test_messages.py stack/test_compose.py stack/test_compose_collector.py \
 	stack/test_compose_command.py stack/test_stores.py $(addprefix collector_config/test_,collector_page.py \
-	kubernetes.py lifted.py masking.py messages.py pages.py presets.py redaction_rules.py))
+	kubernetes.py lifted.py masking.py pages.py presets.py redaction_rules.py))
 # The tests of a group run in one worker (tests/conftest.py).
 WORKERS ?= 2
 PYTEST := $(RUN) -m pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder

@@ -206,7 +206,7 @@ def logs(part: str | None, *, follow: bool = True) -> None:
 
 
 def backup_done() -> None:
-    """Records that a backup has succeeded; from the canary's container, because only containers reach the Collector.
+    """Records that a backup has succeeded, from the canary's container: only containers reach the Collector.
 
     Raises:
         DockerError: it could not be recorded; what failed was printed.

@@ -150,6 +150,9 @@ def _linked(content: dict[str, Any], name: str, links: Links) -> dict[str, Any]:
 
 def _expected(content: dict[str, Any], known: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Completes the annotations that the cases expect by the addresses that the rules got."""
+    for series in (series for test in content["tests"] for series in test.get("input_series") or []):
+        if not isinstance(series["values"], str):
+            raise AlertingError(f"{name}: quote the values of {series['series']}: YAML reads 0x80 as 128.")
     for case in (case for test in content["tests"] for case in test.get("alert_rule_test") or []):
         if case["alertname"] not in known:
             raise AlertingError(f"{name} expects the alert {case['alertname']}, which no rule file has.")

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from collector_kit import fragments as kit
 from stack import asked_stores
 from stack.environment import Environment
-from stack.native import logins
+from stack.native import alertmanagers, logins
 from stack.native.bugsink import template
 from stack.native.liveness import Question, question
 from stack.native.placeholders import fill, lines
@@ -117,6 +117,7 @@ class Plan:
             "app_stop_seconds": str(self.environment.stop_seconds),
             "admin_email": self.environment.app.admin_email,
             "store_user": logins.USER,
+            **alertmanagers.arguments(stack),
             "postgres_password": stack.postgres_password.get_secret_value(),
             "python": sys.executable,
             "repository": str(REPOSITORY),
@@ -218,14 +219,13 @@ class Plan:
     def _processes(self) -> dict[str, Any]:
         """The processes that run, with every placeholder filled in."""
         source = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))["processes"]
-        kept = {name: each for name, each in source.items() if not self._left_out(each)}
+        kept = {
+            name: each for name, each in source.items() if not alertmanagers.left_out(each, self.environment)
+        }
         for each in kept.values():
             wanted = each.get("depends_on", {})
             each["depends_on"] = {name: condition for name, condition in wanted.items() if name in kept}
         return {name: fill(each, self.values) for name, each in kept.items()}
-
-    def _left_out(self, process: Mapping[str, Any]) -> bool:
-        return self.environment.given(process.get("x-unless", ""))
 
     def parts(self) -> list[Part]:
         """Returns the parts in file order: each after those it depends on."""

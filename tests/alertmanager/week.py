@@ -1,7 +1,7 @@
 """A generated week of the platform: what its metrics show, minute by minute.
 
-Monday has a database outage and Friday an hour of slow answers. Nothing else hurts learners: an exam, a holiday,
-quiet nights, releases, a Redis that restarts, people who mistype their passwords.
+Monday has a database outage and Friday an hour of slow answers. Nothing else hurts learners: an exam, a
+holiday, quiet nights, releases, a Redis that restarts, people who mistype their passwords.
 """
 
 from __future__ import annotations

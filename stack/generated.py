@@ -16,7 +16,7 @@ from collector_kit import masking, page
 from collector_kit.fragments import CollectorError
 from otel import docs
 from stack import environment, redaction_rules
-from stack.alerting import AlertingError, measuring, runbooks
+from stack.alerting import AlertingError, health, measuring, runbooks
 from stack.settings import REPOSITORY
 
 
@@ -33,6 +33,7 @@ FILES: Final[Mapping[str, Callable[[], str]]] = {
     "collector-config/mask.yaml": masking.render,
     "collector-config/FRAGMENTS.md": page.render,
     "app/rate-limits.schema.json": rate_limits_schema,
+    "app/core/settings/thresholds.py": health.module,
     "stack/alerting/measured.json": measuring.render,
     "docs/telemetry.md": lambda: docs.render([LMS_METRICS]),
     **{f"alertmanager/runbooks/{name}.md": partial(runbooks.render, name) for name in runbooks.names()},

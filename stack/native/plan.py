@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from collector_kit import fragments as kit
 from stack import asked_stores
+from stack.alerting import health
 from stack.environment import Environment
 from stack.native import alertmanagers, logins
 from stack.native.bugsink import template
@@ -175,6 +176,7 @@ class Plan:
         token = self.environment.stack.otlp_token.get_secret_value()
         name = self.environment.app.environment
         known = {
+            **health.variables(name),
             **(asked_stores.native(self.environment) | self._error_link()),
             "OTEL_SERVICE_NAME": "lms",
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{self.environment.stack.port_collector}",

@@ -4,7 +4,7 @@ RUN := .venv/bin/python
 # Runs a command and shows what it prints only if it fails.
 quiet = @output=$$($(1) 2>&1) || { printf '%s\n' "$$output"; exit 1; }
 # Passed from make's command line to the commands through the environment.
-export DEMO FORCE STACK
+export CADENCE DEMO FORCE SEND STACK
 
 # Configurations that are checked by the programs that read them, in `make check`; `make test` runs the other tests.
 CONFIGURATION := $(addprefix tests/,alertmanager/test_rules.py alertmanager/test_routes.py alertmanager/test_rendering.py alertmanager/test_messages.py stack/test_compose.py stack/test_compose_collector.py \
@@ -15,7 +15,7 @@ WORKERS ?= 2
 PYTEST := $(RUN) -m pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs demo test test-docker test-long engine lint check alerts-check fmt generate bench ledger licences wheel lock \
+.PHONY: help up down status logs demo test test-docker test-long engine lint check alerts-check report fmt generate bench ledger licences wheel lock \
 	clean environment
 
 help: ## show this help
@@ -71,6 +71,9 @@ check: lint ## run lint, check generated files, validate configurations with the
 alerts-check: environment ## check rules, cases, routes, runbooks of alerts, and that none is missing (LMS_ENVIRONMENT=…)
 	@$(RUN) -m stack.native.tools build --tool promtool --tool amtool
 	@$(RUN) -m stack.alerting check
+
+report: environment ## print the report of the last week (CADENCE=monthly: month; SEND=1: mail it to LMS_REPORT_TO)
+	@$(RUN) -m stack report
 
 licences: environment ## list every part that is built or installed, with its licence
 	@$(RUN) -m stack.licences

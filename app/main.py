@@ -41,7 +41,7 @@ from app.monitoring.alerts.running import AlertRecording
 from app.monitoring.checks import running_checks
 from app.monitoring.health_probes import probes
 from app.monitoring.links import WebLinks
-from app.monitoring.report import CHECK_SECONDS, reports_of
+from app.monitoring.report import CHECK_SECONDS, Reports, reports_of, sources_of
 from app.monitoring.router import monitoring_router
 
 DESCRIPTION = """A small learning platform. Errors are problem bodies (RFC 9457): `code` is stable; use
@@ -149,8 +149,7 @@ def _lifespan(
                 **services.build_canary(settings, resources, clock).steps(),
                 "submissions": app.state.services.submissions.lost,
             }
-            service = telemetry.service if telemetry else "lms"
-            reports = reports_of(settings, resources, clock, service)
+            reports = _reports(settings, telemetry, resources, alerts, clock)
             async with (
                 alerts.running(),
                 repeating(CHECK_SECONDS, reports.send_due),
@@ -161,6 +160,18 @@ def _lifespan(
                     yield {DRAIN_STATE: drain}
 
     return lifespan
+
+
+def _reports(
+    settings: Settings,
+    telemetry: otel.Telemetry | None,
+    resources: Resources,
+    alerts: AlertRecording,
+    clock: Clock,
+) -> Reports:
+    service = telemetry.service if telemetry else "lms"
+    sources = sources_of(alerts.history.repository, resources.stores, service)
+    return reports_of(settings, resources.database, clock, sources)
 
 
 def _authenticator(settings: Settings, resources: Resources, clock: Clock) -> Authenticator:

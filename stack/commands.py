@@ -158,6 +158,16 @@ def _backup_done(_: argparse.Namespace) -> bool:
     return True
 
 
+def _report(options: argparse.Namespace) -> bool:
+    folder, environment = _folder(), load()
+    wanted = ["--cadence", options.cadence, *(["--send"] if options.send else [])]
+    if _in_docker(folder):
+        return docker.report(wanted)
+    if not Supervisor(folder).running():
+        raise StackError(status.STOPPED)
+    return up.report(NativeStack(environment), wanted)
+
+
 def _clean(options: argparse.Namespace) -> bool:
     force = options.force or os.environ.get("FORCE", "").lower() not in {"", *OFF}
     folder = _folder()
@@ -178,6 +188,12 @@ def _parser() -> argparse.ArgumentParser:
     add("up", _up, "start everything, load the demo (DEMO=off does not), print what to open")
     add("down", _down, "stop everything; data stays")
     add("status", _status, "show each part's health; fails if one is unhealthy")
+    report = add("report", _report, "print the report of the last week, or month, from the running stack")
+    report.add_argument(
+        "--cadence", choices=["weekly", "monthly"], default=os.environ.get("CADENCE", "weekly")
+    )
+    send = os.environ.get("SEND", "").lower() not in {"", *OFF}
+    report.add_argument("--send", action="store_true", default=send, help="send it to LMS_REPORT_TO")
     log = add("logs", _logs, "show what the parts write, until interrupted")
     log.add_argument("part", nargs="?", help="one part only, for example app")
     log.add_argument("--no-follow", action="store_true", help="show the end of the logs and stop")

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -212,6 +212,19 @@ def backup_done() -> None:
         DockerError: it could not be recorded; what failed was printed.
     """
     _compose("exec", "-T", "canary", "python", "-m", "stack.backup")
+
+
+def report(wanted: Sequence[str]) -> bool:
+    """Prints the platform's report, made in its container; returns whether that worked.
+
+    Raises:
+        DockerError: the stack does not run, or the report failed; with its output.
+    """
+    if not running():
+        raise DockerError(STOPPED)
+    script = 'set -a && . /run/secrets/app_env && set +a && exec python -m app.monitoring.report "$@"'
+    _compose("exec", "-T", "app", "sh", "-c", script, "report", *wanted)
+    return True
 
 
 def remove(folder: Path) -> None:

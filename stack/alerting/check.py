@@ -136,8 +136,10 @@ def _complaint(*command: str | Path) -> Iterator[str]:
 def _rows(rendered: Path, folder: Path, tools: Mapping[str, Path]) -> Iterator[Row]:
     routes = _Routes(tools["amtool"], rendered / ROUTES.name)
     seen: dict[str, str] = {}
+    files = [_read(path) for path in sorted((rendered / CASES).glob("*.yml"))]
     for path in sorted((rendered / RULES).glob("*.yml")):
-        cases = _Cases.of(_read(rendered / CASES / path.name).get("tests", []))
+        loading = [content for content in files if f"../{RULES}/{path.name}" in content["rule_files"]]
+        cases = _Cases.of(test for content in loading for test in content["tests"])
         for rule in (rule for group in _read(path)["groups"] for rule in group["rules"] if "alert" in rule):
             name = rule["alert"]
             receivers = routes.of(name, rule.get("labels") or {})
@@ -210,7 +212,7 @@ def _faults(file: str, rule: Mapping[str, Any], cases: _Cases, folder: Path, rec
 
 def _of_texts(where: str, labels: Mapping[str, str], notes: Mapping[str, str]) -> Iterator[str]:
     for label, choices in (("severity", SEVERITIES), ("owner", OWNERS)):
-        if labels.get(label) not in choices:
+        if labels.get(label) not in choices and "{{" not in labels.get(label, ""):
             yield f"{where} label {label} is {labels.get(label)!r}; use one of {', '.join(choices)}."
     if not labels.get("service_name"):
         yield f"{where} label service_name is missing; name what is broken."

@@ -37,18 +37,18 @@ class Batch:
     """A rule of one file with its mutants and the cases that may notice them.
 
     Args:
-        file: the name of the rule file and of its cases.
+        file: the name of the rule file.
         name: of the alert or the recording rule.
         made: the mutants, each with the rule that replaces the original.
-        groups: every group of the files that the cases load.
-        cases: the content of the file of cases.
+        groups: every group of the files that the cases load, once.
+        cases: the content of each file of cases.
     """
 
     file: str
     name: str
     made: tuple[Mutant, ...]
     groups: tuple[dict[str, Any], ...]
-    cases: Mapping[str, Any]
+    cases: tuple[Mapping[str, Any], ...]
 
     def survivors(self) -> list[Mutant]:
         """Returns the mutants for which every case passes.
@@ -71,11 +71,14 @@ class Batch:
     def _run(self, living: Mapping[int, Mutant]) -> str:
         users = _users(self.groups, self.name)
         with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-            rules, cases = Path(folder) / "rules.yml", Path(folder) / "cases.yml"
-            rules.write_text(yaml.safe_dump({"groups": self._rules(living, users)}, sort_keys=False))
-            content = {**self.cases, "rule_files": ["rules.yml"], "tests": self._tests(living, users)}
-            cases.write_text(yaml.safe_dump(content, sort_keys=False))
-            command = [str(tool_path("promtool")), "test", "rules", str(cases)]
+            groups = self._rules(living, users)
+            (Path(folder) / "rules.yml").write_text(yaml.safe_dump({"groups": groups}, sort_keys=False))
+            command = [str(tool_path("promtool")), "test", "rules"]
+            for number, cases in enumerate(self.cases):
+                path = Path(folder) / f"cases-{number}.yml"
+                content = {**cases, "rule_files": ["rules.yml"], "tests": _tests(cases, living, users)}
+                path.write_text(yaml.safe_dump(content, sort_keys=False))
+                command.append(str(path))
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
         return done.stdout + done.stderr
 
@@ -96,42 +99,43 @@ class Batch:
             groups += [{**group, "rules": rules}] if rules else []
         return groups
 
-    def _tests(self, living: Iterable[int], users: set[str]) -> list[dict[str, Any]]:
-        """Returns the tests that judge one of the ``users``, with each case once for every mutant."""
-        found = []
-        for test in self.cases["tests"]:
-            alerts = [case for case in test.get("alert_rule_test") or [] if case["alertname"] in users]
-            expressions = [
-                case for case in test.get("promql_expr_test") or [] if _mentions(case["expr"], users)
-            ]
-            if not alerts and not expressions:
-                continue
-            of_alerts = [
-                {**case, "alertname": _suffixed(case["alertname"], number)}
-                for case in alerts
-                for number in living
-            ]
-            of_expressions = [
-                yaml.safe_load(_replaced(yaml.safe_dump(case, width=10_000), users, number))
-                for case in expressions
-                for number in living
-            ]
-            found.append({**test, "alert_rule_test": of_alerts, "promql_expr_test": of_expressions})
-        return found
-
 
 def batches(folder: Path, parse: Callable[[str], Node]) -> list[Batch]:
     """Returns a batch for each alert and recording rule below a folder with ``rules/`` and ``tests/``."""
     found = []
+    files = {path: yaml.safe_load(path.read_text()) for path in sorted((folder / "tests").glob("*.yml"))}
     for path in sorted((folder / "rules").glob("*.yml")):
-        cases = yaml.safe_load((folder / "tests" / path.name).read_text())
-        files = [(folder / "tests" / name).resolve() for name in cases["rule_files"]]
-        groups = tuple(group for file in files for group in yaml.safe_load(file.read_text())["groups"])
-        for group in yaml.safe_load(path.read_text())["groups"]:
-            for rule in group["rules"]:
-                made = tuple(mutants(rule, parse))
-                found.append(Batch(path.name, _name(rule), made, groups, cases))
+        cases = tuple(
+            content for content in files.values() if f"../rules/{path.name}" in content["rule_files"]
+        )
+        loaded = {(folder / "tests" / name).resolve() for content in cases for name in content["rule_files"]}
+        groups = [group for file in sorted(loaded) for group in yaml.safe_load(file.read_text())["groups"]]
+        for rule in (rule for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"]):
+            made = tuple(mutants(rule, parse))
+            found.append(Batch(path.name, _name(rule), made, tuple(groups), cases))
     return [batch for batch in found if batch.made]
+
+
+def _tests(cases: Mapping[str, Any], living: Iterable[int], users: set[str]) -> list[dict[str, Any]]:
+    """Returns the tests that judge one of the ``users``, with each case once for every mutant."""
+    found = []
+    for test in cases["tests"]:
+        alerts = [case for case in test.get("alert_rule_test") or [] if case["alertname"] in users]
+        expressions = [case for case in test.get("promql_expr_test") or [] if _mentions(case["expr"], users)]
+        if not alerts and not expressions:
+            continue
+        of_alerts = [
+            {**case, "alertname": _suffixed(case["alertname"], number)}
+            for case in alerts
+            for number in living
+        ]
+        of_expressions = [
+            yaml.safe_load(_replaced(yaml.safe_dump(case, width=10_000), users, number))
+            for case in expressions
+            for number in living
+        ]
+        found.append({**test, "alert_rule_test": of_alerts, "promql_expr_test": of_expressions})
+    return found
 
 
 def _name(rule: Mapping[str, Any]) -> str:

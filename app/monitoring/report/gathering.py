@@ -20,7 +20,7 @@ from app.monitoring.report.period import Period
 EVENTS: Final = "instance:slo_events:total"
 FAILURES: Final = "instance:slo_failures:total"
 TARGET: Final = "slo:objective:ratio"
-NAME: Final = "sloth_slo"
+NAME: Final = "slo"
 _OLDEST: Final = "min(prometheus_tsdb_lowest_timestamp_seconds)"
 _NO_PROMETHEUS: Final = "LMS_PROMETHEUS_URL is not set, so there are no figures."
 
@@ -71,21 +71,22 @@ async def _objectives(
         return Gap(_NO_PROMETHEUS)
     ago = int((now - period.end).total_seconds())
     window, offset = f"{int(period.length.total_seconds())}s", f"{ago}s" if ago > 0 else ""
+    objectives, counts = selector(TARGET, window=window, offset=offset), (EVENTS, FAILURES)
+    grown = [f"increase({selector(name, window=window, offset=offset)})" for name in counts]
     targets, events, failures = await asyncio.gather(
-        _by_name(prometheus, f"max by ({NAME}) ({selector(TARGET)})"),
-        *(
-            _by_name(
-                prometheus, f"sum by ({NAME}) (increase({selector(name, window=window, offset=offset)}))"
-            )
-            for name in (EVENTS, FAILURES)
-        ),
+        _by_name(prometheus, f"max by ({NAME}) (last_over_time({objectives}))"),
+        *(_by_name(prometheus, f"sum by ({NAME}) ({each})") for each in grown),
     )
+    if not targets:
+        return Gap("Missing: Prometheus has no objective of this period.")
     return [
-        Objective(
-            name, target, 1 - min(failures.get(name, 0) / events[name], 1) if events.get(name) else None
-        )
+        Objective(name, target, _share_of_good(events.get(name, 0), failures.get(name, 0)))
         for name, target in sorted(targets.items())
     ]
+
+
+def _share_of_good(events: float, failures: float) -> float | None:
+    return 1 - min(failures / events, 1) if events > 0 else None
 
 
 async def _by_name(prometheus: Prometheus, query: str) -> dict[str, float]:

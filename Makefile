@@ -15,7 +15,8 @@ WORKERS ?= 2
 PYTEST := $(RUN) -m pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs demo test test-docker test-long engine lint check alerts-check report fmt generate bench ledger licences wheel lock \
+.PHONY: help up down status logs demo test test-docker test-long engine lint check alerts-check alert-test report fmt generate bench ledger licences \
+	wheel lock \
 	clean environment
 
 help: ## show this help
@@ -71,6 +72,10 @@ check: lint ## run lint, check generated files, validate configurations with the
 alerts-check: environment ## check rules, cases, routes, runbooks of alerts, and that none is missing (LMS_ENVIRONMENT=…)
 	@$(RUN) -m stack.native.tools build --tool promtool --tool amtool
 	@$(RUN) -m stack.alerting check
+
+alert-test: environment ## send a test alert through every channel that is set (NAME=LmsDown: with that alert's texts)
+	@$(RUN) -m stack.native.tools build --tool alertmanager
+	@$(RUN) -m stack.alerting.send $(NAME)
 
 report: environment ## print the report of the last week (CADENCE=monthly: month; SEND=1: mail it to LMS_REPORT_TO)
 	@$(RUN) -m stack report

@@ -91,9 +91,8 @@ class Plan:
     @cached_property
     def sentry_dsn(self) -> str:
         """Where errors go: the user's DSN, else Bugsink's, which is known before Bugsink starts."""
-        given = self.environment.values.get("SENTRY_DSN")
-        key = self.bugsink_key.hex
-        return given or f"http://{key}@127.0.0.1:{self.environment.stack.port_bugsink}/{BUGSINK_PROJECT}"
+        ours = f"http://{self.bugsink_key.hex}@127.0.0.1:{self.environment.stack.port_bugsink}"
+        return self.environment.values.get("SENTRY_DSN") or f"{ours}/{BUGSINK_PROJECT}"
 
     @cached_property
     def bugsink_key(self) -> uuid.UUID:
@@ -231,8 +230,7 @@ class Plan:
 
     def parts(self) -> list[Part]:
         """Returns the parts in file order: each after those it depends on."""
-        running = {name: each for name, each in self._processes.items() if not each.get("disabled")}
-        return [self._part(name, process) for name, process in running.items()]
+        return [self._part(name, each) for name, each in self._processes.items() if not each.get("disabled")]
 
     def _part(self, name: str, process: Mapping[str, Any]) -> Part:
         wanted = tuple(Wanted(int(str(self.values[key])), name, key) for key in process.get("x-ports", ()))

@@ -33,9 +33,11 @@ def declaration(series: str) -> Declaration | None:
     """Returns the declaration of a series' metric; None for the host's, which the Collector sends as well."""
     if series.startswith("system_"):
         return None
-    family = next((series.removesuffix(part) for part in _PARTS if series.endswith(part)), series)
-    found = _DECLARED.get(family)
-    return found if found and (found.kind == "histogram") == (family != series) else None
+    whole = _DECLARED.get(series)  # whose own name may end in _count
+    if whole and whole.kind != "histogram":
+        return whole
+    parts = (_DECLARED.get(series.removesuffix(part)) for part in _PARTS if series.endswith(part))
+    return next((found for found in parts if found and found.kind == "histogram"), None)
 
 
 def mistakes(declared: Declaration, matchers: Iterable[Mapping[str, str]]) -> list[str]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from itertools import permutations
+from pathlib import Path
 from typing import Final
 
 import pytest
 
+from app.core.settings import Settings
 from app.monitoring.alerts.payload import MOST_ALERTS
 from otel.testing import Captured
 from tests.app.monitoring.alert_notices import (
@@ -31,6 +34,8 @@ END: Final = later(90)
 FIRED: Final = body(alert(LABELS))
 ESCALATED: Final = body(alert(LABELS), receiver="escalation-second-line")
 ENDED: Final = body(alert(LABELS, ended=END))
+LARGE_ALERT: Final = 8192
+"""Bytes of an alert in a notification: its labels, and annotations with four links."""
 
 
 async def test_a_life_is_recorded_to_the_millisecond(api: Api) -> None:
@@ -251,3 +256,11 @@ async def test_alerts_that_were_left_out_are_counted(api: Api, telemetry: Captur
 async def test_members_that_a_later_alertmanager_adds_are_no_mistake(api: Api) -> None:
     assert (await post(api, {**FIRED, "notificationReason": "first"})).status_code == 204
     assert START.isoformat() == FIRED["alerts"][0]["startsAt"]
+
+
+def test_what_alertmanager_may_post_at_once_is_taken() -> None:
+    """What is refused with 413 or 422 is not sent again."""
+    text = (Path(__file__).parents[3] / "alertmanager" / "alertmanager.yml").read_text()
+    [most] = re.findall(r"x-platform: &platform\n(?:  .*\n)*?  max_alerts: (\d+)", text)
+    assert int(most) <= MOST_ALERTS
+    assert int(most) * LARGE_ALERT < Settings.model_fields["body_limit_bytes"].default

@@ -1,7 +1,8 @@
 """A week of the platform replayed over all rules by promtool: who is paged, and who is not.
 
-With a step of five minutes, windows of five minutes over what rules record have one sample and no result: a fast burn
-shows in the pair of 6 hours and 30 minutes alone, and SloDataAbsent fires. The long form evaluates every minute.
+With a step of five minutes, windows of five minutes over what rules record have one sample and no result: a
+fast burn shows in the pair of 6 hours and 30 minutes alone, and SloDataAbsent fires. The long form evaluates
+every minute.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def _recorded() -> Iterator[tuple[str, list[float]]]:
         shift = 60 * int(hours) - 30  # the value of a minute is the hour's that ends with it
         labels = f'weeks="2", hours="{hours}"'
         for name, most in hourly.items():
-            values = [round(60 * most * busy(minute + shift)) for minute in range(WEEK)]
+            values = [float(round(60 * most * busy(minute + shift))) for minute in range(WEEK)]
             yield f'anomaly:value:past{{anomaly_name="{name}", {labels}}}', values
         yield f'anomaly:value:past{{anomaly_name="latency", {labels}}}', [0.1] * WEEK
     yield "lms:conversion_usual:ratio6h", [0.4] * WEEK

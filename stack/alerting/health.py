@@ -11,15 +11,15 @@ SETTINGS: Final = {
     "health_load": "LMS_HEALTH_MAX_LOAD",
     "health_memory": "LMS_HEALTH_MAX_MEMORY",
     "health_swap": "LMS_HEALTH_MAX_SWAP",
-    "health_descriptors": "LMS_HEALTH_MAX_DESCRIPTORS",
-    "health_event_loop_lag": "LMS_HEALTH_MAX_LAG_SECONDS",
+    "descriptors_used": "LMS_HEALTH_MAX_DESCRIPTORS",
+    "event_loop_lag": "LMS_HEALTH_MAX_LAG_SECONDS",
     "health_pool": "LMS_HEALTH_MAX_POOL",
     "health_redis_memory": "LMS_HEALTH_MAX_REDIS_MEMORY",
     "health_queue": "LMS_HEALTH_MAX_QUEUE",
     "health_disk_free": "LMS_HEALTH_MIN_DISK",
     "health_disk_hours": "LMS_HEALTH_MIN_DISK_HOURS",
 }
-"""The setting of each threshold."""
+"""The setting of each threshold; a name without ``health_`` is an alert's as well."""
 
 _HEAD: Final = '''"""The health checks' defaults, generated from alertmanager/thresholds.yml; do not edit."""
 

@@ -20,6 +20,9 @@ from stack.native.tools import tool_path
 from tests.alertmanager.rendered import rule_files
 from tests.alertmanager.week import DAY, EXAM, HOLIDAY, OUTAGE, ROUTES, SLOW, WEEK, Span, Week, busy, notation
 
+# One run of promtool takes two minutes of a processor; the long form, ten.
+pytestmark = pytest.mark.timeout(7200)
+
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 # There all the time.
 UP = ("collector", "canary", "prometheus", "alertmanager", "jaeger", "victorialogs")

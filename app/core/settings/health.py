@@ -120,7 +120,7 @@ class HealthSettings(Group):
         default=thresholds.SWAP, description="Share of the swap space that may be used."
     )
     health_max_descriptors: Share = Field(
-        default=thresholds.DESCRIPTORS,
+        default=thresholds.DESCRIPTORS_USED,
         description="Share of the process's file descriptors that may be open.",
     )
     health_max_lag_seconds: float = Field(

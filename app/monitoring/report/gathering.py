@@ -17,8 +17,9 @@ from app.monitoring.kpis import Kpis, kpis_of
 from app.monitoring.report.content import Alerts, Figure, Gap, Incident, Objective, Report
 from app.monitoring.report.period import Period
 
-EVENTS: Final = "instance:slo_events:total"
-FAILURES: Final = "instance:slo_failures:total"
+# Of each five minutes, so that their sum over any time is exact.
+EVENTS: Final = "slo:events:count5m"
+FAILURES: Final = "slo:failures:count5m"
 TARGET: Final = "slo:objective:ratio"
 NAME: Final = "slo"
 _OLDEST: Final = "min(prometheus_tsdb_lowest_timestamp_seconds)"
@@ -72,7 +73,7 @@ async def _objectives(
     ago = int((now - period.end).total_seconds())
     window, offset = f"{int(period.length.total_seconds())}s", f"{ago}s" if ago > 0 else ""
     objectives, counts = selector(TARGET, window=window, offset=offset), (EVENTS, FAILURES)
-    grown = [f"increase({selector(name, window=window, offset=offset)})" for name in counts]
+    grown = [f"sum_over_time({selector(name, window=window, offset=offset)})" for name in counts]
     targets, events, failures = await asyncio.gather(
         _by_name(prometheus, f"max by ({NAME}) (last_over_time({objectives}))"),
         *(_by_name(prometheus, f"sum by ({NAME}) ({each})") for each in grown),

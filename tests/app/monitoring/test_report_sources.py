@@ -33,16 +33,15 @@ HOUR = timedelta(hours=1)
 
 def _samples() -> Iterator[str]:
     """Yields a sample of each series an hour, for the week and the one before: twice as much in the later."""
-    moment, enrolments, hours = WEEK.previous.begin, 0, 0
+    moment, enrolments = WEEK.previous.begin, 0
     while moment <= WEEK.end:
         stamp = int(moment.timestamp())
         yield f'lms_enrollments_total{{service_name="lms",outcome="created"}} {enrolments} {stamp}'
-        yield f'instance:slo_events:total{{slo="api",instance="a"}} {hours * 100} {stamp}'
-        yield f'instance:slo_failures:total{{slo="api",instance="a"}} {hours} {stamp}'
+        yield f'slo:events:count5m{{slo="api"}} 100 {stamp}'
+        yield f'slo:failures:count5m{{slo="api"}} 1 {stamp}'
         yield f'slo:objective:ratio{{slo="api"}} 0.98 {stamp}'
         yield f'slo:objective:ratio{{slo="idle"}} 0.9 {stamp}'
         enrolments += 20 if moment >= WEEK.begin else 10
-        hours += 1
         moment += HOUR
 
 

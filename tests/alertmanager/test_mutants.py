@@ -18,7 +18,16 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("Watchdog", "1 times 1.25"): "as before",
 }
 JUDGED = {
-    *("api.yml", "canary.yml", "collector.yml", "database.yml", "health.yml", "rate-limits.yml", "redis.yml"),
+    *(
+        "api.yml",
+        "anomalies.yml",
+        "canary.yml",
+        "collector.yml",
+        "database.yml",
+        "health.yml",
+        "rate-limits.yml",
+        "redis.yml",
+    ),
     *("resources.yml", "runtime.yml", "series.yml", "slo.yml", "watchdog.yml"),
 }
 

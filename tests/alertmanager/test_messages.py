@@ -13,6 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from stack.alerting import Channels
+from tests.alertmanager import pictures
 from tests.alertmanager.golden import CASES, FORMS, GOLDEN, HOSTILE, LABELS, NOTES, alert, message
 from tests.alertmanager.routed import Routed, routed
 from tests.receivers.mail_server import PASSWORD, USER, Mail, MailServer, Security
@@ -52,6 +53,11 @@ def test_a_message_is_as_its_golden_file_says(case: str, form: str) -> None:
 
 def test_every_golden_file_belongs_to_a_case() -> None:
     assert {path.name for path in GOLDEN.iterdir()} == {f"{case}.{form}" for case in CASES for form in FORMS}
+
+
+def test_the_pictures_show_what_the_templates_render() -> None:
+    for path, content in pictures.files().items():
+        assert path.read_text(encoding="utf-8") == content
 
 
 @pytest.mark.parametrize("form", ["slack.txt", "phone.txt", "mail.txt"])

@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from app.monitoring.alerts.life import Firing
@@ -66,6 +75,12 @@ class NotifiedAlert(_Shape):
     fingerprint: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$", max_length=16)] = Field(
         examples=["3f9ad2c4b1e05d6f"]
     )
+
+    @field_validator("ends_at")
+    @classmethod
+    def _ended_in_our_time(cls, moment: datetime, others: ValidationInfo) -> datetime:
+        # While it fires, it is Go's zero time.
+        return near(moment) if others.data.get("status") == "resolved" else moment
 
 
 class Notification(_Shape):

@@ -212,6 +212,11 @@ async def test_comments_and_the_cause_are_kept_and_audited(api: Api) -> None:
             "body.alerts.0.startsAt",
             "between the years 1970 and 2200",
         ),
+        (
+            body({**alert(LABELS, ended=END), "endsAt": "0001-01-01T00:00:00+12:00"}),
+            "body.alerts.0.endsAt",
+            "between the years 1970 and 2200",
+        ),
     ],
 )
 async def test_a_body_that_is_not_alertmanagers_is_refused_by_name(

@@ -37,6 +37,9 @@ logs: environment ## show the output of all parts (PART=app: of one part)
 demo: environment ## load the demo catalogue and run simulated learners for a minute
 	@$(RUN) -m stack demo
 
+backup-done: environment ## record that a backup of the database has succeeded (docs/alerting.md)
+	@$(RUN) -m stack backup-done
+
 test: check ## run check and every test, including those on the whole stack and in containers
 	@$(RUN) -m stack.native.tools build
 	@$(PYTEST) --durations=40 $(CONFIGURATION:%=--ignore=%) --ignore=tests/test_architecture.py

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Final
 
 from collector_kit.fragments import CollectorError
-from stack import docker, dotenv_file
+from stack import backup, docker, dotenv_file
 from stack.alerting import AlertingError
 from stack.containers import DockerError
 from stack.demo.catalogue import DemoError
@@ -32,7 +32,7 @@ from stack.settings import SettingsError, data_folder
 INTERRUPTED: Final = 130
 REFUSALS: Final = (
     *(SettingsError, StackError, ToolError),
-    *(AlertingError, CollectorError, DemoError, DockerError),
+    *(AlertingError, backup.BackupError, CollectorError, DemoError, DockerError),
 )
 # The demo's failing endpoint exists in demo mode only, unless the user sets how often it fails.
 DEMO_FAILURES: Final = "LMS_DEMO_FAILURE_RATIO"
@@ -147,6 +147,17 @@ def _demo(_: argparse.Namespace) -> bool:
     return True
 
 
+def _backup_done(_: argparse.Namespace) -> bool:
+    if _in_docker(_folder()):
+        docker.backup_done()
+    else:
+        stack = load().stack
+        collector = f"http://127.0.0.1:{stack.port_collector}"
+        backup.record(collector, stack.otlp_token.get_secret_value())
+    print("Recorded: a backup of the database has succeeded now.")
+    return True
+
+
 def _report(options: argparse.Namespace) -> bool:
     folder, environment = _folder(), load()
     wanted = ["--cadence", options.cadence, *(["--send"] if options.send else [])]
@@ -187,6 +198,7 @@ def _parser() -> argparse.ArgumentParser:
     log.add_argument("part", nargs="?", help="one part only, for example app")
     log.add_argument("--no-follow", action="store_true", help="show the end of the logs and stop")
     add("demo", _demo, "load the demo catalogue and let simulated learners study for a minute")
+    add("backup-done", _backup_done, "record that a backup of the database has succeeded (BackupTooOld)")
     cleaning = add("clean", _clean, "stop everything and remove its data, after asking")
     cleaning.add_argument("--force", action="store_true", help="do not ask (FORCE=1 does the same)")
     return parser

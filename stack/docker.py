@@ -205,6 +205,15 @@ def logs(part: str | None, *, follow: bool = True) -> None:
     _compose("logs", *(["--follow"] if follow else []), "--tail=20", *([part] if part else []))
 
 
+def backup_done() -> None:
+    """Records that a backup has succeeded, from the canary's container: only containers reach the Collector.
+
+    Raises:
+        DockerError: it could not be recorded; what failed was printed.
+    """
+    _compose("exec", "-T", "canary", "python", "-m", "stack.backup")
+
+
 def report(wanted: Sequence[str]) -> bool:
     """Prints the platform's report, made in its container; returns whether that worked.
 

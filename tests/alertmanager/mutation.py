@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -177,6 +177,16 @@ def _needed(groups: Iterable[Mapping[str, Any]], users: set[str]) -> set[str]:
 
 def _pattern(names: Iterable[str]) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w:])({'|'.join(map(re.escape, sorted(names)))})(?![\w:])")
+
+
+def _inputs(
+    given: Iterable[dict[str, Any]], users: set[str], living: Iterable[int]
+) -> Iterator[dict[str, Any]]:
+    """Yields the input series, and again for each mutant those that stand for what a rule recorded."""
+    for each in given:
+        yield each
+        if _mentions(each["series"].partition("{")[0], users):
+            yield from ({**each, "series": _replaced(each["series"], users, number)} for number in living)
 
 
 def _mentions(expression: object, names: set[str]) -> bool:

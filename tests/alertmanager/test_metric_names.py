@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from collector_kit.fragments import LEAN
+from stack import backup
 from stack.native.tools import tool_path
 from stack.settings import REPOSITORY
 from tests import programs
@@ -95,6 +96,7 @@ def _api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         folder = tmp_path_factory.mktemp("prometheus")
         api = stack.enter_context(stores.prometheus(folder / "etc", port, targets))
         _provoke(*running)
+        backup.record(running[0].url, running[0].token)
         yield api
 
 

@@ -20,7 +20,13 @@ from app.core.telemetry.alerts import (
     ALERT_TRANSITIONS,
     ALERTS_UNATTENDED,
 )
-from app.core.telemetry.health import HEALTH_CHANGES, HEALTH_DURATION, HEALTH_METRICS, HEALTH_STATUS
+from app.core.telemetry.health import (
+    CERTIFICATE_EXPIRY,
+    HEALTH_CHANGES,
+    HEALTH_DURATION,
+    HEALTH_METRICS,
+    HEALTH_STATUS,
+)
 from app.core.telemetry.limits import (
     LIMIT_METRICS,
     RATE_LIMIT_BACKEND_DURATION,
@@ -69,6 +75,7 @@ __all__ = [
     "CATALOGUE_INVALIDATIONS",
     "CATALOGUE_READS",
     "CERTIFICATES_ISSUED",
+    "CERTIFICATE_EXPIRY",
     "CERTIFICATE_VERIFICATIONS",
     "COURSES_PUBLISHED",
     "COURSE_COMPLETIONS",

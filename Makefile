@@ -15,7 +15,7 @@ WORKERS ?= 2
 PYTEST := $(RUN) -m pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs demo test test-docker test-long engine lint check alerts-check alert-test report fmt generate bench ledger licences \
+.PHONY: help up down status logs demo test test-docker test-long engine lint check alerts-check alert-test backup-done report fmt generate bench ledger licences \
 	wheel lock \
 	clean environment
 

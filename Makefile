@@ -4,18 +4,19 @@ RUN := .venv/bin/python
 # Runs a command and shows what it prints only if it fails.
 quiet = @output=$$($(1) 2>&1) || { printf '%s\n' "$$output"; exit 1; }
 # Passed from make's command line to the commands through the environment.
-export DEMO FORCE STACK
+export CADENCE DEMO FORCE SEND STACK
 
 # Configurations that are checked by the programs that read them, in `make check`; `make test` runs the other tests.
-CONFIGURATION := $(addprefix tests/,alertmanager/test_rules.py alertmanager/test_routes.py alertmanager/test_rendering.py stack/test_compose.py stack/test_compose_collector.py \
+CONFIGURATION := $(addprefix tests/,alertmanager/test_rules.py alertmanager/test_routes.py alertmanager/test_rendering.py alertmanager/test_messages.py stack/test_compose.py stack/test_compose_collector.py \
 	stack/test_compose_command.py stack/test_stores.py $(addprefix collector_config/test_,collector_page.py \
-	kubernetes.py lifted.py masking.py messages.py pages.py presets.py redaction_rules.py))
+	kubernetes.py lifted.py masking.py pages.py presets.py redaction_rules.py))
 # The tests of a group run in one worker (tests/conftest.py).
 WORKERS ?= 2
 PYTEST := $(RUN) -m pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs demo test test-docker test-long engine lint check fmt generate bench ledger licences wheel lock \
+.PHONY: help up down status logs demo test test-docker test-long engine lint check alerts-check alert-test backup-done report fmt generate bench ledger licences \
+	wheel lock \
 	clean environment
 
 help: ## show this help
@@ -35,6 +36,9 @@ logs: environment ## show the output of all parts (PART=app: of one part)
 
 demo: environment ## load the demo catalogue and run simulated learners for a minute
 	@$(RUN) -m stack demo
+
+backup-done: environment ## record that a backup of the database has succeeded (docs/alerting.md)
+	@$(RUN) -m stack backup-done
 
 test: check ## run check and every test, including those on the whole stack and in containers
 	@$(RUN) -m stack.native.tools build
@@ -63,7 +67,19 @@ check: lint ## run lint, check generated files, validate configurations with the
 	$(call quiet,$(RUN) -m stack.generated check)
 	$(call quiet,$(RUN) -m stack.windows)
 	@$(RUN) -m stack.native.tools build --tool promtool --tool amtool --tool otelcol-lms --tool docker-compose
+	$(call quiet,$(RUN) -m stack.alerting check)
 	@$(PYTEST) $(CONFIGURATION)
+
+alerts-check: environment ## check rules, cases, routes, runbooks of alerts, and that none is missing (LMS_ENVIRONMENT=…)
+	@$(RUN) -m stack.native.tools build --tool promtool --tool amtool
+	@$(RUN) -m stack.alerting check
+
+alert-test: environment ## send a test alert through every channel that is set (NAME=LmsDown: with that alert's texts)
+	@$(RUN) -m stack.native.tools build --tool alertmanager
+	@$(RUN) -m stack.alerting.send $(NAME)
+
+report: environment ## print the report of the last week (CADENCE=monthly: month; SEND=1: mail it to LMS_REPORT_TO)
+	@$(RUN) -m stack report
 
 licences: environment ## list every part that is built or installed, with its licence
 	@$(RUN) -m stack.licences

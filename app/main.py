@@ -27,8 +27,9 @@ from app.http.openapi import ProblemApi
 from app.http.problems import CATALOGUE_PATH, ProblemKind, catalogue, render_unhandled
 from app.http.rate_limit import RouteLimits, known_route, limit_routes
 from app.http.storable import require_storable
+from app.infra.periodic import repeating
 from app.infra.rate_limits import RouteTable, RulesInvalid, RulesSource, rules_source
-from app.infra.resources import open_resources
+from app.infra.resources import Resources, open_resources
 from app.lms import services
 from app.lms.certificates import router as certificates
 from app.lms.courses import router as courses
@@ -36,9 +37,11 @@ from app.lms.demo import demo_router
 from app.lms.enrollments import router as enrollments
 from app.lms.submissions import router as submissions
 from app.lms.users import router as users
+from app.monitoring.alerts.running import AlertRecording
 from app.monitoring.checks import running_checks
 from app.monitoring.health_probes import probes
 from app.monitoring.links import WebLinks
+from app.monitoring.report import CHECK_SECONDS, Reports, reports_of, sources_of
 from app.monitoring.router import monitoring_router
 
 DESCRIPTION = """A small learning platform. Errors are problem bodies (RFC 9457): `code` is stable; use
@@ -52,6 +55,7 @@ TAGS = [
     {"name": "problems", "description": "Every kind of error, by code."},
     {"name": "demo", "description": "Fails occasionally; in demo mode only."},
     {"name": "monitoring", "description": "The platform's own state."},
+    {"name": "alert-notifications", "description": "What Alertmanager posts."},
     {"name": "health", "description": "Probes for an orchestrator."},
 ]
 _API = "/api/v1"
@@ -130,26 +134,55 @@ def _lifespan(
         async with open_resources(settings, clock, app.state.limits) as resources:
             app.state.resources = resources
             app.state.services = services.build_services(settings, resources, clock)
+            alerts = AlertRecording(settings, resources.database, resources.stores, clock)
             await resources.database.prepare()
             await services.prepare(settings, app.state.services)
-            metrics_token = settings.metrics_token.get_secret_value()
-            tokens = services.build_tokens(settings)
-            app.state.authenticator = Authenticator(
-                tokens, resources.sessions, resources.active_users, clock, metrics_token
-            )
+            app.state.authenticator = _authenticator(settings, resources, clock)
             app.state.route_limits = RouteLimits(resources.rate_limiter, app.state.authenticator)
             app.state.log_levels = resources.log_levels
             app.state.stores = resources.stores
             app.state.clock = clock
             app.state.web_links = WebLinks.of(settings)
+            app.state.alert_history = alerts.history
             app.state.drain = drain = Drain(settings.drain_seconds)
-            steps = services.build_canary(settings, resources, clock).steps()
-            async with running_checks(settings, resources, clock, telemetry, steps) as health:
+            steps = {
+                **services.build_canary(settings, resources, clock).steps(),
+                "submissions": app.state.services.submissions.lost,
+            }
+            reports = _reports(settings, telemetry, resources, alerts, clock)
+            async with (
+                alerts.running(),
+                repeating(CHECK_SECONDS, reports.send_due),
+                running_checks(settings, resources, clock, telemetry, steps) as health,
+            ):
                 app.state.health = health
                 with drain.on_sigterm():
                     yield {DRAIN_STATE: drain}
 
     return lifespan
+
+
+def _reports(
+    settings: Settings,
+    telemetry: otel.Telemetry | None,
+    resources: Resources,
+    alerts: AlertRecording,
+    clock: Clock,
+) -> Reports:
+    service = telemetry.service if telemetry else "lms"
+    sources = sources_of(alerts.history.repository, resources.stores, service)
+    return reports_of(settings, resources.database, clock, sources)
+
+
+def _authenticator(settings: Settings, resources: Resources, clock: Clock) -> Authenticator:
+    return Authenticator(
+        services.build_tokens(settings),
+        resources.sessions,
+        resources.active_users,
+        clock,
+        settings.metrics_token.get_secret_value(),
+        settings.alerts_token.get_secret_value(),
+    )
 
 
 def _api(settings: Settings, telemetry: otel.Telemetry | None) -> APIRouter:

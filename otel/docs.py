@@ -43,6 +43,13 @@ def render(given: Iterable[Catalogue]) -> str:
     return "\n".join(parts)
 
 
+def declared(given: Iterable[Catalogue]) -> dict[str, Declaration]:
+    """Returns the declarations of the given catalogues and the library's, by their names in Prometheus."""
+    catalogued = dict.fromkeys([*given, *catalogues()])
+    metrics = (metric.declaration for catalogue in catalogued for metric in catalogue)
+    return {prometheus_name(declaration): declaration for declaration in metrics}
+
+
 def load(path: str) -> Catalogue:
     """Imports a catalogue by `module:NAME`.
 
@@ -59,16 +66,16 @@ def load(path: str) -> Catalogue:
     return found
 
 
-def _metric(declared: Declaration) -> str:
-    lines = [f"### `{declared.name}`\n", f"{declared.description}\n", "| | |", "|---|---|"]
-    lines.append(f"| kind, unit | {declared.kind}, `{declared.unit}` |")
-    lines.append(f"| in Prometheus | `{prometheus_name(declared)}` |")
-    lines.append(f"| most series | {declared.limit} |")
-    if declared.recorded_by:
-        lines.append(f"| recorded by | {declared.recorded_by} |")
-    if declared.buckets:
-        lines.append(f"| buckets | {', '.join(f'{bound:g}' for bound in declared.buckets)} |")
-    lines += [f"| `{name}` | {_allowed(rule)} |" for name, rule in declared.attributes.items()]
+def _metric(metric: Declaration) -> str:
+    lines = [f"### `{metric.name}`\n", f"{metric.description}\n", "| | |", "|---|---|"]
+    lines.append(f"| kind, unit | {metric.kind}, `{metric.unit}` |")
+    lines.append(f"| in Prometheus | `{prometheus_name(metric)}` |")
+    lines.append(f"| most series | {metric.limit} |")
+    if metric.recorded_by:
+        lines.append(f"| recorded by | {metric.recorded_by} |")
+    if metric.buckets:
+        lines.append(f"| buckets | {', '.join(f'{bound:g}' for bound in metric.buckets)} |")
+    lines += [f"| `{name}` | {_allowed(rule)} |" for name, rule in metric.attributes.items()]
     return "\n".join([*lines, ""])
 
 

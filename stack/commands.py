@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Final
 
 from collector_kit.fragments import CollectorError
-from stack import docker, dotenv_file
+from stack import backup, docker, dotenv_file
 from stack.alerting import AlertingError
 from stack.containers import DockerError
 from stack.demo.catalogue import DemoError
@@ -32,7 +32,7 @@ from stack.settings import SettingsError, data_folder
 INTERRUPTED: Final = 130
 REFUSALS: Final = (
     *(SettingsError, StackError, ToolError),
-    *(AlertingError, CollectorError, DemoError, DockerError),
+    *(AlertingError, backup.BackupError, CollectorError, DemoError, DockerError),
 )
 # The demo's failing endpoint exists in demo mode only, unless the user sets how often it fails.
 DEMO_FAILURES: Final = "LMS_DEMO_FAILURE_RATIO"
@@ -147,6 +147,27 @@ def _demo(_: argparse.Namespace) -> bool:
     return True
 
 
+def _backup_done(_: argparse.Namespace) -> bool:
+    if _in_docker(_folder()):
+        docker.backup_done()
+    else:
+        stack = load().stack
+        collector = f"http://127.0.0.1:{stack.port_collector}"
+        backup.record(collector, stack.otlp_token.get_secret_value())
+    print("Recorded: a backup of the database has succeeded now.")
+    return True
+
+
+def _report(options: argparse.Namespace) -> bool:
+    folder, environment = _folder(), load()
+    wanted = ["--cadence", options.cadence, *(["--send"] if options.send else [])]
+    if _in_docker(folder):
+        return docker.report(wanted)
+    if not Supervisor(folder).running():
+        raise StackError(status.STOPPED)
+    return up.report(NativeStack(environment), wanted)
+
+
 def _clean(options: argparse.Namespace) -> bool:
     force = options.force or os.environ.get("FORCE", "").lower() not in {"", *OFF}
     folder = _folder()
@@ -167,10 +188,17 @@ def _parser() -> argparse.ArgumentParser:
     add("up", _up, "start everything, load the demo (DEMO=off does not), print what to open")
     add("down", _down, "stop everything; data stays")
     add("status", _status, "show each part's health; fails if one is unhealthy")
+    report = add("report", _report, "print the report of the last week, or month, from the running stack")
+    report.add_argument(
+        "--cadence", choices=["weekly", "monthly"], default=os.environ.get("CADENCE", "weekly")
+    )
+    send = os.environ.get("SEND", "").lower() not in {"", *OFF}
+    report.add_argument("--send", action="store_true", default=send, help="send it to LMS_REPORT_TO")
     log = add("logs", _logs, "show what the parts write, until interrupted")
     log.add_argument("part", nargs="?", help="one part only, for example app")
     log.add_argument("--no-follow", action="store_true", help="show the end of the logs and stop")
     add("demo", _demo, "load the demo catalogue and let simulated learners study for a minute")
+    add("backup-done", _backup_done, "record that a backup of the database has succeeded (BackupTooOld)")
     cleaning = add("clean", _clean, "stop everything and remove its data, after asking")
     cleaning.add_argument("--force", action="store_true", help="do not ask (FORCE=1 does the same)")
     return parser

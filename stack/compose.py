@@ -38,6 +38,7 @@ TARGETS: Final[Mapping[str, str | None]] = {
     "tempo": "tempo:3200",
     "jaeger": None,
 }
+SECOND_ALERTMANAGER: Final = "alertmanager-2:9093"
 # The stores that the Collector exports to, by the variables that select their fragments.
 STORES: Final = {"LOKI_URL": "http://loki:3100", "TEMPO_OTLP_URL": "http://tempo:4318"}
 # The setting that replaces each profile's services with the user's own server.
@@ -81,6 +82,7 @@ class DockerStack:
             "sentry": bool(self._sentry()),
             "loki": "logs" not in profiles,
             "contrib": "contrib" in profiles,
+            "ha": self.environment.stack.alertmanagers > 1,
         }
         files = ["docker-compose.yml", *(f"docker-compose.{name}.yml" for name, on in others.items() if on)]
         project = ["--project-directory", str(REPOSITORY)]
@@ -128,6 +130,7 @@ class DockerStack:
         alerting.write(
             self.folder / "alertmanager",
             self._channels(),
+            platform=alerting.Platform("http://app:8000", self.environment.app.alerts_token),
             environment=self.environment.app.environment,
             seen_as=Path("/etc/alertmanager"),
             file_mode=_READABLE,
@@ -212,21 +215,25 @@ class DockerStack:
         _put(folder / "prometheus.yml", source.read_text(encoding="utf-8"))
         _put(folder / "secrets" / "metrics_token", self.environment.app.metrics_token.get_secret_value())
         own_loki = {} if "logs" in self.profiles() else {"loki": None}
-        for job, address in {**TARGETS, **own_loki}.items():
-            _put(folder / "targets" / f"{job}.json", json.dumps([{"targets": [address]}] if address else []))
+        found = {job: [address] if address else [] for job, address in {**TARGETS, **own_loki}.items()}
+        if self.environment.stack.alertmanagers > 1:
+            found["alertmanager"].append(SECOND_ALERTMANAGER)
+        for job, addresses in found.items():
+            _put(
+                folder / "targets" / f"{job}.json", json.dumps([{"targets": addresses}] if addresses else [])
+            )
 
     def _channels(self) -> alerting.Channels:
         """Returns the user's notification channels; without a mail relay, Mailpit catches the mail."""
         stack = self.environment.stack
-        relay = stack.mail_smarthost
-        return alerting.Channels(
-            slack_webhook_url=stack.slack_webhook_url,
-            watchdog_url=stack.watchdog_url,
-            mail_to=stack.mail_to if relay else self.environment.app.admin_email,
-            mail_from=stack.mail_from,
-            mail_smarthost=relay or "mailpit:1025",
-            mail_tls=stack.mail_tls if relay else False,
-        )
+        if stack.mail_smarthost:
+            return stack
+        mail = {
+            "mail_to": self.environment.app.admin_email,
+            "mail_smarthost": "mailpit:1025",
+            "mail_tls": "none",
+        }
+        return stack.model_copy(update=mail)
 
 
 def main(argv: Sequence[str] | None = None, *, shielded: bool = False) -> int:

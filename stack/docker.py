@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -203,6 +203,28 @@ def logs(part: str | None, *, follow: bool = True) -> None:
         DockerError: Compose failed.
     """
     _compose("logs", *(["--follow"] if follow else []), "--tail=20", *([part] if part else []))
+
+
+def backup_done() -> None:
+    """Records that a backup has succeeded, from the canary's container: only containers reach the Collector.
+
+    Raises:
+        DockerError: it could not be recorded; what failed was printed.
+    """
+    _compose("exec", "-T", "canary", "python", "-m", "stack.backup")
+
+
+def report(wanted: Sequence[str]) -> bool:
+    """Prints the platform's report, made in its container; returns whether that worked.
+
+    Raises:
+        DockerError: the stack does not run, or the report failed; with its output.
+    """
+    if not running():
+        raise DockerError(STOPPED)
+    script = 'set -a && . /run/secrets/app_env && set +a && exec python -m app.monitoring.report "$@"'
+    _compose("exec", "-T", "app", "sh", "-c", script, "report", *wanted)
+    return True
 
 
 def remove(folder: Path) -> None:

@@ -7,6 +7,7 @@ import difflib
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from app.core.telemetry import LMS_METRICS
@@ -15,6 +16,7 @@ from collector_kit import masking, page
 from collector_kit.fragments import CollectorError
 from otel import docs
 from stack import environment, redaction_rules
+from stack.alerting import AlertingError, health, measuring, runbooks
 from stack.settings import REPOSITORY
 
 
@@ -31,7 +33,10 @@ FILES: Final[Mapping[str, Callable[[], str]]] = {
     "collector-config/mask.yaml": masking.render,
     "collector-config/FRAGMENTS.md": page.render,
     "app/rate-limits.schema.json": rate_limits_schema,
+    "app/core/settings/thresholds.py": health.module,
+    "stack/alerting/measured.json": measuring.render,
     "docs/telemetry.md": lambda: docs.render([LMS_METRICS]),
+    **{f"alertmanager/runbooks/{name}.md": partial(runbooks.render, name) for name in runbooks.names()},
 }
 SHOWN_LINES: Final = 20
 
@@ -75,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = parser.parse_args(argv).command
     try:
         return _written() if command == "write" else _checked()
-    except CollectorError as error:
+    except (AlertingError, CollectorError) as error:
         print(error, file=sys.stderr)
         return 2
 

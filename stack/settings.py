@@ -9,11 +9,10 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from otel import EnvSettings
 from stack.canary.settings import BaseUrl
+from stack.channel_settings import PREFIX, ChannelSettings
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
-PREFIX: Final = "STACK_"
 # As typed in the repository; a fresh machine has no other Python with the packages.
 PYTHON: Final = ".venv/bin/python"
 
@@ -36,7 +35,7 @@ class SettingsError(Exception):
     """A setting is missing, unknown or invalid; the message names the key and the fix."""
 
 
-class StackSettings(EnvSettings):
+class StackSettings(ChannelSettings):
     """The stack's own settings, checked once and never changed.
 
     A field ``port_redis`` is read from ``STACK_PORT_REDIS``. Fields without a default are secrets:
@@ -74,6 +73,13 @@ class StackSettings(EnvSettings):
         default=9099, description="Canary: metrics about the telemetry pipeline; runbooks"
     )
     port_alertmanager: Port = Field(default=9093, description="Alertmanager: alerts, silences")
+    port_alertmanager_2: Port = Field(default=9193, description="The second Alertmanager, if there are two")
+    port_alertmanager_gossip: Port = Field(
+        default=9094, description="Two Alertmanagers: the first to the second"
+    )
+    port_alertmanager_gossip_2: Port = Field(
+        default=9194, description="Two Alertmanagers: the second to the first"
+    )
     port_bugsink: Port = Field(default=8001, description="Bugsink: errors")
     port_grafana: Port = Field(default=3000, description="Grafana: dashboards (Docker only)")
     port_mailpit: Port = Field(default=8025, description="Mailpit: caught alert mails (Docker only)")
@@ -82,7 +88,7 @@ class StackSettings(EnvSettings):
     port_postgres: Port = Field(default=15432, description="PostgreSQL, behind FerretDB")
 
     retention_metrics: Retention = Field(
-        default="360h", description="How long Prometheus keeps metrics (h or d)"
+        default="768h", description="How long Prometheus keeps metrics (h or d); objectives look 30 days back"
     )
     retention_logs: Retention = Field(default="168h", description="How long logs are kept (h or d)")
     retention_traces: Retention = Field(default="72h", description="How long Jaeger keeps traces (h or d)")
@@ -110,22 +116,9 @@ class StackSettings(EnvSettings):
         default=None,
         description="Where people open runbooks, also by phone; default: the canary, on this machine only",
     )
-    slack_webhook_url: SecretStr | None = Field(
-        default=None, description="Slack's incoming webhook for alerts"
+    alertmanagers: Annotated[int, Field(ge=1, le=2)] = Field(
+        default=1, description="2: a second Alertmanager, so that one may fail (docs/alerting.md)"
     )
-    watchdog_url: SecretStr | None = Field(
-        default=None,
-        description="POSTed to every five minutes while alerting works, for an external monitor",
-    )
-    mail_to: str | None = Field(
-        default=None, description="Who gets alerts by mail; needs STACK_MAIL_SMARTHOST"
-    )
-    mail_from: str = Field(default="alerts@lms.invalid", description="Sender of alert mails")
-    mail_smarthost: str | None = Field(
-        default=None, description="host:port of a mail relay without a password"
-    )
-    mail_tls: bool = Field(default=True, description="Refuses a mail relay that offers no STARTTLS")
-
     otlp_token: Secret = Field(description="Bearer token that the Collector requires of every sender")
     postgres_password: Secret = Field(
         description="Password of the database; also the platform's, through FerretDB"
@@ -139,13 +132,6 @@ class StackSettings(EnvSettings):
     bugsink_secret_key: Annotated[SecretStr, Field(min_length=50)] = Field(
         description="Signs Bugsink's sessions; its project's key is derived from it"
     )
-
-    @model_validator(mode="after")
-    def _mail_is_whole(self) -> Self:
-        """Raises ValueError if only one of the two mail settings is set."""
-        if (self.mail_to is None) != (self.mail_smarthost is None):
-            raise ValueError("STACK_MAIL_TO and STACK_MAIL_SMARTHOST belong together: set both or neither")
-        return self
 
     @model_validator(mode="after")
     def _ports_differ(self) -> Self:

@@ -11,6 +11,7 @@ from typing import Final
 import otel
 from app.core.settings import Settings
 from app.core.telemetry import TELEMETRY_DEFAULTS
+from stack.channel_settings import ChannelSettings
 from stack.settings import StackSettings
 
 
@@ -37,9 +38,16 @@ GENERATORS: Final[Mapping[str, Callable[[], str]]] = {
 
 def sections() -> list[Section]:
     """Returns every variable that `.env` may contain, the platform's first."""
+    channels = {each.key: each for each in ChannelSettings.variables()}
     return [
         Section("The platform", tuple(Settings.variables())),
-        Section("What runs around it", tuple(StackSettings.variables())),
+        Section(
+            "What runs around it",
+            tuple(each for each in StackSettings.variables() if each.key not in channels),
+        ),
+        Section(
+            "Who is notified of alerts: each channel on its own, none is needed", tuple(channels.values())
+        ),
         Section(
             "Telemetry: `make up` sets the Collector's address, the token and the resource itself",
             _telemetry(),

@@ -13,7 +13,10 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] 
 pytest_plugins = ["tests.backends"]
 
 # Folders whose files share an expensive program, which one worker starts; first, because they take longest.
-TOGETHER = ("tests/stack/docker", "tests/stack/running", "tests/bench/ledger", "tests/stack/demo")
+TOGETHER = (
+    *("tests/stack/docker", "tests/stack/running", "tests/stack/alerts", "tests/bench/ledger"),
+    "tests/stack/demo",
+)
 
 
 def pytest_configure() -> None:

@@ -47,12 +47,14 @@ class Authenticator:
         active_users: ActiveUsers,
         clock: Clock,
         metrics_token: str,
+        alerts_token: str,
     ) -> None:
         self._tokens = tokens
         self._sessions = sessions
         self._active_users = active_users
         self._clock = clock
-        self._metrics_token = metrics_token
+        self._metrics_token = metrics_token.encode()
+        self._alerts_token = alerts_token.encode()
 
     def caller(self, scope: Scope) -> Principal | None:
         """Returns the user whom the request's token names; None if it has none, or none that is valid now.
@@ -60,7 +62,7 @@ class Authenticator:
         Whether the token was revoked is not checked.
         """
         token = _bearer_token(scope)
-        if token is None or self.is_metrics_token(token):
+        if token is None or self.is_metrics_token(token) or self.is_alerts_token(token):
             return None
         found = self._read(scope, token).found
         return found if isinstance(found, Principal) else None
@@ -92,7 +94,11 @@ class Authenticator:
 
     def is_metrics_token(self, token: str) -> bool:
         """Tells whether ``token`` is the one that reads metrics."""
-        return hmac.compare_digest(token.encode(), self._metrics_token.encode())
+        return hmac.compare_digest(token.encode(), self._metrics_token)
+
+    def is_alerts_token(self, token: str) -> bool:
+        """Tells whether ``token`` is the one with which Alertmanager posts its notifications."""
+        return hmac.compare_digest(token.encode(), self._alerts_token)
 
 
 _bearer = HTTPBearer(
@@ -115,6 +121,10 @@ class RequestAuthentication:
     def is_metrics_token(self, token: str) -> bool:
         """Tells whether ``token`` is the one that reads metrics."""
         return self._authenticator.is_metrics_token(token)
+
+    def is_alerts_token(self, token: str) -> bool:
+        """Tells whether ``token`` is the one with which Alertmanager posts its notifications."""
+        return self._authenticator.is_alerts_token(token)
 
 
 Authentication = Annotated[RequestAuthentication, Depends(RequestAuthentication)]

@@ -39,19 +39,25 @@ def page(
     Raises:
         CursorInvalid: The cursor is none, or one of other filters.
     """
-    after = None if cursor is None else _read(cursor, question)
+    after = None if cursor is None else key_of(cursor, question)
     left = sorted((each for each in items if after is None or key(each) > after), key=key)
     shown = left[:limit]
-    following = _written(question, key(shown[-1])) if len(left) > limit else None
+    following = cursor_of(question, key(shown[-1])) if len(left) > limit else None
     return Page(shown, following)
 
 
-def _written(question: bytes, key: Key) -> str:
+def cursor_of(question: bytes, key: Key) -> str:
+    """Returns the cursor of the page after the item of this key; ``question`` identifies the filters."""
     text = json.dumps([question.hex(), *key], separators=(",", ":"))
     return encoded(text.encode())
 
 
-def _read(cursor: str, question: bytes) -> Key:
+def key_of(cursor: str, question: bytes) -> Key:
+    """Returns the key in a cursor.
+
+    Raises:
+        CursorInvalid: It is no cursor, or one of other filters.
+    """
     try:
         found = json.loads(decoded(cursor))
     except (ValueError, RecursionError):
@@ -59,6 +65,6 @@ def _read(cursor: str, question: bytes) -> Key:
     if not isinstance(found, list) or not all(isinstance(part, str) for part in found):
         raise cursor_refusal()
     asked, *key = found or [""]
-    if asked != question.hex():
+    if asked != question.hex() or not key:
         raise cursor_refusal()
     return tuple(key)

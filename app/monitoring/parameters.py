@@ -74,7 +74,8 @@ def _time(text: object) -> datetime:
     return datetime.fromisoformat(text.upper())
 
 
-def _near(moment: datetime) -> datetime:
+def near(moment: datetime) -> datetime:
+    """Returns a moment that the stores can hold; raises ValueError for any other."""
     if not _FIRST <= moment <= _LAST:
         raise ValueError("must be between the years 1970 and 2200")
     return moment
@@ -109,7 +110,7 @@ DurationText = Annotated[
 TimeText = Annotated[
     datetime,
     BeforeValidator(_time),
-    AfterValidator(_near),
+    AfterValidator(near),
     WithJsonSchema(
         {"type": "string", "maxLength": 35, "format": "date-time", "examples": ["2026-01-05T09:00:00Z"]}
     ),

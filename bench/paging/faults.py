@@ -54,7 +54,7 @@ def serves(stack: NativeStack) -> bool:
     """Returns whether a learner who signs in with a wrong password is told so: platform and database work."""
     body = {"email": "nobody@example.org", "password": "a wrong password"}
     try:
-        answer = httpx.post(f"{stack.url('app')}/api/v1/auth/login", json=body, timeout=2)
+        answer = httpx.post(f"{stack.url('app')}/api/v1/auth/login", json=body, timeout=10)
     except httpx.HTTPError:
         return False
     return answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from stack.alerting.channels import Channels, write
+from stack.alerting.channels import Channels, Platform, write
 from stack.alerting.errors import AlertingError
 from stack.alerting.links import Links
 from stack.alerting.rules import write_rules
 
-__all__ = ["AlertingError", "Channels", "Links", "write", "write_rules"]
+__all__ = ["AlertingError", "Channels", "Links", "Platform", "write", "write_rules"]

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import yaml
 
+from stack.alerting import burn_rates, slos
 from stack.alerting.errors import AlertingError
 from stack.alerting.links import Links
 from stack.alerting.sources import ALERTING, CASES, RULES
@@ -17,8 +18,21 @@ from stack.alerting.thresholds import Thresholds
 _LABEL: Final = re.compile(r"\{\{\s*\$labels\.(\w+)\s*\}\}")
 _DASHBOARD: Final = "dashboard"
 
-GENERATED: Final[dict[str, Callable[[str], str]]] = {}
+GENERATED: Final[dict[str, Callable[[str], str]]] = {
+    "slo-recordings.yml": lambda _environment: burn_rates.render(slos.load()),
+}
 """Rule files without a source: what makes each, of the environment's name. Placeholders are filled in too."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Leaves promtool's `0x40`, forty zeros, a text: YAML 1.1 reads a hexadecimal number."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if not tag.endswith(":int")]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?\d+$"), list("-+0123456789"))
 
 
 def rules(environment: str, links: Links, *, folder: Path = ALERTING) -> dict[str, str]:
@@ -33,12 +47,20 @@ def rules(environment: str, links: Links, *, folder: Path = ALERTING) -> dict[st
         AlertingError: a source is wrong; the message names it.
     """
     thresholds = Thresholds.load(environment)
-    sources = {path.name: path.read_text(encoding="utf-8") for path in sorted((folder / RULES).glob("*.yml"))}
-    sources |= {name: make(environment) for name, make in GENERATED.items()}
     return {
         name: _dumped(_linked(_parsed(thresholds.fill(text, name), name), name, links), name)
-        for name, text in sources.items()
+        for name, text in sources(environment, folder=folder).items()
     }
+
+
+def sources(environment: str, *, folder: Path = ALERTING) -> dict[str, str]:
+    """Returns the text of every rule file by name, with its placeholders.
+
+    Raises:
+        AlertingError: what a file is generated from is wrong.
+    """
+    found = {path.name: path.read_text(encoding="utf-8") for path in sorted((folder / RULES).glob("*.yml"))}
+    return found | {name: make(environment) for name, make in GENERATED.items()}
 
 
 def cases(environment: str, links: Links, *, folder: Path = ALERTING) -> dict[str, str]:
@@ -96,7 +118,7 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
 
 def _parsed(text: str, name: str) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(text)
+        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         raise AlertingError(f"{name} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
@@ -128,6 +150,9 @@ def _linked(content: dict[str, Any], name: str, links: Links) -> dict[str, Any]:
 
 def _expected(content: dict[str, Any], known: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Completes the annotations that the cases expect by the addresses that the rules got."""
+    for series in (series for test in content["tests"] for series in test.get("input_series") or []):
+        if not isinstance(series["values"], str):
+            raise AlertingError(f"{name}: quote the values of {series['series']}: YAML reads 0x80 as 128.")
     for case in (case for test in content["tests"] for case in test.get("alert_rule_test") or []):
         if case["alertname"] not in known:
             raise AlertingError(f"{name} expects the alert {case['alertname']}, which no rule file has.")

@@ -8,6 +8,7 @@ from typing import Final
 REPOSITORY: Final = Path(__file__).resolve().parent.parent.parent
 ALERTING: Final = REPOSITORY / "alertmanager"
 ROUTES: Final = ALERTING / "alertmanager.yml"
+SLOS: Final = ALERTING / "slos.yml"
 THRESHOLDS: Final = ALERTING / "thresholds.yml"
 ENVIRONMENTS: Final = ALERTING / "environments"
 RUNBOOKS: Final = ALERTING / "runbooks"

@@ -21,6 +21,7 @@ from stack.alerting.units import UNITS, as_number, as_text, mistake
 
 _PLACEHOLDER: Final = re.compile(r"\$\{([a-z][a-z0-9_]*)(:text)?\}")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+_ENVIRONMENT: Final = re.compile(r"\w[\w.-]*")
 _FIELDS: Final = {"value", "unit", "reason"}
 
 
@@ -43,6 +44,17 @@ class Threshold:
         return as_text(self.value, self.unit)
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a name that is there twice: YAML would take the last one silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - as the original's
+        names = [key.value for key, _ in node.value]
+        if twice := [name for name in names if names.count(name) > 1]:
+            problem = f"{twice[0]} is there twice; remove one of them"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 class Thresholds(dict[str, Threshold]):
     """Every threshold by name."""
 
@@ -60,7 +72,7 @@ class Thresholds(dict[str, Threshold]):
         """
         found, mistakes = _read(source)
         overlay = overlays / f"{environment}.yml"
-        if _NAME.fullmatch(environment) and overlay.is_file():
+        if _ENVIRONMENT.fullmatch(environment) and overlay.is_file():
             mistakes += _overlay(found, overlay)
         if mistakes:
             raise AlertingError("\n".join(mistakes))
@@ -89,7 +101,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         AlertingError: it cannot be read, is not YAML, or not a mapping.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
     except (OSError, UnicodeDecodeError) as error:
         raise AlertingError(f"{path.name} cannot be read: {error}") from None
     except yaml.YAMLError as error:
@@ -138,6 +150,8 @@ def _wrong_content(fields: Mapping[str, Any]) -> str:
 def _overlay(found: dict[str, Threshold], path: Path) -> list[str]:
     """Replaces what the overlay changes, and returns its mistakes."""
     content = read_mapping(path)
+    if unknown := [key for key in content if key != "thresholds"]:
+        return [f"{path.name}: {unknown[0]}: is unknown: an overlay has `thresholds` only."]
     values = content.get("thresholds") or {}
     if not isinstance(values, Mapping):
         return [f"{path.name}: thresholds must be a mapping of names to values."]

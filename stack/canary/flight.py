@@ -72,6 +72,8 @@ class Flight:
             return
         self._succeeded("send")
         self._verdict.sent(self._signal)
+        if len(self._pending) == MOST_PENDING:
+            self._verdict.lost(self._signal)
         self._pending.append((item, time.monotonic()))
 
     def seek(self) -> None:

@@ -30,6 +30,12 @@ class Verdict:
         self._arrived = Counter(
             f"{PREFIX}_arrived", "Items that their store has returned.", ["signal"], registry=self.registry
         )
+        self._lost = Counter(
+            f"{PREFIX}_lost",
+            "Items given up: their store never returned them.",
+            ["signal"],
+            registry=self.registry,
+        )
         self._last = Gauge(
             f"{PREFIX}_last_arrival_timestamp_seconds",
             "When an item was last seen to arrive; until the first one, when the canary started.",
@@ -56,7 +62,7 @@ class Verdict:
             self._prepare(signal)
 
     def _prepare(self, signal: str) -> None:
-        for metric in (self._sent, self._arrived, self._delay):
+        for metric in (self._sent, self._arrived, self._lost, self._delay):
             metric.labels(signal)
         for stage in STAGES:
             self._failures.labels(signal, stage)
@@ -71,6 +77,10 @@ class Verdict:
         self._arrived.labels(signal).inc()
         self._delay.labels(signal).observe(delay)
         self._last.labels(signal).set(time.time())
+
+    def lost(self, signal: str) -> None:
+        """Counts an item that is given up."""
+        self._lost.labels(signal).inc()
 
     def failed(self, signal: str, stage: str) -> None:
         """Counts a failed request; ``stage`` is one of STAGES."""

@@ -110,8 +110,11 @@ def _prometheus(plan: Plan, folder: Path) -> None:
         "jaeger": stack.port_jaeger_admin,
     }
     (folder / "targets").mkdir()
-    for job, port in ports.items():
-        _write_targets(folder / "targets" / f"{job}.json", [f"127.0.0.1:{port}"])
+    listening = {job: [port] for job, port in ports.items()}
+    if stack.alertmanagers > 1:
+        listening["alertmanager"].append(stack.port_alertmanager_2)
+    for job, used in listening.items():
+        _write_targets(folder / "targets" / f"{job}.json", [f"127.0.0.1:{port}" for port in used])
     for job in ("loki", "tempo", *(["victorialogs"] if stack.loki_url else [])):
         _write_targets(folder / "targets" / f"{job}.json", [])
 
@@ -127,20 +130,14 @@ def _web_config(plan: Plan, folder: Path) -> None:
 
 
 def _alertmanager(plan: Plan, folder: Path) -> None:
-    alerting.write(folder, _channels(plan), environment=plan.environment.app.environment)
-    _web_config(plan, folder)
-
-
-def _channels(plan: Plan) -> alerting.Channels:
-    stack = plan.environment.stack
-    return alerting.Channels(
-        slack_webhook_url=stack.slack_webhook_url,
-        watchdog_url=stack.watchdog_url,
-        mail_to=stack.mail_to,
-        mail_from=stack.mail_from,
-        mail_smarthost=stack.mail_smarthost,
-        mail_tls=stack.mail_tls,
+    app = plan.environment.app
+    alerting.write(
+        folder,
+        plan.environment.stack,
+        platform=alerting.Platform(f"http://127.0.0.1:{app.port}", app.alerts_token),
+        environment=app.environment,
     )
+    _web_config(plan, folder)
 
 
 def _collector(plan: Plan, folder: Path) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-_PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z_]+)\}")
+_PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def fill(node: Any, values: Mapping[str, str | list[str]]) -> Any:  # noqa: ANN401 - YAML is of any type

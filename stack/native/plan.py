@@ -16,8 +16,9 @@ from pydantic import SecretStr
 
 from collector_kit import fragments as kit
 from stack import asked_stores
+from stack.alerting import health
 from stack.environment import Environment
-from stack.native import logins
+from stack.native import alertmanagers, logins
 from stack.native.bugsink import template
 from stack.native.liveness import Question, question
 from stack.native.placeholders import fill, lines
@@ -90,9 +91,8 @@ class Plan:
     @cached_property
     def sentry_dsn(self) -> str:
         """Where errors go: the user's DSN, else Bugsink's, which is known before Bugsink starts."""
-        given = self.environment.values.get("SENTRY_DSN")
-        key = self.bugsink_key.hex
-        return given or f"http://{key}@127.0.0.1:{self.environment.stack.port_bugsink}/{BUGSINK_PROJECT}"
+        ours = f"http://{self.bugsink_key.hex}@127.0.0.1:{self.environment.stack.port_bugsink}"
+        return self.environment.values.get("SENTRY_DSN") or f"{ours}/{BUGSINK_PROJECT}"
 
     @cached_property
     def bugsink_key(self) -> uuid.UUID:
@@ -117,6 +117,7 @@ class Plan:
             "app_stop_seconds": str(self.environment.stop_seconds),
             "admin_email": self.environment.app.admin_email,
             "store_user": logins.USER,
+            **alertmanagers.arguments(stack),
             "postgres_password": stack.postgres_password.get_secret_value(),
             "python": sys.executable,
             "repository": str(REPOSITORY),
@@ -174,6 +175,7 @@ class Plan:
         token = self.environment.stack.otlp_token.get_secret_value()
         name = self.environment.app.environment
         known = {
+            **health.variables(name),
             **(asked_stores.native(self.environment) | self._error_link()),
             "OTEL_SERVICE_NAME": "lms",
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{self.environment.stack.port_collector}",
@@ -218,19 +220,16 @@ class Plan:
     def _processes(self) -> dict[str, Any]:
         """The processes that run, with every placeholder filled in."""
         source = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))["processes"]
-        kept = {name: each for name, each in source.items() if not self._left_out(each)}
+        out = {name for name, each in source.items() if alertmanagers.left_out(each, self.environment)}
+        kept = {name: each for name, each in source.items() if name not in out}
         for each in kept.values():
             wanted = each.get("depends_on", {})
             each["depends_on"] = {name: condition for name, condition in wanted.items() if name in kept}
         return {name: fill(each, self.values) for name, each in kept.items()}
 
-    def _left_out(self, process: Mapping[str, Any]) -> bool:
-        return self.environment.given(process.get("x-unless", ""))
-
     def parts(self) -> list[Part]:
         """Returns the parts in file order: each after those it depends on."""
-        running = {name: each for name, each in self._processes.items() if not each.get("disabled")}
-        return [self._part(name, process) for name, process in running.items()]
+        return [self._part(name, each) for name, each in self._processes.items() if not each.get("disabled")]
 
     def _part(self, name: str, process: Mapping[str, Any]) -> Part:
         wanted = tuple(Wanted(int(str(self.values[key])), name, key) for key in process.get("x-ports", ()))

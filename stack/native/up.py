@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
 from typing import Self
 
 from rich.console import Console
@@ -90,6 +94,14 @@ def study(stack: NativeStack) -> None:
     CONSOLE.print(catalogue.load_own(stack.environment))
     stack.supervisor.start_part(LEARNERS)
     CONSOLE.print(f"Simulated learners study for a minute (log: {stack.log(LEARNERS)}).")
+
+
+def report(stack: NativeStack, wanted: Sequence[str]) -> bool:
+    """Prints the platform's report and writes it to the data folder; returns whether that worked."""
+    folder = stack.folder / "reports"
+    command = [sys.executable, "-m", "app.monitoring.report", "--folder", str(folder), *wanted]
+    environment = {**os.environ, **stack.plan.app_environment()}
+    return subprocess.run(command, env=environment, cwd=stack.folder, check=False).returncode == 0
 
 
 def studying(stack: NativeStack) -> bool:

@@ -1,12 +1,17 @@
-"""Finds the mutants of rules that their cases do not notice: many mutants in one run of promtool."""
+"""Finds the mutants of rules that their cases do not notice: many mutants in one run of promtool.
+
+python -m tests.alertmanager.mutation api.yml LmsDown
+"""
 
 from __future__ import annotations
 
+import argparse
 import copy
 import re
 import subprocess
+import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +20,8 @@ import yaml
 
 from stack.native.tools import tool_path
 from tests.alertmanager.mutants import Mutant, Rule, mutants
-from tests.alertmanager.promql import Node
+from tests.alertmanager.promql import Node, parser
+from tests.alertmanager.rendered import tested
 
 _CONTROL: Final = 0
 _JUDGED: Final = re.compile(r"^\s*(?:alertname|expr|rule): .*?__m(\d+)__", re.MULTILINE)
@@ -31,18 +37,18 @@ class Batch:
     """A rule of one file with its mutants and the cases that may notice them.
 
     Args:
-        file: the name of the rule file and of its cases.
+        file: the name of the rule file.
         name: of the alert or the recording rule.
         made: the mutants, each with the rule that replaces the original.
-        groups: every group of the files that the cases load.
-        cases: the content of the file of cases.
+        groups: every group of the files that the cases load, once.
+        cases: the content of each file of cases.
     """
 
     file: str
     name: str
     made: tuple[Mutant, ...]
     groups: tuple[dict[str, Any], ...]
-    cases: Mapping[str, Any]
+    cases: tuple[Mapping[str, Any], ...]
 
     def survivors(self) -> list[Mutant]:
         """Returns the mutants for which every case passes.
@@ -65,11 +71,14 @@ class Batch:
     def _run(self, living: Mapping[int, Mutant]) -> str:
         users = _users(self.groups, self.name)
         with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-            rules, cases = Path(folder) / "rules.yml", Path(folder) / "cases.yml"
-            rules.write_text(yaml.safe_dump({"groups": self._rules(living, users)}, sort_keys=False))
-            content = {**self.cases, "rule_files": ["rules.yml"], "tests": self._tests(living, users)}
-            cases.write_text(yaml.safe_dump(content, sort_keys=False))
-            command = [str(tool_path("promtool")), "test", "rules", str(cases)]
+            groups = self._rules(living, users)
+            (Path(folder) / "rules.yml").write_text(yaml.safe_dump({"groups": groups}, sort_keys=False))
+            command = [str(tool_path("promtool")), "test", "rules"]
+            for number, cases in enumerate(self.cases):
+                path = Path(folder) / f"cases-{number}.yml"
+                content = {**cases, "rule_files": ["rules.yml"], "tests": _tests(cases, living, users)}
+                path.write_text(yaml.safe_dump(content, sort_keys=False))
+                command.append(str(path))
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
         return done.stdout + done.stderr
 
@@ -90,45 +99,43 @@ class Batch:
             groups += [{**group, "rules": rules}] if rules else []
         return groups
 
-    def _tests(self, living: Iterable[int], users: set[str]) -> list[dict[str, Any]]:
-        """Returns the tests that judge one of the ``users``, with each case once for every mutant."""
-        found = []
-        for test in self.cases["tests"]:
-            alerts = [case for case in test.get("alert_rule_test") or [] if case["alertname"] in users]
-            expressions = [
-                case for case in test.get("promql_expr_test") or [] if _mentions(case["expr"], users)
-            ]
-            if alerts or expressions:
-                found.append(
-                    {
-                        **test,
-                        "alert_rule_test": [
-                            {**case, "alertname": _suffixed(case["alertname"], number)}
-                            for case in alerts
-                            for number in living
-                        ],
-                        "promql_expr_test": [
-                            yaml.safe_load(_replaced(yaml.safe_dump(case), users, number))
-                            for case in expressions
-                            for number in living
-                        ],
-                    }
-                )
-        return found
-
 
 def batches(folder: Path, parse: Callable[[str], Node]) -> list[Batch]:
     """Returns a batch for each alert and recording rule below a folder with ``rules/`` and ``tests/``."""
     found = []
+    files = {path: yaml.safe_load(path.read_text()) for path in sorted((folder / "tests").glob("*.yml"))}
     for path in sorted((folder / "rules").glob("*.yml")):
-        cases = yaml.safe_load((folder / "tests" / path.name).read_text())
-        files = [(folder / "tests" / name).resolve() for name in cases["rule_files"]]
-        groups = tuple(group for file in files for group in yaml.safe_load(file.read_text())["groups"])
-        for group in yaml.safe_load(path.read_text())["groups"]:
-            for rule in group["rules"]:
-                made = tuple(mutants(rule, parse))
-                found.append(Batch(path.name, _name(rule), made, groups, cases))
+        cases = tuple(
+            content for content in files.values() if f"../rules/{path.name}" in content["rule_files"]
+        )
+        loaded = {(folder / "tests" / name).resolve() for content in cases for name in content["rule_files"]}
+        groups = [group for file in sorted(loaded) for group in yaml.safe_load(file.read_text())["groups"]]
+        for rule in (rule for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"]):
+            made = tuple(mutants(rule, parse))
+            found.append(Batch(path.name, _name(rule), made, tuple(groups), cases))
     return [batch for batch in found if batch.made]
+
+
+def _tests(cases: Mapping[str, Any], living: Iterable[int], users: set[str]) -> list[dict[str, Any]]:
+    """Returns the tests that judge one of the ``users``, with each case once for every mutant."""
+    found = []
+    for test in cases["tests"]:
+        alerts = [case for case in test.get("alert_rule_test") or [] if case["alertname"] in users]
+        expressions = [case for case in test.get("promql_expr_test") or [] if _mentions(case["expr"], users)]
+        if not alerts and not expressions:
+            continue
+        of_alerts = [
+            {**case, "alertname": _suffixed(case["alertname"], number)}
+            for case in alerts
+            for number in living
+        ]
+        of_expressions = [
+            yaml.safe_load(_replaced(yaml.safe_dump(case, width=10_000), users, number))
+            for case in expressions
+            for number in living
+        ]
+        found.append({**test, "alert_rule_test": of_alerts, "promql_expr_test": of_expressions})
+    return found
 
 
 def _name(rule: Mapping[str, Any]) -> str:
@@ -172,6 +179,16 @@ def _pattern(names: Iterable[str]) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w:])({'|'.join(map(re.escape, sorted(names)))})(?![\w:])")
 
 
+def _inputs(
+    given: Iterable[dict[str, Any]], users: set[str], living: Iterable[int]
+) -> Iterator[dict[str, Any]]:
+    """Yields the input series, and again for each mutant those that stand for what a rule recorded."""
+    for each in given:
+        yield each
+        if _mentions(each["series"].partition("{")[0], users):
+            yield from ({**each, "series": _replaced(each["series"], users, number)} for number in living)
+
+
 def _mentions(expression: object, names: set[str]) -> bool:
     return bool(_pattern(names).search(str(expression)))
 
@@ -191,3 +208,31 @@ def _renamed(rule: Rule, users: set[str], number: int) -> Rule:
     made[key] = _suffixed(made[key], number)
     made["expr"] = _replaced(str(made["expr"]), users, number)
     return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints the mutants that survive; returns 1 if there is one."""
+    arguments = argparse.ArgumentParser(
+        prog="python -m tests.alertmanager.mutation",
+        description="Makes small faults in rules and names those that no case of alertmanager/tests notices.",
+    )
+    arguments.add_argument(
+        "name", nargs="*", help="an alert, a recording rule or a file such as api.yml; all"
+    )
+    wanted = set(arguments.parse_args(argv).name)
+    count = 0
+    with tempfile.TemporaryDirectory() as folder, parser(Path(folder)) as parse:
+        for batch in batches(tested(), parse):
+            if wanted and not wanted & {batch.file, batch.name}:
+                continue
+            survivors = batch.survivors()
+            count += len(survivors)
+            faults = "".join(f"    {mutant.fault}\n" for mutant in survivors)
+            found = f"{batch.file}: {batch.name}: {len(survivors)} of {len(batch.made)} survive\n{faults}"
+            sys.stdout.write(found)
+            sys.stdout.flush()
+    return int(count > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -14,6 +14,7 @@ from stack.native.tools import tool_path
 from tests.programs import free_port, running
 
 Node = dict[str, Any]
+_UNITS: Final = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
 # Fields of features that Prometheus has behind flags: text of a tree with one of them would lack it.
 _EXPERIMENTAL: Final = ("anchored", "smoothed", "offsetExpr", "rangeExpr", "stepExpr")
 
@@ -67,20 +68,27 @@ def _selector(node: Node) -> str:
         for each in node["matchers"]
         if not (name and each["name"] == "__name__")
     ]
-    span = f"[{node['range']}ms]" if node["type"] == "matrixSelector" else ""
-    return f"{name}{{{', '.join(matchers)}}}{span}{_moment(node)}"
+    span = f"[{_duration(node['range'])}]" if node["type"] == "matrixSelector" else ""
+    chosen = f"{{{', '.join(matchers)}}}" if matchers or not name else ""
+    return f"{name}{chosen}{span}{_moment(node)}"
+
+
+def _duration(milliseconds: int) -> str:
+    """Returns a duration in its largest whole unit: ``90s``."""
+    unit, size = next((unit, size) for unit, size in _UNITS if milliseconds % size == 0)
+    return f"{milliseconds // size}{unit}"
 
 
 def _moment(node: Node) -> str:
     """Returns the modifiers that say when: ``@`` and ``offset``."""
     at = f" @ {node['timestamp'] / 1000}" if node["timestamp"] is not None else ""
     at = f" @ {node['startOrEnd']}()" if node["startOrEnd"] else at
-    return f"{at} offset {node['offset']}ms" if node["offset"] else at
+    return f"{at} offset {_duration(node['offset'])}" if node["offset"] else at
 
 
 def _subquery(node: Node) -> str:
-    step = f"{node['step']}ms" if node["step"] else ""
-    return f"{text(node['expr'])}[{node['range']}ms:{step}]{_moment(node)}"
+    step = _duration(node["step"]) if node["step"] else ""
+    return f"{text(node['expr'])}[{_duration(node['range'])}:{step}]{_moment(node)}"
 
 
 def _aggregation(node: Node) -> str:

@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
-import yaml
 from pydantic import SecretStr
 
-from stack.alerting import Channels, write
+from stack.alerting import Channels, Platform, write
+from stack.alerting.thresholds import Thresholds
 from tests.receivers.mail_server import PASSWORD, USER, MailServer
 from tests.receivers.slack import Slack
 from tests.receivers.webhook import Webhook
 
+TOKEN: Final = "planted-token-of-alerts"
+WAITS: Final = {
+    "page_group_wait": "1s",
+    "page_group_interval": "2s",
+    "escalation_group_interval": "2s",
+}
 
-def configured(
-    folder: Path, slack: Slack, relay: MailServer, webhook: Webhook, *, interval: str = "2s"
-) -> Path:
-    """Writes the configuration into the folder and returns its path; ``interval`` is `group_interval`."""
-    write(
-        folder,
-        Channels(
-            slack_webhook_url=SecretStr(slack.webhook_url),
-            mail_to="on-call@lms.example",
-            mail_from="alerts@lms.example",
-            mail_smarthost=relay.smarthost,
-        ),
+
+def configured(folder: Path, slack: Slack, relay: MailServer, webhook: Webhook, **changed: str) -> Path:
+    """Writes the configuration into the folder and returns its path; ``changed`` are further thresholds.
+
+    The webhook takes the place of the platform's, at the end of every receiver.
+    """
+    channels = Channels.from_env(
+        {
+            "STACK_SLACK_WEBHOOK_URL": slack.webhook_url,
+            "STACK_MAIL_TO": "on-call@lms.example",
+            "STACK_MAIL_FROM": "alerts@lms.example",
+            "STACK_MAIL_SMARTHOST": relay.smarthost,
+            "STACK_MAIL_USER": USER,
+            "STACK_MAIL_PASSWORD": PASSWORD,
+            "STACK_MAIL_CA_FILE": str(relay.certificate),
+        }
     )
-    file = folder / "alertmanager.yml"
-    configuration = yaml.safe_load(file.read_text())
-    configuration["route"] |= {"group_wait": "500ms", "group_interval": interval, "repeat_interval": "1h"}
-    [on_call] = [each for each in configuration["receivers"] if each["name"] == "on-call"]
-    on_call["webhook_configs"] = [{"url": f"{webhook.url}/alerts"}]
-    on_call["email_configs"][0] |= {
-        "text": "It is down",
-        "auth_username": USER,
-        "auth_password": PASSWORD,
-    }
-    file.write_text(yaml.safe_dump(configuration))
-    return file
+    known = Thresholds.load()
+    short = {name: replace(known[name], value=value) for name, value in {**WAITS, **changed}.items()}
+    platform = Platform(webhook.url, SecretStr(TOKEN))
+    write(folder, channels, platform=platform, thresholds=Thresholds({**known, **short}))
+    return folder / "alertmanager.yml"

@@ -52,17 +52,13 @@ class Router:
         folder: its data and its output.
         configuration: the file that it reads.
         cluster: the addresses of the others, its own first; empty for one that is alone.
-        trusted: the certificate that it trusts instead of the system's.
     """
 
-    def __init__(
-        self, folder: Path, configuration: Path, cluster: Sequence[str] = (), trusted: Path | None = None
-    ) -> None:
+    def __init__(self, folder: Path, configuration: Path, cluster: Sequence[str] = ()) -> None:
         self._folder = folder
         self._port = free_port()
         self._configuration = configuration
         self._cluster = cluster
-        self._environment = {"SSL_CERT_FILE": str(trusted)} if trusted else {}
         self.url = f"http://127.0.0.1:{self._port}"
         self._program: Program | None = None
 
@@ -76,7 +72,7 @@ class Router:
             f"--web.listen-address=127.0.0.1:{self._port}",
             *self._membership(),
         ]
-        self._program = Program(command, self._folder / "alertmanager.log", self._environment)
+        self._program = Program(command, self._folder / "alertmanager.log")
         self._program.ready(self._ready)
 
     def _membership(self) -> Iterator[str]:
@@ -190,10 +186,10 @@ def running(*routers: Router) -> Iterator[None]:
             each.stop()
 
 
-def pair(folder: Path, configuration: Path, trusted: Path) -> tuple[Router, Router]:
+def pair(folder: Path, configuration: Path) -> tuple[Router, Router]:
     """Returns two Alertmanagers that form a cluster when they are started."""
     one, other = (f"127.0.0.1:{free_port()}" for _ in range(2))
     return (
-        Router(folder / "one", configuration, (one, other), trusted),
-        Router(folder / "other", configuration, (other, one), trusted),
+        Router(folder / "one", configuration, (one, other)),
+        Router(folder / "other", configuration, (other, one)),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.alertmanager.quick import configured
+from tests.alertmanager.quick import TOKEN, configured
 from tests.alertmanager.routers import Alert, Router, pair, running
 from tests.programs import wait_until
 from tests.receivers.mail_server import MailServer
@@ -46,10 +46,12 @@ class Cluster:
 
 @pytest.fixture(name="cluster")
 def _cluster(tmp_path: Path) -> Iterator[Cluster]:
-    with Slack() as slack, MailServer(tmp_path) as relay, Webhook() as webhook:
+    with Slack() as slack, MailServer(tmp_path) as relay, Webhook(TOKEN) as webhook:
         # The end must not be sent before the second had its turn to find out that the start was (1 s).
-        configuration = configured(tmp_path / "etc", slack=slack, relay=relay, webhook=webhook, interval="4s")
-        both = pair(tmp_path, configuration, relay.certificate)
+        configuration = configured(
+            tmp_path / "etc", slack=slack, relay=relay, webhook=webhook, page_group_interval="4s"
+        )
+        both = pair(tmp_path, configuration)
         with running(*both):
             wait_until(lambda: all(each.peers() == 2 for each in both), "they have found each other")
             wait_until(lambda: all(each.settled() for each in both), "they have settled")

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.alertmanager.quick import configured
+from tests.alertmanager.quick import TOKEN, configured
 from tests.alertmanager.routers import Alert, Router, running
+from tests.alertmanager.watchers import watching
 from tests.programs import wait_until
 from tests.receivers.endpoint import HANG, RATE_LIMITED, Fault
 from tests.receivers.mail_server import GREYLISTED, WRONG_LOGIN, MailServer, Refusal
@@ -42,9 +43,9 @@ class World:
 
 @pytest.fixture(name="world")
 def _world(tmp_path: Path) -> Iterator[World]:
-    with Slack() as slack, MailServer(tmp_path) as relay, Webhook() as webhook:
+    with Slack() as slack, MailServer(tmp_path) as relay, Webhook(TOKEN) as webhook:
         configuration = configured(tmp_path / "etc", slack=slack, relay=relay, webhook=webhook)
-        router = Router(tmp_path / "router", configuration, trusted=relay.certificate)
+        router = Router(tmp_path / "router", configuration)
         with running(router):
             yield World(router, slack, relay, webhook)
 
@@ -112,17 +113,27 @@ def test_a_relay_that_refuses_gets_the_mail_in_the_end(world: World, refusal: Re
     assert world.counts() == (2, 2, 2)
 
 
-def test_channels_that_are_away_for_long_are_given_up_counted_and_notified_when_they_are_back(
-    world: World,
+def test_channels_that_are_away_for_long_are_given_up_alerted_on_and_notified_when_they_are_back(
+    world: World, tmp_path: Path
 ) -> None:
     """As an hour of a webhook that is down, scaled: several flushes of the group, each given up."""
     world.webhook.stop()
     world.relay.stop()
     world.slack.break_down(HANG)
     alert = Alert.now()
-    world.router.send(alert)
-    for integration in ("webhook", "email", "slack"):
-        world.router.wait_for(GIVEN_UP, 2, integration=integration)
+    with watching(tmp_path / "prometheus", world.router.url) as watcher:
+        wait_until(lambda: not watcher.firing("AlertmanagerDown"), "Alertmanager is scraped")
+        world.router.send(alert)
+        for integration in ("webhook", "email", "slack"):
+            world.router.wait_for(GIVEN_UP, 2, integration=integration)
+        wait_until(
+            lambda: (
+                {each["integration"] for each in watcher.firing("AlertmanagerNotificationsFail")}
+                == {"webhook", "email", "slack"}
+            ),
+            "each failing channel is alerted on",
+        )
+        wait_until(lambda: watcher.firing("AlertmanagerReachesNobody"), "that nobody is reached pages")
     assert world.counts() == (0, 0, 0)
     world.webhook.start()
     world.relay.start()
@@ -130,6 +141,18 @@ def test_channels_that_are_away_for_long_are_given_up_counted_and_notified_when_
     world.wait_for(1)
     _resolve(world, alert)
     assert world.counts() == (2, 2, 2)
+
+
+def test_one_working_channel_is_enough_to_reach_people(world: World, tmp_path: Path) -> None:
+    world.relay.break_down(WRONG_LOGIN)
+    with watching(tmp_path / "prometheus", world.router.url) as watcher:
+        world.router.send(Alert.now())
+        world.slack.wait_for(1)
+        wait_until(
+            lambda: watcher.firing("AlertmanagerNotificationsFail"), "the failing channel is alerted on"
+        )
+        assert watcher.firing("AlertmanagerReachesNobody") == []
+    world.relay.mend()
 
 
 def test_a_broken_channel_delays_no_other(world: World) -> None:

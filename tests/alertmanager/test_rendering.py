@@ -72,6 +72,18 @@ def test_an_environment_changes_single_values_only(tmp_path: Path) -> None:
             "production.yml: thresholds.disc: is no threshold. Do you mean disk?",
         ),
         (SOUND, "thresholds: {disk: 9}", "production.yml: thresholds.disk: 9 is not a value of ratio"),
+        (SOUND + SOUND, "", "thresholds.yml is not valid YAML: disk is there twice; remove one of them"),
+        (
+            SOUND,
+            "treshholds: {disk: 0.9}",
+            "production.yml: treshholds: is unknown: an overlay has `thresholds`",
+        ),
+        (SOUND, "thresholds: {disk: .nan}", "production.yml: thresholds.disk: nan is not a value of ratio"),
+        (
+            SOUND,
+            "thresholds: {disk: 0.8, disk: 0.9}",
+            "production.yml is not valid YAML: disk is there twice",
+        ),
         (SOUND, "thresholds: 3", "production.yml: thresholds must be a mapping"),
     ],
 )

@@ -1,238 +1,157 @@
-"""Who is notified of an alert: by amtool and a running Alertmanager."""
+"""Who is notified of which alert, by amtool; and what is left out without its setting."""
 
 from __future__ import annotations
 
-import json
-import queue
-import re
-import threading
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 import yaml
 from pydantic import SecretStr
 
-from stack.alerting import AlertingError, Channels, write
+from stack.alerting import AlertingError, Channels, Platform, write
 from stack.alerting.channels import SOURCE, render
 from stack.alerting.thresholds import Thresholds
-from stack.native.tools import tool_path
 from tests.alertmanager import rendered
 from tests.alertmanager.rendered import run
-from tests.programs import free_port, running, wait_until
 
-SECONDS = 20.0
-
+SECRET = SecretStr("planted-secret")
+ADDRESS = SecretStr("http://127.0.0.1:9/planted")
 NONE = Channels()
-SLACK = Channels(slack_webhook_url=SecretStr("http://127.0.0.1:9/services/planted"))
-MAIL = Channels(mail_to="on-call@lms.example", mail_smarthost="127.0.0.1:1025", mail_tls=False)
-ALL = Channels(
-    slack_webhook_url=SLACK.slack_webhook_url,
-    watchdog_url=SecretStr("http://127.0.0.1:9/beat/planted"),
-    mail_to=MAIL.mail_to,
-    mail_smarthost=MAIL.mail_smarthost,
+SLACK = Channels(slack_webhook_url=ADDRESS)
+BOT = Channels(slack_bot_token=SECRET, slack_channel="#alerts")
+MAIL = Channels(mail_to="on-call@lms.example", mail_smarthost="127.0.0.1:1025", mail_tls="none")
+LOGIN = Channels(
+    mail_to="a@lms.example, b@lms.example",
+    mail_smarthost="smtp.lms.example:587",
+    mail_user="alerts",
+    mail_password=SECRET,
 )
+HOOKS = Channels(webhook_urls=SecretStr("http://127.0.0.1:9/planted/1, http://127.0.0.1:9/planted/2"))
+PAGERDUTY = Channels(pagerduty_routing_key=SECRET)
+TELEGRAM = Channels(telegram_bot_token=SECRET, telegram_chat_id=-100)
+PUSHOVER = Channels(pushover_token=SECRET, pushover_user_key=SECRET)
+OPSGENIE = Channels(opsgenie_api_key=SECRET)
+WATCHDOG = Channels(watchdog_url=ADDRESS)
+SECOND = Channels(second_line_slack_webhook_url=ADDRESS, second_line_pagerduty_routing_key=SECRET)
+MANAGEMENT = Channels(
+    management_opsgenie_api_key=SECRET,
+    management_mail_to="boss@lms.example",
+    mail_to="a@lms.example",
+    mail_smarthost="smtp.lms.example:465",
+    mail_tls="implicit",
+)
+PLATFORM = Platform("http://127.0.0.1:8000", SECRET)
+
+FIRST = "on-call"
+TIERS = ("on-call", "escalation-second-line", "escalation-management")
+BY_SEVERITY = {"page": TIERS, "warning": ("warnings",), "info": ("record",), "none": ("watchdog",)}
+SETS = {
+    "none": (NONE, {}),
+    "slack": (SLACK, {FIRST: {"slack": 1}, "warnings": {"slack": 1}}),
+    "bot": (BOT, {FIRST: {"slack": 1}, "warnings": {"slack": 1}}),
+    "mail": (MAIL, {FIRST: {"email": 1}}),
+    "login": (LOGIN, {FIRST: {"email": 1}}),
+    "hooks": (HOOKS, {FIRST: {"webhook": 2}, "warnings": {"webhook": 2}, "record": {"webhook": 2}}),
+    "pagerduty": (PAGERDUTY, {FIRST: {"pagerduty": 1}}),
+    "telegram": (TELEGRAM, {FIRST: {"telegram": 1}}),
+    "pushover": (PUSHOVER, {FIRST: {"pushover": 1}}),
+    "opsgenie": (OPSGENIE, {FIRST: {"opsgenie": 1}}),
+    "watchdog": (WATCHDOG, {"watchdog": {"webhook": 1}}),
+    "second": (SECOND, {TIERS[1]: {"slack": 1, "pagerduty": 1}}),
+    "management": (MANAGEMENT, {FIRST: {"email": 1}, TIERS[2]: {"email": 1, "opsgenie": 1}}),
+}
 
 
-@pytest.mark.parametrize("channels", [NONE, SLACK, MAIL, ALL], ids=["none", "slack", "mail", "all"])
-def test_amtool_accepts_what_is_rendered(tmp_path: Path, channels: Channels) -> None:
+@pytest.mark.parametrize("name", SETS)
+def test_each_channel_is_there_without_the_others(tmp_path: Path, name: str) -> None:
+    channels, expected = SETS[name]
     write(tmp_path, channels)
     done = run("amtool", "check-config", tmp_path / "alertmanager.yml")
     assert done.returncode == 0, done.stdout + done.stderr
+    receivers = yaml.safe_load((tmp_path / "alertmanager.yml").read_text())["receivers"]
+    found = {
+        each["name"]: {
+            key.removesuffix("_configs"): len(entries) for key, entries in each.items() if key != "name"
+        }
+        for each in receivers
+    }
+    assert found == {receiver: expected.get(receiver, {}) for receiver in found}
+    assert found.keys() == {*TIERS, "warnings", "record", "watchdog"}
 
 
-@pytest.mark.parametrize(
-    ("channels", "expected"),
-    [
-        (NONE, {"on-call": set(), "watchdog": set()}),
-        (SLACK, {"on-call": {"slack_configs"}, "watchdog": set()}),
-        (MAIL, {"on-call": {"email_configs"}, "watchdog": set()}),
-        (ALL, {"on-call": {"slack_configs", "email_configs"}, "watchdog": {"webhook_configs"}}),
-    ],
-    ids=["none", "slack", "mail", "all"],
-)
-def test_a_channel_that_is_not_set_is_left_out(channels: Channels, expected: dict[str, set[str]]) -> None:
-    receivers = yaml.safe_load(render(SOURCE.read_text(), channels, SOURCE.parent, Thresholds.load()))[
-        "receivers"
-    ]
-    assert {receiver["name"]: set(receiver) - {"name"} for receiver in receivers} == expected
+def test_everything_that_is_set_notifies_of_the_end_and_the_platform_of_everything() -> None:
+    every = [channels for channels, _ in SETS.values()]
+    for channels in every:
+        text = render(SOURCE.read_text(), channels, SOURCE.parent, Thresholds.load(), PLATFORM)
+        for receiver in yaml.safe_load(text)["receivers"]:
+            integrations = [each for key in receiver if key != "name" for each in receiver[key]]
+            # What Alertmanager sends the end of by default; Slack and mail only if asked.
+            asked = [*receiver.get("slack_configs", []), *receiver.get("email_configs", [])]
+            assert all(each["send_resolved"] for each in asked)
+            ends = [each.get("send_resolved", True) for each in integrations]
+            assert all(ends) == (receiver["name"] != "watchdog" or not integrations)
+            recorded = [each for each in integrations if each.get("url") == PLATFORM.webhook]
+            assert len(recorded) == (receiver["name"] != "watchdog")
 
 
-@pytest.mark.parametrize(
-    ("labels", "receiver"),
-    [
-        (["alertname=LmsDown", "severity=page", "service_name=lms"], "on-call"),
-        (["alertname=Anything"], "on-call"),
-        (["alertname=Watchdog", "severity=none"], "watchdog"),
-    ],
-)
-def test_an_alert_reaches_its_receiver(tmp_path: Path, labels: list[str], receiver: str) -> None:
-    write(tmp_path, ALL)
-    file = f"--config.file={tmp_path / 'alertmanager.yml'}"
-    done = run("amtool", "config", "routes", "test", file, f"--verify.receivers={receiver}", *labels)
-    assert done.returncode == 0, done.stdout + done.stderr
+@pytest.fixture(name="file", scope="module")
+def _file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("routes")
+    write(folder, SLACK)
+    return folder / "alertmanager.yml"
+
+
+def _receivers(file: Path, labels: dict[str, str]) -> tuple[str, ...]:
+    pairs = [f"{name}={value}" for name, value in labels.items() if "{{" not in value]
+    done = run("amtool", "config", "routes", "test", f"--config.file={file}", *pairs)
+    assert done.returncode == 0, done.stderr
+    return tuple(done.stdout.strip().split(","))
+
+
+@pytest.mark.parametrize("name", sorted(rendered.alerts()))
+def test_every_alert_reaches_who_acts_on_it(file: Path, name: str) -> None:
+    labels = rendered.alerts()[name]["labels"]
+    assert _receivers(file, {"alertname": name, **labels}) == BY_SEVERITY[labels["severity"]]
+
+
+@pytest.mark.parametrize("severity", ["page", "warning", "info", "urgent", ""])
+def test_every_severity_reaches_somebody(file: Path, severity: str) -> None:
+    known = BY_SEVERITY.get(severity, ("on-call",))
+    labels = {"severity": severity} if severity else {}
+    assert _receivers(file, {"alertname": "Anything", **labels}) == known
 
 
 def test_a_placeholder_that_nothing_defines_is_named() -> None:
-    source = SOURCE.read_text().replace("${ALERT_MAIL_TO}", "${ALERT_MAIL_FOR}")
-    with pytest.raises(AlertingError, match=r"\$\{ALERT_MAIL_FOR\}.*\$\{ALERT_MAIL_TO\}"):
-        render(source, ALL, SOURCE.parent, Thresholds.load())
+    source = SOURCE.read_text().replace("'${MAIL_TO}'", "'${MAIL_FOR}'")
+    with pytest.raises(AlertingError, match=r"\$\{MAIL_FOR\}.*\$\{MAIL_TO\}"):
+        render(source, MAIL, SOURCE.parent, Thresholds.load())
+
+
+def test_a_secret_that_no_setting_gives_is_named() -> None:
+    source = SOURCE.read_text().replace("secrets/opsgenie_api_key", "secrets/opsgenie_kee")
+    with pytest.raises(AlertingError, match="secrets/opsgenie_kee; STACK_OPSGENIE_KEE does not exist"):
+        render(source, MAIL, SOURCE.parent, Thresholds.load())
 
 
 def test_secrets_are_files_that_only_their_owner_reads_and_go_when_unset(tmp_path: Path) -> None:
-    write(tmp_path, ALL)
-    assert "planted" not in (tmp_path / "alertmanager.yml").read_text()
-    assert {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "secrets").iterdir()} == {
-        "slack_webhook_url": 0o600,
-        "watchdog_url": 0o600,
-    }
+    names = set()
+    for channels, _ in SETS.values():
+        write(tmp_path, channels, platform=PLATFORM)
+        assert "planted" not in (tmp_path / "alertmanager.yml").read_text()
+        files = list((tmp_path / "secrets").iterdir())
+        assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+        names |= {path.name for path in files}
+    assert {"slack_webhook_url", "mail_password", "webhook_urls_2", "alerts_token"} <= names
     write(tmp_path, NONE)
     assert list((tmp_path / "secrets").iterdir()) == []
 
 
-class Slack(ThreadingHTTPServer):
-    """Slack's webhook as documented: JSON by POST, answered `ok`. Keeps what it receives."""
-
-    def __init__(self) -> None:
-        self.posts: queue.Queue[dict[str, Any]] = queue.Queue()
-        super().__init__(("127.0.0.1", 0), _SlackHandler)
+def test_each_secret_setting_is_one_that_some_integration_reads() -> None:
+    text = SOURCE.read_text()
+    secret = {each.key.removeprefix("STACK_").lower() for each in Channels.variables() if each.secret}
+    assert {name for name in secret if f"secrets/{name}" not in text} == set()
 
 
-class _SlackHandler(BaseHTTPRequestHandler):
-    server: Slack
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        valid = self.headers["Content-Type"] == "application/json" and self.path == "/services/planted"
-        if valid:
-            self.server.posts.put(json.loads(body))
-        self.send_response(200 if valid else 400)
-        self.end_headers()
-        self.wfile.write(b"ok" if valid else b"invalid_payload")
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the parent's name
-        """Logs nothing: the test checks what was posted."""
-
-
-@pytest.fixture(name="slack")
-def _slack() -> Iterator[Slack]:
-    with Slack() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture(name="alertmanager")
-def _alertmanager(tmp_path: Path, slack: Slack) -> Iterator[httpx.Client]:
-    """A running Alertmanager with the repository's configuration, except for shorter waits."""
-    write(
-        tmp_path,
-        Channels(slack_webhook_url=SecretStr(f"http://127.0.0.1:{slack.server_port}/services/planted")),
-    )
-    file = tmp_path / "alertmanager.yml"
-    configuration = yaml.safe_load(file.read_text())
-    configuration["route"] |= {"group_wait": "500ms", "group_interval": "1s"}
-    file.write_text(yaml.safe_dump(configuration))
-    port = free_port()
-    command = [
-        str(tool_path("alertmanager")),
-        f"--config.file={file}",
-        f"--storage.path={tmp_path / 'data'}",
-        f"--web.listen-address=127.0.0.1:{port}",
-        "--cluster.listen-address=",
-    ]
-    with (
-        running(command, f"http://127.0.0.1:{port}/-/ready"),
-        httpx.Client(base_url=f"http://127.0.0.1:{port}") as client,
-    ):
-        yield client
-
-
-def _send(alertmanager: httpx.Client, *names: str, ended: bool = False) -> None:
-    now = datetime.now(UTC).isoformat()
-    alerts = [
-        {
-            "labels": {"alertname": name, **_labels(name)},
-            "annotations": rendered.alerts().get(name, {}).get("annotations", {}),
-            **({"endsAt": now} if ended else {}),
-        }
-        for name in names
-    ]
-    alertmanager.post("/api/v2/alerts", json=alerts).raise_for_status()
-
-
-@pytest.mark.parametrize(
-    ("source", "target", "hushed"),
-    [
-        ("LmsDown", {"alertname": "LmsSlow", "service_name": "lms"}, True),
-        ("LmsDown", {"alertname": "CollectorDown", "service_name": "collector"}, False),
-        ("CollectorDown", {"alertname": "TelemetryCanaryLost", "service_name": "telemetry-canary"}, True),
-        ("CollectorDown", {"alertname": "LmsDown", "service_name": "lms"}, False),
-        ("CollectorSinkUnreachable", {"alertname": "TelemetryCanaryLost"}, False),
-        ("LokiDiscards", {"alertname": "LokiDiscards", "service_name": "loki", "severity": "warning"}, True),
-        ("LokiDiscards", {"alertname": "LokiDiscards", "service_name": "l2", "severity": "warning"}, False),
-        ("LokiDiscards", {"alertname": "HostDiskFilling", "severity": "warning"}, False),
-    ],
-)
-def test_an_alert_inhibits_only_what_it_explains(
-    alertmanager: httpx.Client, source: str, target: dict[str, str], *, hushed: bool
-) -> None:
-    control = [{"alertname": "Control", "severity": severity} for severity in ("page", "warning")]
-    labels = [{"alertname": source, **_labels(source)}, {"severity": "page", **target}, *control]
-    alertmanager.post("/api/v2/alerts", json=[{"labels": each} for each in labels]).raise_for_status()
-    wait_until(lambda: bool(_inhibitors(alertmanager, control[1])), "the inhibitor has seen the alerts")
-    assert bool(_inhibitors(alertmanager, labels[1])) == hushed
-
-
-def _inhibitors(alertmanager: httpx.Client, labels: dict[str, str]) -> list[str]:
-    """Returns the fingerprints of the alerts that inhibit the one with these labels."""
-    states = {
-        json.dumps(state["labels"], sort_keys=True): state
-        for state in alertmanager.get("/api/v2/alerts").json()
-    }
-    by: list[str] = states[json.dumps(labels, sort_keys=True)]["status"]["inhibitedBy"]
-    return by
-
-
-def test_every_inhibition_has_a_name_and_concerns_alerts_that_exist() -> None:
-    rules = yaml.safe_load(SOURCE.read_text())["inhibit_rules"]
-    assert all(rule["name"] for rule in rules)
-    text = " ".join(
-        matcher for rule in rules for matcher in rule["source_matchers"] + rule["target_matchers"]
-    )
-    named = re.findall(r'alertname!?="(\w+)"', text)
-    assert named
-    assert set(named) <= set(rendered.alerts())
-
-
-def _labels(name: str) -> dict[str, str]:
-    return (
-        dict(rendered.alerts()[name]["labels"])
-        if name in rendered.alerts()
-        else {"severity": "warning", "service_name": "lms"}
-    )
-
-
-def test_on_call_is_notified_of_the_cause_once_and_of_its_end(
-    alertmanager: httpx.Client, slack: Slack
-) -> None:
-    _send(alertmanager, "LmsDown", "LmsSlow", "Watchdog")
-
-    [post] = slack.posts.get(timeout=SECONDS)["attachments"]
-    assert post["title"] == "[FIRING] LmsDown: The learning platform does not answer"
-    assert "Runbook: http://127.0.0.1:9099/runbooks/LmsDown.md" in post["text"]
-
-    states = {alert["labels"]["alertname"]: alert for alert in alertmanager.get("/api/v2/alerts").json()}
-    assert states["LmsSlow"]["status"]["inhibitedBy"] == [states["LmsDown"]["fingerprint"]]
-    assert [receiver["name"] for receiver in states["Watchdog"]["receivers"]] == ["watchdog"]
-
-    _send(alertmanager, "LmsDown", "LmsSlow", ended=True)
-    [post] = slack.posts.get(timeout=SECONDS)["attachments"]
-    assert post["title"].startswith("[RESOLVED] LmsDown")
-    assert slack.posts.empty()
+def test_the_root_route_is_never_muted() -> None:
+    route = yaml.safe_load(SOURCE.read_text())["route"]
+    assert not {"mute_time_intervals", "active_time_intervals"} & set(route)

@@ -45,14 +45,14 @@ def clean_environment() -> dict[str, str]:
 
 @contextmanager
 def served_platform(
-    folder: Path, mongodb_url: str, redis_url: str, environment: Mapping[str, str]
+    folder: Path, mongodb_url: str, redis_url: str, environment: Mapping[str, str], port: int | None = None
 ) -> Iterator[tuple[Program, str, Path]]:
     """Yields the platform's process once it is ready, its address and its log; stops it afterwards.
 
     It is configured by a `.env` file in ``folder``, has a database of its own and refuses nobody for too many
     requests.
     """
-    port = free_port()
+    port = port or free_port()
     values = {
         "LMS_PORT": port,
         "LMS_STARTUP_SECONDS": 60,

@@ -18,9 +18,11 @@ Schema = dict[str, Any]
 LISTS: Final = {
     "AlertCounts.active": "the severities that the rules name",
     "AlertCounts.pages": "10",
+    "AlertOut.comments": "MOST_COMMENTS",
     "AlertOut.inhibited_by": "the alerts that fire",
     "AlertOut.labels": "what a rule gives an alert",
     "AlertOut.silenced_by": "the silences that there are",
+    "AlertOut.transitions": "MOST_TRANSITIONS",
     "AlertsOut.alerts": "the limit of a page, 200 at most",
     "AlertsOut.missing": "the sources that there are",
     "AlertsOut.reasons": "the sources that there are",

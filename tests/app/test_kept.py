@@ -16,11 +16,17 @@ from app.core.errors import PasswordsBusy
 from app.core.passwords import Passwords
 from app.infra.active_users import ActiveUsers
 from app.infra.log_levels import LogLevels
+from app.infra.mongo import Database
 from app.infra.rate_limits import UNMATCHED, Asked
 from app.infra.redis import RedisClient
+from app.monitoring.alerts.history import AlertHistory
+from app.monitoring.alerts.life import Firing
+from app.monitoring.alerts.payload import Notice
+from app.monitoring.alerts.repository import AlertRepository
 from tests.app.fixed_clock import FixedClock
 from tests.app.infra.rate_limits.limiters import limiting, rule
 from tests.app.people import Api
+from tests.programs import free_port
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -69,10 +75,21 @@ async def overfill_plans(redis_url: str) -> int:
         return len(limiter._plans)
 
 
+async def overfill_postponed_notices(_redis_url: str) -> int:
+    database = Database(f"mongodb://127.0.0.1:{free_port()}/lms", seconds=0.01)
+    history = AlertHistory(AlertRepository(database), FixedClock(), days=1)
+    now = FixedClock().now()
+    for number in range(2_100):
+        history._postpone([Notice(Firing(f"{number:016x}", {}, {}, now), "on-call", now, None)])
+    database.close()
+    return len(history._postponed)
+
+
 OVERFILLED: Final[dict[str, tuple[int, Callable[[str], Awaitable[int]]]]] = {
     "app/core/passwords.py: Passwords._line": (5, overfill_password_line),
     "app/infra/active_users.py: ActiveUsers._waiting": (10_000, overfill_active_users),
     "app/infra/log_levels.py: LogLevels._followed": (100, overfill_log_levels),
+    "app/monitoring/alerts/history.py: AlertHistory._postponed": (2_000, overfill_postponed_notices),
     "app/infra/rate_limits/limiter.py: RateLimiter._plans": (2_000, overfill_plans),
 }
 OURS_ALONE: Final = {
@@ -84,6 +101,8 @@ OURS_ALONE: Final = {
     "app/infra/rate_limits/local_windows.py: Hits.times": "200,000 in all: test_local_windows.py",
     "app/infra/rate_limits/local_windows.py: LocalWindows._by_key": "10,000: test_local_windows.py",
     "app/infra/rate_limits/redis_script.py: Connections._idle": "the 64 calls that may run at once",
+    "app/monitoring/alerts/reconcile.py: Reconciler._ends": "the alerts that fire",
+    "app/monitoring/alerts/reconcile.py: Reconciler._missing": "the alerts that fire",
     "app/monitoring/checks/external.py: Services._services": "what the settings name",
     "app/monitoring/checks/file_system.py: Trend._samples": "257: test_file_system_check.py",
     "app/monitoring/checks/system.py: LoopLag._delays": "one each half second of three intervals",

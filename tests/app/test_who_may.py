@@ -54,12 +54,17 @@ AUTHORS: Final = {
 """Operations of instructors and admins. Every other operation is for admins, also one that is added later."""
 
 
+MACHINES: Final = {"POST /api/v1/monitoring/alerts/webhook"}
+"""Operations that need a token of their own, which no person has."""
 PEOPLE: Final = {
     "nobody": OPEN,
     "student": OPEN | SIGNED_IN,
     "instructor": OPEN | SIGNED_IN | AUTHORS,
 }
 """What each of them may call."""
+
+
+ALERTS: Final = {"Authorization": "Bearer alerts-token-of-the-tests"}
 
 
 @pytest.fixture
@@ -107,12 +112,24 @@ async def test_no_one_else_may_call_what_is_not_theirs(
                 assert answer.headers["content-type"] == MEDIA_TYPE
 
 
+async def test_what_is_for_a_machine_is_for_no_admin(api: Api, operations: set[str]) -> None:
+    assert operations >= MACHINES
+    admin = await api.admin()
+    for operation in sorted(MACHINES):
+        method, path = operation.split()
+        for query in ("", "?bogus=1"):
+            answer = await admin.send(method, f"http://lms.test{path}{query}")
+            assert answer.status_code == 403, operation
+        assert (await api.client.request(method, f"http://lms.test{path}", headers=ALERTS)).status_code == 422
+
+
 async def test_the_monitoring_api_refuses_unknown_parameters(api: Api, operations: set[str]) -> None:
     admin = await api.admin()
     for operation in sorted(each for each in operations if "/api/v1/monitoring" in each):
         method, template = operation.split()
         path = re.sub(r"\{[^}]+\}", "anything", template)
-        answer = await admin.send(method, f"http://lms.test{path}?bogus=1")
+        token = ALERTS["Authorization"] if operation in MACHINES else f"Bearer {admin.access}"
+        answer = await admin.send(method, f"http://lms.test{path}?bogus=1", Authorization=token)
         assert answer.status_code == 422, f"{operation} gave {answer.status_code}"
         assert [each["field"] for each in answer.json()["errors"]] == ["query.bogus"], operation
 

@@ -19,7 +19,14 @@ PAGES = sorted(
     if path.suffix in {".md", ".yaml", ".yml"}
 )
 # Words that look like alerts and are values of Kubernetes, classes or programs.
-OTHERS = {"HostToContainer", "TelemetryConfig", "VictoriaLogs", "VictoriaMetrics"}
+OTHERS = {
+    "ApiKey",
+    "DatabaseRefused",
+    "HostToContainer",
+    "TelemetryConfig",
+    "VictoriaLogs",
+    "VictoriaMetrics",
+}
 
 
 def test_an_alert_that_is_named_exists() -> None:

@@ -51,6 +51,8 @@ class Sentry(Endpoint):
         url = urlsplit(request.path)
         if cron := _CRON.fullmatch(url.path):
             return self._check_in(cron[1], parse_qs(url.query), request)
+        if (request.method, url.path) == ("GET", "/"):
+            return Reply(200)  # its pages: whether it can be reached
         if request.method != "POST" or url.path != ENVELOPE:
             return self.refuse(f"{request.method} {request.path} is not of project {PROJECT}", Reply(404))
         if f"sentry_key={KEY}" not in request.headers.get("x-sentry-auth", ""):

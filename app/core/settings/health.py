@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from app.core.settings import thresholds
 from app.core.settings.kinds import Group
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -108,30 +109,39 @@ class HealthSettings(Group):
         default=None,
         description="Folder whose disk is checked; default: that of temporary files, TMPDIR or /tmp.",
     )
-    health_max_cpu: Share = Field(default=0.95, description="Share of the CPUs that may be busy.")
+    health_max_cpu: Share = Field(default=thresholds.CPU, description="Share of the CPUs that may be busy.")
     health_max_load: float = Field(
-        default=4, gt=0, description="Load average (1 minute) per CPU that may be."
+        default=thresholds.LOAD, gt=0, description="Load average (1 minute) per CPU that may be."
     )
-    health_max_memory: Share = Field(default=0.95, description="Share of the memory that may be used.")
-    health_max_swap: Share = Field(default=0.8, description="Share of the swap space that may be used.")
+    health_max_memory: Share = Field(
+        default=thresholds.MEMORY, description="Share of the memory that may be used."
+    )
+    health_max_swap: Share = Field(
+        default=thresholds.SWAP, description="Share of the swap space that may be used."
+    )
     health_max_descriptors: Share = Field(
-        default=0.8, description="Share of the process's file descriptors that may be open."
+        default=thresholds.DESCRIPTORS_USED,
+        description="Share of the process's file descriptors that may be open.",
     )
     health_max_lag_seconds: float = Field(
-        default=0.5, gt=0, description="How long something may block the event loop."
+        default=thresholds.EVENT_LOOP_LAG, gt=0, description="How long something may block the event loop."
     )
     health_max_pool: Share = Field(
-        default=0.9, description="Share of the database connections that may be in use."
+        default=thresholds.POOL, description="Share of the database connections that may be in use."
     )
     health_max_redis_memory: Share = Field(
-        default=0.9, description="Share of Redis' maxmemory that may be used."
+        default=thresholds.REDIS_MEMORY, description="Share of Redis' maxmemory that may be used."
     )
-    health_max_queue: Share = Field(default=0.8, description="Share of a telemetry queue that may be full.")
+    health_max_queue: Share = Field(
+        default=thresholds.QUEUE, description="Share of a telemetry queue that may be full."
+    )
     health_min_disk: Share = Field(
-        default=0.05, description="Share of space and of inodes that must be free."
+        default=thresholds.DISK_FREE, description="Share of space and of inodes that must be free."
     )
     health_min_disk_hours: float = Field(
-        default=24, ge=0, description="How many hours the disk must last at the rate of the last hour."
+        default=thresholds.DISK_HOURS,
+        ge=0,
+        description="How many hours the disk must last at the rate of the last hour.",
     )
 
     @model_validator(mode="after")

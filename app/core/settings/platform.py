@@ -11,15 +11,19 @@ from typing import Annotated
 from pydantic import AfterValidator, EmailStr, Field, SecretStr, ValidationInfo, field_validator
 
 from app.core.settings.access import AccessSettings
+from app.core.settings.alerts import AlertSettings
 from app.core.settings.health import HealthSettings
 from app.core.settings.kinds import SECRETS_DIR, Duration, Group, ed25519_seed, url
 from app.core.settings.limits import LimitSettings
+from app.core.settings.report import ReportSettings
 from app.core.settings.stores import StoreSettings
 from app.core.weak_passwords import MIN_LENGTH, weakness
 from otel import ConfigError
 
 
-class Settings(AccessSettings, LimitSettings, HealthSettings, StoreSettings, Group):
+class Settings(
+    ReportSettings, AccessSettings, AlertSettings, LimitSettings, HealthSettings, StoreSettings, Group
+):
     """Everything that an operator configures. Durations are ``90s``, ``10m``, ``12h`` or ``14d``."""
 
     environment: str = Field(

@@ -9,7 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from app.core.telemetry.health import HEALTH_CHANGES, HEALTH_DURATION, HEALTH_METRICS, HEALTH_STATUS
+from app.core.telemetry.alerts import (
+    ALERT_FLAPS,
+    ALERT_METRICS,
+    ALERT_NOTIFICATIONS,
+    ALERT_RECONCILIATIONS,
+    ALERT_TIME_TO_ACKNOWLEDGE,
+    ALERT_TIME_TO_NOTIFY,
+    ALERT_TIME_TO_RESOLVE,
+    ALERT_TRANSITIONS,
+    ALERTS_UNATTENDED,
+)
+from app.core.telemetry.health import (
+    CERTIFICATE_EXPIRY,
+    HEALTH_CHANGES,
+    HEALTH_DURATION,
+    HEALTH_METRICS,
+    HEALTH_STATUS,
+)
 from app.core.telemetry.limits import (
     LIMIT_METRICS,
     RATE_LIMIT_BACKEND_DURATION,
@@ -39,6 +56,7 @@ from app.core.telemetry.platform import (
     REQUESTS_REFUSED,
     REVOCATION_CHECKS,
     SEATS_RECLAIMED,
+    SUBMISSION_CHECKS,
     TOKEN_REFRESHES,
     WITHDRAWALS,
 )
@@ -46,9 +64,18 @@ from otel import Catalogue
 
 __all__ = [
     "ACTIVE_USERS",
+    "ALERTS_UNATTENDED",
+    "ALERT_FLAPS",
+    "ALERT_NOTIFICATIONS",
+    "ALERT_RECONCILIATIONS",
+    "ALERT_TIME_TO_ACKNOWLEDGE",
+    "ALERT_TIME_TO_NOTIFY",
+    "ALERT_TIME_TO_RESOLVE",
+    "ALERT_TRANSITIONS",
     "CATALOGUE_INVALIDATIONS",
     "CATALOGUE_READS",
     "CERTIFICATES_ISSUED",
+    "CERTIFICATE_EXPIRY",
     "CERTIFICATE_VERIFICATIONS",
     "COURSES_PUBLISHED",
     "COURSE_COMPLETIONS",
@@ -73,6 +100,7 @@ __all__ = [
     "REQUESTS_REFUSED",
     "REVOCATION_CHECKS",
     "SEATS_RECLAIMED",
+    "SUBMISSION_CHECKS",
     "TELEMETRY_DEFAULTS",
     "TOKEN_REFRESHES",
     "WITHDRAWALS",
@@ -86,7 +114,7 @@ TELEMETRY_DEFAULTS: Final[Mapping[str, str]] = {
     "TELEMETRY_RECENT_RECORDS": "1000",
 }
 
-LMS_METRICS: Final = Catalogue("lms", *PLATFORM_METRICS, *LIMIT_METRICS, *HEALTH_METRICS)
+LMS_METRICS: Final = Catalogue("lms", *PLATFORM_METRICS, *LIMIT_METRICS, *HEALTH_METRICS, *ALERT_METRICS)
 
 
 def telemetry_environ(environ: Mapping[str, str]) -> dict[str, str]:

@@ -29,5 +29,11 @@ HEALTH_CHANGES: Final = Counter(
     description="Changes of a check's status, by the new one.",
     attributes={"check": _CHECK, "status": _STATUS},
 )
+CERTIFICATE_EXPIRY: Final = Gauge(
+    "lms.health.certificate.expiry",
+    unit="s",
+    description="When the TLS certificate of a checked service expires, in seconds since 1970.",
+    attributes={"check": _CHECK},
+)
 
-HEALTH_METRICS: Final = (HEALTH_STATUS, HEALTH_DURATION, HEALTH_CHANGES)
+HEALTH_METRICS: Final = (HEALTH_STATUS, HEALTH_DURATION, HEALTH_CHANGES, CERTIFICATE_EXPIRY)

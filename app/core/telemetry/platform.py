@@ -120,6 +120,12 @@ QUIZ_ATTEMPTS: Final = Counter(
     description="Answers submitted to a quiz; repeated: the same answer sent again, exhausted: refused.",
     attributes={"outcome": ("passed", "failed", "repeated", "exhausted")},
 )
+SUBMISSION_CHECKS: Final = Counter(
+    "lms.submission.checks",
+    unit="{submission}",
+    description="Acknowledged submissions that were read again a minute later: stored, or missing.",
+    attributes={"outcome": ("stored", "missing")},
+)
 QUIZ_SCORE: Final = Histogram(
     "lms.quiz.score",
     unit="1",
@@ -150,4 +156,5 @@ PLATFORM_METRICS: Final = (
     CERTIFICATE_VERIFICATIONS,
     QUIZ_ATTEMPTS,
     QUIZ_SCORE,
+    SUBMISSION_CHECKS,
 )

@@ -29,8 +29,14 @@ class AlertStatus(_Shape):
     muted_by: list[str] = []
 
 
+class Receiver(_Shape):
+    """Whom Alertmanager notifies."""
+
+    name: str
+
+
 class Alert(_Shape):
-    """An alert that fires."""
+    """An alert that fires; ``receivers`` are those that its routes lead to, notified or not."""
 
     fingerprint: str
     labels: dict[str, str]
@@ -40,6 +46,7 @@ class Alert(_Shape):
     updated_at: datetime
     ends_at: datetime
     generator_url: str = Field(default="", alias="generatorURL")
+    receivers: list[Receiver] = []
 
 
 class Matcher(_Shape):
@@ -85,6 +92,10 @@ class Silence(NewSilence):
     id: str
     status: SilenceStatus
     updated_at: datetime
+
+    def fits(self, labels: Mapping[str, str]) -> bool:
+        """Tells whether it surely fits an alert with these ``labels``: it has no regular expression."""
+        return all(not each.is_regex and each.may_fit(labels) for each in self.matchers)
 
 
 class _Created(_Shape):

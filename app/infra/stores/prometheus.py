@@ -56,6 +56,24 @@ class _Matrix(BaseModel):
     result: list[_Range]
 
 
+class RuleAlert(BaseModel):
+    """An alert of Prometheus' rules; ``active_at`` is since when its condition holds."""
+
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    state: Literal["pending", "firing"]
+    active_at: datetime = Field(alias="activeAt")
+
+
+class _RuleAlerts(BaseModel):
+    alerts: list[RuleAlert]
+
+
+class _Alerting(BaseModel):
+    status: Literal["success"]
+    data: _RuleAlerts
+
+
 class _Now(BaseModel):
     status: Literal["success"]
     data: Annotated[_Vector | _Scalar, Field(discriminator="kind")]
@@ -68,6 +86,7 @@ class _Then(BaseModel):
 
 _NOW: Final = TypeAdapter(_Now)
 _THEN: Final = TypeAdapter(_Then)
+_ALERTING: Final = TypeAdapter(_Alerting)
 
 
 class Prometheus:
@@ -108,3 +127,20 @@ class Prometheus:
         }
         answer = await self._client.search(_THEN, "/api/v1/query_range", form)
         return [Series(each.metric, each.values) for each in answer.data.result]
+
+    async def samples(self, selector: str) -> list[Series]:
+        """Returns the samples that a range selector finds, as they are stored, by Prometheus' own clock.
+
+        Raises:
+            StoreUnavailable: As `query`.
+        """
+        answer = await self._client.search(_THEN, "/api/v1/query", {"query": selector})
+        return [Series(each.metric, each.values) for each in answer.data.result]
+
+    async def alerts(self) -> list[RuleAlert]:
+        """Returns the alerts that are pending or fire, by its rules.
+
+        Raises:
+            StoreUnavailable: Prometheus does not answer.
+        """
+        return (await self._client.get(_ALERTING, "/api/v1/alerts")).data.alerts

@@ -11,6 +11,7 @@ from app.lms.courses.records import Course, Quiz
 from app.lms.courses.service import CourseService
 from app.lms.enrollments.service import EnrollmentService
 from app.lms.refusals import AnswersInvalid, AttemptsExhausted, SubmissionNotFound
+from app.lms.submissions.acknowledged import Acknowledged
 from app.lms.submissions.repository import SubmissionRepository
 from app.lms.submissions.schemas import Submission
 from otel import breadcrumb, get_logger, traced
@@ -33,6 +34,7 @@ class SubmissionService:
         clock: Clock,
     ) -> None:
         self._repository = repository
+        self._acknowledged = Acknowledged(repository, clock)
         self._courses = courses
         self._enrollments = enrollments
         self._clock = clock
@@ -59,6 +61,8 @@ class SubmissionService:
         _check(quiz, answers)
         submission, is_new = await self._store(learner, quiz, answers, key)
         self._record(submission, is_new=is_new)
+        if is_new:
+            self._acknowledged.add(submission.id)
         if submission.passed:
             await self._enrollments.record_pass(learner, course, quiz_id)
         return submission, is_new
@@ -125,6 +129,11 @@ class SubmissionService:
         breadcrumb("lms.submitted", quiz_id=submission.quiz_id, attempt=submission.attempt)
         facts = submission.model_dump(include={"course_id", "quiz_id", "attempt", "user_id"})
         _log.info("submitted", outcome=outcome, **facts)
+
+    async def lost(self) -> str | None:
+        """Reads acknowledged answers again, for `lms_function`; returns a sentence about one that is gone."""
+        missing = await self._acknowledged.first_missing()
+        return missing and f"The submission {missing} was acknowledged and is not stored."
 
     async def mine(self, learner: Principal, course_id: str, quiz_id: str) -> list[Submission]:
         """Returns a learner's answers to a quiz, the oldest first.

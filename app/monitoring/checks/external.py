@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
@@ -18,6 +19,7 @@ from pydantic import SecretStr
 
 import otel
 from app.core.settings import Settings
+from app.core.telemetry import CERTIFICATE_EXPIRY
 from app.monitoring.health_check import Check, Measurement, Status
 from app.monitoring.health_thread import OwnThread
 
@@ -139,9 +141,16 @@ def _is_address(host: str) -> bool:
 
 
 async def over_http(client: httpx.AsyncClient, service: Service) -> Wrong | None:
-    """Sends one GET and reads no body; redirects are answers and not followed."""
+    """Sends one GET and reads no body; redirects are answers and not followed.
+
+    Records when the service's certificate expires.
+    """
     async with client.stream("GET", service.url, auth=service.login) as answer:
         status = answer.status_code
+        tls = answer.extensions["network_stream"].get_extra_info("ssl_object")
+        if tls is not None:
+            expiry = ssl.cert_time_to_seconds(tls.getpeercert()["notAfter"])
+            CERTIFICATE_EXPIRY.set(expiry, {"check": service.name})
     if status < (_SERVER_ERROR if service.is_intake else _CLIENT_ERROR):
         return None
     return Wrong(f"It answered {status}.", str(status))

@@ -20,6 +20,7 @@ _RELEASE: Final = "If this began with a release, go back to the previous one; el
 _BY_STEP: Final[Mapping[str, str]] = {
     "token": f"Nobody can sign in: see LMS_JWT_SECRET and the clock of this machine. {_RELEASE}",
     "certificate": f"Certificates cannot be proved: see LMS_CERTIFICATE_KEY. {_RELEASE}",
+    "submissions": "Keep the database as it is, restore its newest backup beside it, and compare both.",
     "counters": "Compare seats and enrolments of the named course before anybody else enrols in it.",
 }
 _MS: Final = 1000

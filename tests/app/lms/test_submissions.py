@@ -1,11 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
+from typing import Any
 
+import pymongo
 import pytest
 
+from app.core.settings import Settings
 from app.lms.services import Services
+from app.lms.submissions.acknowledged import MOST, SETTLED
 from otel.testing import Captured
+from tests.app.fixed_clock import FixedClock
 from tests.app.people import QUIZ, RIGHT, WRONG, Api, Person
 from tests.app.problems import assert_problem
 
@@ -115,3 +121,47 @@ async def store_behind_the_service(services: Services, course: str, learner: Per
     quiz = await services.courses.quiz(await services.courses.visible(course, principal), "final")
     _, is_new = await services.submissions._store(principal, quiz, dict(RIGHT), None)
     assert is_new
+
+
+async def test_what_was_acknowledged_is_read_again_a_minute_later(
+    services: Services, course: str, learner: Person, telemetry: Captured, clock: FixedClock
+) -> None:
+    checks = partial(telemetry.value, "lms.submission.checks")
+    assert (checks({"outcome": "stored"}), checks({"outcome": "missing"})) == (0, 0)
+    await learner.post(path(course), {"answers": WRONG}, **{"Idempotency-Key": "a-key-of-mine"})
+    await learner.post(path(course), {"answers": WRONG}, **{"Idempotency-Key": "a-key-of-mine"})
+    assert await services.submissions.lost() is None
+    assert checks({"outcome": "stored"}) == 0
+    clock.advance(SETTLED)
+    for _ in range(2):
+        assert await services.submissions.lost() is None
+    assert checks({"outcome": "stored"}) == 1
+
+
+async def test_an_acknowledged_answer_that_is_gone_is_named(
+    services: Services,
+    settings: Settings,
+    course: str,
+    learner: Person,
+    telemetry: Captured,
+    clock: FixedClock,
+) -> None:
+    lost = (await learner.post(path(course), {"answers": WRONG})).json()["id"]
+    await learner.post(path(course), {"answers": RIGHT})
+    with pymongo.MongoClient[dict[str, Any]](settings.mongodb_url) as client:
+        client.get_default_database()["submissions"].delete_one({"_id": lost})
+    clock.advance(SETTLED)
+    assert await services.submissions.lost() == f"The submission {lost} was acknowledged and is not stored."
+    outcomes = [telemetry.value("lms.submission.checks", {"outcome": each}) for each in ("stored", "missing")]
+    assert outcomes == [1, 1]
+
+
+async def test_at_most_a_rounds_worth_of_answers_waits(
+    services: Services, course: str, learner: Person, telemetry: Captured, clock: FixedClock
+) -> None:
+    stored = (await learner.post(path(course), {"answers": WRONG})).json()["id"]
+    for _ in range(2 * MOST):
+        services.submissions._acknowledged.add(stored)
+    clock.advance(SETTLED)
+    await services.submissions.lost()
+    assert telemetry.value("lms.submission.checks", {"outcome": "stored"}) == MOST

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
+import httpx
 import pytest
+from cryptography import x509
 
 import otel
 from app.core.settings import Settings
-from app.monitoring.checks.external import Services
+from app.monitoring.checks.external import Service, Services, over_http
 from app.monitoring.health_check import Check, Status
+from otel.testing import Captured
 from tests.app.conftest import make_settings
 from tests.app.monitoring.measured import server
+from tests.collector_config.certificates import certificates
 from tests.programs import free_port
 
 EHLO, QUIT = b"250-mail.test\r\n250 SIZE 1000\r\n", b"221 Bye\r\n"
@@ -26,7 +32,9 @@ def settings_with(listed: str, **changes: object) -> Settings:
 
 
 @asynccontextmanager
-async def answering(*lines: bytes, greeting: bytes = b"") -> AsyncIterator[int]:
+async def answering(
+    *lines: bytes, greeting: bytes = b"", tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
     """A server that greets, and sends the next line whenever something arrives."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -39,7 +47,7 @@ async def answering(*lines: bytes, greeting: bytes = b"") -> AsyncIterator[int]:
         writer.close()
         await writer.wait_closed()
 
-    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
+    async with await asyncio.start_server(talk, "127.0.0.1", 0, ssl=tls) as server:
         yield server.sockets[0].getsockname()[1]
 
 
@@ -69,6 +77,25 @@ async def test_a_page_is_judged_by_its_status(said: int, status: Status, output:
         Services(settings_with(f"page=http://127.0.0.1:{port}/up"), None) as services,
     ):
         assert await status_of(services, "page") == (status, output)
+
+
+async def test_the_end_of_a_certificate_is_recorded(telemetry: Captured, tmp_path: Path) -> None:
+    certificate, key, trusting = certificates(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    end = x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
+    async with (
+        answering(http(200), tls=context) as port,
+        httpx.AsyncClient(verify=trusting, trust_env=False) as client,
+    ):
+        assert await over_http(client, Service("payments", f"https://127.0.0.1:{port}/")) is None
+    assert telemetry.value("lms.health.certificate.expiry", {"check": "payments"}) == end.timestamp()
+
+
+async def test_plain_http_has_no_certificate(telemetry: Captured) -> None:
+    async with answering(http(200)) as port, httpx.AsyncClient(trust_env=False) as client:
+        assert await over_http(client, Service("plain", f"http://127.0.0.1:{port}/")) is None
+    assert "lms.health.certificate.expiry" not in telemetry.metrics
 
 
 async def test_a_port_is_connected_to() -> None:

@@ -257,6 +257,7 @@ def test_only_the_newest_items_are_looked_for(make: Make, peer: Peer, verdict: V
     peer.status.clear()
     flight.seek()
     assert _counts(verdict, "traces") == (MOST_PENDING + 2, MOST_PENDING, 0, 0)
+    assert _value(verdict, "lost_total", "traces") == 2
 
 
 def test_the_store_is_queried_soon_and_then_less_often(

@@ -88,7 +88,7 @@ def test_every_address_is_loopback(tmp_path: Path) -> None:
 
 
 def test_every_port_of_the_settings_belongs_to_a_part(tmp_path: Path) -> None:
-    parts = NativeStack.scratch(tmp_path).parts()
+    parts = NativeStack.scratch(tmp_path, {"STACK_ALERTMANAGERS": "2"}).parts()
     declared = {wanted.variable for part in parts for wanted in part.ports}
     docker_only = {"STACK_PORT_GRAFANA", "STACK_PORT_MAILPIT"}
     assert declared | docker_only == {

@@ -33,6 +33,7 @@ class Asked:
         token = self._admin.headers["Authorization"].removeprefix("Bearer ")
         metrics_token = stack.environment.app.metrics_token.get_secret_value()
         self.values = {"LMS": stack.url("app"), "TOKEN": token, "METRICS_TOKEN": metrics_token}
+        self.values["ALERTS_TOKEN"] = stack.environment.app.alerts_token.get_secret_value()
         self.values["TRACE_ID"] = self._failed_trace(platform)
         self._stores = Stores(stack)
         self._stores.fire(60, **ALERT)
@@ -62,7 +63,7 @@ class Asked:
     def answer(self, example: Example) -> httpx.Response:
         """Sends an example; later ones end the silence that it has created."""
         answered = example.send(self.client, self.values)
-        if answered.status_code == httpx.codes.CREATED:
+        if answered.status_code == httpx.codes.CREATED and "matchers" in answered.json():
             self.values["SILENCE_ID"] = answered.json()["id"]
             self._silences.append(answered.json()["id"])
         return answered

@@ -15,7 +15,7 @@ from tests.app.people import Api
 from tests.app.problems import assert_problem
 from tests.programs import free_port
 
-RULES: Final = Path(__file__).parents[4] / "alertmanager" / "rules" / "lms.yml"
+RULES: Final = Path(__file__).parents[4] / "alertmanager" / "rules" / "watchdog.yml"
 
 
 async def test_an_admin_silences_what_will_fire(

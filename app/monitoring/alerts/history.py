@@ -1,0 +1,149 @@
+"""Records what happens to alerts, whoever reports it; what the database does not take is retried."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from app.core.clock import Clock
+from app.core.errors import DatabaseUnavailable
+from app.core.telemetry import ALERT_NOTIFICATIONS
+from app.monitoring.alerts import life
+from app.monitoring.alerts.announce import announce
+from app.monitoring.alerts.life import Firing
+from app.monitoring.alerts.payload import Notice
+from app.monitoring.alerts.records import AlertRecord, Source
+from app.monitoring.alerts.repository import AlertRepository
+from otel import get_logger
+
+MOST_POSTPONED: Final = 2000
+LONGEST_WRITE: Final = 20.0
+"""Seconds after which Alertmanager is asked to come again; it waits for ``group_interval``, minutes."""
+FLAP: Final = timedelta(minutes=15)
+_AT_ONCE: Final = 8
+_log = get_logger(service="alerts")
+
+
+class AlertHistory:
+    """The history of alerts: every change is announced by the process that stored it."""
+
+    def __init__(self, repository: AlertRepository, clock: Clock, *, days: int) -> None:
+        self.repository = repository
+        self.clock = clock
+        self._kept = timedelta(days=days)
+        self._postponed: deque[Notice] = deque(maxlen=MOST_POSTPONED)
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def receive(self, notices: Iterable[Notice]) -> None:
+        """Records notifications; returns once they are stored.
+
+        Raises:
+            DatabaseUnavailable: Some are not. Alertmanager repeats them, and this process retries them with
+                the time at which they arrived, so that whoever comes first is right.
+        """
+        tasks = {asyncio.create_task(self._attempt(each)): each for each in notices}
+        done, late = await asyncio.wait(tasks, timeout=LONGEST_WRITE)
+        for task in late:
+            task.cancel()
+        if failed := [tasks[task] for task in late] + [tasks[task] for task in done if not task.result()]:
+            self._postpone(failed)
+            raise DatabaseUnavailable
+
+    def _postpone(self, notices: Sequence[Notice]) -> None:
+        waiting = set(map(_identity, self._postponed))
+        fresh = [each for each in notices if _identity(each) not in waiting]
+        dropped = max(len(self._postponed) + len(fresh) - MOST_POSTPONED, 0)
+        self._postponed.extend(fresh)
+        ALERT_NOTIFICATIONS.add(len(fresh), {"outcome": "postponed"})
+        if dropped:
+            ALERT_NOTIFICATIONS.add(dropped, {"outcome": "dropped"})
+            _log.error("alert_notifications_dropped", alerts=dropped)
+
+    async def retry(self) -> None:
+        """Records what was postponed, the oldest first, until the database fails again."""
+        while self._postponed:
+            notice = self._postponed[0]
+            if not await self._attempt(notice):
+                return
+            if self._postponed and self._postponed[0] is notice:
+                self._postponed.popleft()
+
+    async def _attempt(self, notice: Notice) -> bool:
+        try:
+            async with self._turns:
+                await self._record(notice)
+        except DatabaseUnavailable:
+            return False
+        ALERT_NOTIFICATIONS.add(1, {"outcome": "recorded"})
+        return True
+
+    async def _record(self, notice: Notice) -> None:
+        def change(record: AlertRecord) -> AlertRecord:
+            is_over = notice.resolved_at is not None
+            record = life.notified(record, notice.receiver, notice.at, resolved=is_over)
+            if notice.resolved_at is not None:
+                record = life.resolved(record, notice.resolved_at, Source.ALERTMANAGER)
+            return record
+
+        await self.apply(notice.firing, change)
+
+    async def apply(
+        self, firing: Firing, change: Callable[[AlertRecord], AlertRecord] = lambda record: record
+    ) -> AlertRecord:
+        """Changes the record of an alert, which is made if there is none, and announces what is new.
+
+        Raises:
+            DatabaseUnavailable: It is not stored.
+        """
+        flapping = False
+
+        def changed(record: AlertRecord | None) -> AlertRecord:
+            known = life.begun(firing) if record is None else record
+            if record is None and flapping:
+                known = known.model_copy(update={"flapping": True})
+            return change(life.with_annotations(known, firing.annotations))
+
+        if await self.repository.get(firing.id) is None:
+            flapping = await self._flaps(firing)
+        found = await self.repository.change(firing.id, changed)
+        return self._announced(found.before, found.after)
+
+    async def amend(self, alert_id: str, change: Callable[[AlertRecord], AlertRecord]) -> AlertRecord | None:
+        """Changes a record and announces what is new; returns None if there is no such record.
+
+        Raises:
+            DatabaseUnavailable: It is not stored.
+        """
+        found = await self.repository.change(alert_id, lambda record: record and change(record))
+        return None if found.after is None else self._announced(found.before, found.after)
+
+    @staticmethod
+    def _announced(before: AlertRecord | None, after: AlertRecord | None) -> AlertRecord:
+        if after is None:
+            raise AssertionError("a change that makes a record returns one")
+        if after != before:
+            announce(before, after)
+        return after
+
+    async def _flaps(self, firing: Firing) -> bool:
+        """Tells whether the same alert was resolved shortly before."""
+        before = [each for each in await self.repository.of(firing.fingerprint, 2) if each.id < firing.id]
+        return any(
+            each.resolved_at is not None and firing.started_at - each.resolved_at < FLAP for each in before
+        )
+
+    async def expire(self) -> None:
+        """Removes what is older than the history is kept, by whole months."""
+        if removed := await self.repository.expire(self.clock.now() - self._kept):
+            _log.info("alert_history_expired", removed=removed)
+
+    def oldest(self) -> datetime:
+        """Returns the moment before which nothing is kept."""
+        return self.clock.now() - self._kept
+
+
+def _identity(notice: Notice) -> tuple[str, str, bool]:
+    return notice.firing.id, notice.receiver, notice.resolved_at is not None

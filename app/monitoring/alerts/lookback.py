@@ -1,0 +1,122 @@
+"""What Prometheus remembers of alerts: when they were pending, when they fired, when that ended.
+
+The samples of ``ALERTS`` have the times of the rules' evaluations, which are those that Alertmanager and its
+notifications have too, to the millisecond. So an alert that nobody recorded while it fired gets the same id
+as if somebody had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from statistics import median
+from typing import Final
+
+from app.infra.stores.prometheus import Prometheus, Series
+from app.infra.stores.queries import selector
+from app.monitoring.alerts.records import fingerprint_of
+
+OVERLAP: Final = timedelta(minutes=5)
+"""How much of what was read before is read again: samples may arrive late, and a run needs its beginning."""
+_CHUNK: Final = 6 * 3600
+_USUAL_INTERVAL: Final = 15.0
+_MISSED: Final = 2.5
+_OURS: Final = frozenset({"__name__", "alertstate"})
+_Labels = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """An alert that fired: from the first evaluation that found it until the first one that did not.
+
+    ``begin`` is None if it fired already when the samples begin, ``end`` if it still does.
+    """
+
+    fingerprint: str
+    labels: dict[str, str]
+    pending_at: datetime | None
+    begin: datetime | None
+    last: datetime
+    end: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What Prometheus remembers up to ``now``, its own time."""
+
+    episodes: tuple[Episode, ...]
+    now: datetime
+
+
+async def remembered(prometheus: Prometheus, since: datetime) -> Remembered:
+    """Returns the alerts that fired since a moment, read in parts of six hours.
+
+    Raises:
+        StoreUnavailable: Prometheus does not answer.
+    """
+    [clock] = await prometheus.query("time()")
+    seconds = int(max(clock.value - since.timestamp(), 1)) + 1
+    points: dict[tuple[str, _Labels], dict[float, float]] = {}
+    for offset in range(0, seconds, _CHUNK):
+        window = f"{min(_CHUNK, seconds - offset) + 60}s"
+        asked = selector("ALERTS", window=window, offset=f"{offset}s" if offset else "")
+        for series in await prometheus.samples(asked):
+            points.setdefault(_identity(series), {}).update(series.points)
+    return Remembered(tuple(_episodes(points, clock.value, since.timestamp())), _moment(clock.value))
+
+
+def _identity(series: Series) -> tuple[str, _Labels]:
+    own = ((name, value) for name, value in series.labels.items() if name not in _OURS)
+    return series.labels.get("alertstate", ""), tuple(sorted(own))
+
+
+def _episodes(
+    points: dict[tuple[str, _Labels], dict[float, float]], now: float, since: float
+) -> Iterator[Episode]:
+    usual = _interval([list(each) for each in points.values()], _USUAL_INTERVAL)
+    for (state, labels), samples in points.items():
+        if state != "firing":
+            continue
+        times = sorted(samples)
+        interval = _interval([times], usual)
+        waits = list(_runs(sorted(points.get(("pending", labels), ())), interval))
+        fingerprint = fingerprint_of(dict(labels))
+        for first, last in _runs(times, interval):
+            pending = next((begin for begin, end in waits if 0 < first - end <= _MISSED * interval), None)
+            ended = now - last > _MISSED * interval
+            yield Episode(
+                fingerprint,
+                dict(labels),
+                None if pending is None else _moment(pending),
+                # The samples before may have been left out.
+                _moment(first) if first - since > _MISSED * interval or pending else None,
+                _moment(last),
+                _moment(last + interval) if ended else None,
+            )
+
+
+def _interval(series: Sequence[Sequence[float]], otherwise: float) -> float:
+    """Returns the usual time between two evaluations."""
+    gaps = [later - earlier for each in map(sorted, series) for earlier, later in pairwise(each)]
+    return median(gaps) if len(gaps) > 1 else otherwise
+
+
+def _runs(times: Sequence[float], interval: float) -> Iterator[tuple[float, float]]:
+    """Yields the first and the last time of each run without a gap."""
+    run: list[float] = []
+    for each in times:
+        if run and each - run[-1] > _MISSED * interval:
+            yield run[0], run[-1]
+            run = []
+        run.append(each)
+    if run:
+        yield run[0], run[-1]
+
+
+def _moment(seconds: float) -> datetime:
+    # Through whole milliseconds: a float of seconds may be a little less.
+    return datetime.fromtimestamp(round(seconds * 1000) // 1000, UTC) + timedelta(
+        milliseconds=round(seconds * 1000) % 1000
+    )

@@ -1,0 +1,190 @@
+"""When routes are quiet: business hours and maintenance windows, as Alertmanager's time intervals.
+
+Alertmanager compares the wall clock of the interval's time zone: on the day of a clock change, a window from
+01:00 until 04:00 lasts two or four hours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from stack.alerting.errors import AlertingError
+from stack.channel_settings import ChannelSettings
+
+BUSINESS_HOURS: Final = "business-hours"
+MAINTENANCE: Final = "maintenance-"
+LONGEST: Final = timedelta(days=7)
+"""A window that is longer is a mistake: pages would be lost for weeks."""
+_DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_MIDNIGHT: Final = "24:00"
+_KEYS: Final = ("active_time_intervals", "mute_time_intervals")
+
+_SENTENCES: Final = {
+    "missing": "is missing",
+    "extra_forbidden": "is unknown; a window has name, from, until, every and severities",
+    "model_type": "must have name, from and until",
+}
+
+Severity = Literal["page", "warning"]
+Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+Interval = dict[str, Any]
+
+
+def _moment(text: object) -> datetime:
+    try:
+        return datetime.strptime(str(text), "%Y-%m-%d %H:%M")  # noqa: DTZ007 - the wall clock of STACK_TIME_ZONE
+    except ValueError:
+        raise ValueError("must be a local time such as 2026-12-05 22:00") from None
+
+
+def _clock(text: object) -> time:
+    try:
+        return datetime.strptime(str(text), "%H:%M").time()  # noqa: DTZ007 - likewise
+    except ValueError:
+        raise ValueError("must be a time of day such as 03:00") from None
+
+
+class _Window(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    severities: tuple[Severity, ...] = Field(default=("page", "warning"), min_length=1)
+
+
+class Once(_Window):
+    """A window on one occasion."""
+
+    start: Annotated[datetime, BeforeValidator(_moment)] = Field(alias="from")
+    end: Annotated[datetime, BeforeValidator(_moment)] = Field(alias="until")
+
+    @model_validator(mode="after")
+    def _ends_soon(self) -> Self:
+        if not self.start < self.end <= self.start + LONGEST:
+            raise ValueError(f"must end after its start, and within {LONGEST.days} days of it")
+        return self
+
+    def intervals(self) -> Iterator[Interval]:
+        """Yields one interval per day, since Alertmanager's times do not cross midnight."""
+        day = self.start.date()
+        while day <= self.end.date():
+            start = _text(self.start.time()) if day == self.start.date() else "00:00"
+            end = _text(self.end.time()) if day == self.end.date() else _MIDNIGHT
+            if start < end:
+                yield {**_date(day), "times": [{"start_time": start, "end_time": end}]}
+            day += timedelta(days=1)
+
+
+class Weekly(_Window):
+    """A window on the same days of every week; one that ends before it starts ends on the next day."""
+
+    every: Annotated[
+        tuple[Day, ...], BeforeValidator(lambda days: [days] if isinstance(days, str) else days)
+    ] = Field(min_length=1)
+    start: Annotated[time, BeforeValidator(_clock)] = Field(alias="from")
+    end: Annotated[time, BeforeValidator(_clock)] = Field(alias="until")
+
+    @model_validator(mode="after")
+    def _has_a_length(self) -> Self:
+        if self.start == self.end:
+            raise ValueError("must end at another time than it starts")
+        return self
+
+    def intervals(self) -> Iterator[Interval]:
+        """Yields the interval, or its two parts around midnight."""
+        start, end = _text(self.start), _text(self.end)
+        if start < end:
+            yield {"weekdays": list(self.every), "times": [{"start_time": start, "end_time": end}]}
+            return
+        yield {"weekdays": list(self.every), "times": [{"start_time": start, "end_time": _MIDNIGHT}]}
+        following = [_DAYS[(_DAYS.index(day) + 1) % len(_DAYS)] for day in self.every]
+        if end > "00:00":
+            yield {"weekdays": following, "times": [{"start_time": "00:00", "end_time": end}]}
+
+
+def calendar(path: Path) -> list[Once | Weekly]:
+    """Returns the windows of a maintenance calendar.
+
+    Raises:
+        AlertingError: it cannot be read or is not valid; the message names the window, the field and the fix.
+    """
+    try:
+        # Every scalar as text: YAML reads 22:00 as the number 1320.
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 - it builds no objects
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise AlertingError(f"STACK_MAINTENANCE_FILE: {path} cannot be read: {reason}") from None
+    windows = content.get("windows") if isinstance(content, dict) else None
+    if not isinstance(windows, list) or set(content) != {"windows"}:
+        raise AlertingError(f"STACK_MAINTENANCE_FILE: {path} must have one key, `windows`, with a list")
+    return [_window(path, number, each) for number, each in enumerate(windows, 1)]
+
+
+def _window(path: Path, number: int, given: object) -> Once | Weekly:
+    name = given.get("name", "without a name") if isinstance(given, dict) else "that is no map"
+    kind = Weekly if isinstance(given, dict) and "every" in given else Once
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the window"
+        sentence = f"{where}: {_SENTENCES.get(first['type'], first['msg'].removeprefix('Value error, '))}"
+        raise AlertingError(f"STACK_MAINTENANCE_FILE: {path}, window {number} ({name}): {sentence}") from None
+
+
+def business_hours(text: str) -> Interval:
+    """Returns the interval of a setting such as ``mon-fri 08:00-18:00``."""
+    days, _, times = text.partition(" ")
+    start, _, end = times.partition("-")
+    full = [_full(day) for day in days.split("-")]
+    return {"weekdays": [":".join(full)], "times": [{"start_time": start, "end_time": end}]}
+
+
+def with_time_intervals(configuration: Mapping[str, Any], channels: ChannelSettings) -> dict[str, Any]:
+    """Returns the configuration with the intervals that are set; its routes refer to no others.
+
+    Raises:
+        AlertingError: the maintenance calendar is not valid.
+    """
+    intervals: dict[str, list[Interval]] = {}
+    if channels.business_hours:
+        intervals[BUSINESS_HOURS] = [business_hours(channels.business_hours)]
+    for window in calendar(channels.maintenance_file) if channels.maintenance_file else []:
+        for severity in window.severities:
+            intervals.setdefault(MAINTENANCE + severity, []).extend(window.intervals())
+    zone = {"location": channels.time_zone}
+    named = [
+        {"name": name, "time_intervals": [{**each, **zone} for each in found]}
+        for name, found in intervals.items()
+    ]
+    route = _pruned(configuration["route"], frozenset(intervals))
+    return {**configuration, "route": route, **({"time_intervals": named} if named else {})}
+
+
+def _pruned(route: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    """Returns the route without references to intervals that are not set."""
+    kept = {key: value for key, value in route.items() if key not in {*_KEYS, "routes"}}
+    used = {key: [name for name in route.get(key, []) if name in known] for key in _KEYS}
+    children = [_pruned(child, known) for child in route.get("routes", [])]
+    return {
+        **kept,
+        **{key: names for key, names in used.items() if names},
+        **({"routes": children} if children else {}),
+    }
+
+
+def _date(day: date) -> Interval:
+    return {"years": [str(day.year)], "months": [str(day.month)], "days_of_month": [str(day.day)]}
+
+
+def _text(moment: time) -> str:
+    return moment.strftime("%H:%M")
+
+
+def _full(day: str) -> str:
+    return next(full for full in _DAYS if full.startswith(day))

@@ -1,0 +1,66 @@
+"""`make alerts-check` names each alert that lacks a part, in one sentence with the fix."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stack.alerting.check import check
+from stack.alerting.sources import ALERTING
+
+RULE, CASES, RUNBOOK = "rules/canary.yml", "tests/canary.yml", "runbooks/TelemetryCanaryDown.md"
+NAME = "TelemetryCanaryDown"
+
+
+@pytest.fixture(name="folder")
+def _folder(tmp_path: Path) -> Path:
+    """Sources with the canary's two alerts alone."""
+    for name in ("rules", "tests", "runbooks"):
+        (tmp_path / name).mkdir()
+        for path in (ALERTING / name).glob("*anary*"):
+            shutil.copy(path, tmp_path / name)
+    return tmp_path
+
+
+def _replaced(file: str, old: str, new: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        text = (folder / file).read_text()
+        assert old in text
+        (folder / file).write_text(text.replace(old, new))
+
+    return change
+
+
+def test_complete_alerts_have_no_fault(folder: Path) -> None:
+    checked = check(folder=folder)
+    assert checked.faults == []
+    assert checked.table().count("\n") == 2
+    assert f"{NAME}" in checked.table()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda folder: (folder / RUNBOOK).unlink(), f"{NAME}: it has no runbook; write {RUNBOOK}."),
+        (_replaced(RUNBOOK, "## Impact", "## Effect"), f"{RUNBOOK} must have the headings Meaning, Impact"),
+        (_replaced(RULE, "severity: warning", "severity: urgent"), "label severity is 'urgent'; use one of"),
+        (_replaced(RULE, "owner: telemetry", "owner: somebody"), "label owner is 'somebody'; use one of"),
+        (_replaced(RULE, "impact:", "effect:"), "annotation impact is missing; write one"),
+        (_replaced(RULE, "dashboard: ", "dashboard: un"), "does not exist; use one of lms-overview"),
+        (
+            _replaced(CASES, "name: no data", "name: nothing"),
+            f"it is not in the test `no data`; name it there in {CASES}",
+        ),
+        (
+            _replaced(CASES, "summary: The canary does not answer", "summary: No"),
+            "canary.yml: promtool test rules",
+        ),
+        (_replaced(RULE, "absent(up", "absent(sum(up"), "canary.yml: promtool check rules"),
+    ],
+)
+def test_a_fault_is_a_sentence(folder: Path, change: Callable[[Path], None], said: str) -> None:
+    change(folder)
+    assert said in "\n".join(check(folder=folder).faults)

@@ -1,0 +1,80 @@
+"""Whoever was asleep a minute ago can paste what a runbook says."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from stack.alerting import runbooks
+from stack.alerting.thresholds import Thresholds
+from stack.settings import REPOSITORY, StackSettings
+from tests.alertmanager import runbook_text
+from tests.alertmanager.promql import Node, parser
+from tests.alertmanager.runbook_text import Pasted
+
+TARGETS = set(re.findall(r"^([a-z][a-z-]*):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)) | {
+    "alert-test"
+}
+PORTS = {field.default for name, field in StackSettings.model_fields.items() if name.startswith("port_")}
+
+
+@pytest.fixture(name="parse", scope="module")
+def _parse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Node]]:
+    with parser(tmp_path_factory.mktemp("parser")) as parse:
+        yield parse
+
+
+def test_every_query_is_promql(parse: Callable[[str], Node]) -> None:
+    assert len(runbook_text.queries()) > len(runbooks.names())
+    for query in runbook_text.queries():
+        parse(query.text)
+
+
+def _words(pasted: Pasted) -> list[str]:
+    return pasted.text.split()
+
+
+def test_every_command_exists() -> None:
+    for each in runbook_text.commands():
+        words = _words(each)
+        if each.program == "make":
+            assert words[1] in TARGETS, each
+        if words[:2] == ["python", "-m"]:
+            assert importlib.util.find_spec(words[2]), each
+
+
+def test_every_address_is_one_of_the_stack() -> None:
+    found = [
+        (each, int(port))
+        for each in runbook_text.commands()
+        for port in re.findall(r"//127\.0\.0\.1:(\d+)", each.text)
+    ]
+    assert found
+    assert [each for each, port in found if port not in PORTS | {8000}] == []
+
+
+def test_curl_does_not_read_braces_as_its_own() -> None:
+    """`curl` takes braces in an address for a list, unless -g."""
+    for each in runbook_text.commands():
+        addresses = [word for word in _words(each) if word.strip("'\"").startswith(("http://", "https://"))]
+        assert each.program != "curl" or not any(set("{}[]") & set(word) for word in addresses), each
+
+
+def test_a_head_has_every_fact_of_its_alert() -> None:
+    known = Thresholds.load()
+    for name, alert in runbooks.alerts().items():
+        head = runbooks.render(name).partition("## Meaning")[0]
+        labels = alert.rule["labels"]
+        facts = [f"# {name}\n", f"Severity: {labels['severity']} ", f"Owner: {labels.get('owner', 'nobody')}"]
+        facts += [alert.rule.get("for", ""), alert.rule.get("keep_firing_for", "")]
+        facts += [text for each in alert.thresholds for text in (known[each].text, known[each].reason)]
+        assert [fact for fact in facts if fact not in head] == [], name
+
+
+def test_thresholds_of_an_alert_are_those_that_its_rule_names() -> None:
+    alerts = runbooks.alerts()
+    assert alerts["CollectorQueueFilling"].thresholds == ("collector_queue_used",)
+    assert alerts["Watchdog"].thresholds == ()

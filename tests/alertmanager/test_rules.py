@@ -1,10 +1,19 @@
-"""Runbooks and alerts are the same set; `make alerts-check` checks what else each alert must have."""
+"""What all alerts have in common; `make alerts-check` checks what else each alert must have."""
 
 from __future__ import annotations
 
+import re
+
+from stack.alerting import runbooks
 from stack.alerting.sources import ALERTING
+from tests.alertmanager.mutants import seconds
 from tests.alertmanager.rendered import alerts
 
+# Shares without a least number of events, with the reason.
+FEW_ARE_ENOUGH = {
+    "AlertmanagerReachesNobody": "one notification that no channel delivers is the fault",
+    "PrometheusNotificationsFail": "it must last as long as its window: a single error has left it",
+}
 PARTS = ("Meaning", "Impact", "Diagnosis", "Mitigation", "Escalation")
 
 
@@ -19,3 +28,19 @@ def test_runbooks_and_alerts_are_the_same_set_and_have_the_same_parts() -> None:
 def test_an_alert_leads_to_its_runbook() -> None:
     for name, rule in alerts().items():
         assert rule["annotations"]["runbook_url"].endswith(f"/runbooks/{name}.md")
+
+
+def test_a_page_does_not_outlast_a_single_event() -> None:
+    """`for` of a page on any increase is as long as its window: one event has left the window by then."""
+    for name, rule in alerts().items():
+        windows = re.findall(r"increase\([a-z_:{}]+\[(\w+)\]\)\) > 0", rule["expr"])
+        if windows and rule["labels"]["severity"] == "page":
+            assert seconds(rule.get("for", "0s")) >= max(map(seconds, windows)), name
+
+
+def test_a_share_of_few_events_is_none() -> None:
+    for name, alert in runbooks.alerts().items():
+        expression, thresholds = alert.rule["expr"], " ".join(alert.thresholds)
+        counts = re.search(r"increase|rate\(", expression)
+        share = counts and (" / " in expression or re.search("share|ratio", thresholds))
+        assert not share or re.search("min|least", thresholds) or name in FEW_ARE_ENOUGH, name

@@ -9,16 +9,19 @@ import textwrap
 from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from stack.settings import REPOSITORY
-from tests.alertmanager.golden import CASES, FORMS, render
+from tests.alertmanager.golden import FORMS, alert, group, render
+from tests.alertmanager.rendered import alerts
 
 FOLDER: Final = REPOSITORY / "docs" / "pictures"
 WIDTH: Final = 460
 LETTERS: Final = 54
 LINE: Final = 21
 COLORS: Final = {"danger": "#e01e5a", "warning": "#ecb22e", "good": "#2eb67d"}
+SHOWN: Final = "DatabaseDown"
+VALUE: Final = ("{{ $value | humanizePercentage }}", "100%")
 BUTTONS: Final = ("Runbook", "Dashboard", "Logs", "Traces", "Acknowledge")
 
 
@@ -80,26 +83,33 @@ def picture(title: str, lines: list[str], small: str, buttons: list[str], color:
     )
 
 
-def slack(case: str) -> str:
-    """Returns the picture of a case's message in Slack."""
-    *lines, footer, color = render(FORMS["slack.txt"], CASES[case]).splitlines()
+def shown(*, ended: bool = False) -> dict[str, Any]:
+    """Returns the data of a message about a real alert, with the value that Prometheus fills in."""
+    rule = alerts()[SHOWN]
+    notes = {name: text.replace(*VALUE) for name, text in rule["annotations"].items()}
+    return group(alert({"alertname": SHOWN, **rule["labels"]}, notes, ended=ended))
+
+
+def slack(data: dict[str, Any]) -> str:
+    """Returns the picture of a message in Slack."""
+    *lines, footer, color = render(FORMS["slack.txt"], data).splitlines()
     return picture(lines[0], lines[1:], footer, list(BUTTONS), COLORS[color])
 
 
-def mail(case: str) -> str:
-    """Returns the picture of a case's mail."""
-    page = _Lines(render(FORMS["mail.html"], CASES[case], html=True))
+def mail(data: dict[str, Any]) -> str:
+    """Returns the picture of a mail."""
+    page = _Lines(render(FORMS["mail.html"], data, html=True))
     title, *lines = [block for block in page.blocks if block]
-    color = render('{{ template "lms.mail.color" . }}', CASES[case]).strip()
+    color = render('{{ template "lms.mail.color" . }}', data).strip()
     return picture(title, lines[:-1], lines[-1], page.links, color)
 
 
 def files() -> dict[Path, str]:
     """Returns every picture by its path."""
     return {
-        FOLDER / "alert-slack.svg": slack("page"),
-        FOLDER / "alert-slack-resolved.svg": slack("resolved"),
-        FOLDER / "alert-mail.svg": mail("page"),
+        FOLDER / "alert-slack.svg": slack(shown()),
+        FOLDER / "alert-slack-resolved.svg": slack(shown(ended=True)),
+        FOLDER / "alert-mail.svg": mail(shown()),
     }
 
 

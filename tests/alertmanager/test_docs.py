@@ -34,12 +34,13 @@ def test_minutes_without_an_answer_are_those_of_the_whole_platform(tmp_path: Pat
         'up{job="lms", instance="b"}': "_x9 1x10 0x9 1x9 0x4 1x9 stale _x60",
         'up{job="prometheus", instance="p"}': "_x9 1x56 stale _x60",
     }
+    asked = query.replace("[30d:", "[2h:")
     test = {
         "interval": "1m",
         "input_series": [{"series": name, "values": values} for name, values in series.items()],
         "promql_expr_test": [
             {
-                "expr": query.replace("[30d:", "[2h:"),
+                "expr": asked,
                 "eval_time": "2h",
                 "exp_samples": [{"labels": "{}", "value": 5 + 11}],
             }

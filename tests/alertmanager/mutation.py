@@ -134,7 +134,15 @@ def _tests(cases: Mapping[str, Any], living: Iterable[int], users: set[str]) -> 
             for case in expressions
             for number in living
         ]
-        found.append({**test, "alert_rule_test": of_alerts, "promql_expr_test": of_expressions})
+        inputs = list(_inputs(test.get("input_series") or [], users, living))
+        found.append(
+            {
+                **test,
+                "input_series": inputs,
+                "alert_rule_test": of_alerts,
+                "promql_expr_test": of_expressions,
+            }
+        )
     return found
 
 

@@ -83,9 +83,7 @@ def _id(source: dict[str, str], target: dict[str, str], hushed: object) -> str:
     return "-".join([*filter(None, found), str(hushed)])
 
 
-@pytest.mark.parametrize(
-    ("source", "target", "hushed"), PAIRS, ids=[_id(*each) for each in PAIRS]
-)
+@pytest.mark.parametrize(("source", "target", "hushed"), PAIRS, ids=[_id(*each) for each in PAIRS])
 def test_an_alert_inhibits_only_what_it_explains(
     running: Routed, source: dict[str, str], target: dict[str, str], *, hushed: bool
 ) -> None:

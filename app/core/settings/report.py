@@ -64,6 +64,8 @@ class ReportSettings(Group):
             raise ValueError("LMS_REPORT_TO needs LMS_SMTP_HOST: set it to your mail server")
         if bool(self.smtp_user) != bool(self.smtp_password and self.smtp_password.get_secret_value()):
             raise ValueError("LMS_SMTP_USER and LMS_SMTP_PASSWORD: set both, or neither")
+        if not (self.smtp_user + (self.smtp_password or SecretStr("")).get_secret_value()).isascii():
+            raise ValueError("LMS_SMTP_USER and LMS_SMTP_PASSWORD: a login takes ASCII characters only")
         if self.smtp_user and self.smtp_tls == "none":
             raise ValueError(
                 "LMS_SMTP_TLS is none, which would show LMS_SMTP_PASSWORD: use starttls or implicit"

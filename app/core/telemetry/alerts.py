@@ -81,13 +81,15 @@ ALERT_NOTIFICATIONS: Final = Counter(
     "lms.alert.notifications",
     unit="{alert}",
     description="Alerts in notifications that Alertmanager posted; postponed: the database was away and the "
-    "process retries, dropped: too many waited, truncated: left out by Alertmanager.",
-    attributes={"outcome": ("recorded", "postponed", "dropped", "truncated")},
+    "process retries, dropped: too many waited, truncated: left out by Alertmanager, refused: the database "
+    "does not take it, and the log says why.",
+    attributes={"outcome": ("recorded", "postponed", "dropped", "truncated", "refused")},
 )
 ALERT_RECONCILIATIONS: Final = Counter(
     "lms.alert.reconciliations",
     unit="{run}",
-    description="Comparisons of the history with Alertmanager and Prometheus; partial: one of them was away.",
+    description="Comparisons of the history with Alertmanager and Prometheus; partial: one of them was away, "
+    "or some alert could not be recorded.",
     attributes={"outcome": ("complete", "partial", "failed")},
 )
 

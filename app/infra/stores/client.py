@@ -39,6 +39,10 @@ class StoreUnavailable(Unavailable):
         self.answered = answered
 
 
+class AnswerTooLarge(StoreUnavailable):
+    """The store answers with more than may be taken: ask for less."""
+
+
 class StoreNotConfigured(Conflict):
     """The operation needs a store whose address is not set."""
 
@@ -60,11 +64,20 @@ class StoreClient:
     """The connections to one store.
 
     No proxy and no redirect, so that the login goes only where it was meant to. An answer that takes longer
-    than ``seconds`` in all, or is larger than 16 MiB, counts as none.
+    than ``seconds`` in all, or is larger than ``largest`` bytes, counts as none.
     """
 
-    def __init__(self, source: str, address: str, *, seconds: float, login: Login | None = None) -> None:
+    def __init__(
+        self,
+        source: str,
+        address: str,
+        *,
+        seconds: float,
+        login: Login | None = None,
+        largest: int = LARGEST_ANSWER,
+    ) -> None:
         self.source = source
+        self._largest = largest
         self._seconds = seconds
         self._client = httpx.AsyncClient(
             base_url=address,
@@ -127,8 +140,8 @@ class StoreClient:
         async with self._client.stream(method, path, **options) as answer:
             async for part in answer.aiter_bytes():
                 body += part
-                if len(body) > LARGEST_ANSWER:
-                    raise StoreUnavailable(self.source, "answered with more than 16 MiB: ask for less")
+                if len(body) > self._largest:
+                    raise AnswerTooLarge(self.source, "answered with more than 16 MiB: ask for less")
         if not answer.is_success:
             said = " ".join(bytes(body[:_SHOWN]).decode(errors="replace").split())
             raise StoreUnavailable(self.source, f"answered {answer.status_code} ({said})", answer.status_code)

@@ -14,7 +14,7 @@ from app.infra.stores import Alertmanager
 from app.infra.stores.alertmanager import Alert, Matcher, NewSilence, Silence, SilenceStatus
 from app.monitoring.alerts import life
 from app.monitoring.alerts.history import AlertHistory
-from app.monitoring.alerts.reconcile import firing_of
+from app.monitoring.alerts.seen import firing_of
 from app.monitoring.alerts.shapes import Fingerprint
 from app.monitoring.alerts.webhook import History
 from app.monitoring.operators import admins_or

@@ -24,6 +24,7 @@ LONGEST_WRITE: Final = 20.0
 """Seconds after which Alertmanager is asked to come again; it waits for ``group_interval``, minutes."""
 FLAP: Final = timedelta(minutes=15)
 _AT_ONCE: Final = 8
+_BESIDE: Final = 5  # records of the same alert that are asked for its last end and its next beginning
 _log = get_logger(service="alerts")
 
 
@@ -77,6 +78,10 @@ class AlertHistory:
                 await self._record(notice)
         except DatabaseUnavailable:
             return False
+        except Exception:  # noqa: BLE001 - repeating it would stop all that come after it
+            _log.error("alert_not_recorded", fingerprint=notice.firing.fingerprint, exc_info=True)
+            ALERT_NOTIFICATIONS.add(1, {"outcome": "refused"})
+            return True
         ALERT_NOTIFICATIONS.add(1, {"outcome": "recorded"})
         return True
 
@@ -98,16 +103,14 @@ class AlertHistory:
         Raises:
             DatabaseUnavailable: It is not stored.
         """
-        flapping = False
+        first: AlertRecord | None = None
 
         def changed(record: AlertRecord | None) -> AlertRecord:
-            known = life.begun(firing) if record is None else record
-            if record is None and flapping:
-                known = known.model_copy(update={"flapping": True})
+            known = record or first or life.begun(firing)
             return change(life.with_annotations(known, firing.annotations))
 
         if await self.repository.get(firing.id) is None:
-            flapping = await self._flaps(firing)
+            first = await self._first(firing)
         found = await self.repository.change(firing.id, changed)
         return self._announced(found.before, found.after)
 
@@ -128,12 +131,30 @@ class AlertHistory:
             announce(before, after)
         return after
 
-    async def _flaps(self, firing: Firing) -> bool:
-        """Tells whether the same alert was resolved shortly before."""
-        before = [each for each in await self.repository.of(firing.fingerprint, 2) if each.id < firing.id]
-        return any(
-            each.resolved_at is not None and firing.started_at - each.resolved_at < FLAP for each in before
-        )
+    async def _first(self, firing: Firing) -> AlertRecord:
+        """Returns what is known of an alert that has no record: it ended where it fired again afterwards.
+
+        The time before ends where this one begins, unless its end is known.
+        """
+        others = await self.repository.of(firing.fingerprint, _BESIDE)
+        before = [await self.ended_by(each, firing) for each in others if each.id < firing.id]
+        ends = [each.resolved_at for each in before if each.resolved_at is not None]
+        flaps = any(firing.started_at - each < FLAP for each in ends)
+        record = life.begun(firing).model_copy(update={"flapping": flaps})
+        after = min((each.started_at for each in others if each.id > firing.id), default=None)
+        return record if after is None else life.resolved(record, after, Source.PLATFORM)
+
+    async def ended_by(self, record: AlertRecord, later: Firing, at: datetime | None = None) -> AlertRecord:
+        """Ends a record whose alert fires ``later`` again: at that moment, or where the samples show it.
+
+        Raises:
+            DatabaseUnavailable: It is not stored.
+        """
+        if not record.is_open:
+            return record
+        source = Source.PLATFORM if at is None else Source.PROMETHEUS
+        ended = await self.amend(record.id, lambda each: life.resolved(each, at or later.started_at, source))
+        return ended or record
 
     async def expire(self) -> None:
         """Removes what is older than the history is kept, by whole months."""

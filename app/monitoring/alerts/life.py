@@ -27,6 +27,8 @@ from app.monitoring.alerts.records import (
     stored,
 )
 
+_TRUST: Final = (Source.PLATFORM, Source.PROMETHEUS, Source.ALERTMANAGER)
+"""Whose word about an end replaces whose: the later one here that of those before."""
 _ORDER: Final = {kind: place for place, kind in enumerate(Kind)}
 _KEPT_FIRST: Final = 20
 _SILENCES: Final = (Kind.SILENCED, Kind.ACKNOWLEDGED)
@@ -34,7 +36,10 @@ _SILENCES: Final = (Kind.SILENCED, Kind.ACKNOWLEDGED)
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """An alert that fires, or fired: Alertmanager's identifier, its texts and when it began."""
+    """An alert that fires, or fired: Alertmanager's identifier, its texts and when it began.
+
+    Alertmanager has one alert of an identifier: where it fires again, the time before has ended.
+    """
 
     fingerprint: str
     labels: Mapping[str, str]
@@ -155,11 +160,12 @@ def inhibited(record: AlertRecord, inhibitors: Iterable[str], now: datetime) -> 
 def resolved(record: AlertRecord, at: datetime, source: Source) -> AlertRecord:
     """Returns the record with its end.
 
-    Alertmanager's notification, which has the moment of the evaluation, replaces what was inferred before.
+    Alertmanager's notification, which has the moment of the evaluation, replaces what was inferred before,
+    and what Prometheus' samples show replaces what the platform saw.
     """
     at = max(milliseconds(at), record.started_at)
     known = next((each for each in record.transitions if each.kind is Kind.RESOLVED), None)
-    if known is not None and (known.source is Source.ALERTMANAGER or source is not Source.ALERTMANAGER):
+    if known is not None and _TRUST.index(source) <= _TRUST.index(known.source):
         return record
     others = tuple(each for each in record.transitions if each is not known)
     ended = record.model_copy(update={"transitions": others, "is_open": False, "resolved_at": at})

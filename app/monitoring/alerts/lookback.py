@@ -7,8 +7,8 @@ as if somebody had.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from statistics import median
@@ -23,6 +23,7 @@ OVERLAP: Final = timedelta(minutes=5)
 _CHUNK: Final = 6 * 3600
 _USUAL_INTERVAL: Final = 15.0
 _MISSED: Final = 2.5
+_GAP: Final = 1.5
 _OURS: Final = frozenset({"__name__", "alertstate"})
 _Labels = tuple[tuple[str, str], ...]
 
@@ -31,7 +32,9 @@ _Labels = tuple[tuple[str, str], ...]
 class Episode:
     """An alert that fired: from the first evaluation that found it until the first one that did not.
 
-    ``begin`` is None if it fired already when the samples begin, ``end`` if it still does.
+    ``begin`` is None if it fired already when the samples begin, ``end`` if it still does. ``gaps`` are too
+    short to end it: an evaluation was missed, or did not find it. By the moment at which each is over, they
+    say when the first sample is missing.
     """
 
     fingerprint: str
@@ -40,6 +43,7 @@ class Episode:
     begin: datetime | None
     last: datetime
     end: datetime | None
+    gaps: Mapping[datetime, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +85,10 @@ def _episodes(
             continue
         times = sorted(samples)
         interval = _interval([times], usual)
-        waits = list(_runs(sorted(points.get(("pending", labels), ())), interval))
+        waits = [(run[0], run[-1]) for run in _runs(sorted(points.get(("pending", labels), ())), interval)]
         fingerprint = fingerprint_of(dict(labels))
-        for first, last in _runs(times, interval):
+        for run in _runs(times, interval):
+            first, last = run[0], run[-1]
             pending = next((begin for begin, end in waits if 0 < first - end <= _MISSED * interval), None)
             ended = now - last > _MISSED * interval
             yield Episode(
@@ -94,6 +99,7 @@ def _episodes(
                 _moment(first) if first - since > _MISSED * interval or pending else None,
                 _moment(last),
                 _moment(last + interval) if ended else None,
+                _gaps(run, interval),
             )
 
 
@@ -103,16 +109,21 @@ def _interval(series: Sequence[Sequence[float]], otherwise: float) -> float:
     return median(gaps) if len(gaps) > 1 else otherwise
 
 
-def _runs(times: Sequence[float], interval: float) -> Iterator[tuple[float, float]]:
-    """Yields the first and the last time of each run without a gap."""
+def _gaps(run: Sequence[float], interval: float) -> dict[datetime, datetime]:
+    apart = ((earlier, later) for earlier, later in pairwise(run) if later - earlier > _GAP * interval)
+    return {_moment(later): _moment(earlier + interval) for earlier, later in apart}
+
+
+def _runs(times: Sequence[float], interval: float) -> Iterator[list[float]]:
+    """Yields the times of each run without a long gap."""
     run: list[float] = []
     for each in times:
         if run and each - run[-1] > _MISSED * interval:
-            yield run[0], run[-1]
+            yield run
             run = []
         run.append(each)
     if run:
-        yield run[0], run[-1]
+        yield run
 
 
 def _moment(seconds: float) -> datetime:

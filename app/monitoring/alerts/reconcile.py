@@ -6,8 +6,7 @@ One instance does it at a time. What it finds out it may find out again: a chang
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -22,6 +21,7 @@ from app.monitoring.alerts.life import Firing
 from app.monitoring.alerts.lookback import Episode, Remembered
 from app.monitoring.alerts.records import AlertRecord, Source, milliseconds
 from app.monitoring.alerts.repository import ReconcilerLease
+from app.monitoring.alerts.seen import Known, Seen, covers, firing_of, fitting
 from otel import get_logger
 
 FIRST_LOOK: Final = timedelta(days=1)
@@ -30,15 +30,6 @@ GONE: Final = timedelta(minutes=5)
 """How long Alertmanager may not know an alert that Prometheus does not know either, before it counts as
 resolved: after a restart it knows nothing until Prometheus sends everything again, once a minute."""
 _log = get_logger(service="alerts")
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What the two programs say now; None: they do not answer."""
-
-    alerts: Sequence[Alert] | None
-    silences: Sequence[Silence]
-    remembered: Remembered | None
 
 
 class Reconciler:
@@ -62,29 +53,43 @@ class Reconciler:
             outcome = await self._reconcile()
         except DatabaseUnavailable:
             outcome = "failed"
+        except Exception:
+            ALERT_RECONCILIATIONS.add(1, {"outcome": "failed"})
+            raise
         ALERT_RECONCILIATIONS.add(1, {"outcome": outcome})
 
     async def _reconcile(self) -> str:
         now = self._history.clock.now()
         complete = await self._lease.complete_until()
         seen = await self._look(max(complete or now - FIRST_LOOK, now - LONGEST_LOOK) - lookback.OVERLAP)
-        known = {each.id: each for each in await self._history.repository.open()}
-        for alert in seen.alerts or ():
-            record = await self._fires(alert, seen.silences, now)
-            known[record.id] = record
-        episodes = () if seen.remembered is None else seen.remembered.episodes
+        known = Known(await self._history.repository.open())
+        done = [await self._apart(each, self._fires(each, known, seen, now)) for each in seen.alerts or ()]
         latest: dict[str, Episode] = {}
-        for episode in episodes:
+        for episode in seen.episodes:
             latest[episode.fingerprint] = max(
                 episode, latest.get(episode.fingerprint, episode), key=lambda each: each.last
             )
-            await self._happened(episode, known, seen)
-        await self._end_missing(known.values(), seen, latest, now)
+            done.append(await self._apart(episode, self._happened(episode, known, seen)))
+        await self._end_missing(known, seen, latest, now)
         if self._stores.alertmanager is not None and seen.alerts is not None:
             await end_acknowledgements(self._history, self._stores.alertmanager, seen.alerts, seen.silences)
         if seen.remembered is not None:
             await self._lease.completed(milliseconds(seen.remembered.now))
-        return "partial" if seen.alerts is None or seen.remembered is None else "complete"
+        is_partial = seen.alerts is None or seen.remembered is None or not all(done)
+        return "partial" if is_partial else "complete"
+
+    @staticmethod
+    async def _apart(alert: Alert | Episode, step: Awaitable[None]) -> bool:
+        """Takes a step, and returns whether it succeeded: one alert that fails stops no other."""
+        await asyncio.sleep(0)  # a thousand alerts take long, and requests are answered between them
+        try:
+            await step
+        except DatabaseUnavailable:
+            raise
+        except Exception:  # noqa: BLE001 - see above
+            _log.error("alert_not_recorded", fingerprint=alert.fingerprint, exc_info=True)
+            return False
+        return True
 
     async def _look(self, since: datetime) -> Seen:
         alertmanager, prometheus = self._stores.alertmanager, self._stores.prometheus
@@ -104,46 +109,57 @@ class Reconciler:
                 _log.info("alert_history_partial", source=error.source, reason=error.reason)
         return Seen(alerts, silences, found)
 
-    async def _fires(self, alert: Alert, silences: Sequence[Silence], now: datetime) -> AlertRecord:
-        self._ends[firing_of(alert).id] = alert.ends_at
+    async def _fires(self, alert: Alert, known: Known, seen: Seen, now: datetime) -> None:
+        """Records an alert that Alertmanager lists; what is recorded of it already costs no question."""
+        firing = firing_of(alert)
+        self._ends[firing.id] = alert.ends_at
 
         def change(record: AlertRecord) -> AlertRecord:
             record = life.reopened(record, alert.updated_at)
-            record = life.silenced(record, fitting(silences, alert.labels, alert.status.silenced_by))
-            return life.inhibited(record, alert.status.inhibited_by, now)
+            silences = fitting(seen.silences, record, alert.labels, alert.status.silenced_by)
+            return life.inhibited(life.silenced(record, silences), alert.status.inhibited_by, now)
 
-        return await self._history.apply(firing_of(alert), change)
+        records = known.of(alert.fingerprint)
+        for older in [each for each in records if each.id < firing.id]:
+            known.put(await self._history.ended_by(older, firing, seen.gap_before(firing)))
+        record = next((each for each in records if each.id == firing.id), None)
+        if record is None or change(life.with_annotations(record, alert.annotations)) != record:
+            known.put(await self._history.apply(firing, change))
 
-    async def _happened(self, episode: Episode, known: dict[str, AlertRecord], seen: Seen) -> None:
+    async def _happened(self, episode: Episode, known: Known, seen: Seen) -> None:
         """Records an alert that Prometheus remembers, its waiting time and its end."""
-        record = next((each for each in known.values() if covers(each, episode)), None)
-        if record is None and episode.begin is not None:
-            stored = await self._history.repository.of(episode.fingerprint, 5)
-            record = next((each for each in stored if covers(each, episode)), None)
-            firing = Firing(episode.fingerprint, episode.labels, {}, episode.begin, Source.PROMETHEUS)
-            record = record or await self._history.apply(firing)
+        record = await self._about(episode, known)
         if record is None:
             return
 
         def change(record: AlertRecord) -> AlertRecord:
             if episode.pending_at is not None and episode.begin == record.started_at:
                 record = life.pended(record, episode.pending_at)
-            if episode.end is not None and not listed(record, seen.alerts):
+            if episode.end is not None and record.id not in seen.listed:
                 record = life.resolved(record, episode.end, Source.PROMETHEUS)
-            return life.silenced(record, fitting(seen.silences, episode.labels, ()))
+            return life.silenced(record, fitting(seen.silences, record, episode.labels))
 
-        changed = await self._history.amend(record.id, change)
-        if changed is not None:
-            known[changed.id] = changed
+        if change(record) != record and (changed := await self._history.amend(record.id, change)):
+            known.put(changed)
+
+    async def _about(self, episode: Episode, known: Known) -> AlertRecord | None:
+        """Returns the record of an episode, a new one if there is none and its beginning is known."""
+        found = next((each for each in known.of(episode.fingerprint) if covers(each, episode)), None)
+        if found is not None or episode.begin is None:
+            return found
+        stored = await self._history.repository.of(episode.fingerprint, 5)
+        found = next((each for each in stored if covers(each, episode)), None)
+        firing = Firing(episode.fingerprint, episode.labels, {}, episode.begin, Source.PROMETHEUS)
+        return found or await self._history.apply(firing)
 
     async def _end_missing(
-        self, records: Iterable[AlertRecord], seen: Seen, latest: Mapping[str, Episode], now: datetime
+        self, records: Known, seen: Seen, latest: Mapping[str, Episode], now: datetime
     ) -> None:
         """Ends what neither program knows any more: alerts that others post, or whose rule was removed."""
         if seen.alerts is None:
             return
         still: dict[str, datetime] = {}
-        for record in [each for each in records if each.is_open and not listed(each, seen.alerts)]:
+        for record in [each for each in records if each.is_open and each.id not in seen.listed]:
             episode = latest.get(record.fingerprint)
             if episode is not None and episode.end is None:
                 continue  # Alertmanager was restarted, and gets it again
@@ -163,27 +179,3 @@ class Reconciler:
             await self._lease.release()
         except DatabaseUnavailable:
             return
-
-
-def firing_of(alert: Alert) -> Firing:
-    """Returns what Alertmanager says about an alert's beginning."""
-    return Firing(alert.fingerprint, alert.labels, alert.annotations, alert.starts_at)
-
-
-def fitting(silences: Iterable[Silence], labels: Mapping[str, str], named: Iterable[str]) -> list[Silence]:
-    """Returns the silences that fit an alert: those that Alertmanager names, and those that surely do."""
-    ids = set(named)
-    return [each for each in silences if each.id in ids or each.fits(labels)]
-
-
-def covers(record: AlertRecord, episode: Episode) -> bool:
-    """Tells whether a record is about this episode: after a restart of Prometheus it is one of several."""
-    if record.fingerprint != episode.fingerprint or record.started_at > episode.last:
-        return False
-    begin = episode.begin or episode.last
-    return record.resolved_at is None or record.started_at == begin or record.resolved_at > begin
-
-
-def listed(record: AlertRecord, alerts: Sequence[Alert] | None) -> bool:
-    """Tells whether Alertmanager lists the alert of a record."""
-    return any(firing_of(each).id == record.id for each in alerts or ())

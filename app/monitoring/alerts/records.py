@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from app.core.records import Record
+from app.http.storable import storable
 
 MOST_TRANSITIONS: Final = 100
 MOST_COMMENTS: Final = 50
@@ -19,6 +20,9 @@ ESCALATION: Final = "escalation-"
 """How the names of receivers begin that are notified because nobody acted."""
 _LONGEST_TEXT: Final = 4096
 _MOST_TEXTS: Final = 64
+
+_Plain = Annotated[str, BeforeValidator(storable)]
+"""Text that others wrote, as a database can store it."""
 
 
 class Kind(StrEnum):
@@ -82,9 +86,9 @@ class Transition(_Part):
     kind: Kind
     at: datetime
     source: Source
-    reference: str | None = None
-    by: str | None = None
-    why: str | None = None
+    reference: _Plain | None = None
+    by: _Plain | None = None
+    why: _Plain | None = None
     until: datetime | None = None
 
     @property
@@ -96,8 +100,8 @@ class Transition(_Part):
 class Text(_Part):
     """A label or an annotation."""
 
-    name: str
-    value: str
+    name: _Plain
+    value: _Plain
 
 
 class Note(_Part):
@@ -125,10 +129,10 @@ class AlertRecord(Record):
     """
 
     fingerprint: str
-    alertname: str
-    severity: str
-    service_name: str
-    owner: str
+    alertname: _Plain
+    severity: _Plain
+    service_name: _Plain
+    owner: _Plain
     is_test: bool
     is_open: bool
     month: str

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from app.core.errors import DatabaseUnavailable
-from app.infra.mongo import Database, DuplicateId, Index
+from app.infra.mongo import Database, Document, DuplicateId, Index
 from app.monitoring.alerts.records import AlertRecord, month_of, stamp
+from otel import get_logger
 
 Change = Callable[[AlertRecord | None], AlertRecord | None]
 _TRIES: Final = 20
 _MONTH_DIGITS: Final = 6  # year and month, with which an id begins
 _RECONCILER: Final = "reconciler"
 _LONG_AGO: Final = datetime.fromtimestamp(0, UTC)
+_log = get_logger(service="alerts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +57,11 @@ class AlertRepository:
     async def of(self, fingerprint: str, limit: int) -> list[AlertRecord]:
         """Returns the last records of an alert, the newest first."""
         found = await self._alerts.find({"fingerprint": fingerprint}, sort=[("_id", -1)], limit=limit)
-        return [AlertRecord.read(each) for each in found]
+        return await _readable(found)
 
     async def open(self) -> list[AlertRecord]:
         """Returns the records of all alerts that have not ended."""
-        return [AlertRecord.read(each) for each in await self._alerts.find({"is_open": True})]
+        return await _readable(await self._alerts.find({"is_open": True}))
 
     async def change(self, alert_id: str, change: Change) -> Found:
         """Applies ``change`` to a record, or to None if there is none, and stores what it returns.
@@ -101,11 +106,23 @@ class AlertRepository:
 
     async def _newest(self, where: Mapping[str, Any], limit: int) -> list[AlertRecord]:
         documents = await self._alerts.find(where, sort=[("_id", -1)], limit=limit)
-        return [AlertRecord.read(each) for each in documents]
+        return await _readable(documents)
 
     async def expire(self, before: datetime) -> int:
         """Removes the alerts that fired in a month before that of ``before`` and have ended."""
         return await self._alerts.delete_all({"is_open": False, "month": {"$lt": month_of(before)}})
+
+
+async def _readable(documents: Iterable[Document]) -> list[AlertRecord]:
+    """Returns the records but those of another version of the platform that this one cannot read."""
+    found: list[AlertRecord] = []
+    for document in documents:
+        await asyncio.sleep(0)  # reading a thousand takes seconds, in which requests are answered
+        try:
+            found.append(AlertRecord.read(document))
+        except ValidationError as error:
+            _log.warning("alert_record_unreadable", alert_id=document["_id"], mistakes=error.error_count())
+    return found
 
 
 class ReconcilerLease:

@@ -11,6 +11,7 @@ from app.core.errors import DatabaseUnavailable, Forbidden, Invalid, Unauthentic
 from app.core.telemetry import ALERT_NOTIFICATIONS
 from app.http.auth import TOKEN_REFUSALS, Authentication, Credentials
 from app.http.problems import refusals
+from app.http.storable import replaces_nul
 from app.monitoring.alerts.history import AlertHistory
 from app.monitoring.alerts.payload import Notification
 from app.monitoring.parameters import require_known_parameters
@@ -73,6 +74,7 @@ router = APIRouter()
     dependencies=[Depends(require_alertmanager), Depends(require_known_parameters)],
     responses=refusals(*TOKEN_REFUSALS, AlertsTokenWrong, OnlyAlertmanager, Invalid, DatabaseUnavailable),
 )
+@replaces_nul  # which labels may have; what is refused is not sent again
 async def notified(notification: Notification, history: History) -> None:
     """Records whom Alertmanager has notified of which alerts; answers once that is stored.
 

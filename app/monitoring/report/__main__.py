@@ -87,7 +87,7 @@ def _send(settings: Settings, report: Report, now: datetime) -> int:
     except MailNotSent as error:
         return _fail(EXIT_MAIL, str(error))
     if refused:
-        return _fail(EXIT_MAIL, f"The mail server refused {', '.join(refused)}; check LMS_REPORT_TO.")
+        return _fail(EXIT_MAIL, f"The mail server refused {', '.join(sorted(refused))}; check LMS_REPORT_TO.")
     _progress("Sent.")
     return 0
 

@@ -16,9 +16,10 @@ NOISIEST = 10
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A part that is missing, with the reason as a sentence."""
+    """A part that is missing, with the reason as a sentence; ``may_come`` if its source did not answer."""
 
     reason: str
+    may_come: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,10 @@ class Noise:
 
 @dataclass(frozen=True, slots=True)
 class Alerts:
-    """The alerts of the period."""
+    """The alerts of the period; if there are too many, the newest, and ``is_complete`` is false."""
 
     all: tuple[Incident, ...]
+    is_complete: bool = True
 
     @property
     def pages(self) -> tuple[Incident, ...]:
@@ -122,13 +124,18 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The report of a period; ``notes`` are sentences about what its figures lack."""
+    """The report of a period.
+
+    ``notes`` are sentences about what its figures lack, ``unanswered`` the reasons of gaps that may yet be
+    filled.
+    """
 
     period: Period
     objectives: Sequence[Objective] | Gap
     alerts: Alerts | Gap
     figures: Sequence[Figure] | Gap
     notes: tuple[str, ...] = ()
+    unanswered: tuple[str, ...] = ()
 
     @property
     def subject(self) -> str:

@@ -14,7 +14,7 @@ from app.infra.stores import Prometheus, StoreUnavailable
 from app.infra.stores.queries import selector
 from app.monitoring.figures import PrometheusFigures
 from app.monitoring.kpis import Kpis, kpis_of
-from app.monitoring.report.content import Alerts, Figure, Gap, Incident, Objective, Report
+from app.monitoring.report.content import Alerts, Figure, Gap, Objective, Report
 from app.monitoring.report.period import Period
 
 # Of each five minutes, so that their sum over any time is exact.
@@ -26,7 +26,7 @@ _OLDEST: Final = "min(prometheus_tsdb_lowest_timestamp_seconds)"
 _NO_PROMETHEUS: Final = "LMS_PROMETHEUS_URL is not set, so there are no figures."
 
 Part = TypeVar("Part")
-History = Callable[[datetime, datetime], Awaitable[Sequence[Incident]]]
+History = Callable[[datetime, datetime], Awaitable[Alerts]]
 """Returns the alerts that began to fire between two times. Raises `Unavailable` if it cannot."""
 
 
@@ -43,19 +43,21 @@ async def gather(period: Period, sources: Sources, now: datetime) -> Report:
     """Returns the report of a period that is over; a source that does not answer leaves a gap."""
     objectives, alerts, figures, since = await asyncio.gather(
         _or_gap(_objectives(period, sources.prometheus, now)),
-        _or_gap(_alerts(period, sources.history)),
+        _or_gap(sources.history(period.begin, period.end)),
         _or_gap(_figures(period, sources, now)),
         _or_gap(_known_since(sources.prometheus)),
     )
     note = _note(period, since) if isinstance(since, datetime) else None
-    return Report(period, objectives, alerts, figures, (note,) if note else ())
+    gaps = [part for part in (objectives, alerts, figures, since) if isinstance(part, Gap) and part.may_come]
+    unanswered = tuple(dict.fromkeys(gap.reason for gap in gaps))
+    return Report(period, objectives, alerts, figures, (note,) if note else (), unanswered)
 
 
 async def _or_gap(part: Awaitable[Part | Gap]) -> Part | Gap:
     try:
         return await part
     except Unavailable as error:
-        return Gap(f"Missing: {_reason(error)}.")
+        return Gap(f"Missing: {_reason(error)}.", may_come=True)
 
 
 def _reason(error: Unavailable) -> str:
@@ -93,10 +95,6 @@ def _share_of_good(events: float, failures: float) -> float | None:
 async def _by_name(prometheus: Prometheus, query: str) -> dict[str, float]:
     found = await prometheus.query(query)
     return {each.labels.get(NAME, ""): each.value for each in found if math.isfinite(each.value)}
-
-
-async def _alerts(period: Period, history: History) -> Alerts:
-    return Alerts(tuple(await history(period.begin, period.end)))
 
 
 async def _figures(period: Period, sources: Sources, now: datetime) -> Sequence[Figure] | Gap:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
@@ -39,8 +40,15 @@ class MailServer:
         password = settings.smtp_password.get_secret_value() if settings.smtp_password else ""
         return cls(settings.smtp_host, settings.smtp_port, settings.smtp_tls, settings.smtp_user, password)
 
-    def send(self, message: EmailMessage) -> list[str]:
-        """Hands in a mail; blocks for up to half a minute a step. Returns the recipients that were refused.
+    def send(self, message: EmailMessage, recipients: Sequence[str] | None = None) -> Mapping[str, int]:
+        """Hands in a mail; blocks for up to half a minute a step.
+
+        Args:
+            message: what to send.
+            recipients: who gets it now; None for whom the message is addressed to.
+
+        Returns:
+            The recipients that were refused, with the server's code: from 400 for now, from 500 for good.
 
         Raises:
             MailNotSent: Nobody will get it.
@@ -49,7 +57,8 @@ class MailServer:
             with self._connected() as server:
                 if self.user:
                     server.login(self.user, self.password)
-                return sorted(server.send_message(message))
+                refused = server.send_message(message, to_addrs=recipients)
+                return {address: code for address, (code, _) in refused.items()}
         except smtplib.SMTPAuthenticationError as error:
             raise self._failed(error, "check LMS_SMTP_USER and LMS_SMTP_PASSWORD") from error
         except smtplib.SMTPRecipientsRefused as error:
@@ -61,7 +70,7 @@ class MailServer:
             raise self._failed(error, hint) from error
         except smtplib.SMTPNotSupportedError as error:
             raise self._failed(error, "check LMS_SMTP_TLS, and whether it takes a login") from error
-        except (smtplib.SMTPException, OSError) as error:
+        except (smtplib.SMTPException, OSError, UnicodeError) as error:  # UnicodeError: no name of a host
             raise self._failed(error, "check LMS_SMTP_HOST and LMS_SMTP_PORT") from error
 
     def _connected(self) -> smtplib.SMTP:

@@ -98,12 +98,16 @@ def _page(each: Incident, period: Period) -> tuple[str, ...]:
 
 
 def _summary(found: Alerts) -> tuple[str, ...]:
+    cut = (
+        () if found.is_complete else (f"More than {len(found.all):,} alerts fired: the oldest are left out.",)
+    )
     if not found.pages:
-        return ("Nobody was paged.",)
+        return ("Nobody was paged.", *cut)
     mtta, mttr = found.time_to_acknowledge, found.time_to_resolve
     return (
         f"Pages: {len(found.pages)}. Mean time to acknowledge: {_length(mtta)}; to resolve: {_length(mttr)}.",
         *([f"Nobody acknowledged {found.unacknowledged} of them."] if found.unacknowledged else []),
+        *cut,
     )
 
 

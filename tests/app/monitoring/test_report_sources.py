@@ -15,12 +15,13 @@ from app.infra.mongo import Database
 from app.infra.stores import Prometheus, StoreClient
 from app.infra.stores.opened import Stores
 from app.monitoring.alerts.life import Firing, begun
-from app.monitoring.alerts.records import Cause, CauseKind, Kind, Source, Transition
-from app.monitoring.alerts.repository import AlertRepository
-from app.monitoring.report.content import Alerts, Gap, Objective
+from app.monitoring.alerts.records import AlertRecord, Cause, CauseKind, Kind, Source, Transition
+from app.monitoring.alerts.repository import AlertRepository, HistoryQuery
+from app.monitoring.report.content import Alerts, Gap, Objective, Report
 from app.monitoring.report.gathering import gather
 from app.monitoring.report.period import Cadence, last_period
-from app.monitoring.report.wiring import sources_of
+from app.monitoring.report.text import as_text
+from app.monitoring.report.wiring import PAGE, sources_of
 from stack.native.tools import tool_path
 from tests.app.served import clean_environment
 from tests.programs import free_port, running
@@ -124,6 +125,40 @@ async def test_a_report_has_the_figures_of_its_period_alone(prometheus: str, dat
     enrolments = next(each for each in report.figures if each.name == "Enrolments")
     assert enrolments.value == pytest.approx(20 * 168, rel=0.02)
     assert enrolments.change == pytest.approx(1, rel=0.02)
+
+
+class _Paged(AlertRepository):
+    """The real one; ``pages`` are the sizes of what it read at once."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.pages: list[int] = []
+
+    async def find(self, query: HistoryQuery, limit: int) -> list[AlertRecord]:
+        found = await super().find(query, limit)
+        self.pages.append(len(found))
+        return found
+
+
+async def test_many_alerts_are_read_page_by_page_and_a_cut_is_named(database: Database) -> None:
+    alerts = _Paged(database)
+    await database.prepare()
+    for number in range(PAGE + 1):
+        texts = {"alertname": f"A{number}", "severity": "warning", "service_name": "lms"}
+        record = begun(Firing(f"{number:016x}", texts, {}, WEEK.begin + number * HOUR))
+        await alerts.change(record.id, lambda _, record=record: record)  # type: ignore[misc]
+
+    async def found(most: int) -> Alerts:
+        sources = sources_of(alerts, Stores(None, None), "lms", most)
+        return await sources.history(WEEK.begin, WEEK.end)
+
+    every = await found(PAGE + 1)
+    assert (len(every.all), every.is_complete, max(alerts.pages)) == (PAGE + 1, True, PAGE)
+    cut = await found(PAGE)
+    assert (len(cut.all), cut.is_complete, cut.all) == (PAGE, False, every.all[:PAGE])
+    said = "More than 50 alerts fired: the oldest are left out."
+    assert said in as_text(Report(WEEK, (), cut, ()))
+    assert said not in as_text(Report(WEEK, (), every, ()))
 
 
 def _run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

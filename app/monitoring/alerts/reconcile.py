@@ -50,6 +50,7 @@ class Reconciler:
             await self._history.retry()
             if not await self._lease.take(self._history.clock.now()):
                 return
+            await self._history.announce_late()
             outcome = await self._reconcile()
         except DatabaseUnavailable:
             outcome = "failed"

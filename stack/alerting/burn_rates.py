@@ -41,14 +41,14 @@ def groups(slos: tuple[Slo, ...]) -> list[Rule]:
     slow = [*_from_counters(_RECENT), *_from_counts((*_LONG, *windows)), *_burn_rates((*_RECENT, *_LONG))]
     return [
         {"name": "slo-counters", "rules": [*per_slo, *fresh]},
-        # A minute later does not matter for windows of hours.
-        {"name": "slo-windows", "interval": "1m", "rules": [*slow, *_budgets(windows)]},
         # Without overlap and without gap: their sum over days is the number of events.
         {
             "name": "slo-counts",
             "interval": "5m",
             "rules": [_increase(each, "5m", f"slo:{each}:count5m") for each in ("events", "failures")],
         },
+        # A minute later does not matter for windows of hours.
+        {"name": "slo-windows", "interval": "1m", "rules": [*slow, *_budgets(windows)]},
     ]
 
 

@@ -28,6 +28,7 @@ DASHBOARDS: Final = (
 )
 HEADINGS: Final = ("Meaning", "Impact", "Diagnosis", "Mitigation", "Escalation")
 _ALWAYS: Final = "none"
+_ESCALATES: Final = "page"
 _SECONDS: Final = 600
 _UID: Final = re.compile(r"/d/([^?]+)")
 _HEAD: Final = (
@@ -205,6 +206,8 @@ def _faults(file: str, rule: Mapping[str, Any], cases: _Cases, folder: Path, rec
         yield f"{where} it is not in the test `{NO_DATA}`; name it there in {tests}."
     if not receivers or "not found" in receivers:
         yield f"{where} no route takes it; correct its severity, or add a route to {ROUTES.name}."
+    if labels.get("severity") == _ESCALATES and not rule.get("keep_firing_for"):
+        yield f"{where} keep_firing_for is missing; each short recovery would begin its escalation again."
     if _uid(rule) not in DASHBOARDS:
         yield f"{where} dashboard {_uid(rule)!r} does not exist; use one of {', '.join(DASHBOARDS)}."
     yield from _of_runbook(where, _runbook(folder, name))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
+_LABEL: Final = re.compile(r"\{\{\s*(\$labels\.\w+)\s*\}\}")
 _RANGE: Final = "from=now-1h&to=now"
 _RECORDING: Final = ("lms", "telemetry-canary")
 
@@ -26,7 +28,7 @@ class Links:
     traces: str = ""
 
     def annotations(self, alert: str, dashboard: str, service: str) -> dict[str, str]:
-        """Returns the annotations with the addresses of one alert.
+        """Returns the annotations with the addresses of one alert; Prometheus escapes labels in them.
 
         Args:
             alert: its name.
@@ -43,4 +45,4 @@ class Links:
             "logs_url": self.logs.replace("{service}", source),
             "traces_url": self.traces.replace("{service}", source),
         }
-        return {name: address for name, address in found.items() if address}
+        return {name: _LABEL.sub(r"{{ \1 | urlQueryEscape }}", url) for name, url in found.items() if url}

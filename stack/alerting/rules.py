@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote_plus
 
 import yaml
 
@@ -15,7 +16,7 @@ from stack.alerting.links import Links
 from stack.alerting.sources import ALERTING, CASES, RULES
 from stack.alerting.thresholds import Thresholds
 
-_LABEL: Final = re.compile(r"\{\{\s*\$labels\.(\w+)\s*\}\}")
+_LABEL: Final = re.compile(r"\{\{ \$labels\.(\w+) \| urlQueryEscape \}\}")
 _DASHBOARD: Final = "dashboard"
 
 GENERATED: Final[dict[str, Callable[[str], str]]] = {
@@ -70,14 +71,13 @@ def cases(environment: str, links: Links, *, folder: Path = ALERTING) -> dict[st
         AlertingError: a source is wrong, or a case expects an alert that no rule has.
     """
     thresholds = Thresholds.load(environment)
-    known = {
-        rule["alert"]: rule
-        for name, text in rules(environment, links, folder=folder).items()
-        for rule in _alerts(_parsed(text, name))
-    }
+    files = {name: _parsed(text, name) for name, text in rules(environment, links, folder=folder).items()}
+    known = {rule["alert"]: rule for content in files.values() for rule in _alerts(content)}
     found = {}
     for path in sorted((folder / CASES).glob("*.yml")):
         content = _parsed(thresholds.fill(path.read_text(encoding="utf-8"), path.name), path.name)
+        # promtool's own order is random, and a rule would sometimes read what is not recorded yet.
+        content["group_eval_order"] = list(_groups(content["rule_files"], files, path.name))
         found[path.name] = _dumped(_expected(content, known, path.name), path.name)
     return found
 
@@ -136,6 +136,14 @@ def _alerts(content: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield from (rule for rule in group["rules"] if "alert" in rule)
 
 
+def _groups(loaded: Iterable[str], files: Mapping[str, Any], name: str) -> Iterator[str]:
+    """Yields the names of the groups in the order of their files."""
+    for file in loaded:
+        if Path(file).name not in files:
+            raise AlertingError(f"{name} loads {file}, which is no rule file.")
+        yield from (group["name"] for group in files[Path(file).name]["groups"])
+
+
 def _linked(content: dict[str, Any], name: str, links: Links) -> dict[str, Any]:
     """Replaces each alert's annotation ``dashboard`` by the addresses that people open."""
     for rule in _alerts(content):
@@ -166,4 +174,4 @@ def _expected(content: dict[str, Any], known: Mapping[str, Any], name: str) -> d
 
 
 def _templated(text: str, labels: Mapping[str, str]) -> str:
-    return _LABEL.sub(lambda match: str(labels.get(match[1], "")), text)
+    return _LABEL.sub(lambda match: quote_plus(str(labels.get(match[1], ""))), text)

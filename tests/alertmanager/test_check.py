@@ -47,6 +47,14 @@ def test_complete_alerts_have_no_fault(folder: Path) -> None:
         (lambda folder: (folder / RUNBOOK).unlink(), f"{NAME}: it has no runbook; write {RUNBOOK}."),
         (_replaced(RUNBOOK, "## Impact", "## Effect"), f"{RUNBOOK} must have the headings Meaning, Impact"),
         (_replaced(RULE, "severity: warning", "severity: urgent"), "label severity is 'urgent'; use one of"),
+        (
+            _replaced(
+                RULE,
+                "keep_firing_for: 2m # restarting in a loop is one alert\n        labels: {severity: warning",
+                "labels: {severity: page",
+            ),
+            f"{NAME}: keep_firing_for is missing; each short recovery would begin its escalation",
+        ),
         (_replaced(RULE, "owner: telemetry", "owner: somebody"), "label owner is 'somebody'; use one of"),
         (_replaced(RULE, "impact:", "effect:"), "annotation impact is missing; write one"),
         (_replaced(RULE, "dashboard: ", "dashboard: un"), "does not exist; use one of lms-overview"),

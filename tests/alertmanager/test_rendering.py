@@ -122,4 +122,7 @@ def test_every_alert_gets_its_links() -> None:
         "logs_url": "http://logs/lms",  # Redis records none: the platform's say what it met
         "traces_url": "http://traces/lms",
     }
+    found = links.annotations("ApiSlow", "lms-api?var-route={{ $labels.http_route }}", "{{ $labels.job }}")
+    assert found["dashboard_url"].endswith("&var-route={{ $labels.http_route | urlQueryEscape }}")
+    assert found["logs_url"] == "http://logs/{{ $labels.job | urlQueryEscape }}"
     assert "logs_url" not in Links(logs="").annotations("LmsDown", "lms-overview", "lms")

@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from stack.alerting import Channels, Platform
-from tests.alertmanager.routed import Routed, routed
+from tests.alertmanager.routed import Routed, labels_of, routed
 from tests.programs import wait_until
 from tests.receivers.webhook import Webhook
 
@@ -92,6 +92,22 @@ def test_an_acknowledgement_stops_every_tier_and_its_end_arms_them_again(
     running.expire(silence)
     for tier in TIERS[1:]:
         _wait_for(history, PAGE, tier)
+
+
+def test_nothing_is_sent_when_the_cause_is_repaired(running: Routed, history: Webhook) -> None:
+    """The burn alert goes on for half an hour; its escalation's wait has run out behind the inhibition."""
+    cause, burns = labels_of("DatabaseDown"), {**labels_of("SloBurnFast"), "slo": "api"}
+    running.send({**labels_of("RecentOutage"), "cause": "DatabaseDown"}, cause, OTHER)
+    running.send(burns)
+    _wait_for(history, OTHER, TIERS[2])
+    running.send(cause, ended=True)
+    for tier in TIERS:
+        _wait_for(history, cause, tier, "resolved")
+    later = {**OTHER, "alertname": "PrometheusStorageFails"}
+    running.send(later)
+    _wait_for(history, later, TIERS[2])
+    assert _notified(history, burns) == []
+    assert "RecentOutage" not in str([each.common_labels for each in list(history.notifications)])
 
 
 def test_restarts_do_not_postpone_an_escalation_for_ever(running: Routed, history: Webhook) -> None:

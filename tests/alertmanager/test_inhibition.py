@@ -21,6 +21,8 @@ CONTROL: Final = [
     for severity in ("page", "warning")
 ]
 
+OUTAGE: Final = labels_of("RecentOutage")
+
 
 @pytest.fixture(name="running")
 def _running(tmp_path: Path) -> Iterator[Routed]:
@@ -49,6 +51,16 @@ PAIRS: Final = [
     (labels_of("PushedMetricsStopped"), labels_of("CollectorDown"), False),
     (labels_of("CollectorDown"), labels_of("LmsDown"), False),
     (labels_of("CollectorSinkUnreachable"), labels_of("TelemetryCanaryLost"), False),
+    ({**OUTAGE, "cause": "DatabaseDown"}, {**labels_of("SloBurnFast"), "slo": "api"}, True),
+    ({**OUTAGE, "cause": "LmsDown"}, labels_of("ApiErrors"), True),
+    ({**OUTAGE, "cause": "DatabaseDown"}, labels_of("LmsDown"), False),
+    ({**OUTAGE, "cause": "DatabaseDown"}, labels_of("LmsFlapping"), False),
+    ({**OUTAGE, "cause": "DatabaseDown"}, labels_of("TelemetryCanaryLost"), False),
+    ({**OUTAGE, "cause": "CollectorDown"}, labels_of("TelemetryCanaryLost"), True),
+    ({**OUTAGE, "cause": "CollectorDown"}, labels_of("ApiErrors"), False),
+    ({**OUTAGE, "slo": "api"}, {**labels_of("SloBurnFast"), "slo": "api"}, True),
+    ({**OUTAGE, "slo": "api"}, {**labels_of("SloBurnFast"), "slo": "login"}, False),
+    ({**OUTAGE, "slo": "api"}, labels_of("ApiErrors"), False),
     (labels_of("CollectorDown"), labels_of("CollectorQueueFilling"), True),
     (labels_of("CollectorDown"), labels_of("HostDiskFilling"), False),
     ({"alertname": "A", "severity": "page"}, {"alertname": "B", "severity": "warning"}, False),
@@ -66,9 +78,12 @@ PAIRS: Final = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("source", "target", "hushed"), PAIRS, ids=[f"{s['alertname']}-{t['alertname']}-{h}" for s, t, h in PAIRS]
-)
+def _id(source: dict[str, str], target: dict[str, str], hushed: object) -> str:
+    found = [each.get(name) for each in (source, target) for name in ("alertname", "cause", "slo")]
+    return "-".join([*filter(None, found), str(hushed)])
+
+
+@pytest.mark.parametrize(("source", "target", "hushed"), PAIRS, ids=[_id(*each) for each in PAIRS])
 def test_an_alert_inhibits_only_what_it_explains(
     running: Routed, source: dict[str, str], target: dict[str, str], *, hushed: bool
 ) -> None:

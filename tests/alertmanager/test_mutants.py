@@ -21,6 +21,7 @@ EQUIVALENT: dict[tuple[str, str], str] = {
 JUDGED = {
     *("api.yml", "canary.yml", "collector.yml", "database.yml", "health.yml", "rate-limits.yml", "redis.yml"),
     *("resources.yml", "runtime.yml", "series.yml", "slo.yml", "watchdog.yml", "anomalies.yml"),
+    "outages.yml",
     *("alertmanager.yml", "backups.yml", "business.yml", "certificates.yml", "prometheus.yml"),
 }
 # Every fourth rule by its name's checksum, the same ones each time: all of them take minutes.

@@ -44,7 +44,8 @@ PLATFORM = Platform("http://127.0.0.1:8000", SECRET)
 
 FIRST = "on-call"
 TIERS = ("on-call", "escalation-second-line", "escalation-management")
-BY_SEVERITY = {"page": TIERS, "warning": ("warnings",), "info": ("record",), "none": ("watchdog",)}
+BY_SEVERITY = {"page": TIERS, "warning": ("warnings",), "info": ("record",), "none": ("nobody",)}
+BY_NAME = {"Watchdog": ("watchdog",)}
 SETS = {
     "none": (NONE, {}),
     "slack": (SLACK, {FIRST: {"slack": 1}, "warnings": {"slack": 1}}),
@@ -76,7 +77,7 @@ def test_each_channel_is_there_without_the_others(tmp_path: Path, name: str) -> 
         for each in receivers
     }
     assert found == {receiver: expected.get(receiver, {}) for receiver in found}
-    assert found.keys() == {*TIERS, "warnings", "record", "watchdog"}
+    assert found.keys() == {*TIERS, "warnings", "record", "watchdog", "nobody"}
 
 
 def test_everything_that_is_set_notifies_of_the_end_and_the_platform_of_everything() -> None:
@@ -91,7 +92,7 @@ def test_everything_that_is_set_notifies_of_the_end_and_the_platform_of_everythi
             ends = [each.get("send_resolved", True) for each in integrations]
             assert all(ends) == (receiver["name"] != "watchdog" or not integrations)
             recorded = [each for each in integrations if each.get("url") == PLATFORM.webhook]
-            assert len(recorded) == (receiver["name"] != "watchdog")
+            assert len(recorded) == (receiver["name"] not in {"watchdog", "nobody"})
 
 
 @pytest.fixture(name="file", scope="module")
@@ -111,7 +112,8 @@ def _receivers(file: Path, labels: dict[str, str]) -> tuple[str, ...]:
 @pytest.mark.parametrize("name", sorted(rendered.alerts()))
 def test_every_alert_reaches_who_acts_on_it(file: Path, name: str) -> None:
     labels = rendered.alerts()[name]["labels"]
-    assert _receivers(file, {"alertname": name, **labels}) == BY_SEVERITY[labels["severity"]]
+    expected = BY_NAME.get(name, BY_SEVERITY[labels["severity"]])
+    assert _receivers(file, {"alertname": name, **labels}) == expected
 
 
 @pytest.mark.parametrize("severity", ["page", "warning", "info", "urgent", ""])

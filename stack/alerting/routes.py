@@ -6,6 +6,7 @@ Alertmanager compares the wall clock of the interval's time zone: on the day of 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -23,6 +24,10 @@ LONGEST: Final = timedelta(days=7)
 """A window that is longer is a mistake: pages would be lost for weeks."""
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _MIDNIGHT: Final = "24:00"
+_DAY_MINUTES: Final = 24 * 60
+_NONE: Final = timedelta()
+_ESCALATION: Final = "escalation-"
+_UNITS: Final = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds", "ms": "milliseconds"}
 _KEYS: Final = ("active_time_intervals", "mute_time_intervals")
 
 _SENTENCES: Final = {
@@ -69,12 +74,12 @@ class Once(_Window):
             raise ValueError(f"must end after its start, and within {LONGEST.days} days of it")
         return self
 
-    def intervals(self) -> Iterator[Interval]:
-        """Yields one interval per day, since Alertmanager's times do not cross midnight."""
-        day = self.start.date()
-        while day <= self.end.date():
+    def intervals(self, wait: timedelta = _NONE) -> Iterator[Interval]:
+        """Yields one interval per day until ``wait`` after the end: Alertmanager's end at midnight."""
+        day, until = self.start.date(), self.end + wait
+        while day <= until.date():
             start = _text(self.start.time()) if day == self.start.date() else "00:00"
-            end = _text(self.end.time()) if day == self.end.date() else _MIDNIGHT
+            end = _text(until.time()) if day == until.date() else _MIDNIGHT
             if start < end:
                 yield {**_date(day), "times": [{"start_time": start, "end_time": end}]}
             day += timedelta(days=1)
@@ -95,16 +100,17 @@ class Weekly(_Window):
             raise ValueError("must end at another time than it starts")
         return self
 
-    def intervals(self) -> Iterator[Interval]:
-        """Yields the interval, or its two parts around midnight."""
-        start, end = _text(self.start), _text(self.end)
-        if start < end:
-            yield {"weekdays": list(self.every), "times": [{"start_time": start, "end_time": end}]}
-            return
-        yield {"weekdays": list(self.every), "times": [{"start_time": start, "end_time": _MIDNIGHT}]}
-        following = [_DAYS[(_DAYS.index(day) + 1) % len(_DAYS)] for day in self.every]
-        if end > "00:00":
-            yield {"weekdays": following, "times": [{"start_time": "00:00", "end_time": end}]}
+    def intervals(self, wait: timedelta = _NONE) -> Iterator[Interval]:
+        """Yields the interval until ``wait`` after the end, or its parts around midnights."""
+        start, end = _minutes(self.start), _minutes(self.end)
+        end += (_DAY_MINUTES if end <= start else 0) + wait // timedelta(minutes=1)
+        for passed in range(-(-end // _DAY_MINUTES)):
+            first, last = (
+                max(start - passed * _DAY_MINUTES, 0),
+                min(end - passed * _DAY_MINUTES, _DAY_MINUTES),
+            )
+            days = [_DAYS[(_DAYS.index(day) + passed) % len(_DAYS)] for day in self.every]
+            yield {"weekdays": days, "times": [{"start_time": _of_day(first), "end_time": _of_day(last)}]}
 
 
 def calendar(path: Path) -> list[Once | Weekly]:
@@ -148,28 +154,49 @@ def business_hours(text: str) -> Interval:
 def with_time_intervals(configuration: Mapping[str, Any], channels: ChannelSettings) -> dict[str, Any]:
     """Returns the configuration with the intervals that are set; its routes refer to no others.
 
+    An escalation stays quiet for its wait after a window: what fired within it reaches on-call first.
+
     Raises:
         AlertingError: the maintenance calendar is not valid.
     """
     intervals: dict[str, list[Interval]] = {}
     if channels.business_hours:
         intervals[BUSINESS_HOURS] = [business_hours(channels.business_hours)]
+    waits = {"": _NONE, **dict(_waits(configuration["route"]))}
     for window in calendar(channels.maintenance_file) if channels.maintenance_file else []:
-        for severity in window.severities:
-            intervals.setdefault(MAINTENANCE + severity, []).extend(window.intervals())
+        for name, wait in ((each + tier, waits[tier]) for each in window.severities for tier in waits):
+            intervals.setdefault(MAINTENANCE + name, []).extend(window.intervals(wait))
     zone = {"location": channels.time_zone}
+    route = _pruned(configuration["route"], frozenset(intervals))
+    used = {name for each in [route, *route["routes"]] for key in _KEYS for name in each.get(key, [])}
     named = [
         {"name": name, "time_intervals": [{**each, **zone} for each in found]}
         for name, found in intervals.items()
+        if name in used
     ]
-    route = _pruned(configuration["route"], frozenset(intervals))
     return {**configuration, "route": route, **({"time_intervals": named} if named else {})}
+
+
+def _waits(route: Mapping[str, Any]) -> Iterator[tuple[str, timedelta]]:
+    """Yields what the names of an escalation's intervals end with, and its wait, in whole minutes."""
+    for child in route["routes"]:
+        if child["receiver"].startswith(_ESCALATION):
+            parts = re.findall(r"(\d+)(ms|[dhms])", child["group_wait"])
+            wait = timedelta(**{_UNITS[unit]: int(number) for number, unit in parts})
+            yield _after(child), timedelta(minutes=-(-wait // timedelta(minutes=1)))
+
+
+def _after(route: Mapping[str, Any]) -> str:
+    return f"-{route['receiver']}" if route["receiver"].startswith(_ESCALATION) else ""
 
 
 def _pruned(route: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
     """Returns the route without references to intervals that are not set."""
     kept = {key: value for key, value in route.items() if key not in {*_KEYS, "routes"}}
-    used = {key: [name for name in route.get(key, []) if name in known] for key in _KEYS}
+    used = {
+        key: [name + _after(route) for name in route.get(key, []) if name + _after(route) in known]
+        for key in _KEYS
+    }
     children = [_pruned(child, known) for child in route.get("routes", [])]
     return {
         **kept,
@@ -180,6 +207,14 @@ def _pruned(route: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
 
 def _date(day: date) -> Interval:
     return {"years": [str(day.year)], "months": [str(day.month)], "days_of_month": [str(day.day)]}
+
+
+def _minutes(moment: time) -> int:
+    return moment.hour * 60 + moment.minute
+
+
+def _of_day(minutes: int) -> str:
+    return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
 def _text(moment: time) -> str:

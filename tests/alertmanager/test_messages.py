@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -14,7 +15,18 @@ from pydantic import SecretStr
 
 from stack.alerting import Channels
 from tests.alertmanager import pictures
-from tests.alertmanager.golden import CASES, FORMS, GOLDEN, HOSTILE, LABELS, NOTES, alert, message
+from tests.alertmanager.golden import (
+    CASES,
+    FORMS,
+    GOLDEN,
+    HOSTILE,
+    LABELS,
+    NOTES,
+    alert,
+    group,
+    message,
+    render,
+)
 from tests.alertmanager.routed import Routed, routed
 from tests.receivers.mail_server import PASSWORD, USER, Mail, MailServer, Security
 from tests.receivers.slack import Post, Slack
@@ -110,10 +122,35 @@ def _matchers(link: str) -> dict[str, str]:
     return {name: re.sub(r"\\(.)", r"\1", value) for name, value in found}
 
 
-def test_the_acknowledge_link_quotes_label_values() -> None:
-    text = message("phone.txt", "hostile")
-    (link,) = [word for word in text.split() if "silences" in word]
-    assert _matchers(link) == {**LABELS, "alertname": HOSTILE[:100], "path": HOSTILE[:100]}
+def _acknowledge(data: dict[str, Any]) -> str:
+    """Returns the address behind Acknowledge, which is the same in every form."""
+    (mail,) = [link for link in _Page(render(FORMS["mail.html"], data, html=True)).links if OURS in link][:1]
+    text = render('{{ template "lms.url.acknowledge" . }}', data).strip()
+    assert unquote(mail) == unquote(text)
+    return text
+
+
+@pytest.mark.parametrize("value", ["two words", HOSTILE[:100], "a+b&c=d#e%41", 'é"\\"', "x" * 300])
+def test_the_acknowledge_link_has_every_label_in_full(value: str) -> None:
+    labels = {f"label_{number}": str(number) for number in range(20)} | {"path": value}
+    assert _matchers(_acknowledge(group(alert(labels)))) == {**LABELS, **labels}
+
+
+def test_several_alerts_are_acknowledged_one_by_one() -> None:
+    """A silence of their common labels would silence every page of the service."""
+    assert _acknowledge(CASES["many"]) == OURS + "alerts?filter=%7Bservice_name%3D%22lms%22%7D"
+    apart = group(alert(), alert({"service_name": "redis"}))
+    assert _acknowledge(apart) == OURS + "alerts"
+    hostile = {"service_name": HOSTILE}
+    assert _acknowledge(group(alert(hostile), alert({**hostile, "a": "b"}))) == OURS + "alerts"
+
+
+def test_the_one_that_still_fires_is_acknowledged() -> None:
+    assert _matchers(_acknowledge(CASES["one-of-two-ended"])) == LABELS
+
+
+def test_labels_that_are_too_long_for_an_address_lead_to_the_alerts() -> None:
+    assert _acknowledge(CASES["huge"]) == OURS + "alerts"
 
 
 @pytest.mark.parametrize("case", ["many", "huge", "hostile"])

@@ -22,7 +22,7 @@ JUDGED = {
     *("api.yml", "canary.yml", "collector.yml", "database.yml", "health.yml", "rate-limits.yml", "redis.yml"),
     *("resources.yml", "runtime.yml", "series.yml", "slo.yml", "watchdog.yml", "anomalies.yml"),
     "outages.yml",
-    *("alertmanager.yml", "backups.yml", "business.yml", "certificates.yml", "prometheus.yml"),
+    *("alertmanager.yml", "backups.yml", "business.yml", "certificates.yml", "prometheus.yml", "usual.yml"),
 }
 # Every fourth rule by its name's checksum, the same ones each time: all of them take minutes.
 SAMPLE = 4

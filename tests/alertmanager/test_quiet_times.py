@@ -87,6 +87,21 @@ def test_windows_last_as_long_as_the_wall_clock_says(tmp_path: Path) -> None:
     assert _muted_minutes(found, "maintenance-warning", "2026-10-25", 25) == 4 * 60 + 60
 
 
+WEEKLY = "windows: [{name: night, every: saturday, from: '23:30', until: '23:50'}]"
+
+
+@pytest.mark.parametrize(
+    ("calendar", "day", "minutes"), [(NIGHT, "2026-12-31", 28 * 60), (WEEKLY, "2026-12-05", 20)]
+)
+def test_an_escalation_stays_quiet_for_its_wait_after_a_window(
+    tmp_path: Path, calendar: str, day: str, minutes: int
+) -> None:
+    """Otherwise the end of a window would page every tier at once."""
+    found = _configured(tmp_path, maintenance_file=_calendar(tmp_path, calendar), time_zone=BERLIN)
+    for tier, wait in {"": 0, "-escalation-second-line": 15, "-escalation-management": 45}.items():
+        assert _muted_minutes(found, f"maintenance-page{tier}", day, 72) == minutes + wait
+
+
 @pytest.mark.parametrize(
     ("day", "minutes"),
     [("2026-03-27", 600), ("2026-03-29", 0), ("2026-03-30", 600), ("2026-10-25", 0), ("2026-10-26", 600)],
@@ -109,9 +124,31 @@ def test_only_what_is_set_is_configured(tmp_path: Path) -> None:
     assert "business-hours" not in text
     found = _configured(tmp_path, maintenance_file=_calendar(tmp_path, NIGHT))
     muted = {each["receiver"]: each.get("mute_time_intervals", []) for each in found["route"]["routes"]}
-    assert muted["on-call"] == muted["escalation-management"] == ["maintenance-page"]
+    assert muted["on-call"] == ["maintenance-page"]
+    assert muted["escalation-management"] == ["maintenance-page-escalation-management"]
     assert muted["warnings"] == ["maintenance-warning"]
     assert muted["watchdog"] == muted["record"] == []
+
+
+@pytest.mark.parametrize("ago", [1, 60])
+def test_the_end_of_a_window_notifies_on_call_alone(tmp_path: Path, ago: int) -> None:
+    """The window ended some minutes ago; the alert fires for longer than every tier's wait."""
+    now = datetime.now(ZoneInfo(BERLIN))
+    start, end = (f"{now - timedelta(minutes=minutes):%Y-%m-%d %H:%M}" for minutes in (ago + 60, ago - 1))
+    calendar = _calendar(tmp_path, f"windows: [{{name: over, from: {start}, until: {end}}}]")
+    page = {"alertname": "LmsDown", "service_name": "lms", "severity": "page"}
+    info = {**page, "severity": "info"}
+    tiers = set() if ago == 1 else {"escalation-second-line", "escalation-management"}
+    with Webhook(TOKEN) as history:
+        platform = Platform(history.url, SecretStr(TOKEN))
+        channels = Channels(maintenance_file=calendar, time_zone=BERLIN)
+        with routed(tmp_path, channels, None, platform) as running:
+            running.send(page, info, since=datetime.now(UTC) - timedelta(hours=1))
+            expected = {"record", "on-call", *tiers}
+            wait_until(lambda: _receivers(history) >= expected, lambda: f"{expected}: {_receivers(history)}")
+            running.send(info, ended=True)
+            wait_until(lambda: "resolved" in {each.status for each in history.notifications}, "it has ended")
+            assert _receivers(history) == expected
 
 
 @pytest.mark.parametrize(("zone", "muted"), [(BERLIN, True), ("Asia/Tokyo", False)])

@@ -112,6 +112,13 @@ class Settings(
         default=None, description="Folder with one file per secret, such as lms_jwt_secret."
     )
 
+    @field_validator("alerts_token")
+    @classmethod
+    def _nobody_elses(cls, token: SecretStr, others: ValidationInfo) -> SecretStr:
+        if token == others.data.get("metrics_token"):
+            raise ValueError("must differ from LMS_METRICS_TOKEN: who may read metrics may not post alerts")
+        return token
+
     @field_validator("admin_password")
     @classmethod
     def _not_guessed_first(cls, password: SecretStr, others: ValidationInfo) -> SecretStr:

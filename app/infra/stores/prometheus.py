@@ -128,13 +128,14 @@ class Prometheus:
         answer = await self._client.search(_THEN, "/api/v1/query_range", form)
         return [Series(each.metric, each.values) for each in answer.data.result]
 
-    async def samples(self, selector: str) -> list[Series]:
-        """Returns the samples that a range selector finds, as they are stored, by Prometheus' own clock.
+    async def samples(self, selector: str, at: datetime | None = None) -> list[Series]:
+        """Returns the samples that a range selector finds, as they are stored, up to a time of its own clock.
 
         Raises:
             StoreUnavailable: As `query`.
         """
-        answer = await self._client.search(_THEN, "/api/v1/query", {"query": selector})
+        form = {"query": selector, **({} if at is None else {"time": at.isoformat()})}
+        answer = await self._client.search(_THEN, "/api/v1/query", form)
         return [Series(each.metric, each.values) for each in answer.data.result]
 
     async def alerts(self) -> list[RuleAlert]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
+from app.core.errors import DatabaseUnavailable
 from app.core.telemetry import (
     ALERT_FLAPS,
     ALERT_TIME_TO_ACKNOWLEDGE,
@@ -12,27 +15,79 @@ from app.core.telemetry import (
     ALERT_TRANSITIONS,
     ALERTS_UNATTENDED,
 )
-from app.monitoring.alerts import life, sentry
+from app.monitoring.alerts import life
 from app.monitoring.alerts.records import AlertRecord, Kind, Transition
+from app.monitoring.alerts.repository import AlertRepository
+from app.monitoring.alerts.sentry import Sentry
 from otel import get_logger
 
+LATE: Final = timedelta(seconds=30)
+"""Longer than a write may take, so that nobody announces what its own process is about to."""
 _FLAT: Final = ("", None)
 _log = get_logger(service="alerts")
 
 
-def announce(before: AlertRecord | None, after: AlertRecord) -> None:
-    """Announces what ``after`` has and ``before`` had not.
+class Announcer:
+    """Announces each step, and marks it as said: what stays without its mark is announced later.
 
-    To be called by the process that stored the change, so that each step is announced once by all of them.
-    Alerts that were sent to try the channels are logged and reported, but not counted.
+    So a step is announced once by all processes, though the answer to its write be lost, or its process be
+    killed. It is announced twice if a process is killed between the announcement and the mark.
     """
-    for step in life.new_steps(before, after):
-        _log_step(after, step)
-        sentry.tell(after, step)
+
+    def __init__(self, repository: AlertRepository) -> None:
+        self._repository = repository
+        self._sentry = Sentry()
+        self._unmarked: dict[str, set[tuple[Kind, str | None]]] = {}
+        self._waiting: dict[str, datetime] = {}
+
+    def report(self, record: AlertRecord) -> None:
+        """Tells Sentry of an alert that the database does not take now."""
+        for step in record.transitions:
+            self._sentry.tell(record, step)
+
+    async def stored(self, before: AlertRecord | None, after: AlertRecord) -> None:
+        """Announces what ``after`` has and ``before`` had not; to be called by the process that stored it."""
+        steps = life.new_steps(before, after)
+        self._announce(before, after, steps)
+        if steps:
+            await self._mark(after.id, steps)
+
+    async def late(self, now: datetime) -> None:
+        """Announces what its own process has not announced for half a minute.
+
+        Raises:
+            DatabaseUnavailable: The database does not answer.
+        """
+        found = await self._repository.unsaid()
+        self._waiting = {each.id: self._waiting.get(each.id, now) for each in found}
+        for record in found:
+            if now - self._waiting[record.id] < LATE:
+                continue
+            known = life.said(record, self._unmarked.get(record.id, set()))
+            steps = [each for each in known.transitions if not each.said]
+            self._announce(life.as_said(known), known, steps)
+            await self._mark(record.id, steps)
+
+    async def _mark(self, alert_id: str, steps: Iterable[Transition]) -> None:
+        keys = self._unmarked.setdefault(alert_id, set())
+        keys.update(each.key for each in steps)
+        try:
+            await self._repository.change(alert_id, lambda record: record and life.said(record, keys))
+        except DatabaseUnavailable:
+            return  # `late` does it
+        self._unmarked.pop(alert_id, None)
+
+    def _announce(self, before: AlertRecord | None, after: AlertRecord, steps: Sequence[Transition]) -> None:
+        """Alerts that were sent to try the channels are logged and reported, but not counted."""
+        for step in steps:
+            _log_step(after, step)
+            self._sentry.tell(after, step)
+            if not after.is_test:
+                ALERT_TRANSITIONS.add(1, {"kind": step.kind.value, "severity": after.severity})
         if not after.is_test:
-            ALERT_TRANSITIONS.add(1, {"kind": step.kind.value, "severity": after.severity})
-    if not after.is_test:
-        _measure(before, after)
+            _measure(before, after)
+            if after.flapping and any(each.kind is Kind.FIRING for each in steps):
+                ALERT_FLAPS.add(1, {"severity": after.severity})
 
 
 def _log_step(record: AlertRecord, step: Transition) -> None:
@@ -62,8 +117,6 @@ def _measure(before: AlertRecord | None, after: AlertRecord) -> None:
         if moment is not None and (before is None or getattr(before, name) is None):
             # Clocks differ: nobody was notified before the alert fired.
             metric.record(max((moment - after.started_at).total_seconds(), 0), severity)
-    if before is None and after.flapping:
-        ALERT_FLAPS.add(1, severity)
     ended = not after.is_open and (before is None or before.is_open)
     if ended and after.notified_at and not after.acknowledged_at and not after.comments:
         ALERTS_UNATTENDED.add(1, severity)

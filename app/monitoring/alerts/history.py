@@ -12,7 +12,7 @@ from app.core.clock import Clock
 from app.core.errors import DatabaseUnavailable
 from app.core.telemetry import ALERT_NOTIFICATIONS
 from app.monitoring.alerts import life
-from app.monitoring.alerts.announce import announce
+from app.monitoring.alerts.announce import Announcer
 from app.monitoring.alerts.life import Firing
 from app.monitoring.alerts.payload import Notice
 from app.monitoring.alerts.records import AlertRecord, Source
@@ -35,6 +35,7 @@ class AlertHistory:
         self.repository = repository
         self.clock = clock
         self._kept = timedelta(days=days)
+        self._announcer = Announcer(repository)
         self._postponed: deque[Notice] = deque(maxlen=MOST_POSTPONED)
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
@@ -56,6 +57,8 @@ class AlertHistory:
     def _postpone(self, notices: Sequence[Notice]) -> None:
         waiting = set(map(_identity, self._postponed))
         fresh = [each for each in notices if _identity(each) not in waiting]
+        for each in fresh:  # Sentry hears of an alert without the database, all the more if it is about it
+            self._announcer.report(_with_notice(life.begun(each.firing), each))
         dropped = max(len(self._postponed) + len(fresh) - MOST_POSTPONED, 0)
         self._postponed.extend(fresh)
         ALERT_NOTIFICATIONS.add(len(fresh), {"outcome": "postponed"})
@@ -75,7 +78,7 @@ class AlertHistory:
     async def _attempt(self, notice: Notice) -> bool:
         try:
             async with self._turns:
-                await self._record(notice)
+                await self.apply(notice.firing, lambda record: _with_notice(record, notice))
         except DatabaseUnavailable:
             return False
         except Exception:  # noqa: BLE001 - repeating it would stop all that come after it
@@ -84,16 +87,6 @@ class AlertHistory:
             return True
         ALERT_NOTIFICATIONS.add(1, {"outcome": "recorded"})
         return True
-
-    async def _record(self, notice: Notice) -> None:
-        def change(record: AlertRecord) -> AlertRecord:
-            is_over = notice.resolved_at is not None
-            record = life.notified(record, notice.receiver, notice.at, resolved=is_over)
-            if notice.resolved_at is not None:
-                record = life.resolved(record, notice.resolved_at, Source.ALERTMANAGER)
-            return record
-
-        await self.apply(notice.firing, change)
 
     async def apply(
         self, firing: Firing, change: Callable[[AlertRecord], AlertRecord] = lambda record: record
@@ -112,7 +105,7 @@ class AlertHistory:
         if await self.repository.get(firing.id) is None:
             first = await self._first(firing)
         found = await self.repository.change(firing.id, changed)
-        return self._announced(found.before, found.after)
+        return await self._announced(found.before, found.after)
 
     async def amend(self, alert_id: str, change: Callable[[AlertRecord], AlertRecord]) -> AlertRecord | None:
         """Changes a record and announces what is new; returns None if there is no such record.
@@ -121,15 +114,22 @@ class AlertHistory:
             DatabaseUnavailable: It is not stored.
         """
         found = await self.repository.change(alert_id, lambda record: record and change(record))
-        return None if found.after is None else self._announced(found.before, found.after)
+        return None if found.after is None else await self._announced(found.before, found.after)
 
-    @staticmethod
-    def _announced(before: AlertRecord | None, after: AlertRecord | None) -> AlertRecord:
+    async def _announced(self, before: AlertRecord | None, after: AlertRecord | None) -> AlertRecord:
         if after is None:
             raise AssertionError("a change that makes a record returns one")
         if after != before:
-            announce(before, after)
+            await self._announcer.stored(before, after)
         return after
+
+    async def announce_late(self) -> None:
+        """Announces what was stored by a process that did not come to announce it.
+
+        Raises:
+            DatabaseUnavailable: The database does not answer.
+        """
+        await self._announcer.late(self.clock.now())
 
     async def _first(self, firing: Firing) -> AlertRecord:
         """Returns what is known of an alert that has no record: it ended where it fired again afterwards.
@@ -164,6 +164,14 @@ class AlertHistory:
     def oldest(self) -> datetime:
         """Returns the moment before which nothing is kept."""
         return self.clock.now() - self._kept
+
+
+def _with_notice(record: AlertRecord, notice: Notice) -> AlertRecord:
+    is_over = notice.resolved_at is not None
+    record = life.notified(record, notice.receiver, notice.at, resolved=is_over)
+    if notice.resolved_at is None:
+        return record
+    return life.resolved(record, notice.resolved_at, Source.ALERTMANAGER)
 
 
 def _identity(notice: Notice) -> tuple[str, str, bool]:

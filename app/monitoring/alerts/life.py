@@ -7,9 +7,10 @@ and inhibitions have the time at which the platform saw them, because neither pr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from app.infra.stores.alertmanager import Silence, SilenceState
@@ -20,6 +21,7 @@ from app.monitoring.alerts.records import (
     Kind,
     Source,
     Transition,
+    fingerprint_of,
     is_test,
     milliseconds,
     month_of,
@@ -32,6 +34,8 @@ _TRUST: Final = (Source.PLATFORM, Source.PROMETHEUS, Source.ALERTMANAGER)
 _ORDER: Final = {kind: place for place, kind in enumerate(Kind)}
 _KEPT_FIRST: Final = 20
 _SILENCES: Final = (Kind.SILENCED, Kind.ACKNOWLEDGED)
+_ENDED_BY: Final = {Kind.SILENCED: Kind.SILENCE_ENDED, Kind.INHIBITED: Kind.INHIBITION_ENDED}
+_CLOCKS_DIFFER: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,8 @@ def begun(firing: Firing) -> AlertRecord:
         labels=stored(labels),
         annotations=stored(firing.annotations),
         started_at=at,
-        transitions=(Transition(kind=Kind.FIRING, at=at, source=Source.PROMETHEUS),),
+        transitions=(Transition(kind=Kind.FIRING, at=at, source=Source.PROMETHEUS, said=False),),
+        is_said=False,
     )
 
 
@@ -97,7 +102,7 @@ def notified(record: AlertRecord, receiver: str, at: datetime, *, resolved: bool
     if known.at <= step.at:
         return record
     others = tuple(each for each in record.transitions if each is not known)
-    return _with(record.model_copy(update={"transitions": others}), step)
+    return _with(record.model_copy(update={"transitions": others}), step, said=known.said)
 
 
 def _notification(receiver: str) -> Kind:
@@ -119,8 +124,10 @@ def silenced(record: AlertRecord, silences: Iterable[Silence]) -> AlertRecord:
 
 def _one_silence(record: AlertRecord, silence: Silence) -> AlertRecord:
     steps = {each.kind: each for each in record.transitions if each.reference == silence.id}
+    answered = answers(silence, record.fingerprint, record.started_at)
+    if not steps and not answered and _left_out(record, silence):
+        return record
     if not steps.keys() & set(_SILENCES):
-        answered = silence.starts_at >= record.started_at
         begin = Transition(
             kind=Kind.ACKNOWLEDGED if answered else Kind.SILENCED,
             at=milliseconds(max(silence.starts_at, record.started_at)),
@@ -142,6 +149,24 @@ def _one_silence(record: AlertRecord, silence: Silence) -> AlertRecord:
         )
         record = _with(record, over)
     return record
+
+
+def answers(silence: Silence, fingerprint: str, started_at: datetime) -> bool:
+    """Tells whether a silence is somebody's answer to an alert that fires since a moment: it was made later.
+
+    Where clocks differ, one for this alert alone may seem to be a little older than the alert.
+    """
+    exact = all(each.is_equal and not each.is_regex for each in silence.matchers)
+    about = fingerprint_of({each.name: each.value for each in silence.matchers}) if exact else None
+    earliest = started_at - _CLOCKS_DIFFER if about == fingerprint else started_at
+    return silence.starts_at >= earliest
+
+
+def _left_out(record: AlertRecord, silence: Silence) -> bool:
+    """Tells whether a silence that the record has not was left out of it: Alertmanager lists it for days."""
+    cut = record.cut_until
+    is_over = silence.status.state is SilenceState.EXPIRED
+    return cut is not None and is_over and milliseconds(silence.ends_at) <= cut
 
 
 def inhibited(record: AlertRecord, inhibitors: Iterable[str], now: datetime) -> AlertRecord:
@@ -169,7 +194,8 @@ def resolved(record: AlertRecord, at: datetime, source: Source) -> AlertRecord:
         return record
     others = tuple(each for each in record.transitions if each is not known)
     ended = record.model_copy(update={"transitions": others, "is_open": False, "resolved_at": at})
-    return _with(ended, Transition(kind=Kind.RESOLVED, at=at, source=source))
+    step = Transition(kind=Kind.RESOLVED, at=at, source=source)
+    return _with(ended, step, said=known is not None and known.said)
 
 
 def reopened(record: AlertRecord, updated_at: datetime) -> AlertRecord:
@@ -195,8 +221,53 @@ def _again(step: Transition, before: list[Transition]) -> bool:
     return step.kind in {Kind.INHIBITED, Kind.INHIBITION_ENDED} and step not in before
 
 
-def _with(record: AlertRecord, step: Transition) -> AlertRecord:
-    steps = sorted((*record.transitions, step), key=lambda each: (each.at, _ORDER[each.kind]))
-    over = max(len(steps) - MOST_TRANSITIONS, 0)
-    kept = steps[:_KEPT_FIRST] + steps[_KEPT_FIRST + over :]
-    return record.model_copy(update={"transitions": tuple(kept), "omitted": record.omitted + over})
+def said(record: AlertRecord, keys: AbstractSet[tuple[Kind, str | None]]) -> AlertRecord:
+    """Returns the record with the steps of these keys announced."""
+    steps = tuple(
+        each.model_copy(update={"said": True}) if each.key in keys else each for each in record.transitions
+    )
+    return record.model_copy(update={"transitions": steps, "is_said": all(each.said for each in steps)})
+
+
+def as_said(record: AlertRecord) -> AlertRecord:
+    """Returns the record as it was when all of it was announced."""
+    steps = tuple(each for each in record.transitions if each.said)
+    is_over = any(each.kind is Kind.RESOLVED for each in steps)
+    end = {"is_open": not is_over, "resolved_at": record.resolved_at if is_over else None}
+    return record.model_copy(update={"transitions": steps, **end})
+
+
+def _with(record: AlertRecord, step: Transition, *, said: bool = False) -> AlertRecord:
+    added = step.model_copy(update={"said": said})
+    steps = sorted((*record.transitions, added), key=lambda each: (each.at, _ORDER[each.kind]))
+    cut = _cut(steps)
+    until = [steps[place].at for place in cut] + [record.cut_until] * (record.cut_until is not None)
+    changes = {
+        "transitions": tuple(each for place, each in enumerate(steps) if place not in cut),
+        "is_said": record.is_said and said,
+        "omitted": record.omitted + len(cut),
+        "cut_until": max(filter(None, until), default=None),
+    }
+    return record.model_copy(update=changes)
+
+
+def _cut(steps: Sequence[Transition]) -> AbstractSet[int]:
+    """Returns the places of steps to leave out: silences and inhibitions that are over, the oldest ones.
+
+    The first steps stay, and so does whatever tells who was notified, who acted, and how it ended.
+    """
+    cut: set[int] = set()
+    for begin, end in _pairs(steps):
+        if len(steps) - len(cut) > MOST_TRANSITIONS and begin >= _KEPT_FIRST:
+            cut |= {begin, end}
+    return cut
+
+
+def _pairs(steps: Sequence[Transition]) -> Iterator[tuple[int, int]]:
+    """Yields the places of the beginning and the end of silences and inhibitions, by the end."""
+    begun: dict[tuple[Kind, str | None], int] = {}
+    for place, each in enumerate(steps):
+        if each.kind in _ENDED_BY:
+            begun[_ENDED_BY[each.kind], each.reference] = place
+        elif each.key in begun:
+            yield begun.pop(each.key), place

@@ -14,18 +14,23 @@ from itertools import pairwise
 from statistics import median
 from typing import Final
 
+from app.infra.stores.client import AnswerTooLarge, StoreUnavailable
 from app.infra.stores.prometheus import Prometheus, Series
 from app.infra.stores.queries import selector
 from app.monitoring.alerts.records import fingerprint_of
 
 OVERLAP: Final = timedelta(minutes=5)
 """How much of what was read before is read again: samples may arrive late, and a run needs its beginning."""
-_CHUNK: Final = 6 * 3600
+_CHUNK: Final = 6 * 3600.0
+_SHORTEST_CHUNK: Final = 60.0
+_MOST_POINTS: Final = 250_000
+"""Samples of one look: more would hold up requests; the next look continues."""
 _USUAL_INTERVAL: Final = 15.0
 _MISSED: Final = 2.5
 _GAP: Final = 1.5
 _OURS: Final = frozenset({"__name__", "alertstate"})
 _Labels = tuple[tuple[str, str], ...]
+_Points = dict[tuple[str, _Labels], dict[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +53,51 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What Prometheus remembers up to ``now``, its own time."""
+    """What Prometheus remembers up to ``now``: its own time, or before if there was too much to read."""
 
     episodes: tuple[Episode, ...]
     now: datetime
+    is_complete: bool = True
 
 
-async def remembered(prometheus: Prometheus, since: datetime) -> Remembered:
-    """Returns the alerts that fired since a moment, read in parts of six hours.
+async def remembered(prometheus: Prometheus, since: datetime, most: int = _MOST_POINTS) -> Remembered:
+    """Returns the alerts that fired since a moment, read in parts of at most six hours, the oldest first.
+
+    After about ``most`` samples, or where Prometheus fails after the first part, it is not complete: the next
+    time continues there. A part whose answer is too large is read in halves.
 
     Raises:
         StoreUnavailable: Prometheus does not answer.
     """
     [clock] = await prometheus.query("time()")
-    seconds = int(max(clock.value - since.timestamp(), 1)) + 1
-    points: dict[tuple[str, _Labels], dict[float, float]] = {}
-    for offset in range(0, seconds, _CHUNK):
-        window = f"{min(_CHUNK, seconds - offset) + 60}s"
-        asked = selector("ALERTS", window=window, offset=f"{offset}s" if offset else "")
-        for series in await prometheus.samples(asked):
-            points.setdefault(_identity(series), {}).update(series.points)
-    return Remembered(tuple(_episodes(points, clock.value, since.timestamp())), _moment(clock.value))
+    begin = min(since.timestamp(), clock.value - 1)
+    least, width, count = begin + 2 * OVERLAP.total_seconds(), _CHUNK, 0
+    points: _Points = {}
+    while begin < clock.value and (count < most or begin <= least):
+        end = min(begin + width, clock.value)
+        try:
+            count += await _read(prometheus, begin, end, points)
+        except AnswerTooLarge:
+            if width <= _SHORTEST_CHUNK:
+                raise
+            width /= 2
+            continue
+        except StoreUnavailable:
+            if begin <= least:
+                raise
+            break
+        begin = end
+    episodes = tuple(_episodes(points, begin, since.timestamp()))
+    return Remembered(episodes, _moment(begin), is_complete=begin >= clock.value)
+
+
+async def _read(prometheus: Prometheus, begin: float, end: float, points: _Points) -> int:
+    """Adds the samples between two moments to ``points``, and returns how many."""
+    asked = selector("ALERTS", window=f"{int(end - begin) + 2}s")
+    found = await prometheus.samples(asked, _moment(end))
+    for series in found:
+        points.setdefault(_identity(series), {}).update(series.points)
+    return sum(len(series.points) for series in found)
 
 
 def _identity(series: Series) -> tuple[str, _Labels]:
@@ -76,9 +105,7 @@ def _identity(series: Series) -> tuple[str, _Labels]:
     return series.labels.get("alertstate", ""), tuple(sorted(own))
 
 
-def _episodes(
-    points: dict[tuple[str, _Labels], dict[float, float]], now: float, since: float
-) -> Iterator[Episode]:
+def _episodes(points: _Points, now: float, since: float) -> Iterator[Episode]:
     usual = _interval([list(each) for each in points.values()], _USUAL_INTERVAL)
     for (state, labels), samples in points.items():
         if state != "firing":

@@ -50,6 +50,7 @@ class Reconciler:
             await self._history.retry()
             if not await self._lease.take(self._history.clock.now()):
                 return
+            await self._history.announce_late()
             outcome = await self._reconcile()
         except DatabaseUnavailable:
             outcome = "failed"
@@ -75,7 +76,7 @@ class Reconciler:
             await end_acknowledgements(self._history, self._stores.alertmanager, seen.alerts, seen.silences)
         if seen.remembered is not None:
             await self._lease.completed(milliseconds(seen.remembered.now))
-        is_partial = seen.alerts is None or seen.remembered is None or not all(done)
+        is_partial = seen.alerts is None or seen.remembered is None or not seen.is_up_to_date or not all(done)
         return "partial" if is_partial else "complete"
 
     @staticmethod
@@ -156,7 +157,7 @@ class Reconciler:
         self, records: Known, seen: Seen, latest: Mapping[str, Episode], now: datetime
     ) -> None:
         """Ends what neither program knows any more: alerts that others post, or whose rule was removed."""
-        if seen.alerts is None:
+        if seen.alerts is None or not seen.is_up_to_date:
             return
         still: dict[str, datetime] = {}
         for record in [each for each in records if each.is_open and each.id not in seen.listed]:

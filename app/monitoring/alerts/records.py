@@ -80,7 +80,7 @@ class Transition(_Part):
     """One step of an alert's life.
 
     ``reference`` is what did it: a receiver, a silence's id, or the fingerprint of the alert that explains
-    this one. ``by`` and ``why`` are a silence's author and comment.
+    this one. ``by`` and ``why`` are a silence's author and comment. ``said`` is false until it is announced.
     """
 
     kind: Kind
@@ -90,6 +90,7 @@ class Transition(_Part):
     by: _Plain | None = None
     why: _Plain | None = None
     until: datetime | None = None
+    said: bool = True
 
     @property
     def key(self) -> tuple[Kind, str | None]:
@@ -126,6 +127,8 @@ class AlertRecord(Record):
 
     The id is the moment and the fingerprint, so it sorts by time and is the same whoever records the alert.
     Labels and annotations are no map, because a label's name may contain a dot. ``version`` counts changes.
+    ``is_said`` is false while a step is not announced. ``omitted`` steps were left out, all of them not after
+    ``cut_until``.
     """
 
     fingerprint: str
@@ -142,7 +145,9 @@ class AlertRecord(Record):
     resolved_at: datetime | None = None
     flapping: bool = False
     transitions: tuple[Transition, ...]
+    is_said: bool = True
     omitted: int = 0
+    cut_until: datetime | None = None
     comments: tuple[Note, ...] = ()
     cause: Cause | None = None
     version: int = 1

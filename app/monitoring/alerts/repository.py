@@ -46,7 +46,10 @@ class AlertRepository:
 
     def __init__(self, database: Database) -> None:
         self._alerts = database.collection(
-            "alerts", Index(("month", "_id")), Index(("fingerprint", "_id")), Index(("is_open",))
+            "alerts",
+            Index(("month", "_id")),
+            Index(("fingerprint", "_id")),
+            *map(Index, (("is_open",), ("is_said",))),
         )
 
     async def get(self, alert_id: str) -> AlertRecord | None:
@@ -62,6 +65,10 @@ class AlertRepository:
     async def open(self) -> list[AlertRecord]:
         """Returns the records of all alerts that have not ended."""
         return await _readable(await self._alerts.find({"is_open": True}))
+
+    async def unsaid(self) -> list[AlertRecord]:
+        """Returns the records with steps that are not announced."""
+        return await _readable(await self._alerts.find({"is_said": False}))
 
     async def change(self, alert_id: str, change: Change) -> Found:
         """Applies ``change`` to a record, or to None if there is none, and stores what it returns.

@@ -28,6 +28,11 @@ class Seen:
         """What Prometheus remembers."""
         return () if self.remembered is None else self.remembered.episodes
 
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether Prometheus was read up to now, or not at all."""
+        return self.remembered is None or self.remembered.is_complete
+
     @cached_property
     def listed(self) -> frozenset[str]:
         """The ids of the records of the alerts that Alertmanager lists."""

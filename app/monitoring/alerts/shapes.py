@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from app.infra.stores.alertmanager import Alert, Silence
 from app.infra.stores.prometheus import RuleAlert
+from app.monitoring.alerts.life import answers
 from app.monitoring.alerts.records import (
     AlertRecord,
     AlertState,
@@ -229,7 +230,8 @@ def of_pending(alert: RuleAlert) -> AlertOut:
 def state_of(alert: Alert, silences: Mapping[str, Silence]) -> AlertState:
     """Returns the state of an alert that fires; a silence that is younger than it is an acknowledgement."""
     ours = alert.status.silenced_by
-    if any(each in silences and silences[each].starts_at >= alert.starts_at for each in ours):
+    known = [silences[each] for each in ours if each in silences]
+    if any(answers(each, alert.fingerprint, alert.starts_at) for each in known):
         return AlertState.ACKNOWLEDGED
     if ours:
         return AlertState.SILENCED

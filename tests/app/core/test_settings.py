@@ -69,6 +69,9 @@ def test_all_mistakes_are_reported_at_once(environment: pytest.MonkeyPatch) -> N
         pytest.param("LMS_JWT_SECRET", "short", "at least 32", id="short secret"),
         pytest.param("LMS_CERTIFICATE_KEY", "c2hvcnQ", "32 bytes in base64url", id="short key"),
         pytest.param("LMS_CERTIFICATE_KEY", "!!", "32 bytes in base64url", id="no base64"),
+        pytest.param(
+            "LMS_ALERTS_TOKEN", SECRETS["LMS_METRICS_TOKEN"], "must differ from", id="one token for two"
+        ),
         pytest.param("LMS_ADMIN_EMAIL", "nobody", "email", id="not an email address"),
         pytest.param("LMS_JWT_ACCESS_TTL", "soon", "duration", id="no duration"),
         pytest.param("LMS_JWT_ACCESS_TTL", "0s", "longer than zero", id="no time"),

@@ -116,7 +116,7 @@ async def test_the_end_between_is_the_sample_that_is_missing(
     tmp_path: Path, empty_mongodb_url: str, telemetry: Captured
 ) -> None:
     labels, first = labels_of(), recently(600)
-    again = first + 300 * AGO
+    again = first + 420 * AGO
     times = [first.timestamp() + STEP * step for step in range(600 // STEP)]
     times.remove(again.timestamp() - STEP)
     (tmp_path / "memory").mkdir()

@@ -19,10 +19,13 @@ from app.infra.log_levels import LogLevels
 from app.infra.mongo import Database
 from app.infra.rate_limits import UNMATCHED, Asked
 from app.infra.redis import RedisClient
+from app.monitoring.alerts.announce import Announcer
 from app.monitoring.alerts.history import AlertHistory
-from app.monitoring.alerts.life import Firing
+from app.monitoring.alerts.life import Firing, begun
 from app.monitoring.alerts.payload import Notice
+from app.monitoring.alerts.records import Kind, Source, Transition
 from app.monitoring.alerts.repository import AlertRepository
+from app.monitoring.alerts.sentry import Sentry
 from tests.app.fixed_clock import FixedClock
 from tests.app.infra.rate_limits.limiters import limiting, rule
 from tests.app.people import Api
@@ -85,11 +88,32 @@ async def overfill_postponed_notices(_redis_url: str) -> int:
     return len(history._postponed)
 
 
+async def overfill_unmarked_alerts(_redis_url: str) -> int:
+    """Steps that were announced, and whose marks the database does not take."""
+    database = Database(f"mongodb://127.0.0.1:{free_port()}/lms", seconds=0.001)
+    announcer = Announcer(AlertRepository(database))
+    records = [begun(Firing(f"{number:016x}", {}, {}, FixedClock().now())) for number in range(2_100)]
+    for number in range(0, len(records), 100):
+        await asyncio.gather(*(announcer.stored(None, each) for each in records[number : number + 100]))
+    database.close()
+    return len(announcer._unmarked)
+
+
+async def overfill_sent_alerts(_redis_url: str) -> int:
+    sentry, now = Sentry(), FixedClock().now()
+    step = Transition(kind=Kind.NOTIFIED, at=now, source=Source.PLATFORM, reference="on-call")
+    for number in range(10_100):
+        assert sentry._is_new(str(number), step)
+    return len(sentry._sent)
+
+
 OVERFILLED: Final[dict[str, tuple[int, Callable[[str], Awaitable[int]]]]] = {
     "app/core/passwords.py: Passwords._line": (5, overfill_password_line),
     "app/infra/active_users.py: ActiveUsers._waiting": (10_000, overfill_active_users),
     "app/infra/log_levels.py: LogLevels._followed": (100, overfill_log_levels),
     "app/monitoring/alerts/history.py: AlertHistory._postponed": (2_000, overfill_postponed_notices),
+    "app/monitoring/alerts/announce.py: Announcer._unmarked": (2_000, overfill_unmarked_alerts),
+    "app/monitoring/alerts/sentry.py: Sentry._sent": (10_000, overfill_sent_alerts),
     "app/infra/rate_limits/limiter.py: RateLimiter._plans": (2_000, overfill_plans),
 }
 OURS_ALONE: Final = {
@@ -101,6 +125,10 @@ OURS_ALONE: Final = {
     "app/infra/rate_limits/local_windows.py: Hits.times": "200,000 in all: test_local_windows.py",
     "app/infra/rate_limits/local_windows.py: LocalWindows._by_key": "10,000: test_local_windows.py",
     "app/infra/rate_limits/redis_script.py: Connections._idle": "the 64 calls that may run at once",
+    "app/http/storable.py: _replacing": "the endpoints of this program that replace NUL",
+    "app/monitoring/alerts/announce.py: Announcer._waiting": "the records that are not announced",
+    "app/monitoring/alerts/seen.py: Known._found": "the alerts that fire, for one comparison",
+    "app/monitoring/alerts/seen.py: listed": "the alerts that fire, for one comparison",
     "app/monitoring/alerts/reconcile.py: Reconciler._ends": "the alerts that fire",
     "app/monitoring/alerts/reconcile.py: Reconciler._missing": "the alerts that fire",
     "app/monitoring/checks/external.py: Services._services": "what the settings name",
@@ -111,6 +139,7 @@ OURS_ALONE: Final = {
     "app/monitoring/figures.py: ProcessFigures._families": "the metrics that are declared, for one request",
     "app/monitoring/health_checks.py: HealthChecks._states": "the checks that there are",
     "app/monitoring/health_damping.py: Damping._recent": "LMS_HEALTH_WINDOW",
+    "app/monitoring/report/delivery.py: Reports._unnoted": "the reports that are due: a week's and a month's",
     "app/monitoring/partial.py: Sources._missing": "the sources that there are, for one request",
     "app/http/server.py: BoundedHttp.default_headers": "one, during a drain",
     "app/http/server.py: BoundedHttp.headers": "a request's, bounded in tests/app/http/test_server.py",

@@ -23,6 +23,7 @@ from otel import get_logger
 
 LATE: Final = timedelta(seconds=30)
 """Longer than a write may take, so that nobody announces what its own process is about to."""
+MOST_UNMARKED: Final = 2000
 _FLAT: Final = ("", None)
 _log = get_logger(service="alerts")
 
@@ -71,6 +72,8 @@ class Announcer:
     async def _mark(self, alert_id: str, steps: Iterable[Transition]) -> None:
         keys = self._unmarked.setdefault(alert_id, set())
         keys.update(each.key for each in steps)
+        if len(self._unmarked) > MOST_UNMARKED:  # the oldest one may be announced twice
+            del self._unmarked[next(iter(self._unmarked))]
         try:
             await self._repository.change(alert_id, lambda record: record and life.said(record, keys))
         except DatabaseUnavailable:

@@ -104,7 +104,7 @@ OURS_ALONE: Final = {
     "app/http/storable.py: _replacing": "the endpoints that there are",
     "app/lms/submissions/acknowledged.py: Acknowledged._waiting": "50, by its own add()",
     "app/monitoring/alerts/announce.py: Announcer._unmarked": "alerts of an outage whose mark failed",
-    "app/monitoring/alerts/announce.py: Announcer._waiting": "the alerts that one question to the database returns",
+    "app/monitoring/alerts/announce.py: Announcer._waiting": "what one question to the database returns",
     "app/monitoring/alerts/seen.py: Known._found": "the alerts of one comparison",
     "app/monitoring/alerts/seen.py: listed": "one comparison's, kept with it",
     "app/monitoring/alerts/sentry.py: Sentry._sent": "10,000, by its own _is_new()",

@@ -1,4 +1,4 @@
-"""Runbooks and alerts are the same set; cases record before they read. `make alerts-check` does the rest."""
+"""What all alerts have in common; cases record before they read. `make alerts-check` does the rest."""
 
 from __future__ import annotations
 
@@ -7,9 +7,17 @@ from typing import Any
 
 import yaml
 
+from stack.alerting import runbooks
 from stack.alerting.sources import ALERTING
+from tests.alertmanager.mutants import seconds
 from tests.alertmanager.rendered import alerts, case_files
 
+# Shares without a least number of events, with the reason.
+FEW_ARE_ENOUGH = {
+    "AlertmanagerReachesNobody": "one notification that no channel delivers is the fault",
+    "FailedLoginStorm": "its other threshold is a rate of many",
+    "PrometheusNotificationsFail": "it must last as long as its window: a single error has left it",
+}
 PARTS = ("Meaning", "Impact", "Diagnosis", "Mitigation", "Escalation")
 
 
@@ -24,6 +32,22 @@ def test_runbooks_and_alerts_are_the_same_set_and_have_the_same_parts() -> None:
 def test_an_alert_leads_to_its_runbook() -> None:
     for name, rule in alerts().items():
         assert rule["annotations"]["runbook_url"].endswith(f"/runbooks/{name}.md")
+
+
+def test_a_page_does_not_outlast_a_single_event() -> None:
+    """`for` of a page on any increase is as long as its window: one event has left the window by then."""
+    for name, rule in alerts().items():
+        windows = re.findall(r"increase\([^\[\]]+\[(\w+)\]\)\) > 0", rule["expr"])
+        if windows and rule["labels"]["severity"] == "page":
+            assert seconds(rule.get("for", "0s")) >= max(map(seconds, windows)), name
+
+
+def test_a_share_of_few_events_is_none() -> None:
+    for name, alert in runbooks.alerts().items():
+        expression, thresholds = alert.rule["expr"], " ".join(alert.thresholds)
+        counts = re.search(r"increase|rate\(", expression)
+        share = counts and (" / " in expression or re.search("share|ratio", thresholds))
+        assert not share or re.search("min|least", thresholds) or name in FEW_ARE_ENOUGH, name
 
 
 def test_a_case_records_before_it_reads() -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from bench.process import Program, local
+from stack.alerting import Links, write_rules
 from stack.native.ports import LOOPBACK, free_ports
 from stack.native.tools import tool_path
 
@@ -29,7 +29,7 @@ def prometheus(folder: Path, port: int, *, alerts: bool = False) -> Program:
         (etc / name).mkdir(parents=True)
     text = (REPOSITORY / "stack" / "prometheus" / "prometheus.yml").read_text()
     if alerts:
-        shutil.copytree(REPOSITORY / "alertmanager" / "rules", etc / "rules")
+        write_rules(etc / "rules", "", Links())
         text = re.sub(
             r"^  (scrape_interval|scrape_timeout|evaluation_interval): .*",
             r"  \1: 1s",

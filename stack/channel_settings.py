@@ -18,8 +18,13 @@ PREFIX: Final = "STACK_"
 TIERS: Final = ("", "second_line_", "management_")
 """How the settings of who is notified first, second and third begin."""
 _IMPLICIT_TLS_PORT: Final = 465
+_VERSION_6: Final = 6
 # RFC 5321 without quoted local parts, which relays refuse. A company's relay also knows names without a dot.
-_ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_ADDRESS: Final = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(\.{_ATOM})*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+_HOST_PORT: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|[^\s/@:\[\]]+):(?P<port>[0-9]{1,5})")
+# Blanks, quotes, a percent sign that starts no escape, and a second address.
+_NO_ADDRESS: Final = re.compile(r"[\s\"<>]|%(?![0-9A-Fa-f]{2})|,https?://")
 _CHAT: Final = re.compile(r"-?[0-9]{1,19}")
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY: Final = "|".join(_DAYS)
@@ -34,7 +39,7 @@ def _address(value: str) -> str:
         usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError:  # an impossible port
         usable = False
-    if not usable or re.search(r"[\s\"<>]", value):
+    if not usable or _NO_ADDRESS.search(value):
         raise ValueError("must be a web address, such as https://example.org/path")
     return value
 
@@ -43,14 +48,28 @@ def _recipients(value: str) -> str:
     """Returns mail addresses, separated by commas."""
     wanted = [each.strip() for each in value.split(",")]
     for address in wanted:
-        if not _ADDRESS.fullmatch(address) or ".." in address:
+        if not _ADDRESS.fullmatch(address):
             raise ValueError(f"must be mail addresses, separated by commas; {address!r} is none")
     return ", ".join(wanted)
 
 
+def _sender(value: str) -> str:
+    if not _ADDRESS.fullmatch(value):
+        raise ValueError(f"must be one mail address; {value!r} is none")
+    return value
+
+
+def _ipv6(text: str) -> bool:
+    try:
+        return ip_address(text).version == _VERSION_6
+    except ValueError:
+        return False
+
+
 def _smarthost(value: str) -> str:
-    host, _, port = value.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 2**16 or re.search(r"[\s/@]", host):
+    match = _HOST_PORT.fullmatch(value)
+    usable = match is not None and 0 < int(match["port"]) < 2**16
+    if not usable or (match and match["v6"] and not _ipv6(match["v6"])):
         raise ValueError("must be host:port, such as smtp.example.org:587")
     return value
 
@@ -92,13 +111,19 @@ def _addresses(value: SecretStr) -> SecretStr:
     return value
 
 
+def _secret_address(value: SecretStr) -> SecretStr:
+    _address(value.get_secret_value())
+    return value
+
+
 def _readable(path: Path) -> Path:
     if not path.is_absolute() or not path.is_file():
         raise ValueError("must be the absolute path of a file that exists")
     return path
 
 
-SecretUrl = Annotated[SecretStr, AfterValidator(_addresses)]
+SecretUrl = Annotated[SecretStr, AfterValidator(_secret_address)]
+SecretUrls = Annotated[SecretStr, AfterValidator(_addresses)]
 Url = Annotated[str, AfterValidator(_address)]
 Recipients = Annotated[str, AfterValidator(_recipients)]
 Chat = Annotated[int, BeforeValidator(_chat)]
@@ -128,7 +153,9 @@ class ChannelSettings(EnvSettings):
     mail_to: Recipients | None = _plain(
         "Who gets pages by mail, separated by commas; needs STACK_MAIL_SMARTHOST"
     )
-    mail_from: Recipients = Field(default="alerts@lms.invalid", description="Sender of alert mails")
+    mail_from: Annotated[str, AfterValidator(_sender)] = Field(
+        default="alerts@lms.invalid", description="Sender of alert mails"
+    )
     mail_smarthost: Annotated[str, AfterValidator(_smarthost)] | None = _plain("host:port of the mail relay")
     mail_user: str | None = _plain("Login at the mail relay, if it asks for one")
     mail_password: SecretStr | None = _secret("Password of STACK_MAIL_USER")
@@ -139,7 +166,7 @@ class ChannelSettings(EnvSettings):
     mail_ca_file: Annotated[Path, AfterValidator(_readable)] | None = _plain(
         "Certificates that the mail relay's must be signed by, instead of the system's; an absolute path"
     )
-    webhook_urls: SecretUrl | None = _secret(
+    webhook_urls: SecretUrls | None = _secret(
         "Addresses that get every notification as Alertmanager's JSON, separated by commas"
     )
     pagerduty_routing_key: SecretStr | None = _secret(

@@ -103,6 +103,18 @@ def test_a_certificate_that_nobody_signed_and_a_port_without_a_relay_are_explain
     assert "nothing listens" in answer.sentence()
 
 
+def test_no_secret_is_printed() -> None:
+    """Telegram's bot token is part of the address, which Alertmanager's error quotes."""
+    nowhere = Channels(
+        telegram_bot_token=SecretStr("123456:planted-token"),
+        telegram_chat_id=12,
+        telegram_url=f"http://127.0.0.1:{free_port()}",
+    )
+    (answer,) = send(nowhere, None, "", _alert())
+    assert "<secret>" in answer.sentence()
+    assert "planted" not in answer.sentence()
+
+
 @pytest.mark.parametrize(
     ("error", "advice"),
     [

@@ -26,6 +26,34 @@ REFUSED = [
         {**MAIL, "STACK_MAIL_FROM": "a@lms.example\nBcc: x@lms.example"},
         "STACK_MAIL_FROM is not valid: must be one line",
     ),
+    (
+        {**MAIL, "STACK_MAIL_FROM": "a@lms.example, b@lms.example"},
+        "STACK_MAIL_FROM is not valid: must be one mail",
+    ),
+    *(
+        ({**MAIL, "STACK_MAIL_TO": f"a@lms.example, {each}"}, f"{each!r} is none")
+        for each in (".b@lms.example", "b.@lms.example", "b..c@lms.example", f"{'b' * 65}@lms.example")
+    ),
+    *(
+        ({**MAIL, "STACK_MAIL_SMARTHOST": each}, "must be host:port, such as smtp.example.org:587")
+        for each in (
+            "::1:25",
+            "[::x]:25",
+            "smtp.lms.example:587:587",
+            "smtp.lms.example:0",
+            "a:\u0665\u0668\u0667",
+        )
+    ),
+    *(
+        ({f"STACK_{name}": each}, f"STACK_{name} is not valid: must be a web address")
+        for name in ("SLACK_WEBHOOK_URL", "WATCHDOG_URL", "PAGERDUTY_URL", "WEBHOOK_URLS")
+        for each in ("https://a.example/%zz", "https://a.example/planted-secret,https://b.example/%")
+    ),
+    *(
+        ({f"STACK_{name}": f"https://a.example/x,{blank}https://b.example/y"}, f"STACK_{name} is not valid")
+        for name in ("SLACK_WEBHOOK_URL", "WATCHDOG_URL", "MANAGEMENT_SLACK_WEBHOOK_URL")
+        for blank in ("", " ")
+    ),
     ({"STACK_MAIL_TO": "a@lms.example"}, "STACK_MAIL_TO needs STACK_MAIL_SMARTHOST"),
     ({"STACK_MAIL_SMARTHOST": "smtp.lms.example:587"}, "STACK_MAIL_SMARTHOST needs STACK_MAIL_TO"),
     ({**MAIL, "STACK_MAIL_SMARTHOST": "smtp.lms.example"}, "must be host:port, such as smtp.example.org:587"),
@@ -97,3 +125,8 @@ def test_the_old_values_of_mail_tls_still_work(given: str, mode: str) -> None:
 def test_a_login_over_loopback_needs_no_encryption() -> None:
     given = {**MAIL, **LOGIN, "STACK_MAIL_SMARTHOST": "127.0.0.1:1025", "STACK_MAIL_TLS": "none"}
     assert ChannelSettings.from_env(given).mail_user == "alerts"
+
+
+@pytest.mark.parametrize("host", ["[::1]:25", "127.0.0.1:25", "relay:587"])
+def test_a_relay_may_have_any_kind_of_address(host: str) -> None:
+    assert ChannelSettings.from_env({**MAIL, "STACK_MAIL_SMARTHOST": host}).mail_smarthost == host

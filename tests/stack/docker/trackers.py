@@ -13,7 +13,7 @@ NEW_TOKEN = "set -a && . /run/secrets/bugsink_env && bugsink-manage create_auth_
 
 
 def issues(clone: Clone) -> dict[str, str]:
-    """Returns the trace id of each reported event by its request id."""
+    """Returns the trace id of each failed request that was reported, by its request id; alerts have none."""
     with httpx.Client(
         base_url=f"{clone.url('STACK_PORT_BUGSINK')}/api/canonical/0/",
         headers={"Authorization": f"Bearer {_token(clone)}"},
@@ -31,7 +31,11 @@ def issues(clone: Clone) -> dict[str, str]:
             .raise_for_status()
             .json()["results"]
         ]
-    return {event["tags"]["request_id"]: event["contexts"]["trace"]["trace_id"] for event in events}
+    return {
+        event["tags"]["request_id"]: event["contexts"]["trace"]["trace_id"]
+        for event in events
+        if "request_id" in event["tags"]
+    }
 
 
 @cache

@@ -16,7 +16,12 @@ from tests.app.people import Api
 from tests.programs import wait_until
 
 AUTH = (logins.USER, PASSWORD)
-WATCHDOG = {"alertname": "Watchdog", "severity": "none", "service_name": "alerting"}
+WATCHDOG = {
+    "alertname": "Watchdog",
+    "severity": "none",
+    "service_name": "alerting",
+    "owner": "telemetry",
+}
 """The labels that our own rules give it."""
 MATCHERS = [{"name": "job", "value": "lms"}]
 

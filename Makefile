@@ -17,7 +17,7 @@ PYTEST := $(RUN) -m pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reor
 .DEFAULT_GOAL := help
 .PHONY: help up down status logs demo test test-docker test-long engine lint check alerts-check alert-test backup-done report fmt generate bench ledger licences \
 	wheel lock \
-	clean environment
+	clean environment lint-types lint-style
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,12 +56,18 @@ test-long: environment ## run what takes too long for every day: all of the ledg
 	@$(RUN) -m pytest -m long --durations=0
 
 lint: environment ## check style, types, imports and size budgets; fast enough for every save
+	@$(MAKE) --no-print-directory --jobs=2 lint-types lint-style
+
+lint-types:
+	$(call quiet,$(RUN) -m mypy)
+
+# The plugins and fixtures that these tests do not use take longer to import than the tests take to run.
+lint-style:
 	$(call quiet,$(RUN) -m ruff check .)
 	$(call quiet,$(RUN) -m ruff format --check .)
-	$(call quiet,$(RUN) -m mypy)
 	$(call quiet,.venv/bin/lint-imports)
 	$(call quiet,.venv/bin/lint-imports --config otel/pyproject.toml)
-	$(call quiet,$(RUN) -m pytest -q tests/test_architecture.py)
+	$(call quiet,$(RUN) -m pytest -q --noconftest -p no:schemathesis -p no:hypothesispytest tests/test_architecture.py)
 
 check: lint ## run lint, check generated files, validate configurations with their own programs
 	$(call quiet,$(RUN) -m stack.generated check)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import re
 import subprocess
 from collections.abc import Iterator
@@ -38,6 +39,15 @@ NAMED: Final = {
 }
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _uncollected() -> Iterator[None]:
+    """Searches no garbage: going through every file's tree again and again takes longer than the tests."""
+    gc.disable()
+    yield
+    parsed.cache_clear()
+    gc.enable()
 
 
 @cache

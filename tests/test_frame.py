@@ -46,7 +46,7 @@ def test_a_group_of_tests_runs_in_one_worker() -> None:
 
 def test_every_command_is_phony() -> None:
     (phony,) = re.findall(r"^\.PHONY: (.+)$", MAKEFILE.replace("\\\n", ""), re.MULTILINE)
-    assert set(phony.split()) == COMMANDS | {"environment"}
+    assert set(phony.split()) == COMMANDS | {"environment", "lint-types", "lint-style"}
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"])

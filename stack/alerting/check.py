@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 import tempfile
@@ -15,13 +14,12 @@ import yaml
 
 from stack.alerting.channels import Channels, write
 from stack.alerting.links import Links
-from stack.alerting.rules import write_tested
-from stack.alerting.sources import ALERTING, CASES, ROUTES, RULES
+from stack.alerting.rules import alerts_in, dashboard_of, write_tested
+from stack.alerting.runbooks import SEVERITIES
+from stack.alerting.sources import ALERTING, CASES, OWNERS, ROUTES, RULES
 from stack.native.tools import ensure
 
 NO_DATA: Final = "no data"
-SEVERITIES: Final = ("page", "warning", "info", "none")
-OWNERS: Final = ("platform", "learning", "telemetry")
 DASHBOARDS: Final = (
     *("lms-overview", "lms-api", "lms-business", "lms-alerts", "lms-resources", "lms-stores", "lms-logs"),
     *("lms-slo", "collector"),
@@ -30,7 +28,6 @@ HEADINGS: Final = ("Meaning", "Impact", "Diagnosis", "Mitigation", "Escalation")
 _ALWAYS: Final = "none"
 _ESCALATES: Final = "page"
 _SECONDS: Final = 600
-_UID: Final = re.compile(r"/d/([^?]+)")
 _HEAD: Final = (
     "alert",
     "file",
@@ -141,7 +138,7 @@ def _rows(rendered: Path, folder: Path, tools: Mapping[str, Path]) -> Iterator[R
     for path in sorted((rendered / RULES).glob("*.yml")):
         loading = [content for content in files if f"../{RULES}/{path.name}" in content["rule_files"]]
         cases = _Cases.of(test for content in loading for test in content["tests"])
-        for rule in (rule for group in _read(path)["groups"] for rule in group["rules"] if "alert" in rule):
+        for rule in alerts_in(_read(path)):
             name = rule["alert"]
             receivers = routes.of(name, rule.get("labels") or {})
             faults = list(_faults(path.name, rule, cases, folder, receivers))
@@ -189,7 +186,7 @@ def _cells(
     return (
         *(name, file, labels.get("severity", ""), labels.get("owner", "")),
         *("yes" if each else "-" for each in found),
-        *(receivers, _uid(rule)),
+        *(receivers, dashboard_of(rule)),
     )
 
 
@@ -208,8 +205,8 @@ def _faults(file: str, rule: Mapping[str, Any], cases: _Cases, folder: Path, rec
         yield f"{where} no route takes it; correct its severity, or add a route to {ROUTES.name}."
     if labels.get("severity") == _ESCALATES and not rule.get("keep_firing_for"):
         yield f"{where} keep_firing_for is missing; each short recovery would begin its escalation again."
-    if _uid(rule) not in DASHBOARDS:
-        yield f"{where} dashboard {_uid(rule)!r} does not exist; use one of {', '.join(DASHBOARDS)}."
+    if dashboard_of(rule) not in DASHBOARDS:
+        yield f"{where} dashboard {dashboard_of(rule)!r} does not exist; use one of {', '.join(DASHBOARDS)}."
     yield from _of_runbook(where, _runbook(folder, name))
 
 
@@ -236,11 +233,6 @@ def _of_runbook(where: str, path: Path) -> Iterator[str]:
 
 def _runbook(folder: Path, name: str) -> Path:
     return folder / "runbooks" / f"{name}.md"
-
-
-def _uid(rule: Mapping[str, Any]) -> str:
-    found = _UID.search((rule.get("annotations") or {}).get("dashboard_url", ""))
-    return found[1] if found else ""
 
 
 def run(environment: str) -> int:

@@ -18,6 +18,7 @@ from stack.alerting.thresholds import Thresholds
 
 _LABEL: Final = re.compile(r"\{\{ \$labels\.(\w+) \| urlQueryEscape \}\}")
 _DASHBOARD: Final = "dashboard"
+_UID: Final = re.compile(r"/d/([^?]+)")
 
 GENERATED: Final[dict[str, Callable[[str], str]]] = {
     "slo-recordings.yml": lambda _environment: burn_rates.render(slos.load()),
@@ -64,15 +65,15 @@ def sources(environment: str, *, folder: Path = ALERTING) -> dict[str, str]:
     return found | {name: make(environment) for name, make in GENERATED.items()}
 
 
-def cases(environment: str, links: Links, *, folder: Path = ALERTING) -> dict[str, str]:
+def _cases(environment: str, rendered: Mapping[str, str], folder: Path) -> dict[str, str]:
     """Returns every file of cases by name, as `promtool test rules` reads it beside the rendered rules.
 
     Raises:
         AlertingError: a source is wrong, or a case expects an alert that no rule has.
     """
     thresholds = Thresholds.load(environment)
-    files = {name: _parsed(text, name) for name, text in rules(environment, links, folder=folder).items()}
-    known = {rule["alert"]: rule for content in files.values() for rule in _alerts(content)}
+    files = {name: _parsed(text, name) for name, text in rendered.items()}
+    known = {rule["alert"]: rule for content in files.values() for rule in alerts_in(content)}
     found = {}
     for path in sorted((folder / CASES).glob("*.yml")):
         content = _parsed(thresholds.fill(path.read_text(encoding="utf-8"), path.name), path.name)
@@ -99,12 +100,10 @@ def write_tested(folder: Path, environment: str, links: Links, *, source: Path =
     Raises:
         AlertingError: a source is wrong; the message names it.
     """
-    made = {
-        RULES: rules(environment, links, folder=source),
-        CASES: cases(environment, links, folder=source),
-    }
-    for name, files in made.items():
-        _write(folder / name, files)
+    rendered = rules(environment, links, folder=source)
+    tested = _cases(environment, rendered, source)
+    _write(folder / RULES, rendered)
+    _write(folder / CASES, tested)
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
@@ -131,7 +130,8 @@ def _dumped(content: Mapping[str, Any], name: str) -> str:
     return head + yaml.safe_dump(dict(content), sort_keys=False, width=1000, allow_unicode=True)
 
 
-def _alerts(content: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def alerts_in(content: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yields the alerts of a rule file's content."""
     for group in content.get("groups") or []:
         yield from (rule for rule in group["rules"] if "alert" in rule)
 
@@ -144,9 +144,15 @@ def _groups(loaded: Iterable[str], files: Mapping[str, Any], name: str) -> Itera
         yield from (group["name"] for group in files[Path(file).name]["groups"])
 
 
+def dashboard_of(rule: Mapping[str, Any]) -> str:
+    """Returns the uid of a rendered alert's dashboard; empty if it has none."""
+    found = _UID.search((rule.get("annotations") or {}).get("dashboard_url", ""))
+    return found[1] if found else ""
+
+
 def _linked(content: dict[str, Any], name: str, links: Links) -> dict[str, Any]:
     """Replaces each alert's annotation ``dashboard`` by the addresses that people open."""
-    for rule in _alerts(content):
+    for rule in alerts_in(content):
         notes = rule.setdefault("annotations", {})
         if _DASHBOARD not in notes:
             raise AlertingError(f"{name}: {rule['alert']} lacks the annotation {_DASHBOARD}: name its uid.")

@@ -28,9 +28,13 @@ import yaml
 from stack.alerting.channels import Channels, Platform, write
 from stack.alerting.errors import AlertingError
 from stack.alerting.hints import hint
+from stack.alerting.links import Links
 from stack.alerting.rules import rules
+from stack.alerting_links import links
+from stack.environment import load
 from stack.native.ports import free_ports
 from stack.native.tools import tool_path
+from stack.settings import SettingsError
 
 DEFAULT: Final = "AlertTest"
 ANSWER_SECONDS: Final = 30.0
@@ -64,7 +68,7 @@ class Answer:
         return f"refused: {told}" + (f"\n    {advice}" if (advice := hint(told)) else "")
 
 
-def example(name: str, environment: str, links: Any) -> dict[str, Any]:  # noqa: ANN401 - Links, which imports us
+def example(name: str, environment: str, links: Links) -> dict[str, Any]:
     """Returns a test alert: one of the rules' with its labels and texts, or one of its own.
 
     Raises:
@@ -233,10 +237,6 @@ def _masked(log: Path) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 if every channel accepted, 1 if one did not, 2 if none is set or NAME is wrong."""
-    from stack.alerting_links import links  # noqa: PLC0415 - it imports this package
-    from stack.environment import load  # noqa: PLC0415 - likewise
-    from stack.settings import SettingsError  # noqa: PLC0415 - likewise
-
     parser = argparse.ArgumentParser(prog="python -m stack.alerting.send", description=__doc__)
     parser.add_argument("name", nargs="?", default=DEFAULT, help="an alert whose labels and texts are sent")
     options = parser.parse_args(argv)

@@ -12,9 +12,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from stack.alerting.errors import AlertingError
 from stack.alerting.measured import Measured
-from stack.alerting.sources import SLOS
+from stack.alerting.sources import OWNERS, SLOS
 
-OWNERS: Final = ("platform", "learning", "telemetry")
 WINDOWS: Final = ("28d", "30d")
 _LOWEST: Final = 50.0
 _REQUESTS: Final = "http_server_request_duration_seconds"

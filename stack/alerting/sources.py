@@ -1,4 +1,4 @@
-"""Where alerting's sources are."""
+"""Where alerting's sources are, and the words that they share."""
 
 from __future__ import annotations
 
@@ -14,3 +14,6 @@ ENVIRONMENTS: Final = ALERTING / "environments"
 RUNBOOKS: Final = ALERTING / "runbooks"
 RULES: Final = "rules"
 CASES: Final = "tests"
+
+OWNERS: Final = ("platform", "learning", "telemetry")
+"""Who repairs what an alert is about: its label `owner`."""

@@ -94,6 +94,11 @@ class Thresholds(dict[str, Threshold]):
         return _PLACEHOLDER.sub(filled, text)
 
 
+def names_in(text: str) -> list[str]:
+    """Returns the thresholds that a source names, each once, in order."""
+    return list(dict.fromkeys(match[1] for match in _PLACEHOLDER.finditer(text)))
+
+
 def read_mapping(path: Path) -> dict[str, Any]:
     """Returns the YAML mapping in the file.
 

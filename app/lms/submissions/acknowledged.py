@@ -1,3 +1,5 @@
+"""Reads acknowledged answers again, so that a lost one is noticed."""
+
 from __future__ import annotations
 
 from collections import deque

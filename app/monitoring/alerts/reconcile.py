@@ -47,7 +47,6 @@ class Reconciler:
         if self._stores.alertmanager is None and self._stores.prometheus is None:
             return
         try:
-            await self._history.retry()
             if not await self._lease.take(self._history.clock.now()):
                 return
             await self._history.announce_late()

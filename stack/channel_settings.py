@@ -255,7 +255,7 @@ class ChannelSettings(EnvSettings):
     def _needs(self, field: str, counterpart: str) -> None:
         if getattr(self, field) is not None and getattr(self, counterpart) is None:
             first, second = PREFIX + field.upper(), PREFIX + counterpart.upper()
-            raise ValueError(f"{first} needs {second}, which is missing: set both or neither")
+            raise ValueError(f"{first} needs {second}: set both or neither")
 
     @model_validator(mode="after")
     def _mail_is_encrypted_as_its_port_expects(self) -> Self:

@@ -25,9 +25,12 @@ _STARTED: Final = ("setpriv", "--pdeathsig", "TERM")
 
 
 def wait_until(
-    condition: Callable[[], object], what: str | Callable[[], str], seconds: float = START_SECONDS
+    condition: Callable[[], object],
+    what: str | Callable[[], str],
+    seconds: float = START_SECONDS,
+    every: float = _POLL_SECONDS,
 ) -> None:
-    """Returns as soon as ``condition`` is true; a coroutine awaits `wait` instead.
+    """Returns as soon as ``condition``, tried ``every`` so many seconds, is true; a coroutine awaits `wait`.
 
     Raises:
         TimeoutError: it is not true after ``seconds``; the message names ``what`` was awaited, which may be
@@ -38,7 +41,7 @@ def wait_until(
         if time.monotonic() > deadline:
             awaited = what if isinstance(what, str) else what()
             raise TimeoutError(f"timed out after {seconds:g} s waiting until {awaited}")
-        time.sleep(_POLL_SECONDS)
+        time.sleep(every)
 
 
 async def wait(condition: Callable[[], object], what: str | Callable[[], str]) -> None:

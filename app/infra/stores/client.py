@@ -15,6 +15,7 @@ from app.core.errors import Conflict, Unavailable
 LARGEST_ANSWER: Final = 16 * 1024 * 1024
 _SHOWN: Final = 200  # characters of what a store says about a request that it refuses
 _MOST_CONNECTIONS: Final = 20
+_TOO_LARGE: Final = "answered with more than 16 MiB: ask for less"
 
 Shape = TypeVar("Shape")
 Parameters = Mapping[str, str | int]
@@ -24,7 +25,7 @@ class StoreUnavailable(Unavailable):
     """A store of metrics, alerts, logs or traces does not answer, or not as its API does.
 
     ``source`` is the store's name, ``reason`` says what happened, ``answered`` is the HTTP status if the
-    store refused the request.
+    store refused the request, ``is_too_large`` that the answer has more bytes than may be taken.
     """
 
     code = "store_unavailable"
@@ -32,15 +33,19 @@ class StoreUnavailable(Unavailable):
     sentence = "{source} {reason}; try again in a moment."
     example: ClassVar[Mapping[str, Any]] = {"source": "alertmanager", "reason": "did not answer within 3 s"}
 
-    def __init__(self, source: str, reason: str = "does not answer", answered: int | None = None) -> None:
+    def __init__(
+        self,
+        source: str,
+        reason: str = "does not answer",
+        answered: int | None = None,
+        *,
+        is_too_large: bool = False,
+    ) -> None:
         super().__init__(source=source, reason=reason)
         self.source = source
         self.reason = reason
         self.answered = answered
-
-
-class AnswerTooLarge(StoreUnavailable):
-    """The store answers with more than may be taken: ask for less."""
+        self.is_too_large = is_too_large
 
 
 class StoreNotConfigured(Conflict):
@@ -141,7 +146,7 @@ class StoreClient:
             async for part in answer.aiter_bytes():
                 body += part
                 if len(body) > self._largest:
-                    raise AnswerTooLarge(self.source, "answered with more than 16 MiB: ask for less")
+                    raise StoreUnavailable(self.source, _TOO_LARGE, is_too_large=True)
         if not answer.is_success:
             said = " ".join(bytes(body[:_SHOWN]).decode(errors="replace").split())
             raise StoreUnavailable(self.source, f"answered {answer.status_code} ({said})", answer.status_code)

@@ -14,7 +14,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Final
 
-from app.infra.stores.client import AnswerTooLarge, StoreUnavailable
+from app.infra.stores.client import StoreUnavailable
 from app.infra.stores.prometheus import Prometheus, Series
 from app.infra.stores.queries import selector
 from app.monitoring.alerts.records import fingerprint_of
@@ -77,13 +77,11 @@ async def remembered(prometheus: Prometheus, since: datetime, most: int = _MOST_
         end = min(begin + width, clock.value)
         try:
             count += await _read(prometheus, begin, end, points)
-        except AnswerTooLarge:
-            if width <= _SHORTEST_CHUNK:
-                raise
-            width /= 2
-            continue
-        except StoreUnavailable:
-            if begin <= least:
+        except StoreUnavailable as error:
+            if error.is_too_large and width > _SHORTEST_CHUNK:
+                width /= 2
+                continue
+            if begin <= least or error.is_too_large:
                 raise
             break
         begin = end

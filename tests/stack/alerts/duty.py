@@ -76,8 +76,12 @@ class Duty:
         assert answer.is_success, answer.text
 
     def wait_for(self, what: str, condition: Any) -> None:  # noqa: ANN401 - any callable
-        """Waits until the condition is true; the error has what was notified instead."""
-        wait_until(condition, lambda: f"{what}; {self.seen()}", SECONDS)
+        """Waits until the condition is true; the error has what was notified instead.
+
+        It is tried five times per second, so that one that sends a request does not overload the platform:
+        the page about that would silence the warning that is awaited.
+        """
+        wait_until(condition, lambda: f"{what}; {self.seen()}", SECONDS, every=0.2)
 
     def seen(self) -> str:
         """Returns in one line what everybody got, for messages of failed tests."""

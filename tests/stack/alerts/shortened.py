@@ -19,7 +19,7 @@ MANAGEMENT_SECONDS: Final = 30
 _WAITS: Final = {"escalation-second-line": SECOND_LINE_SECONDS, "escalation-management": MANAGEMENT_SECONDS}
 _RANGE: Final = re.compile(r"\[(\d+)([smhdw])\]")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_SCRAPE: Final = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+_SCRAPE: Final = {"scrape_interval": "2s", "scrape_timeout": "2s", "evaluation_interval": "2s"}
 
 
 def shorten(stack: NativeStack) -> None:

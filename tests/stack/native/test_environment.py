@@ -60,7 +60,7 @@ def test_the_shell_overrides_the_file(dotenv: Path) -> None:
         ("STACK_PORT_JAEGER", "70000", "STACK_PORT_JAEGER is not valid"),
         ("STACK_PORT_JAEGER", "9090", "STACK_PORT_PROMETHEUS and STACK_PORT_JAEGER are both port 9090"),
         ("STACK_RETENTION_LOGS", "a week", "STACK_RETENTION_LOGS is not valid: must be hours or days"),
-        ("STACK_MAIL_TO", "ops@lms.example", "STACK_MAIL_TO and STACK_MAIL_SMARTHOST belong together"),
+        ("STACK_MAIL_TO", "ops@lms.example", "STACK_MAIL_TO needs STACK_MAIL_SMARTHOST"),
         ("LMS_PROT", "8000", "LMS_PROT is not a setting: did you mean LMS_PORT?"),
         ("TELEMETRY_LOG_LEVEL", "loud", "TELEMETRY_LOG_LEVEL"),
     ],

@@ -16,6 +16,7 @@ from stack.alerting.errors import AlertingError
 from stack.alerting.routes import with_time_intervals
 from stack.alerting.sources import ALERTING, ROUTES
 from stack.alerting.thresholds import Thresholds
+from stack.alerting.yaml_files import mapping
 from stack.channel_settings import ChannelSettings
 
 Channels = ChannelSettings
@@ -163,7 +164,7 @@ def render(
 
 
 def _rendered(source: str, filling: _Filling, thresholds: Thresholds) -> str:
-    content = yaml.safe_load(thresholds.fill(source, ROUTES.name))
+    content = mapping(thresholds.fill(source, ROUTES.name), ROUTES.name)
     kept = {key: each for key, each in content.items() if not key.startswith(_SHARED)}
     kept["receivers"] = [filling.receiver(each) for each in kept["receivers"]]
     complete = with_time_intervals(kept, filling.channels)

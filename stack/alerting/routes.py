@@ -12,10 +12,10 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from stack.alerting.errors import AlertingError
+from stack.alerting.yaml_files import parsed, read
 from stack.channel_settings import ChannelSettings
 
 BUSINESS_HOURS: Final = "business-hours"
@@ -119,15 +119,11 @@ def calendar(path: Path) -> list[Once | Weekly]:
     Raises:
         AlertingError: it cannot be read or is not valid; the message names the window, the field and the fix.
     """
-    try:
-        # Every scalar as text: YAML reads 22:00 as the number 1320.
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 - it builds no objects
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise AlertingError(f"STACK_MAINTENANCE_FILE: {path} cannot be read: {reason}") from None
+    name = f"STACK_MAINTENANCE_FILE: {path}"
+    content = parsed(read(path, name), name, as_text=True)
     windows = content.get("windows") if isinstance(content, dict) else None
     if not isinstance(windows, list) or set(content) != {"windows"}:
-        raise AlertingError(f"STACK_MAINTENANCE_FILE: {path} must have one key, `windows`, with a list")
+        raise AlertingError(f"{name} must have one key, `windows`, with a list")
     return [_window(path, number, each) for number, each in enumerate(windows, 1)]
 
 

@@ -15,6 +15,7 @@ from stack.alerting.errors import AlertingError
 from stack.alerting.links import Links
 from stack.alerting.sources import ALERTING, CASES, RULES
 from stack.alerting.thresholds import Thresholds
+from stack.alerting.yaml_files import mapping
 
 _LABEL: Final = re.compile(r"\{\{ \$labels\.(\w+) \| urlQueryEscape \}\}")
 _DASHBOARD: Final = "dashboard"
@@ -24,17 +25,6 @@ GENERATED: Final[dict[str, Callable[[str], str]]] = {
     "slo-recordings.yml": lambda _environment: burn_rates.render(slos.load()),
 }
 """Rule files without a source: what makes each, of the environment's name. Placeholders are filled in too."""
-
-
-class _Loader(yaml.SafeLoader):
-    """Leaves promtool's `0x40`, forty zeros, a text: YAML 1.1 reads a hexadecimal number."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in known if not tag.endswith(":int")]
-    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?\d+$"), list("-+0123456789"))
 
 
 def rules(environment: str, links: Links, *, folder: Path = ALERTING) -> dict[str, str]:
@@ -50,7 +40,7 @@ def rules(environment: str, links: Links, *, folder: Path = ALERTING) -> dict[st
     """
     thresholds = Thresholds.load(environment)
     return {
-        name: _dumped(_linked(_parsed(thresholds.fill(text, name), name), name, links), name)
+        name: _dumped(_linked(mapping(thresholds.fill(text, name), name), name, links), name)
         for name, text in sources(environment, folder=folder).items()
     }
 
@@ -72,11 +62,11 @@ def _cases(environment: str, rendered: Mapping[str, str], folder: Path) -> dict[
         AlertingError: a source is wrong, or a case expects an alert that no rule has.
     """
     thresholds = Thresholds.load(environment)
-    files = {name: _parsed(text, name) for name, text in rendered.items()}
+    files = {name: mapping(text, name) for name, text in rendered.items()}
     known = {rule["alert"]: rule for content in files.values() for rule in alerts_in(content)}
     found = {}
     for path in sorted((folder / CASES).glob("*.yml")):
-        content = _parsed(thresholds.fill(path.read_text(encoding="utf-8"), path.name), path.name)
+        content = mapping(thresholds.fill(path.read_text(encoding="utf-8"), path.name), path.name)
         # promtool's own order is random, and a rule would sometimes read what is not recorded yet.
         content["group_eval_order"] = list(_groups(content["rule_files"], files, path.name))
         found[path.name] = _dumped(_expected(content, known, path.name), path.name)
@@ -113,16 +103,6 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
             stale.unlink()
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
-
-
-def _parsed(text: str, name: str) -> dict[str, Any]:
-    try:
-        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
-        raise AlertingError(f"{name} is not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise AlertingError(f"{name} must be a mapping, as Prometheus' documentation shows.")
-    return content
 
 
 def _dumped(content: Mapping[str, Any], name: str) -> str:

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from stack.alerting.errors import AlertingError
 from stack.alerting.measured import Measured
 from stack.alerting.sources import OWNERS, SLOS
+from stack.alerting.yaml_files import read_mapping
 
 WINDOWS: Final = ("28d", "30d")
 _LOWEST: Final = 50.0
@@ -139,12 +139,9 @@ def load(path: Path = SLOS, measured: Measured | None = None) -> tuple[Slo, ...]
 
 
 def _entries(path: Path) -> list[Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeError, yaml.YAMLError) as error:
-        raise AlertingError(f"{path.name}: cannot be read: {' '.join(str(error).split())}.") from error
-    entries = content.get("slos") if isinstance(content, dict) and len(content) == 1 else None
-    if not isinstance(entries, list) or not entries:
+    content = read_mapping(path)
+    entries = content.get("slos")
+    if len(content) != 1 or not isinstance(entries, list) or not entries:
         raise AlertingError(f"{path.name}: slos is missing; begin with `slos:` and a list of objectives.")
     return entries
 

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-import yaml
-
 from stack.alerting.errors import AlertingError
 from stack.alerting.sources import ENVIRONMENTS, THRESHOLDS
 from stack.alerting.units import UNITS, as_number, as_text, mistake
+from stack.alerting.yaml_files import read_mapping
 
 _PLACEHOLDER: Final = re.compile(r"\$\{([a-z][a-z0-9_]*)(:text)?\}")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
@@ -42,17 +41,6 @@ class Threshold:
     def text(self) -> str:
         """The number as people read it."""
         return as_text(self.value, self.unit)
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a name that is there twice: YAML would take the last one silently."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - as the original's
-        names = [key.value for key, _ in node.value]
-        if twice := [name for name in names if names.count(name) > 1]:
-            problem = f"{twice[0]} is there twice; remove one of them"
-            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
-        return super().construct_mapping(node, deep)
 
 
 class Thresholds(dict[str, Threshold]):
@@ -97,25 +85,6 @@ class Thresholds(dict[str, Threshold]):
 def names_in(text: str) -> list[str]:
     """Returns the thresholds that a source names, each once, in order."""
     return list(dict.fromkeys(match[1] for match in _PLACEHOLDER.finditer(text)))
-
-
-def read_mapping(path: Path) -> dict[str, Any]:
-    """Returns the YAML mapping in the file.
-
-    Raises:
-        AlertingError: it cannot be read, is not YAML, or not a mapping.
-    """
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
-    except (OSError, UnicodeDecodeError) as error:
-        raise AlertingError(f"{path.name} cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        raise AlertingError(f"{path.name} is not valid YAML: {' '.join(str(error).split())}") from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise AlertingError(f"{path.name} must be a mapping of names, not {type(content).__name__}.")
-    return content
 
 
 def _read(path: Path) -> tuple[dict[str, Threshold], list[str]]:

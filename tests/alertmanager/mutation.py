@@ -39,6 +39,7 @@ class Batch:
     Args:
         file: the name of the rule file.
         name: of the alert or the recording rule.
+        rule: the rule itself; others may record the same name.
         made: the mutants, each with the rule that replaces the original.
         groups: every group of the files that the cases load, once.
         cases: the content of each file of cases.
@@ -46,6 +47,7 @@ class Batch:
 
     file: str
     name: str
+    rule: Rule
     made: tuple[Mutant, ...]
     groups: tuple[dict[str, Any], ...]
     cases: tuple[Mapping[str, Any], ...]
@@ -56,9 +58,16 @@ class Batch:
         Raises:
             BatchError: the original fails too in a batch, or promtool refuses the batch.
         """
-        living = dict(enumerate([Mutant("control", _named(self.groups, self.name)), *self.made]))
+        living = dict(enumerate([Mutant("control", self.rule), *self.made]))
+        for number, cases in enumerate(self.cases):
+            # What an earlier file of cases has noticed is not tried on the next one.
+            if len(living) > 1 or number == 0:
+                self._remove_noticed(living, cases)
+        return [mutant for number, mutant in living.items() if number != _CONTROL]
+
+    def _remove_noticed(self, living: dict[int, Mutant], cases: Mapping[str, Any]) -> None:
         while True:
-            output = self._run(living)
+            output = self._run(living, cases)
             broken = {int(number) for number in _BROKEN.findall(output)}
             killed = broken or {int(number) for number in _JUDGED.findall(output)}
             if _CONTROL in killed or ("FAILED" in output and not killed):
@@ -66,19 +75,17 @@ class Batch:
             for number in killed:
                 del living[number]
             if not broken:
-                return [mutant for number, mutant in living.items() if number != _CONTROL]
+                return
 
-    def _run(self, living: Mapping[int, Mutant]) -> str:
+    def _run(self, living: Mapping[int, Mutant], cases: Mapping[str, Any]) -> str:
         users = _users(self.groups, self.name)
         with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
             groups = self._rules(living, users)
             (Path(folder) / "rules.yml").write_text(yaml.safe_dump({"groups": groups}, sort_keys=False))
-            command = [str(tool_path("promtool")), "test", "rules"]
-            for number, cases in enumerate(self.cases):
-                path = Path(folder) / f"cases-{number}.yml"
-                content = {**cases, "rule_files": ["rules.yml"], "tests": _tests(cases, living, users)}
-                path.write_text(yaml.safe_dump(content, sort_keys=False))
-                command.append(str(path))
+            content = {**cases, "rule_files": ["rules.yml"], "tests": _tests(cases, living, users)}
+            path = Path(folder) / "cases.yml"
+            path.write_text(yaml.safe_dump(content, sort_keys=False))
+            command = [str(tool_path("promtool")), "test", "rules", str(path)]
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
         return done.stdout + done.stderr
 
@@ -93,7 +100,7 @@ class Batch:
                 rules += [rule] if name in needed else []
                 if name in users:
                     rules += [
-                        _renamed(mutant.rule if name == self.name else rule, users, number)
+                        _renamed(mutant.rule if rule == self.rule else rule, users, number)
                         for number, mutant in living.items()
                     ]
             groups += [{**group, "rules": rules}] if rules else []
@@ -112,7 +119,7 @@ def batches(folder: Path, parse: Callable[[str], Node]) -> list[Batch]:
         groups = [group for file in sorted(loaded) for group in yaml.safe_load(file.read_text())["groups"]]
         for rule in (rule for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"]):
             made = tuple(mutants(rule, parse))
-            found.append(Batch(path.name, _name(rule), made, tuple(groups), cases))
+            found.append(Batch(path.name, _name(rule), rule, made, tuple(groups), cases))
     return [batch for batch in found if batch.made]
 
 
@@ -148,11 +155,6 @@ def _tests(cases: Mapping[str, Any], living: Iterable[int], users: set[str]) -> 
 
 def _name(rule: Mapping[str, Any]) -> str:
     return str(rule.get("alert") or rule["record"])
-
-
-def _named(groups: Iterable[Mapping[str, Any]], name: str) -> Rule:
-    [rule, *_] = [rule for group in groups for rule in group["rules"] if _name(rule) == name]
-    return dict(rule)
 
 
 def _users(groups: Iterable[Mapping[str, Any]], name: str) -> set[str]:
@@ -228,17 +230,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         "name", nargs="*", help="an alert, a recording rule or a file such as api.yml; all"
     )
     wanted = set(arguments.parse_args(argv).name)
-    count = 0
+    made = count = 0
     with tempfile.TemporaryDirectory() as folder, parser(Path(folder)) as parse:
         for batch in batches(tested(), parse):
             if wanted and not wanted & {batch.file, batch.name}:
                 continue
             survivors = batch.survivors()
-            count += len(survivors)
+            made, count = made + len(batch.made), count + len(survivors)
             faults = "".join(f"    {mutant.fault}\n" for mutant in survivors)
             found = f"{batch.file}: {batch.name}: {len(survivors)} of {len(batch.made)} survive\n{faults}"
             sys.stdout.write(found)
             sys.stdout.flush()
+    sys.stdout.write(f"{count} of {made} mutants survive.\n")
     return int(count > 0)
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.alertmanager import rendered
-from tests.alertmanager.mutants import mutants, seconds
+from tests.alertmanager.mutants import Rule, mutants, seconds
 from tests.alertmanager.mutation import Batch, batches
 from tests.alertmanager.promql import Node, NotPromqlError, parser, text
 
@@ -17,12 +17,6 @@ from tests.alertmanager.promql import Node, NotPromqlError, parser, text
 EQUIVALENT: dict[tuple[str, str], str] = {
     ("Watchdog", "1 times 0.8"): "it fires for any value, and shows none",
     ("Watchdog", "1 times 1.25"): "as before",
-}
-JUDGED = {
-    *("api.yml", "canary.yml", "collector.yml", "database.yml", "health.yml", "rate-limits.yml", "redis.yml"),
-    *("resources.yml", "runtime.yml", "series.yml", "slo.yml", "watchdog.yml", "anomalies.yml"),
-    "outages.yml",
-    *("alertmanager.yml", "backups.yml", "business.yml", "certificates.yml", "prometheus.yml", "usual.yml"),
 }
 # Every fourth rule by its name's checksum, the same ones each time: all of them take minutes.
 SAMPLE = 4
@@ -38,34 +32,43 @@ def _parse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parse]:
 
 @pytest.fixture(name="batches", scope="module")
 def _batches(parse: Parse) -> dict[tuple[str, str], Batch]:
-    return {(batch.file, batch.name): batch for batch in batches(rendered.tested(), parse)}
+    return {(batch.file, _title(batch.rule)): batch for batch in batches(rendered.tested(), parse)}
+
+
+def _title(rule: Rule) -> str:
+    """Returns the rule's name, and the objective's where each objective records that name."""
+    name = str(rule.get("alert") or rule["record"])
+    return " ".join(filter(None, (name, (rule.get("labels") or {}).get("slo"))))
 
 
 def _rules() -> list[tuple[str, str]]:
     return [
-        (path.name, rule.get("alert") or rule["record"])
+        (path.name, _title(rule))
         for path in rendered.rule_files()
-        if path.name in JUDGED
         for group in yaml.safe_load(path.read_text())["groups"]
         for rule in group["rules"]
     ]
 
 
 RULES = [
-    pytest.param(file, name, id=name, marks=[pytest.mark.long] if crc32(name.encode()) % SAMPLE else [])
-    for file, name in dict.fromkeys(_rules())
+    pytest.param(file, title, id=title, marks=[pytest.mark.long] if crc32(title.encode()) % SAMPLE else [])
+    for file, title in _rules()
 ]
 
 
-@pytest.mark.parametrize(("file", "name"), RULES)
-def test_a_fault_in_a_rule_is_noticed(batches: dict[tuple[str, str], Batch], file: str, name: str) -> None:
-    batch = batches.get((file, name))
+@pytest.mark.parametrize(("file", "title"), RULES)
+def test_a_fault_in_a_rule_is_noticed(batches: dict[tuple[str, str], Batch], file: str, title: str) -> None:
+    batch = batches.get((file, title))
     faults = [mutant.fault for mutant in batch.survivors()] if batch else []
-    assert [fault for fault in faults if (name, fault) not in EQUIVALENT] == []
+    assert [fault for fault in faults if (title, fault) not in EQUIVALENT] == []
+
+
+def test_no_two_rules_are_judged_as_one() -> None:
+    assert len(set(_rules())) == len(_rules())
 
 
 def test_no_equivalent_mutant_is_listed_that_does_not_exist(batches: dict[tuple[str, str], Batch]) -> None:
-    made = {(batch.name, mutant.fault) for batch in batches.values() for mutant in batch.made}
+    made = {(_title(batch.rule), mutant.fault) for batch in batches.values() for mutant in batch.made}
     assert set(EQUIVALENT) <= made
 
 

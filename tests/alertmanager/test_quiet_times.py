@@ -192,7 +192,8 @@ def _receivers(history: Webhook) -> set[str]:
         ("windows: [{name: a, every: monday, from: '02:00', until: '02:00'}]", "another time than it starts"),
         ("windows: [{name: a, until: 2026-12-06 02:00}]", "from: is missing"),
         ("windows: [{name: a, from: 2026-12-06 01:00, until: 2026-12-06 02:00, who: me}]", "who: is unknown"),
-        ("windows: [", "cannot be read"),
+        ("windows: [", "is not valid YAML"),
+        ("windows: [{name: a, name: b}]", "is not valid YAML: name is there twice"),
     ],
 )
 def test_a_wrong_calendar_is_refused_by_window_and_field_and_nothing_is_written(

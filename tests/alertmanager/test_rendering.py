@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from stack.alerting import AlertingError, Links
+from stack.alerting.channels import Channels, render
 from stack.alerting.rules import write_tested
 from stack.alerting.sources import ALERTING
 from stack.alerting.thresholds import Thresholds
@@ -111,6 +113,22 @@ def test_what_was_in_force_stays_if_a_source_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(AlertingError, match="nowhere"):
         write_tested(written, "", Links(), source=sources)
     assert {path: path.read_text() for path in written.rglob("*.yml")} == before
+
+
+@pytest.mark.parametrize("file", ["rules/api.yml", "tests/api.yml"])
+def test_a_name_that_is_there_twice_is_refused(tmp_path: Path, file: str) -> None:
+    sources = tmp_path / "alertmanager"
+    shutil.copytree(ALERTING, sources)
+    text = (sources / file).read_text()
+    (sources / file).write_text(re.sub(r"\n +(for|interval): \w+(?=\n)", r"\g<0>\g<0>", text, count=1))
+    with pytest.raises(AlertingError, match=r"^api\.yml is not valid YAML: (for|interval) is there twice"):
+        write_tested(tmp_path / "written", "", Links(), source=sources)
+
+
+def test_a_receiver_that_has_a_channel_twice_is_refused(tmp_path: Path) -> None:
+    source = "receivers: [{name: a, slack_configs: [], slack_configs: []}]"
+    with pytest.raises(AlertingError, match=r"^alertmanager\.yml is not valid YAML: slack_configs is there"):
+        render(source, Channels(), tmp_path, Thresholds())
 
 
 def test_every_alert_gets_its_links() -> None:

@@ -144,12 +144,21 @@ def test_a_name_is_given_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "slos:", "slo: []", "slos: []", "slos: {", "- 1", "slos: 3\nmore: 1"]
+    ("content", "sentence"),
+    [
+        *((text, ": slos is missing") for text in ("", "slos:", "slo: []", "slos: []", "slos: 3\nmore: 1")),
+        ("slos: {", " is not valid YAML: "),
+        ("- 1", " must be a mapping of names"),
+        ("slos: []\nslos: []", " is not valid YAML: slos is there twice; remove one of them"),
+        ("slos: [{name: a, target: 99.9, target: 99}]", " is not valid YAML: target is there twice"),
+    ],
 )
-def test_a_file_that_has_no_list_of_objectives_is_refused(tmp_path: Path, content: str) -> None:
+def test_a_file_that_has_no_list_of_objectives_is_refused(
+    tmp_path: Path, content: str, sentence: str
+) -> None:
     path = tmp_path / "slos.yml"
     path.write_text(content)
-    with pytest.raises(AlertingError, match=r"^slos\.yml: "):
+    with pytest.raises(AlertingError, match=rf"^slos\.yml{sentence}"):
         slos.load(path)
 
 

@@ -24,7 +24,7 @@ from app.monitoring.pages import cursor_of, key_of, page
 from app.monitoring.partial import Sources
 
 _LAST: Final = 2**63
-_SEVERITIES: Final = ("page", "warning", "info", "none")
+SEVERITIES: Final = ("page", "warning", "info", "none")
 """The most severe first; an unknown severity comes last."""
 _AHEAD: Final = timedelta(days=1)  # other clocks may be ahead
 _Found = TypeVar("_Found")
@@ -155,5 +155,5 @@ def _shown(alert: Alert, silences: Mapping[str, Silence], records: Mapping[str, 
 
 def _key(alert: AlertOut) -> tuple[str, str, str]:
     severity = alert.severity or ""
-    rank = _SEVERITIES.index(severity) if severity in _SEVERITIES else len(_SEVERITIES)
+    rank = SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
     return str(rank), f"{_LAST - nanoseconds(alert.started_at):020d}", alert.fingerprint

@@ -7,13 +7,28 @@ from typing import Final
 
 import pytest
 
+from app.core.telemetry import LMS_METRICS
 from app.infra.stores.alertmanager import Matcher, Silence, SilenceState, SilenceStatus
-from app.monitoring.alerts import life
+from app.monitoring.alerts import life, listing
 from app.monitoring.alerts.records import MOST_TRANSITIONS, AlertRecord, AlertState, Kind, fingerprint_of
+from otel import docs
+from stack.alerting.runbooks import SEVERITIES
 from tests.app.monitoring.alert_notices import START, later
 
 LABELS: Final = {"alertname": "LmsDown", "severity": "page"}
 EXACT: Final = tuple(Matcher(name=name, value=value) for name, value in LABELS.items())
+
+
+def test_each_kind_of_step_and_each_severity_is_declared_where_it_is_counted() -> None:
+    """A value that is not declared would be counted under another name."""
+    metrics = {
+        name: metric.attributes
+        for name, metric in docs.declared([LMS_METRICS]).items()
+        if name.startswith("lms_alert_")
+    }
+    assert metrics["lms_alert_transitions_total"]["kind"] == tuple(Kind)
+    assert {each["severity"] for each in metrics.values() if "severity" in each} == {tuple(SEVERITIES)}
+    assert tuple(SEVERITIES) == listing.SEVERITIES
 
 
 def silence(began: float, ended: float, *matchers: Matcher, expired: bool = True) -> Silence:

@@ -33,6 +33,14 @@ class BatchError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Cases:
+    """A file of cases, and the groups of the rule files that it loads."""
+
+    content: Mapping[str, Any]
+    groups: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """A rule of one file with its mutants and the cases that may notice them.
 
@@ -41,16 +49,14 @@ class Batch:
         name: of the alert or the recording rule.
         rule: the rule itself; others may record the same name.
         made: the mutants, each with the rule that replaces the original.
-        groups: every group of the files that the cases load, once.
-        cases: the content of each file of cases.
+        cases: the files of cases that load the rule's file.
     """
 
     file: str
     name: str
     rule: Rule
     made: tuple[Mutant, ...]
-    groups: tuple[dict[str, Any], ...]
-    cases: tuple[Mapping[str, Any], ...]
+    cases: tuple[Cases, ...]
 
     def survivors(self) -> list[Mutant]:
         """Returns the mutants for which every case passes.
@@ -65,35 +71,41 @@ class Batch:
                 self._remove_noticed(living, cases)
         return [mutant for number, mutant in living.items() if number != _CONTROL]
 
-    def _remove_noticed(self, living: dict[int, Mutant], cases: Mapping[str, Any]) -> None:
+    def _remove_noticed(self, living: dict[int, Mutant], cases: Cases) -> None:
         while True:
             output = self._run(living, cases)
             broken = {int(number) for number in _BROKEN.findall(output)}
             killed = broken or {int(number) for number in _JUDGED.findall(output)}
-            if _CONTROL in killed or ("FAILED" in output and not killed):
-                raise BatchError(f"{self.file}: {self.name}: {output[:3000]}")
+            if _CONTROL in killed:
+                sentence = f"{self.file}: {self.name} fails its own cases; see `make alerts-check`."
+                raise BatchError(sentence)
+            if "FAILED" in output and not killed:
+                raise BatchError(f"{self.file}: {self.name}: {output.strip()[:3000]}")
             for number in killed:
                 del living[number]
             if not broken:
                 return
 
-    def _run(self, living: Mapping[int, Mutant], cases: Mapping[str, Any]) -> str:
-        users = _users(self.groups, self.name)
+    def _run(self, living: Mapping[int, Mutant], cases: Cases) -> str:
+        users = _users(cases.groups, self.name)
         with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-            groups = self._rules(living, users)
+            groups = self._rules(living, users, cases.groups)
             (Path(folder) / "rules.yml").write_text(yaml.safe_dump({"groups": groups}, sort_keys=False))
-            content = {**cases, "rule_files": ["rules.yml"], "tests": _tests(cases, living, users)}
+            tests = _tests(cases.content, living, users)
+            content = {**cases.content, "rule_files": ["rules.yml"], "tests": tests}
             path = Path(folder) / "cases.yml"
             path.write_text(yaml.safe_dump(content, sort_keys=False))
             command = [str(tool_path("promtool")), "test", "rules", str(path)]
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
         return done.stdout + done.stderr
 
-    def _rules(self, living: Mapping[int, Mutant], users: set[str]) -> list[dict[str, Any]]:
+    def _rules(
+        self, living: Mapping[int, Mutant], users: set[str], originals: Iterable[Mapping[str, Any]]
+    ) -> list[dict[str, Any]]:
         """Returns the groups with the originals that the mutants read, and behind each the mutants' own."""
-        needed = _needed(self.groups, users)
+        needed = _needed(originals, users)
         groups = []
-        for group in self.groups:
+        for group in originals:
             rules: list[Rule] = []
             for rule in group["rules"]:
                 name = _name(rule)
@@ -110,17 +122,23 @@ class Batch:
 def batches(folder: Path, parse: Callable[[str], Node]) -> list[Batch]:
     """Returns a batch for each alert and recording rule below a folder with ``rules/`` and ``tests/``."""
     found = []
-    files = {path: yaml.safe_load(path.read_text()) for path in sorted((folder / "tests").glob("*.yml"))}
-    for path in sorted((folder / "rules").glob("*.yml")):
-        cases = tuple(
-            content for content in files.values() if f"../rules/{path.name}" in content["rule_files"]
-        )
-        loaded = {(folder / "tests" / name).resolve() for content in cases for name in content["rule_files"]}
-        groups = [group for file in sorted(loaded) for group in yaml.safe_load(file.read_text())["groups"]]
-        for rule in (rule for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"]):
+    rules = {path.name: _read(path)["groups"] for path in sorted((folder / "rules").glob("*.yml"))}
+    cases = [_cases(_read(path), rules) for path in sorted((folder / "tests").glob("*.yml"))]
+    for file, groups in rules.items():
+        loading = tuple(each for each in cases if f"../rules/{file}" in each.content["rule_files"])
+        for rule in (rule for group in groups for rule in group["rules"]):
             made = tuple(mutants(rule, parse))
-            found.append(Batch(path.name, _name(rule), rule, made, tuple(groups), cases))
+            found.append(Batch(file, _name(rule), rule, made, loading))
     return [batch for batch in found if batch.made]
+
+
+def _cases(content: Mapping[str, Any], rules: Mapping[str, list[dict[str, Any]]]) -> Cases:
+    loaded = [Path(file).name for file in content["rule_files"]]
+    return Cases(content, tuple(group for name in loaded for group in rules[name]))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return dict(yaml.safe_load(path.read_text()))
 
 
 def _tests(cases: Mapping[str, Any], living: Iterable[int], users: set[str]) -> list[dict[str, Any]]:
@@ -221,7 +239,7 @@ def _renamed(rule: Rule, users: set[str], number: int) -> Rule:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Prints the mutants that survive; returns 1 if there is one."""
+    """Prints the mutants that survive; returns 1 if there is one, or if a rule fails its own cases."""
     arguments = argparse.ArgumentParser(
         prog="python -m tests.alertmanager.mutation",
         description="Makes small faults in rules and names those that no case of alertmanager/tests notices.",
@@ -230,19 +248,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         "name", nargs="*", help="an alert, a recording rule or a file such as api.yml; all"
     )
     wanted = set(arguments.parse_args(argv).name)
-    made = count = 0
     with tempfile.TemporaryDirectory() as folder, parser(Path(folder)) as parse:
-        for batch in batches(tested(), parse):
-            if wanted and not wanted & {batch.file, batch.name}:
-                continue
-            survivors = batch.survivors()
-            made, count = made + len(batch.made), count + len(survivors)
-            faults = "".join(f"    {mutant.fault}\n" for mutant in survivors)
-            found = f"{batch.file}: {batch.name}: {len(survivors)} of {len(batch.made)} survive\n{faults}"
-            sys.stdout.write(found)
-            sys.stdout.flush()
-    sys.stdout.write(f"{count} of {made} mutants survive.\n")
+        found = batches(tested(), parse)
+    judged = [batch for batch in found if not wanted or wanted & {batch.file, batch.name}]
+    if unknown := wanted - {name for batch in judged for name in (batch.file, batch.name)}:
+        sys.stderr.write(f"No rule or rule file is named {', '.join(sorted(unknown))}.\n")
+        return 1
+    try:
+        count = sum(map(_print, judged))
+    except BatchError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(f"{count} of {sum(len(batch.made) for batch in judged)} mutants survive.\n")
     return int(count > 0)
+
+
+def _print(batch: Batch) -> int:
+    """Prints the mutants that survive and returns their number."""
+    survivors = batch.survivors()
+    faults = "".join(f"    {mutant.fault}\n" for mutant in survivors)
+    sys.stdout.write(f"{batch.file}: {batch.name}: {len(survivors)} of {len(batch.made)} survive\n{faults}")
+    sys.stdout.flush()
+    return len(survivors)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -74,6 +75,18 @@ def test_a_head_has_every_fact_of_its_alert() -> None:
         facts += [alert.rule.get("for", ""), alert.rule.get("keep_firing_for", "")]
         facts += [text for each in alert.thresholds for text in (known[each].text, known[each].reason)]
         assert [fact for fact in facts if fact not in head] == [], name
+
+
+def test_a_new_runbook_begins_with_its_headings_and_gets_its_head_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runbooks, "RUNBOOKS", tmp_path)
+    page = tmp_path / "LmsDown.md"
+    page.write_text("## Meaning\nNobody answers.\n")
+    page.write_text(runbooks.render("LmsDown"))
+    assert page.read_text().startswith("# LmsDown\n\n<!-- Generated")
+    assert page.read_text().endswith("```\n\n## Meaning\nNobody answers.\n")
+    assert runbooks.render("LmsDown") == page.read_text()
 
 
 def test_thresholds_of_an_alert_are_those_that_its_rule_names() -> None:

@@ -90,6 +90,8 @@ class _Cases:
 def check(environment: str = "", *, folder: Path = ALERTING) -> Checked:
     """Renders the sources in a folder for an environment and checks the result.
 
+    The cases are run without the overlay: they prove the rules just below and just above the shared thresholds.
+
     Args:
         environment: the deployment's name, whose overlay of thresholds is used.
         folder: the folder of the sources.
@@ -100,19 +102,19 @@ def check(environment: str = "", *, folder: Path = ALERTING) -> Checked:
     """
     tools = ensure(["promtool", "amtool"])
     with tempfile.TemporaryDirectory(prefix="alerts-check-") as made:
-        rendered = Path(made)
+        rendered, proved = Path(made) / "rendered", Path(made) / "proved"
         write_tested(rendered, environment, Links(), source=folder)
+        write_tested(proved, "", Links(), source=folder)
         write(rendered, Channels(), environment=environment)
-        programs = tuple(_programs(rendered, tools))
+        programs = tuple(_programs(rendered, proved, tools))
         return Checked(tuple(_rows(rendered, folder, tools)), programs)
 
 
-def _programs(rendered: Path, tools: Mapping[str, Path]) -> Iterator[str]:
+def _programs(rendered: Path, proved: Path, tools: Mapping[str, Path]) -> Iterator[str]:
     """Yields what promtool and amtool complain about."""
-    rules, cases = (sorted((rendered / name).glob("*.yml")) for name in (RULES, CASES))
-    for path in rules:
+    for path in sorted((rendered / RULES).glob("*.yml")):
         yield from _complaint(tools["promtool"], "check", "rules", "--lint=all", "--lint-fatal", path)
-    for path in cases:
+    for path in sorted((proved / CASES).glob("*.yml")):
         yield from _complaint(tools["promtool"], "test", "rules", path)
     yield from _complaint(tools["amtool"], "check-config", rendered / ROUTES.name)
 

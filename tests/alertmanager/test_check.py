@@ -10,9 +10,11 @@ import pytest
 
 from stack.alerting.check import check
 from stack.alerting.sources import ALERTING
+from stack.alerting.thresholds import Thresholds
 
 RULE, CASES, RUNBOOK = "rules/canary.yml", "tests/canary.yml", "runbooks/TelemetryCanaryDown.md"
 NAME = "TelemetryCanaryDown"
+SLO_RUNBOOKS = sorted((ALERTING / "runbooks").glob("Slo*.md"))
 
 
 @pytest.fixture(name="folder")
@@ -39,6 +41,17 @@ def test_complete_alerts_have_no_fault(folder: Path) -> None:
     assert checked.faults == []
     assert checked.table().count("\n") == 2
     assert f"{NAME}" in checked.table()
+
+
+def test_an_overlay_is_checked_with_the_cases_of_the_shared_thresholds(tmp_path: Path) -> None:
+    """Staging asks for thirty failures where the cases prove ten."""
+    for name in ("rules/slo.yml", "tests/slo.yml", *(f"runbooks/{path.name}" for path in SLO_RUNBOOKS)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ALERTING / name, tmp_path / name)
+    assert Thresholds.load("staging")["slo_least_failures"] != Thresholds.load()["slo_least_failures"]
+    checked = check("staging", folder=tmp_path)
+    assert checked.faults == []
+    assert len(checked.rows) == 3
 
 
 @pytest.mark.parametrize(

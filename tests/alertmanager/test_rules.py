@@ -47,7 +47,8 @@ def test_a_share_of_few_events_is_none() -> None:
         expression, thresholds = alert.rule["expr"], " ".join(alert.thresholds)
         counts = re.search(r"increase|rate\(", expression)
         share = counts and (" / " in expression or re.search("share|ratio", thresholds))
-        assert not share or re.search("min|least", thresholds) or name in FEW_ARE_ENOUGH, name
+        enough = re.search("min|least", thresholds) or name in FEW_ARE_ENOUGH
+        assert not share or enough, f"{name} needs a least number of events, a threshold named ..._min"
 
 
 def test_a_case_records_before_it_reads() -> None:

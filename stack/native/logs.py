@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from stack.masking import Mask
 from stack.native.supervisor import StackError
 
 POLL_SECONDS = 0.3
@@ -51,6 +52,8 @@ class Tail:
 def logs(folder: Path, part: str | None, *, follow: bool) -> None:
     """Prints the end of each part's log, or of one part's, and follows until interrupted.
 
+    The secrets that the folder holds are masked: Alertmanager logs addresses, and some contain a token.
+
     Raises:
         StackError: there is no such log; the message lists the logs.
     """
@@ -63,23 +66,23 @@ def logs(folder: Path, part: str | None, *, follow: bool) -> None:
         )
     tails = [Tail(path) for path in chosen]
     try:
-        _print(tails, follow=follow)
+        _print(tails, Mask(folder.glob("etc/*/secrets/*")), follow=follow)
     finally:
         for tail in tails:
             tail.close()
 
 
-def _print(tails: list[Tail], *, follow: bool) -> None:
+def _print(tails: list[Tail], mask: Mask, *, follow: bool) -> None:
     width = max(len(tail.name) for tail in tails) if len(tails) > 1 else 0
     for tail in tails:
-        _show(tail.name, width, tail.last(SHOWN_LINES))
+        _show(tail.name, width, map(mask, tail.last(SHOWN_LINES)))
     while follow:
         for tail in tails:
-            _show(tail.name, width, tail.new())
+            _show(tail.name, width, map(mask, tail.new()))
         time.sleep(POLL_SECONDS)
 
 
-def _show(name: str, width: int, lines: Iterator[str] | list[str]) -> None:
+def _show(name: str, width: int, lines: Iterator[str]) -> None:
     prefix = f"{name:<{width}} | " if width else ""
     for line in lines:
         print(f"{prefix}{line.rstrip()}", flush=True)

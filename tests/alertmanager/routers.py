@@ -129,7 +129,7 @@ class Router:
         return bool(status["cluster"]["status"] == "ready")
 
     def notified(self, channels: int) -> bool:
-        """Returns whether it knows, by itself or from another member, that this many channels were notified."""
+        """Returns whether it knows, itself or from another member, of so many channels that were notified."""
         learned = self.total("alertmanager_nflog_gossip_messages_propagated_total")
         return learned + self.total("alertmanager_notifications_total") >= channels
 

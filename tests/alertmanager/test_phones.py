@@ -215,3 +215,16 @@ def test_pushovers_address_is_never_cut_off(letter: str) -> None:
     assert kept
     assert replaced
     assert kept + replaced == 20
+
+
+@pytest.mark.parametrize("firing", [1, 2, 3, 6])
+@pytest.mark.parametrize("ended", [0, 1, 6])
+def test_telegram_never_cuts_off_the_links(firing: int, ended: int) -> None:
+    texts = dict.fromkeys(("summary", "description", "impact"), "ö" * 400)
+    data = group(
+        *(alert({"instance": f"10.0.0.{n}:8000"}, texts) for n in range(firing)),
+        *(alert({"instance": f"10.0.1.{n}:8000"}, texts, ended=True) for n in range(ended)),
+    )
+    shown = render('{{ template "lms.phone.text" . }}', data)[:4095]
+    acknowledge = render('{{ template "lms.url.acknowledge" . }}', data)
+    assert f"Runbook: {NOTES['runbook_url']}\nAcknowledge: {acknowledge}" in shown

@@ -25,13 +25,14 @@ pytestmark = pytest.mark.stack
 
 WATCHED: Final = re.compile(r"make logs( PART=[a-z]+)?")
 READ_ONLY: Final = re.compile(
-    r"make (status|report( CADENCE=monthly)?)"
-    r"|(curl (?!.*-X)|df|du -|ss -|free -|ps |top -b|date|openssl s_client ).*"
+    r"make (status|report)"
+    r"|(curl (?!-v|.*-X)|df|du -|ss -|free -|ps |top -b|date|openssl s_client ).*"
     r"|\.venv/bin/python -m (stack\.windows|stack\.environment check|collector_kit\.fragments .+)"
 )
 NOT_RUN: Final = {
     r"make (PYTHON=\S+ )?(up|down|clean)": "starts, stops or removes the stack: test_make.py",
     r"make alerts-check": "takes long: tests/alertmanager/test_check.py",
+    r"make report CADENCE=monthly": "is `make report` of another time: tests/stack/alerts",
     r"make alert-test .*": "sends messages: tests/alertmanager/test_send.py",
     r"make backup-done": "records a backup that nobody made: tests/stack/alerts",
     r"make (check|generate)": "take long, and are about the repository: CI runs them",
@@ -41,8 +42,11 @@ NOT_RUN: Final = {
     r"sudo .*": "needs root",
     r"git checkout .*": "changes a file",
     r"redis-cli .*": "comes with a Redis of one's own",
-    r"top": "is named, not to be pasted",
+    r"top|curl -v": "is named, not to be pasted",
 }
+ADDRESS: Final = re.compile(
+    r"(?:(GET|POST|PUT|PATCH|DELETE) )?(/(?:api/v1/[^\s?]+|livez|readyz|startupz))(?:\?\S*)?"
+)
 EXPECTED: Final = {"collector_kit.fragments": (2, "not set: ")}
 """Commands whose answer is a refusal, as their runbook says: the exit code, and what they say."""
 
@@ -56,7 +60,9 @@ def _named(text: str) -> str:
 
 
 @pytest.fixture(name="desk", scope="module")
-def _desk(stack: NativeStack, platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def _desk(
+    stack: NativeStack, platform: Platform, stores: Stores, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Desk]:
     """The shell, after a learner has earned a certificate, and requests have failed in several ways."""
     folder = tmp_path_factory.mktemp("desk")
     mail, password = f"{secrets.token_hex(6)}@example.org", secrets.token_urlsafe(16)
@@ -79,6 +85,8 @@ def _desk(stack: NativeStack, platform: Platform, tmp_path_factory: pytest.TempP
     }
     server = Program(shown, folder / "server.log")
     server.ready(lambda: not is_free(port))
+    wanted = {"http.response.status_code", "user_id", "exception.type", "duration_ms"}
+    wait_until(lambda: wanted <= stores.log_fields(), "the records of the requests are stored")
     yield Desk(stack, folder, filled)
     server.stop()
 
@@ -135,6 +143,20 @@ def test_an_answer_has_what_the_text_says_to_look_at(
     assert missing == []
 
 
+def test_every_address_of_the_platform_exists(platform: Platform) -> None:
+    described = json.loads(platform.description())["paths"]
+    known = {
+        (method.upper(), re.sub(r"\{\w+\}", "*", path))
+        for path, methods in described.items()
+        for method in methods
+    }
+    said = {found.groups() for each in runbook_text.spans() if (found := ADDRESS.fullmatch(each.text))}
+    asked = {(method or "GET", re.sub(r"\{\w+\}|<\w+>", "*", path)) for method, path in said}
+    assert len(asked) > 5
+    assert {path for _, path in asked} - {path for _, path in known} == set()
+    assert {each for each in asked if each[0] != "GET"} - known == set()
+
+
 @pytest.fixture(name="series", scope="module")
 def _series(stores: Stores) -> Series:
     return Series(stores)
@@ -156,17 +178,17 @@ def test_a_wrong_name_or_label_is_noticed(series: Series) -> None:
 
 
 @pytest.fixture(name="log_queries", scope="module")
-def _log_queries(desk: Desk, stores: Stores) -> LogQueries:
-    wanted = {"http.response.status_code", "user_id", "error.type", "duration_ms"}
-    wait_until(lambda: wanted <= stores.log_fields(), f"the records of the requests of {desk} are stored")
+def _log_queries(stores: Stores) -> LogQueries:
     return LogQueries(stores)
 
 
+@pytest.mark.usefixtures("desk")
 @pytest.mark.parametrize("query", sorted({each.text for each in runbook_text.log_queries()}))
 def test_a_query_of_logs_asks_for_fields_and_events_that_exist(log_queries: LogQueries, query: str) -> None:
     assert log_queries.faults(query) == []
 
 
+@pytest.mark.usefixtures("desk")
 def test_a_wrong_field_or_event_is_noticed(log_queries: LogQueries) -> None:
     assert log_queries.faults("_time:1h servise.name:lms") == ["no record has a field servise.name"]
     assert log_queries.faults("_time:1h _msg:slow_querry") == ["nothing writes slow_querry"]

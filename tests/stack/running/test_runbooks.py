@@ -32,9 +32,9 @@ READ_ONLY: Final = re.compile(
 NOT_RUN: Final = {
     r"make (PYTHON=\S+ )?(up|down|clean)": "starts, stops or removes the stack: test_make.py",
     r"make alerts-check": "takes long: tests/alertmanager/test_check.py",
-    r"make report CADENCE=monthly": "is `make report` of another time: tests/stack/alerts",
+    r"make report CADENCE=monthly": "is `make report` of another time: tests/app/monitoring/test_report.py",
     r"make alert-test .*": "sends messages: tests/alertmanager/test_send.py",
-    r"make backup-done": "records a backup that nobody made: tests/stack/alerts",
+    r"make backup-done": "records a backup that nobody made: tests/alertmanager/test_metric_names.py",
     r"make (check|generate)": "take long, and are about the repository: CI runs them",
     r"make logs PART=<name>": "each part's is run",
     r"\.venv/bin/python -m stack\.environment write": "changes .env: tests/stack/native/test_environment.py",

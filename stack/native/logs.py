@@ -10,6 +10,7 @@ from typing import TextIO
 
 import yaml
 
+from stack.masking import Mask
 from stack.native.supervisor import StackError
 
 POLL_SECONDS = 0.3
@@ -62,6 +63,8 @@ class Tail:
 def logs(folder: Path, part: str | None, *, follow: bool) -> None:
     """Prints the end of each part's log, or of one part's, and follows until interrupted.
 
+    The secrets that the folder holds are masked: Alertmanager logs addresses, and some contain a token.
+
     Raises:
         StackError: there is no such log; the message lists the logs.
     """
@@ -77,7 +80,7 @@ def logs(folder: Path, part: str | None, *, follow: bool) -> None:
         )
     tails = [Tail(path) for path in chosen]
     try:
-        _print(tails, follow=follow)
+        _print(tails, Mask(folder.glob("etc/*/secrets/*")), follow=follow)
     finally:
         for tail in tails:
             tail.close()
@@ -88,17 +91,17 @@ def _parts(folder: Path) -> set[str]:
     return set(yaml.safe_load(configuration.read_text())["processes"]) if configuration.exists() else set()
 
 
-def _print(tails: list[Tail], *, follow: bool) -> None:
+def _print(tails: list[Tail], mask: Mask, *, follow: bool) -> None:
     width = max(len(tail.name) for tail in tails) if len(tails) > 1 else 0
     for tail in tails:
-        _show(tail.name, width, tail.last(SHOWN_LINES))
+        _show(tail.name, width, map(mask, tail.last(SHOWN_LINES)))
     while follow:
         for tail in tails:
-            _show(tail.name, width, tail.new())
+            _show(tail.name, width, map(mask, tail.new()))
         time.sleep(POLL_SECONDS)
 
 
-def _show(name: str, width: int, lines: Iterator[str] | list[str]) -> None:
+def _show(name: str, width: int, lines: Iterator[str]) -> None:
     prefix = f"{name:<{width}} | " if width else ""
     for line in lines:
         print(f"{prefix}{line.rstrip()}", flush=True)

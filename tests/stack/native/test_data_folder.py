@@ -124,6 +124,27 @@ def test_logs_show_one_part_or_all(tmp_path: Path, capsys: pytest.CaptureFixture
         logs(tmp_path, "nonsense", follow=False)
 
 
+def test_logs_show_no_secret_of_the_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Telegram's address, which Alertmanager logs when it cannot be reached, contains the bot's token."""
+    secrets = tmp_path / "etc" / "alertmanager" / "secrets"
+    secrets.mkdir(parents=True)
+    (secrets / "telegram_bot_token").write_text("123456:planted\n")
+    (secrets / "webhook_urls_1").write_text("https://bot.example/bot123456:planted/x?a=1&b=2")
+    (secrets / "mail_password").write_text('pla"nted')
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "alertmanager.log").write_text(
+        'err="Post \\"https://api.telegram.org/bot123456:planted/sendMessage\\": EOF"\n'
+        "err=https://bot.example/bot123456:planted/x?a=1&b=2: EOF\n"
+        '{"err": "login pla\\"nted"}\n'
+    )
+    logs(tmp_path, None, follow=False)
+    assert capsys.readouterr().out == (
+        'err="Post \\"https://api.telegram.org/bot<secret>/sendMessage\\": EOF"\n'
+        "err=<secret>: EOF\n"
+        '{"err": "login <secret>"}\n'
+    )
+
+
 def test_logs_exit_cleanly_on_an_interrupt(tmp_path: Path) -> None:
     prepare_folder(tmp_path)
     (tmp_path / "logs" / "app.log").write_text("one\n")

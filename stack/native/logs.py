@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+import yaml
+
 from stack.masking import Mask
 from stack.native.supervisor import StackError
 
@@ -25,17 +27,26 @@ class Tail:
 
     def last(self, count: int) -> list[str]:
         """Returns the last lines and moves past them."""
-        self._stream = self._path.open(encoding="utf-8", errors="replace")
-        return list(deque(self._stream, maxlen=count))
+        self._open()
+        return list(deque(self._stream or (), maxlen=count))
 
     def new(self) -> Iterator[str]:
         """Yields the lines appended since the last call."""
+        if self._stream is None:
+            self._open()
         if self._stream is None:
             return
         yield from self._stream
         if self._rotated(self._stream):
             self._stream.close()
+            self._open()
+
+    def _open(self) -> None:
+        """Opens the file, which does not exist before the part has written something."""
+        try:
             self._stream = self._path.open(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            self._stream = None
 
     def _rotated(self, stream: TextIO) -> bool:
         try:
@@ -59,6 +70,9 @@ def logs(folder: Path, part: str | None, *, follow: bool) -> None:
     """
     paths = sorted((folder / "logs").glob("*.log"))
     chosen = [path for path in paths if part in {None, path.stem}]
+    if not chosen and part in _parts(folder):
+        print(f"{part} has written nothing yet.", flush=True)
+        chosen = [folder / "logs" / f"{part}.log"]
     if not chosen:
         names = ", ".join(path.stem for path in paths)
         raise StackError(
@@ -70,6 +84,11 @@ def logs(folder: Path, part: str | None, *, follow: bool) -> None:
     finally:
         for tail in tails:
             tail.close()
+
+
+def _parts(folder: Path) -> set[str]:
+    configuration = folder / "etc" / "process-compose.yaml"
+    return set(yaml.safe_load(configuration.read_text())["processes"]) if configuration.exists() else set()
 
 
 def _print(tails: list[Tail], mask: Mask, *, follow: bool) -> None:

@@ -158,6 +158,24 @@ def test_logs_exit_cleanly_on_an_interrupt(tmp_path: Path) -> None:
     assert process.returncode == 0
 
 
+def test_a_part_that_has_written_nothing_is_no_mistake(
+    assembled: NativeStack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs(assembled.folder, "canary", follow=False)
+    assert capsys.readouterr().out == "canary has written nothing yet.\n"
+    with pytest.raises(StackError, match="There are no logs yet"):
+        logs(assembled.folder, "nonsense", follow=False)
+
+
+def test_the_first_line_of_a_part_is_shown(tmp_path: Path) -> None:
+    tail = Tail(tmp_path / "canary.log")
+    assert tail.last(5) == []
+    assert list(tail.new()) == []
+    (tmp_path / "canary.log").write_text("new\n")
+    assert list(tail.new()) == ["new\n"]
+    tail.close()
+
+
 def test_a_rotated_log_is_followed(tmp_path: Path) -> None:
     path = tmp_path / "app.log"
     path.write_text("old\n")

@@ -21,7 +21,7 @@ def links(environment: Environment, *, grafana: bool = False) -> Links:
     """
     stack, app = environment.stack, environment.app
     board = app.grafana_url or f"http://127.0.0.1:{stack.port_grafana}"
-    logs = f"http://127.0.0.1:{stack.port_victorialogs}/select/vmui/#/?g0.range_input=1h&query="
+    logs = stack.victorialogs_web_url or f"http://127.0.0.1:{stack.port_victorialogs}"
     traces = app.jaeger_web_url or f"http://127.0.0.1:{stack.port_jaeger}"
     in_grafana = {
         "logs": _explore(board, "loki", {"expr": f'{{service_name="{_SERVICE}"}}'}),
@@ -30,7 +30,7 @@ def links(environment: Environment, *, grafana: bool = False) -> Links:
         ),
     }
     own = {
-        "logs": logs + _quoted(f'"service.name":"{_SERVICE}"'),
+        "logs": f"{logs}/select/vmui/#/?g0.range_input=1h&query=" + _quoted(f'"service.name":"{_SERVICE}"'),
         "traces": f"{traces}/search?lookback=1h&service={_SERVICE}",
     }
     return Links(

@@ -189,9 +189,8 @@ def _parser() -> argparse.ArgumentParser:
     add("down", _down, "stop everything; data stays")
     add("status", _status, "show each part's health; fails if one is unhealthy")
     report = add("report", _report, "print the report of the last week, or month, from the running stack")
-    report.add_argument(
-        "--cadence", choices=["weekly", "monthly"], default=os.environ.get("CADENCE", "weekly")
-    )
+    cadence = os.environ.get("CADENCE") or "weekly"  # make exports it empty
+    report.add_argument("--cadence", choices=["weekly", "monthly"], default=cadence)
     send = os.environ.get("SEND", "").lower() not in {"", *OFF}
     report.add_argument("--send", action="store_true", default=send, help="send it to LMS_REPORT_TO")
     log = add("logs", _logs, "show what the parts write, until interrupted")

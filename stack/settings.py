@@ -116,6 +116,10 @@ class StackSettings(ChannelSettings):
         default=None,
         description="Where people open runbooks, also by phone; default: the canary, on this machine only",
     )
+    victorialogs_web_url: BaseUrl | None = Field(
+        default=None,
+        description="Where people open VictoriaLogs, also by phone, natively; default: on this machine only",
+    )
     alertmanagers: Annotated[int, Field(ge=1, le=2)] = Field(
         default=1, description="2: a second Alertmanager, so that one may fail (docs/alerting.md)"
     )

@@ -32,6 +32,7 @@ from stack.alerting.links import Links
 from stack.alerting.rules import rules
 from stack.alerting_links import links
 from stack.environment import load
+from stack.masking import Mask
 from stack.native.ports import free_ports
 from stack.native.tools import tool_path
 from stack.settings import SettingsError
@@ -40,8 +41,6 @@ DEFAULT: Final = "AlertTest"
 ANSWER_SECONDS: Final = 30.0
 END_SECONDS: Final = 15.0
 _POLL_SECONDS: Final = 0.1
-_SHORTEST: Final = 4
-"""A shorter one is no secret, and part of many words."""
 _EXPRESSION: Final = re.compile(r"\{\{.*?\}\}")
 
 
@@ -227,12 +226,7 @@ def _read(log: Path, answers: Mapping[str, Answer]) -> None:
 
 def _masked(log: Path) -> str:
     """Returns the log without secrets: Telegram's token is in an address, which errors quote."""
-    text = log.read_text(encoding="utf-8")
-    for file in (log.parent / "secrets").iterdir():
-        secret = file.read_text(encoding="utf-8").strip()
-        if len(secret) >= _SHORTEST:
-            text = text.replace(json.dumps(secret)[1:-1], "<secret>")
-    return text
+    return Mask((log.parent / "secrets").iterdir())(log.read_text(encoding="utf-8"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

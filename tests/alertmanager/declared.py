@@ -40,6 +40,12 @@ def declaration(series: str) -> Declaration | None:
     return next((found for found in parts if found and found.kind == "histogram"), None)
 
 
+def labels(declared: Declaration) -> set[str]:
+    """Returns the names of the labels that a declared metric has in Prometheus."""
+    own = {name.replace(".", "_") for name in declared.attributes}
+    return own | _ADDED | ({"le"} if declared.kind == "histogram" else set())
+
+
 def mistakes(declared: Declaration, matchers: Iterable[Mapping[str, str]]) -> list[str]:
     """Returns each matcher of a selector that selects nothing, ever: of an unknown label or value."""
     labels = {name.replace(".", "_"): allowed for name, allowed in declared.attributes.items()}

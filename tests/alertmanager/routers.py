@@ -128,10 +128,10 @@ class Router:
         status = httpx.get(f"{self.url}/api/v2/status").raise_for_status().json()
         return bool(status["cluster"]["status"] == "ready")
 
-    def notified(self) -> bool:
-        """Returns whether it knows, by itself or from another member, that somebody was notified."""
+    def notified(self, channels: int) -> bool:
+        """Returns whether it knows, itself or from another member, of so many channels that were notified."""
         learned = self.total("alertmanager_nflog_gossip_messages_propagated_total")
-        return learned + self.total("alertmanager_notifications_total") > 0
+        return learned + self.total("alertmanager_notifications_total") >= channels
 
     def silence(self, alert: Alert, minutes: float = 60) -> str:
         """Silences exactly this alert, as the platform's acknowledgement does; returns the silence's id."""

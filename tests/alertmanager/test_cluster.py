@@ -23,7 +23,17 @@ class Cluster:
 
     both: tuple[Router, Router]
     slack: Slack
+    relay: MailServer
     webhook: Webhook
+
+    def wait_for(self, count: int) -> None:
+        """Waits until each channel has this many notifications: they are sent side by side."""
+        for each in (self.slack, self.relay, self.webhook):
+            each.wait_for(count)
+
+    def counts(self) -> tuple[int, int]:
+        """Returns how many messages Slack and the mailbox have."""
+        return len(self.slack.posts), len(self.relay.mails)
 
     def send(self, alert: Alert, *, ended: bool = False) -> None:
         """Sends an alert, or its end, to those that live."""
@@ -55,34 +65,34 @@ def _cluster(tmp_path: Path) -> Iterator[Cluster]:
         with running(*both):
             wait_until(lambda: all(each.peers() == 2 for each in both), "they have found each other")
             wait_until(lambda: all(each.settled() for each in both), "they have settled")
-            yield Cluster(both, slack, webhook)
+            yield Cluster(both, slack, relay, webhook)
 
 
 def test_two_send_one_message_of_the_start_and_one_of_the_end(cluster: Cluster) -> None:
     alert = Alert.now()
     cluster.send(alert)
-    cluster.webhook.wait_for(1)
+    cluster.wait_for(1)
     cluster.send(alert, ended=True)
-    cluster.webhook.wait_for(2)
+    cluster.wait_for(2)
     cluster.wait_until_done()
     assert cluster.seen() == ["firing", "resolved"]
-    assert len(cluster.slack.posts) == 2
+    assert cluster.counts() == (2, 2)
 
 
 @pytest.mark.parametrize("killed", [0, 1], ids=["the first is killed", "the second is killed"])
 def test_the_death_of_one_repeats_nothing_and_the_other_sends_the_end(cluster: Cluster, killed: int) -> None:
     alert = Alert.now()
     cluster.send(alert)
-    cluster.webhook.wait_for(1)
+    cluster.wait_for(1)
     survivor = cluster.both[1 - killed]
-    wait_until(survivor.notified, "the other knows that it was sent")
+    wait_until(lambda: survivor.notified(channels=3), "the other knows of each channel that it was notified")
     cluster.both[killed].kill()
     cluster.send(alert)
     cluster.send(alert, ended=True)
-    cluster.webhook.wait_for(2)
+    cluster.wait_for(2)
     cluster.wait_until_done()
     assert cluster.seen() == ["firing", "resolved"]
-    assert len(cluster.slack.posts) == 2
+    assert cluster.counts() == (2, 2)
 
 
 @pytest.mark.parametrize("killed", [0, 1], ids=["the first is killed", "the second is killed"])
@@ -90,9 +100,9 @@ def test_one_that_dies_before_it_notified_is_stood_in_for(cluster: Cluster, kill
     alert = Alert.now()
     cluster.send(alert)
     cluster.both[killed].kill()
-    cluster.webhook.wait_for(1)
+    cluster.wait_for(1)
     cluster.send(alert, ended=True)
-    cluster.webhook.wait_for(2)
+    cluster.wait_for(2)
     cluster.wait_until_done()
     assert cluster.seen() == ["firing", "resolved"]
 

@@ -52,7 +52,10 @@ def _calendar(folder: Path, text: str) -> Path:
 
 
 def _inside(interval: Mapping[str, Any], moment: datetime) -> bool:
-    """Tells whether a moment is in an interval, as Alertmanager documents it: by the zone's wall clock."""
+    """Tells whether a moment is in an interval, as Alertmanager documents it: by the zone's wall clock.
+
+    Alertmanager 0.31.1's own package `timeinterval` counts the same minutes for each interval and day below.
+    """
     local = moment.astimezone(ZoneInfo(interval["location"]))
     days = [_day for each in interval.get("weekdays", []) for _day in _range(each)]
     dates = {"years": local.year, "months": local.month, "days_of_month": local.day}

@@ -15,8 +15,9 @@ from cryptography.x509.oid import NameOID
 from stack.native.ports import LOOPBACK
 
 
-def certificates(folder: Path) -> tuple[Path, Path, ssl.SSLContext]:
-    """Returns a self-signed certificate for 127.0.0.1, its key, and a client that trusts only it."""
+def certificates(folder: Path, *hosts: str) -> tuple[Path, Path, ssl.SSLContext]:
+    """Returns a self-signed certificate of 127.0.0.1 and hosts, its key, and a client that trusts it."""
+    alternatives = [x509.IPAddress(ip_address(LOOPBACK)), *map(x509.DNSName, hosts)]
     private = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, LOOPBACK)])
     now = datetime.now(UTC)
@@ -28,7 +29,7 @@ def certificates(folder: Path) -> tuple[Path, Path, ssl.SSLContext]:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(minutes=5))
         .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(LOOPBACK))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(private, hashes.SHA256())
     )

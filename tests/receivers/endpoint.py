@@ -64,6 +64,7 @@ class Endpoint:
     """
 
     def __init__(self) -> None:
+        self.handler: type[Handler] = Handler
         self.port = free_port()
         self.attempts: list[Request] = []
         self.accepted: list[Request] = []
@@ -149,7 +150,7 @@ class Endpoint:
 
     def start(self) -> None:
         """Listens on the port; before, and after `stop`, connections to it are refused."""
-        server = _Server((LOOPBACK, self.port), _Handler)
+        server = _Server((LOOPBACK, self.port), self.handler)
         server.endpoint = self
         thread = threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,))
         thread.start()
@@ -179,7 +180,9 @@ class _Server(ThreadingHTTPServer):
     endpoint: Endpoint
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
+    """Passes each request to the endpoint, and its answer back."""
+
     server: _Server
 
     def do_POST(self) -> None:

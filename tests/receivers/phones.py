@@ -1,16 +1,13 @@
-"""The services that ring phones: PagerDuty (Events API v2), Opsgenie (Alert API) and Telegram (Bot API).
-
-Pushover's address cannot be set in Alertmanager 0.31, so no test can stand in for it.
-"""
+"""The services that ring phones: PagerDuty (Events API v2), Opsgenie (Alert API) and Telegram (Bot API)."""
 
 from __future__ import annotations
 
 import json
 import re
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from tests.receivers.endpoint import Endpoint, Reply, Request
 
@@ -19,7 +16,15 @@ API_KEY: Final = "planted-opsgenie-key"
 BOT_TOKEN: Final = "123456:planted-telegram-token"
 CHAT_ID: Final = -1001234567890
 _CLOSE: Final = re.compile(r"/v2/alerts/([^/]+)/close")
-Url = Annotated[str, StringConstraints(pattern=r"^https?://\S+$")]
+# An address that was cut off ends with `…`.
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$")]
+
+
+def _short_in_all(details: dict[str, str]) -> dict[str, str]:
+    """Rejects more than Opsgenie's 8000 characters of all keys and values."""
+    if sum(map(len, [*details, *details.values()])) > 8000:
+        raise ValueError("more than 8000 characters in all")
+    return details
 
 
 class _Strict(BaseModel):
@@ -60,7 +65,7 @@ class Opened(_Strict):
     message: Annotated[str, Field(min_length=1, max_length=130)]
     alias: Annotated[str, Field(min_length=1, max_length=512)]
     description: Annotated[str, Field(max_length=15_000)] = ""
-    details: dict[str, str] = {}
+    details: Annotated[dict[str, str], AfterValidator(_short_in_all)] = {}
     source: Annotated[str, Field(max_length=100)] = ""
     priority: Literal["P1", "P2", "P3", "P4", "P5", ""] = ""
     tags: Annotated[list[Annotated[str, Field(max_length=50)]], Field(max_length=20)] = []
@@ -121,8 +126,8 @@ class Opsgenie(Endpoint):
             return self.refuse(
                 "the key is wrong or missing", _json(401, {"message": "Could not authenticate"})
             )
-        path = urlsplit(request.path).path
-        if close := _CLOSE.fullmatch(path):
+        path, query = (parts := urlsplit(request.path)).path, parse_qs(parts.query)
+        if (close := _CLOSE.fullmatch(path)) and query.get("identifierType") == ["alias"]:
             self.closed.append(unquote(close[1]))
             return _json(202, {"result": "Request will be processed"})
         if (request.method, path) != ("POST", "/v2/alerts"):

@@ -124,6 +124,27 @@ def test_logs_show_one_part_or_all(tmp_path: Path, capsys: pytest.CaptureFixture
         logs(tmp_path, "nonsense", follow=False)
 
 
+def test_logs_show_no_secret_of_the_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Telegram's address, which Alertmanager logs when it cannot be reached, contains the bot's token."""
+    secrets = tmp_path / "etc" / "alertmanager" / "secrets"
+    secrets.mkdir(parents=True)
+    (secrets / "telegram_bot_token").write_text("123456:planted\n")
+    (secrets / "webhook_urls_1").write_text("https://bot.example/bot123456:planted/x?a=1&b=2")
+    (secrets / "mail_password").write_text('pla"nted')
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "alertmanager.log").write_text(
+        'err="Post \\"https://api.telegram.org/bot123456:planted/sendMessage\\": EOF"\n'
+        "err=https://bot.example/bot123456:planted/x?a=1&b=2: EOF\n"
+        '{"err": "login pla\\"nted"}\n'
+    )
+    logs(tmp_path, None, follow=False)
+    assert capsys.readouterr().out == (
+        'err="Post \\"https://api.telegram.org/bot<secret>/sendMessage\\": EOF"\n'
+        "err=<secret>: EOF\n"
+        '{"err": "login <secret>"}\n'
+    )
+
+
 def test_logs_exit_cleanly_on_an_interrupt(tmp_path: Path) -> None:
     prepare_folder(tmp_path)
     (tmp_path / "logs" / "app.log").write_text("one\n")
@@ -135,6 +156,24 @@ def test_logs_exit_cleanly_on_an_interrupt(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=30) == (b"\n", b"")
     assert process.returncode == 0
+
+
+def test_a_part_that_has_written_nothing_is_no_mistake(
+    assembled: NativeStack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs(assembled.folder, "canary", follow=False)
+    assert capsys.readouterr().out == "canary has written nothing yet.\n"
+    with pytest.raises(StackError, match="There are no logs yet"):
+        logs(assembled.folder, "nonsense", follow=False)
+
+
+def test_the_first_line_of_a_part_is_shown(tmp_path: Path) -> None:
+    tail = Tail(tmp_path / "canary.log")
+    assert tail.last(5) == []
+    assert list(tail.new()) == []
+    (tmp_path / "canary.log").write_text("new\n")
+    assert list(tail.new()) == ["new\n"]
+    tail.close()
 
 
 def test_a_rotated_log_is_followed(tmp_path: Path) -> None:

@@ -36,6 +36,10 @@ class Platform:
         for client in self._clients:
             client.close()
 
+    def description(self) -> str:
+        """Returns the platform's description of its API, as JSON."""
+        return _good(self.anonymous().get(f"{self._stack.url('app')}/openapi.json")).text
+
     def anonymous(self) -> httpx.Client:
         """Returns a client that is not signed in."""
         client = httpx.Client(base_url=f"{self._stack.url('app')}/api/v1", timeout=20.0)
@@ -49,7 +53,10 @@ class Platform:
 
     def student(self) -> Person:
         """Registers a new student and signs them in."""
-        mail, password = f"{secrets.token_hex(6)}@example.org", secrets.token_urlsafe(16)
+        return self.register(f"{secrets.token_hex(6)}@example.org", secrets.token_urlsafe(16))
+
+    def register(self, mail: str, password: str) -> Person:
+        """Registers a student with this address and password and signs them in."""
         body = {"email": mail, "password": password, "name": "Katherine Johnson"}
         _good(self.anonymous().post("/users", json=body))
         return self.login(mail, password)

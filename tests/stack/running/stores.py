@@ -83,6 +83,24 @@ class Stores:
         result = self._get("prometheus", "/api/v1/query", query=promql)["data"]["result"]
         return {tuple(sorted(each["metric"].items())): float(each["value"][1]) for each in result}
 
+    def parsed(self, promql: str) -> Any:  # noqa: ANN401 - Prometheus' syntax tree
+        """Returns a query's syntax tree."""
+        return self._get("prometheus", "/api/v1/parse_query", query=promql)["data"]
+
+    def names(self, label: str) -> set[str]:
+        """Returns the values of a label that the metric store has."""
+        return set(self._get("prometheus", f"/api/v1/label/{label}/values")["data"])
+
+    def labels(self) -> set[str]:
+        """Returns the names of the labels that the metric store has."""
+        return set(self._get("prometheus", "/api/v1/labels")["data"])
+
+    def log_fields(self) -> set[str]:
+        """Returns the names of the fields that the log store has."""
+        self._ask_logs("/internal/force_flush")
+        found = json.loads(self._ask_logs("/select/logsql/field_names", query="*"))
+        return {each["value"] for each in found["values"]}
+
     def counted(self, name: str) -> Counter[tuple[str, str]]:
         """Returns the platform's own current counts of the metrics whose name matches."""
         token = self._stack.environment.app.metrics_token.get_secret_value()

@@ -1,4 +1,4 @@
-"""`make up`, `status`, `demo`, `down` and `clean` as a user runs them, in a copy of the project."""
+"""`make up`, `status`, `report`, `down` and `clean` as a user runs them, in a copy of the project."""
 
 from __future__ import annotations
 
@@ -65,8 +65,15 @@ def newcomer(tmp_path: Path) -> Iterator[Newcomer]:
     given = {key: value for key, value in ports.items() if key == "LMS_PORT" or key.startswith("STACK_PORT_")}
     kept = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
     cache = {"STACK_CACHE_DIR": os.environ["STACK_CACHE_DIR"]} if "STACK_CACHE_DIR" in os.environ else {}
-    yield Newcomer(clone, data, {**kept, **cache, **given, "STACK": "native", "STACK_DATA_DIR": str(data)})
+    ours = {**_exported_by_make(), "STACK": "native", "STACK_DATA_DIR": str(data)}
+    yield Newcomer(clone, data, {**kept, **cache, **given, **ours})
     Supervisor(data).stop(lambda _: None)
+
+
+def _exported_by_make() -> dict[str, str]:
+    """Returns the variables that make passes to every command: empty, unless the user gives them a value."""
+    [names] = re.findall(r"^export (.+)$", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    return dict.fromkeys(names.split(), "")
 
 
 def _where_to_look(environ: Mapping[str, str]) -> set[str]:
@@ -96,6 +103,14 @@ def test_a_whole_life_cycle_with_make(newcomer: Newcomer) -> None:
 
     code, said = newcomer.types("status")
     assert code == 0, said
+    code, said = newcomer.types("backup-done")
+    assert code == 0, said
+    code, said = newcomer.types("report")
+    assert code == 0, said
+    assert "Weekly report" in said
+    code, said = newcomer.types("report", CADENCE="yearly")
+    assert code != 0
+    assert "'yearly' (choose from" in said
     code, said = newcomer.types("down")
     assert code == 0, said
     assert re.search(r"none of \d+ processes is left", said)

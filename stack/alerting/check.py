@@ -90,7 +90,7 @@ class _Cases:
 def check(environment: str = "", *, folder: Path = ALERTING) -> Checked:
     """Renders the sources in a folder for an environment and checks the result.
 
-    The cases are run without the overlay: they prove the rules just below and just above the shared thresholds.
+    Cases run without the overlay: they prove the rules just below and just above the shared thresholds.
 
     Args:
         environment: the deployment's name, whose overlay of thresholds is used.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,7 @@ from tests.receivers.slack import Post, Slack
 from tests.receivers.webhook import Alert, Webhook
 from tests.stack.alerts.shortened import shorten
 from tests.stack.running.learner import Person, Platform
+from tests.stack.running.stores import Stores
 
 ON_CALL: Final = "on-call@lms.example"
 MANAGEMENT: Final = "management@lms.example"
@@ -122,6 +123,7 @@ def on_duty(folder: Path) -> Iterator[Duty]:
         stack = NativeStack.scratch(folder / "stack", {**channels, **_PLATFORM})
         stack.start()
         try:
+            _wait_until_calm(stack)
             shorten(stack)
             platform = Platform(stack)
             duty = Duty(stack, slack, second, relay, webhook, sentry, platform)
@@ -130,6 +132,12 @@ def on_duty(folder: Path) -> Iterator[Duty]:
             platform.close()
         finally:
             stack.stop()
+
+
+def _wait_until_calm(stack: NativeStack) -> None:
+    """What is pending since a part was not yet up would fire as soon as waits are seconds."""
+    with closing(Stores(stack)) as stores:
+        wait_until(lambda: not stores.total('ALERTS{severity="page"}'), "no page is pending")
 
 
 def _channels(

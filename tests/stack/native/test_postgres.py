@@ -123,9 +123,7 @@ def test_a_missing_password_is_a_clear_error(launch: Launch, closed_folder: Path
 
 
 def test_it_exits_with_an_error_if_its_port_is_in_use(launch: Launch, closed_folder: Path, port: int) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", port))
-        taken.listen()
+    with socket.create_server(("127.0.0.1", port)):  # also where connections of before wait for their end
         server = launch(closed_folder / "pg")
         assert server.process.wait(60) != 0
     assert "Address already in use" in server.log.read_text()

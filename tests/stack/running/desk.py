@@ -14,9 +14,8 @@ from typing import Final
 
 from stack.native.native_stack import NativeStack
 from stack.settings import REPOSITORY, StackSettings
-from tests.copies import copy_of_the_project
+from tests.copies import copy_of_the_project, newcomers_environment
 
-OURS: Final = ("LMS_", "STACK", "OTEL_", "TELEMETRY_", "SENTRY_", "MONGODB_URL", "REDIS_URL", "DEMO")
 # Shows each answer's status; a proxy of this machine would not reach the stack.
 _CURL: Final = 'write-out = "%{stderr}%{http_code} %{url}\\n"\nmax-time = 20\nnoproxy = "*"\n'
 _STATUS: Final = re.compile(r"^(\d{3}) http", re.MULTILINE)
@@ -54,11 +53,9 @@ class Desk:
         secrets.touch(mode=0o600)
         secrets.write_text("".join(f"{key}={value}\n" for key, value in values.items()), encoding="utf-8")
         (folder / ".curlrc").write_text(_CURL)
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
-        cache = {key: os.environ[key] for key in ("STACK_CACHE_DIR",) if key in os.environ}
         # make takes the Python from PYTHON: that of .venv, so that it finds nothing to install.
         own = {"CURL_HOME": str(folder), "PYTHON": sys.executable, "STACK": "native"}
-        self._environ = {**kept, **cache, **own}
+        self._environ = {**newcomers_environment(), **own}
 
     def here(self, text: str) -> str:
         """Returns a command with this stack's ports and data folder, and without placeholders.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import stat
@@ -18,11 +17,9 @@ import yaml
 from stack.native.native_stack import NativeStack, ensure_programs
 from stack.native.supervisor import Supervisor
 from stack.settings import REPOSITORY
-from tests.copies import copy_of_the_project
+from tests.copies import copy_of_the_project, newcomers_environment
 
 pytestmark = pytest.mark.stack
-
-OURS = ("LMS_", "STACK", "OTEL_", "TELEMETRY_", "SENTRY_", "MONGODB_URL", "REDIS_URL", "DEMO")
 
 
 @dataclass(frozen=True)
@@ -63,10 +60,8 @@ def newcomer(tmp_path: Path) -> Iterator[Newcomer]:
     copy_of_the_project(clone)
     ports = NativeStack.scratch(data).environment.values
     given = {key: value for key, value in ports.items() if key == "LMS_PORT" or key.startswith("STACK_PORT_")}
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
-    cache = {"STACK_CACHE_DIR": os.environ["STACK_CACHE_DIR"]} if "STACK_CACHE_DIR" in os.environ else {}
     ours = {**_exported_by_make(), "STACK": "native", "STACK_DATA_DIR": str(data)}
-    yield Newcomer(clone, data, {**kept, **cache, **given, **ours})
+    yield Newcomer(clone, data, {**newcomers_environment(), **given, **ours})
     Supervisor(data).stop(lambda _: None)
 
 

@@ -14,7 +14,7 @@ import yaml
 
 from stack.alerting.channels import Channels, write
 from stack.alerting.links import Links
-from stack.alerting.rules import alerts_in, dashboard_of, write_tested
+from stack.alerting.rules import alerts_in, dashboard_of, write_rules, write_tested
 from stack.alerting.runbooks import SEVERITIES
 from stack.alerting.sources import ALERTING, CASES, OWNERS, ROUTES, RULES
 from stack.native.tools import ensure
@@ -103,11 +103,11 @@ def check(environment: str = "", *, folder: Path = ALERTING) -> Checked:
     tools = ensure(["promtool", "amtool"])
     with tempfile.TemporaryDirectory(prefix="alerts-check-") as made:
         rendered, proved = Path(made) / "rendered", Path(made) / "proved"
-        write_tested(rendered, environment, Links(), source=folder)
+        write_rules(rendered / RULES, environment, Links(), source=folder)
         write_tested(proved, "", Links(), source=folder)
         write(rendered, Channels(), environment=environment)
         programs = tuple(_programs(rendered, proved, tools))
-        return Checked(tuple(_rows(rendered, folder, tools)), programs)
+        return Checked(tuple(_rows(rendered, proved / CASES, folder, tools)), programs)
 
 
 def _programs(rendered: Path, proved: Path, tools: Mapping[str, Path]) -> Iterator[str]:
@@ -133,10 +133,10 @@ def _complaint(*command: str | Path) -> Iterator[str]:
         yield f"{name}: {Path(command[0]).name} {what} refuses it:\n{said}"
 
 
-def _rows(rendered: Path, folder: Path, tools: Mapping[str, Path]) -> Iterator[Row]:
+def _rows(rendered: Path, proving: Path, folder: Path, tools: Mapping[str, Path]) -> Iterator[Row]:
     routes = _Routes(tools["amtool"], rendered / ROUTES.name)
     seen: dict[str, str] = {}
-    files = [_read(path) for path in sorted((rendered / CASES).glob("*.yml"))]
+    files = [_read(path) for path in sorted(proving.glob("*.yml"))]
     for path in sorted((rendered / RULES).glob("*.yml")):
         loading = [content for content in files if f"../{RULES}/{path.name}" in content["rule_files"]]
         cases = _Cases.of(test for content in loading for test in content["tests"])

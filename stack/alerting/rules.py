@@ -73,7 +73,7 @@ def _cases(environment: str, rendered: Mapping[str, str], folder: Path) -> dict[
     return found
 
 
-def write_rules(folder: Path, environment: str, links: Links) -> None:
+def write_rules(folder: Path, environment: str, links: Links, *, source: Path = ALERTING) -> None:
     """Writes the rule files into the folder, in place, and removes those that are gone.
 
     Whatever is wrong is found first: then nothing is written, and what was in force stays.
@@ -81,7 +81,7 @@ def write_rules(folder: Path, environment: str, links: Links) -> None:
     Raises:
         AlertingError: a source is wrong; the message names it.
     """
-    _write(folder, rules(environment, links))
+    _write(folder, rules(environment, links, folder=source))
 
 
 def write_tested(folder: Path, environment: str, links: Links, *, source: Path = ALERTING) -> None:

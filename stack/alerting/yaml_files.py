@@ -7,17 +7,27 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from yaml.composer import Composer
 
 from stack.alerting.errors import AlertingError
 
 _MERGE: Final = "<<"
 
 
-class _Loader(yaml.SafeLoader):
-    """Leaves promtool's `0x40`, forty zeros, a text: YAML 1.1 reads a hexadecimal number."""
+class _NamesOnce(Composer):
+    """Refuses a mapping that has a name twice."""
 
     def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
-        return _with_names_once(super().compose_mapping_node(anchor))
+        node = super().compose_mapping_node(anchor)
+        names = [key.value for key, _ in node.value if key.value != _MERGE]
+        if twice := [name for name in names if names.count(name) > 1]:
+            problem = f"{twice[0]} is there twice; remove one of them"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+        return node
+
+
+class _Loader(_NamesOnce, yaml.SafeLoader):
+    """Leaves promtool's `0x40`, forty zeros, a text: YAML 1.1 reads a hexadecimal number."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -27,19 +37,8 @@ _Loader.yaml_implicit_resolvers = {
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?\d+$"), list("-+0123456789"))
 
 
-class _TextLoader(yaml.BaseLoader):
+class _TextLoader(_NamesOnce, yaml.BaseLoader):
     """Leaves every scalar a text: YAML reads 22:00 as the number 1320."""
-
-    def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
-        return _with_names_once(super().compose_mapping_node(anchor))
-
-
-def _with_names_once(node: yaml.MappingNode) -> yaml.MappingNode:
-    names = [key.value for key, _ in node.value if key.value != _MERGE]
-    if twice := [name for name in names if names.count(name) > 1]:
-        problem = f"{twice[0]} is there twice; remove one of them"
-        raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
-    return node
 
 
 def parsed(text: str, name: str, *, as_text: bool = False) -> Any:  # noqa: ANN401 - whatever it contains
@@ -60,10 +59,7 @@ def mapping(text: str, name: str) -> dict[str, Any]:
     Raises:
         AlertingError: it is not YAML or not a mapping; the sentence begins with ``name``.
     """
-    content = parsed(text, name)
-    if not isinstance(content, dict):
-        raise AlertingError(f"{name} must be a mapping of names, not {type(content).__name__}.")
-    return content
+    return _mapping(parsed(text, name), name)
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -72,8 +68,8 @@ def read_mapping(path: Path) -> dict[str, Any]:
     Raises:
         AlertingError: it cannot be read, is not YAML, or not a mapping.
     """
-    text = read(path, path.name)
-    return {} if parsed(text, path.name) is None else mapping(text, path.name)
+    content = parsed(read(path, path.name), path.name)
+    return {} if content is None else _mapping(content, path.name)
 
 
 def read(path: Path, name: str) -> str:
@@ -86,3 +82,9 @@ def read(path: Path, name: str) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise AlertingError(f"{name} cannot be read: {' '.join(str(error).split())}") from None
+
+
+def _mapping(content: object, name: str) -> dict[str, Any]:
+    if not isinstance(content, dict):
+        raise AlertingError(f"{name} must be a mapping of names, not {type(content).__name__}.")
+    return content

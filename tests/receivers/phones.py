@@ -126,7 +126,8 @@ class Opsgenie(Endpoint):
             return self.refuse(
                 "the key is wrong or missing", _json(401, {"message": "Could not authenticate"})
             )
-        path, query = (parts := urlsplit(request.path)).path, parse_qs(parts.query)
+        parts = urlsplit(request.path)
+        path, query = parts.path, parse_qs(parts.query)
         if (close := _CLOSE.fullmatch(path)) and query.get("identifierType") == ["alias"]:
             self.closed.append(unquote(close[1]))
             return _json(202, {"result": "Request will be processed"})

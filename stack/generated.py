@@ -14,6 +14,7 @@ from app.core.telemetry import LMS_METRICS
 from app.infra.rate_limits.rules import RulesFile
 from collector_kit import masking, page
 from collector_kit.fragments import CollectorError
+from grafana import build
 from otel import docs
 from stack import environment, redaction_rules
 from stack.alerting import AlertingError, health, measuring, runbooks
@@ -36,6 +37,7 @@ FILES: Final[Mapping[str, Callable[[], str]]] = {
     "app/core/settings/thresholds.py": health.module,
     "stack/alerting/measured.json": measuring.render,
     "docs/telemetry.md": lambda: docs.render([LMS_METRICS]),
+    **build.files(),
     **{f"alertmanager/runbooks/{name}.md": partial(runbooks.render, name) for name in runbooks.names()},
 }
 SHOWN_LINES: Final = 20

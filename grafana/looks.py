@@ -1,0 +1,74 @@
+"""Colours by meaning, and the numbers at which they change, which are those of the alerts.
+
+The colours are Okabe and Ito's (2008), which people with any kind of colour blindness can tell apart. A state
+is never shown by its colour alone: panels that show one also show its text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.models import dashboard as models
+
+from stack.alerting.thresholds import Thresholds
+
+GOOD: Final = "#009E73"
+WARN: Final = "#E69F00"
+BAD: Final = "#D55E00"
+CALM: Final = "#0072B2"
+FAINT: Final = "#999999"
+# For series without a meaning, in this order.
+SERIES: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
+# The palette that goes by a series' name: a series keeps its colour when others come and go.
+BY_NAME: Final = models.FieldColorModeId.PALETTE_CLASSIC_BY_NAME
+_THRESHOLDS: Final = Thresholds.load()
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The number from which a value is bad, as the alert has it.
+
+    Args:
+        name: in ``alertmanager/thresholds.yml``.
+        below: whether values below it are bad, and not those above.
+        factor: what the panel's unit is to the threshold's, for a panel in another unit.
+    """
+
+    name: str
+    below: bool = False
+    factor: float = 1
+
+    @property
+    def value(self) -> float:
+        """The number, in the panel's unit."""
+        return float(_THRESHOLDS[self.name].number) * self.factor
+
+
+def steps(limit: Limit | None, *, base: str = GOOD) -> builders.ThresholdsConfig:
+    """Returns the steps of a panel's colour: ``base``, and bad from the limit on; without one, calm."""
+    if limit is None:
+        return _config([(None, CALM)])
+    if limit.below:
+        return _config([(None, BAD), (limit.value, base)])
+    return _config([(None, base), (limit.value, BAD)])
+
+
+def exactly(*found: tuple[float | None, str]) -> builders.ThresholdsConfig:
+    """Returns steps that no alert has: of a state, where 0 and 1 are the only values."""
+    return _config(list(found))
+
+
+def _config(found: list[tuple[float | None, str]]) -> builders.ThresholdsConfig:
+    listed = [models.Threshold(value=value, color=color) for value, color in found]
+    return builders.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(listed)
+
+
+def states(found: dict[str, tuple[str, str]]) -> list[models.ValueMapping]:
+    """Returns the mapping of values to (text, colour)."""
+    options = {
+        value: models.ValueMappingResult(text=text, color=color, index=index)
+        for index, (value, (text, color)) in enumerate(found.items())
+    }
+    return [models.ValueMap(options=options)]

@@ -1,0 +1,245 @@
+"""The kinds of panels that our boards have; each function returns one, with everything that lint asks for.
+
+Every panel has a title, a description (what it means, and what to do when it is red) and a unit of Grafana's
+(https://grafana.com/docs/grafana/latest/panels-visualizations/configure-standard-options/#unit).
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from grafana_foundation_sdk.builders import (
+    bargauge,
+    common,
+    statetimeline,
+    timeseries,
+)
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.builders import (
+    heatmap as heatmaps,
+)
+from grafana_foundation_sdk.builders import (
+    logs as log_panels,
+)
+from grafana_foundation_sdk.builders import (
+    stat as stats,
+)
+from grafana_foundation_sdk.builders import (
+    table as tables,
+)
+from grafana_foundation_sdk.builders import (
+    text as texts,
+)
+from grafana_foundation_sdk.models import common as shared
+from grafana_foundation_sdk.models import dashboard as models
+from grafana_foundation_sdk.models import heatmap as heatmap_models
+from grafana_foundation_sdk.models import text as text_models
+
+from grafana import looks
+from grafana.looks import Limit
+from grafana.queries import KINDS, Query, Source, reference
+
+GRID: Final = 24
+NO_DATA: Final = "nothing yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link of a panel or of its values; the address may use Grafana's variables (``${__value.raw}``)."""
+
+    title: str
+    url: str
+
+    def built(self) -> builders.DashboardLink:
+        """Returns the link as Grafana's model has it."""
+        return builders.DashboardLink(self.title).url(self.url).target_blank(target_blank=False)
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What every panel has.
+
+    Args:
+        title: unique on its board: the panel's id is made of it.
+        description: what it means, and what to do when it is red.
+        unit: of Grafana's units (``short``, ``s``, ``percentunit``, ``reqps``, ``bytes``, ...).
+        width: of 24 columns.
+        height: in Grafana's grid, about 30 pixels each.
+        limit: the alert's threshold.
+        links: of the panel, or of its values if ``on_values``.
+        on_values: whether the links use a value.
+    """
+
+    title: str
+    description: str
+    unit: str = "short"
+    width: int = 12
+    height: int = 8
+    limit: Limit | None = None
+    links: tuple[Link, ...] = ()
+    on_values: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A panel without its place on the board."""
+
+    about: About
+    builder: Any  # the builders of the kinds have no common type
+
+
+def stat(about: About, *queries: Query, states: dict[str, tuple[str, str]] | None = None) -> Panel:
+    """Returns the last value of each query, coloured by the limit; ``states``: text and colour by value."""
+    last = common.ReduceDataOptions().calcs(["lastNotNull"]).values(values=False)
+    panel = stats.Panel().reduce_options(last).graph_mode(shared.BigValueGraphMode.NONE)
+    panel = panel.color_mode(
+        shared.BigValueColorMode.BACKGROUND_SOLID if states else shared.BigValueColorMode.VALUE
+    )
+    panel = panel.text_mode(shared.BigValueTextMode.AUTO)
+    return _finished(about, panel, queries, states=states)
+
+
+def bars(about: About, *queries: Query) -> Panel:
+    """Returns horizontal bars, one per series, with their names and last values."""
+    last = common.ReduceDataOptions().calcs(["lastNotNull"]).values(values=False)
+    panel = bargauge.Panel().reduce_options(last).orientation(shared.VizOrientation.HORIZONTAL)
+    panel = panel.display_mode(shared.BarGaugeDisplayMode.BASIC).show_unfilled(show_unfilled=False).min(0)
+    return _finished(about, panel, queries)
+
+
+def lines(about: About, *queries: Query, points: bool = False, least: float | None = 0) -> Panel:
+    """Returns lines over time, never stacked; the limit is a line, too. ``least``: where the axis begins."""
+    legend = common.VizLegendOptions().display_mode(shared.LegendDisplayMode.LIST)
+    legend = legend.placement(shared.LegendPlacement.BOTTOM).show_legend(show_legend=True).calcs([])
+    tip = common.VizTooltipOptions().mode(shared.TooltipDisplayMode.MULTI).sort(shared.SortOrder.DESCENDING)
+    panel = timeseries.Panel().legend(legend).tooltip(tip).line_width(2).fill_opacity(0)
+    panel = panel.color_scheme(builders.FieldColor().mode(looks.BY_NAME))
+    panel = panel.show_points(shared.VisibilityMode.ALWAYS if points else shared.VisibilityMode.AUTO)
+    panel = panel if least is None else panel.axis_soft_min(least)
+    if about.limit:
+        style = common.GraphThresholdsStyleConfig().mode(shared.GraphThresholdsStyleMode.LINE)
+        panel = panel.thresholds_style(style)
+    return _finished(about, panel, queries)
+
+
+def heat(about: About, query: Query) -> Panel:
+    """Returns a histogram over time; its query asks for buckets, and its exemplars lead to traces."""
+    colors = heatmaps.HeatmapColorOptions().mode(heatmap_models.HeatmapColorMode.SCHEME)
+    colors = colors.scheme("Viridis").steps(64).reverse(reverse=False)
+    axis = heatmaps.YAxisConfig().unit(about.unit)
+    panel = heatmaps.Panel().color(colors).y_axis(axis).calculate(calculate=False)
+    return _finished(about, panel, [query])
+
+
+def table(about: About, *queries: Query, columns: dict[str, str], sort: str = "", joined: str = "") -> Panel:
+    """Returns rows, one per series.
+
+    Args:
+        about: what every panel has.
+        queries: each asks for one value now; several are joined by the label ``joined``.
+        columns: the labels and values that are shown, in order, with their heads; a query's value is
+            ``Value`` or ``Value #A``, ``Value #B`` if there are several.
+        sort: the head of the column to sort by, largest first.
+        joined: the label that the queries have in common.
+    """
+    panel = tables.Panel().show_header(show_header=True).filterable(filterable=True)
+    if joined:
+        panel = panel.with_transformation(_change("joinByField", {"byField": joined, "mode": "outer"}))
+    order = {name: index for index, name in enumerate(columns)}
+    panel = panel.with_transformation(_change("filterFieldsByName", {"include": {"names": list(columns)}}))
+    panel = panel.with_transformation(
+        _change("organize", {"indexByName": order, "renameByName": columns, "excludeByName": {}})
+    )
+    if sort:
+        panel = panel.sort_by([common.TableSortByFieldState().display_name(sort).desc(desc=True)])
+    return _finished(about, panel, queries, rows=True)
+
+
+def timeline(about: About, *queries: Query, states: dict[str, tuple[str, str]]) -> Panel:
+    """Returns one bar per series whose colour is its state over time."""
+    panel = statetimeline.Panel().show_value(shared.VisibilityMode.NEVER).row_height(0.8)
+    panel = panel.merge_values(merge_values=True)
+    return _finished(about, panel, queries, states=states)
+
+
+def logs(about: About, *queries: Query) -> Panel:
+    """Returns log lines, the newest first; opening one shows its fields."""
+    panel = log_panels.Panel().show_time(show_time=True).enable_log_details(enable_log_details=True)
+    panel = panel.sort_order(shared.LogsSortOrder.DESCENDING).wrap_log_message(wrap_log_message=True)
+    return _finished(about, panel, queries)
+
+
+def traces(about: About, query: Query) -> Panel:
+    """Returns the traces that a search finds, each a link to its spans."""
+    return _finished(about, tables.Panel().show_header(show_header=True), [query])
+
+
+def alerts(about: About, *, firing: str = "") -> Panel:
+    """Returns the alerts that are firing now, with links to acknowledge them (Grafana's `alertlist`).
+
+    The SDK has no builder of this kind.
+
+    Args:
+        about: what every panel has.
+        firing: only alerts with these labels: a selector, as ``{severity="page"}``.
+    """
+    options = {
+        "viewMode": "list",
+        "groupMode": "default",
+        "groupBy": [],
+        "maxItems": 50,
+        "sortOrder": 3,  # the worst first
+        "dashboardAlerts": False,
+        "alertName": "",
+        "alertInstanceLabelFilter": firing,
+        "datasource": "${metrics}",
+        "stateFilter": {"firing": True, "pending": False, "noData": False, "normal": False, "error": True},
+    }
+    panel = builders.Panel().type("alertlist").options(options)
+    return _finished(about, panel, [], source="metrics")
+
+
+def words(about: About, markdown: str) -> Panel:
+    """Returns text in Markdown."""
+    return Panel(
+        about, _described(about, texts.Panel().mode(text_models.TextMode.MARKDOWN).content(markdown))
+    )
+
+
+def _change(name: str, options: dict[str, Any]) -> models.DataTransformerConfig:
+    return models.DataTransformerConfig(id_val=name, options=options)
+
+
+def _described(about: About, panel: Any) -> Any:  # noqa: ANN401 - the builders of the kinds have no common type
+    return panel.title(about.title).description(about.description)
+
+
+def _finished(
+    about: About,
+    panel: Any,  # noqa: ANN401 - the builders of the kinds have no common type
+    queries: Sequence[Query],
+    *,
+    states: dict[str, tuple[str, str]] | None = None,
+    rows: bool = False,
+    source: Source | None = None,
+) -> Panel:
+    """Adds what all kinds have to a panel."""
+    panel = _described(about, panel).unit(about.unit).no_value(NO_DATA).thresholds(looks.steps(about.limit))
+    if states:
+        panel = panel.mappings(looks.states(states))
+    panel = panel.datasource(reference(source or queries[0].source))
+    for letter, query in zip(string.ascii_uppercase, queries, strict=False):
+        panel = panel.with_target(query.target(letter, table=rows))
+    links = [link.built() for link in about.links]
+    if links:
+        panel = panel.data_links(links) if about.on_values else panel.links(links)
+    return Panel(about, panel)
+
+
+__all__ = [
+    "GRID", "KINDS", "About", "Limit", "Link", "Panel", "Query",
+    "alerts", "bars", "heat", "lines", "logs", "stat", "table", "timeline", "traces", "words",
+]  # fmt: skip

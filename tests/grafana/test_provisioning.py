@@ -10,7 +10,10 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from stack.environment import check
+from stack.native.plan import Plan
 from stack.settings import REPOSITORY
+from stack.variables import generate, required
 from tests.grafana.provisioned import BOARDS, SOURCES, VARIANTS, data_sources, texts
 
 SET: Final = {
@@ -76,9 +79,11 @@ def test_no_file_has_a_password(sources: dict[str, Any]) -> None:
 
 def test_a_rate_spans_two_samples_of_whatever_comes_more_slowly() -> None:
     scraped = yaml.safe_load((REPOSITORY / "stack" / "prometheus" / "prometheus.yml").read_text())
-    exported = int(COMPOSE["services"]["app"]["environment"]["OTEL_METRIC_EXPORT_INTERVAL"]) / 1000
+    exported = Plan(check({each.key: generate(each.key) for each in required()}), {}).app_environment()
     interval = data_sources(SOURCES, SET)["prometheus"]["jsonData"]["timeInterval"]
-    assert seconds(interval) >= max(seconds(scraped["global"]["scrape_interval"]), exported)
+    assert seconds(interval) >= max(
+        seconds(scraped["global"]["scrape_interval"]), int(exported["OTEL_METRIC_EXPORT_INTERVAL"]) / 1000
+    )
 
 
 def seconds(text: str) -> int:

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from stack.environment import check, generate, required
+from stack.environment import check
 from stack.error_links import error_link
+from stack.variables import generate, required
 
 
 @pytest.mark.parametrize(

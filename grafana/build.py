@@ -9,9 +9,18 @@ from grafana.board import Board
 from grafana.boards import api
 
 BOARDS: Final[tuple[Board, ...]] = (api.BOARD,)
-FOLDER: Final = "grafana/dashboards"
+# Grafana's permissions are by folder: what people ask about the platform, and what those ask who run it.
+FOLDERS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(["lms-overview", "lms-api", "lms-business", "lms-slo"], "platform"),
+    **dict.fromkeys(["lms-alerts", "lms-resources", "lms-stores", "lms-logs", "collector"], "operations"),
+}
 
 
 def files() -> Mapping[str, Callable[[], str]]:
     """Returns the path of each generated file, and what renders it."""
-    return {f"{FOLDER}/{board.uid}.json": board.render for board in BOARDS}
+    return {path(board.uid): board.render for board in BOARDS}
+
+
+def path(uid: str) -> str:
+    """Returns the path of a board's JSON, from the repository's root."""
+    return f"grafana/dashboards/{FOLDERS[uid]}/{uid}.json"

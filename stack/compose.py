@@ -22,8 +22,9 @@ from collector_kit.fragments import CollectorError, fragments, sentry_environmen
 from stack import alerting, asked_stores, compose_program
 from stack.alerting_links import links
 from stack.environment import Environment, load
+from stack.error_links import BUGSINK_PROJECT, PLACE, error_link
 from stack.native.assemble import prepare_folder
-from stack.native.plan import BUGSINK_PROJECT, Plan
+from stack.native.plan import Plan
 from stack.settings import REPOSITORY, SettingsError
 
 # Where Prometheus scrapes each part, inside the networks of docker-compose.yml.
@@ -103,7 +104,13 @@ class DockerStack:
             "COLLECTOR_ARGUMENTS": " ".join(f"--config=/etc/otelcol/{path.name}" for path in files),
             **({"COLLECTOR_IMAGE": image} if image else {}),
             **self._sentry(),
+            **self._grafana(),
         }
+
+    def _grafana(self) -> dict[str, str]:
+        """Returns the error tracker's address around a trace id, for links in Grafana."""
+        before, _, after = error_link(self.environment).partition(PLACE)
+        return {"ERRORS_BEFORE_TRACE": before, "ERRORS_AFTER_TRACE": after}
 
     def _sentry(self) -> dict[str, str]:
         if not self.environment.stack.sentry_otlp:

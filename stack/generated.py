@@ -55,7 +55,7 @@ def write() -> list[str]:
         path = REPOSITORY / name
         if not _difference(name, text()):
             continue
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text(), encoding="utf-8")
         written.append(name)
     return written

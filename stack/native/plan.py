@@ -18,6 +18,7 @@ from collector_kit import fragments as kit
 from stack import asked_stores
 from stack.alerting import health
 from stack.environment import Environment
+from stack.error_links import BUGSINK_PROJECT, error_link
 from stack.native import alertmanagers, logins
 from stack.native.bugsink import template
 from stack.native.liveness import Question, question
@@ -28,7 +29,6 @@ from stack.settings import REPOSITORY, SettingsError, variable
 
 SOURCE: Final = Path(__file__).with_name("process-compose.yaml")
 DATABASE: Final = "lms"
-BUGSINK_PROJECT: Final = 1
 NEVER: Final = 1_000_000  # failures in a row
 
 
@@ -176,7 +176,8 @@ class Plan:
         name = self.environment.app.environment
         known = {
             **health.variables(name),
-            **(asked_stores.native(self.environment) | self._error_link()),
+            **asked_stores.native(self.environment),
+            "LMS_ERROR_LINK": error_link(self.environment),
             "OTEL_SERVICE_NAME": "lms",
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{self.environment.stack.port_collector}",
             "OTEL_EXPORTER_OTLP_HEADERS": f"Authorization=Bearer%20{quote(token, safe='')}",
@@ -187,13 +188,6 @@ class Plan:
             "PYTHONPATH": str(REPOSITORY),
         }
         return {**known, **given, "MONGODB_URL": self.mongodb_url, "REDIS_URL": self.redis_url}
-
-    def _error_link(self) -> dict[str, str]:
-        """Returns where people find a trace's errors in Bugsink; nothing if errors go to another tracker."""
-        if self.environment.given("SENTRY_DSN"):
-            return {}
-        bugsink = f"http://127.0.0.1:{self.environment.stack.port_bugsink}"
-        return {"LMS_ERROR_LINK": f"{bugsink}/issues/{BUGSINK_PROJECT}/all/?q=trace:{{trace_id}}"}
 
     def demo_environment(self) -> dict[str, str]:
         """Returns what `python -m stack.demo` needs: the platform's address and an admin."""

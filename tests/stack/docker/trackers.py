@@ -6,7 +6,7 @@ from functools import cache
 
 import httpx
 
-from stack.native.plan import BUGSINK_PROJECT
+from stack.error_links import BUGSINK_PROJECT
 from tests.stack.docker.clone import Clone
 
 NEW_TOKEN = "set -a && . /run/secrets/bugsink_env && bugsink-manage create_auth_token"

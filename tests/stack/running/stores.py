@@ -15,9 +15,9 @@ from typing import Any, Final
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from stack.error_links import BUGSINK_PROJECT
 from stack.native.logins import USER
 from stack.native.native_stack import NativeStack
-from stack.native.plan import BUGSINK_PROJECT
 
 SERVICE: Final = "lms"
 

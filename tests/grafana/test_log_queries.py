@@ -1,0 +1,57 @@
+"""The forms of LogQL that Grafana sends and the stand-in translates."""
+
+from __future__ import annotations
+
+import pytest
+
+from grafana import log_queries as logql
+
+STREAM = '{service_name="lms"}'
+
+
+def test_lines() -> None:
+    query = logql.lines(
+        logql.containing("request_id", "$request_id"), logql.at_least(logql.ERROR), chosen=STREAM
+    )
+
+    assert query == (
+        '{service_name="lms"} | request_id=~".*$request_id.*" | severity_number>=17 | __error__=""'
+    )
+
+
+def test_volume_is_a_series_per_value() -> None:
+    query = logql.volume(["severity_text"], logql.saying("$text"), chosen=STREAM)
+
+    assert query == (
+        'sum by (severity_text) (count_over_time({service_name="lms"} |~ "(?i)$text" [$__auto]))'
+    )
+
+
+def test_top_and_count_are_of_the_whole_range() -> None:
+    top = logql.top(5, ["logger", "http_route"], logql.equal("service_name", "lms"), chosen=STREAM)
+    count = logql.count(logql.matching("trace_id", "$trace_id"), chosen=STREAM)
+
+    assert top == (
+        "topk(5, sum by (logger, http_route) "
+        '(count_over_time({service_name="lms"} | service_name="lms" [$__range])))'
+    )
+    assert count == 'sum(count_over_time({service_name="lms"} | trace_id=~"$trace_id" [$__range]))'
+
+
+def test_costliest_leaves_out_lines_without_the_number() -> None:
+    query = logql.costliest(3, ["query_shape"], "duration_ms", chosen=STREAM)
+
+    assert query == (
+        "topk(3, sum by (query_shape) "
+        '(sum_over_time({service_name="lms"} | unwrap duration_ms | __error__="" [$__range])))'
+    )
+
+
+def test_the_usual_selector_has_a_condition_that_loki_accepts_when_all_is_chosen() -> None:
+    assert logql.lines() == logql.CHOSEN
+    assert logql.CHOSEN.startswith('{service_name=~".+"')
+
+
+def test_a_field_that_no_line_has_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"'user.id' is no field of our log lines: .*user_id"):
+        logql.containing("user.id", "$user_id")

@@ -6,9 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from grafana.board import Board
-from grafana.boards import api
+from grafana.boards import alerting, api, business, overview, resources
 
-BOARDS: Final[tuple[Board, ...]] = (api.BOARD,)
+BOARDS: Final[tuple[Board, ...]] = (
+    overview.BOARD,
+    api.BOARD,
+    business.BOARD,
+    alerting.BOARD,
+    resources.BOARD,
+)
 # Grafana's permissions are by folder: what people ask about the platform, and what those ask who run it.
 FOLDERS: Final[Mapping[str, str]] = {
     **dict.fromkeys(["lms-overview", "lms-api", "lms-business", "lms-slo"], "platform"),

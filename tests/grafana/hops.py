@@ -1,7 +1,7 @@
 """The links that Grafana makes of our provisioned data sources, expanded as it expands them.
 
-From its documentation: "Configure trace to logs", "Configure trace to metrics", "Trace correlations", "Exemplars",
-"Derived fields".
+From its documentation: "Configure trace to logs", "Configure trace to metrics", "Trace correlations",
+"Exemplars", "Derived fields".
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ def of_line(loki: Settings, labels: Mapping[str, str]) -> dict[str, tuple[str, s
     found: dict[str, tuple[str, str]] = {}
     for each in loki["jsonData"]["derivedFields"]:
         assert each["matcherType"] == "label"
-        matching = [value for name, value in labels.items() if re.fullmatch(each["matcherRegex"], name)]
-        found |= {each["name"]: _led(each, value) for value in matching}
+        for name, value in labels.items():
+            if re.fullmatch(each["matcherRegex"], name):
+                found[each["name"]] = _led(each, value)
     return found
 
 

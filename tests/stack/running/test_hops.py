@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -125,7 +126,7 @@ def test_everything_leads_to_the_error_report(
     of_line = hops.of_line(sources["loki"], stores.logs(dot.request_id)[0])["error_report"][1]
     address = hops.error_report(sources["tempo"], trace_id)
     assert {of_exemplar, of_line, address} == {error_link(stack.environment).replace(PLACE, trace_id)}
-    with logged_in(stack) as browser:
+    with closing(logged_in(stack)) as browser:
         wait_until(lambda: "TranscriptFailed" in browser.get(address).text, "the error report is found")
         assert "TranscriptFailed" not in browser.get(address.replace(trace_id, "0" * 32)).text
 

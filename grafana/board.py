@@ -54,10 +54,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A variable that people type."""
+    """A variable that people type; ``default`` is what it is at first."""
 
     name: str
     label: str
+    default: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +182,7 @@ def _source(source: Source) -> builders.DatasourceVariable:
 
 def _variable(found: Choice | Text) -> builders.QueryVariable | builders.TextBoxVariable:
     if isinstance(found, Text):
-        return builders.TextBoxVariable(found.name).label(found.label).default_value("")
+        return builders.TextBoxVariable(found.name).label(found.label).default_value(found.default)
     query: dict[str, object] = {
         "query": f"label_values({found.metric}, {found.values})",
         "refId": f"variable-{found.name}",

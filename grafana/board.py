@@ -50,10 +50,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A variable that people type."""
+    """A variable that people type; ``default`` is what it is at first."""
 
     name: str
     label: str
+    default: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,7 @@ def _source(source: Source) -> builders.DatasourceVariable:
 
 def _variable(found: Choice | Text) -> builders.QueryVariable | builders.TextBoxVariable:
     if isinstance(found, Text):
-        return builders.TextBoxVariable(found.name).label(found.label).default_value("")
+        return builders.TextBoxVariable(found.name).label(found.label).default_value(found.default)
     query = f"label_values({found.metric}, {found.values})"
     variable = builders.QueryVariable(found.name).label(found.label).query(query)
     variable = variable.datasource(reference("metrics")).refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)

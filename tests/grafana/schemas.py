@@ -63,7 +63,7 @@ def _of_panel(panel: Content, schemas: Path) -> Iterator[str]:
 
 
 def _name(kind: str) -> str:
-    return f"{kind}.jsonschema.json"
+    return f"{kind.replace('-', '')}.jsonschema.json"
 
 
 @cache

@@ -72,17 +72,15 @@ def _of_limit(limit: Limit, panel: Content, known: Known) -> Iterator[str]:
 
 
 def runbook(board: Shown, known: Known) -> Iterator[Finding]:
-    """A panel with an alert's limit names the alert's runbook; every runbook in a text exists."""
+    """A panel with an alert's limit names the alert; every runbook in a text exists."""
     for panel in board.panels:
-        names = runbooks_in(panel.get("description") or "") + runbooks_in(_content(panel))
-        for name in sorted(set(names) - known.runbooks):
+        text = panel.get("description") or ""
+        for name in sorted({*runbooks_in(text), *runbooks_in(_content(panel))} - known.runbooks):
             yield named(panel), f"there is no runbook {name}: name one of alertmanager/runbooks."
         limit = board.limits.get(panel.get("title") or "")
         using = sorted(alert for alert, used in known.alerts.items() if limit and limit.name in used)
-        if limit and using and not set(names) & set(using):
+        if limit and using and not set(_NAME.findall(text)) & set(using):
             yield named(panel), f"its line is {limit.name}: say `runbook {using[0]}` in its description."
-        if limit and not using:
-            yield named(panel), f"no alert has the threshold {limit.name}: take the one that its alert has."
 
 
 def runbooks_in(text: str) -> list[str]:

@@ -59,7 +59,7 @@ def _shown(matcher: Mapping[str, str]) -> str:
 
 def _possible(matcher: Mapping[str, str], allowed: Mapping[str, tuple[str, ...]]) -> bool:
     name, kind, value = matcher["name"], matcher["type"], matcher["value"]
-    if name in _ADDED:
+    if name in _ADDED or not value:  # an empty value: with the label, or without
         return True
     if name not in allowed or not allowed[name]:
         return name in allowed  # any text, or a range of numbers

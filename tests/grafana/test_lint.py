@@ -135,7 +135,6 @@ BROKEN: Final = (
     Broken(
         "runbook", UP, "there is no runbook CollectorGone", on(UP, description="DOWN: runbook CollectorGone.")
     ),
-    Broken("runbook", SLOW, "no alert has the threshold health_cpu", limit("health_cpu")),
     Broken(
         "source", RATE, "asks the data source 'prometheus': name a variable", query(RATE, datasource=_REF)
     ),

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from grafana.board import Board
-from grafana.boards import api
+from grafana.boards import api, logs, slo, stores, telemetry
 
-BOARDS: Final[tuple[Board, ...]] = (api.BOARD,)
+BOARDS: Final[tuple[Board, ...]] = (api.BOARD, stores.BOARD, logs.BOARD, telemetry.BOARD, slo.BOARD)
 # Grafana's permissions are by folder: what people ask about the platform, and what those ask who run it.
 FOLDERS: Final[Mapping[str, str]] = {
     **dict.fromkeys(["lms-overview", "lms-api", "lms-business", "lms-slo"], "platform"),

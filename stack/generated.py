@@ -15,6 +15,7 @@ from app.infra.rate_limits.rules import RulesFile
 from collector_kit import masking, page
 from collector_kit.fragments import CollectorError
 from grafana import build
+from grafana import page as boards_page
 from otel import docs
 from stack import environment, redaction_rules
 from stack.alerting import AlertingError, health, measuring, runbooks
@@ -38,6 +39,7 @@ FILES: Final[Mapping[str, Callable[[], str]]] = {
     "stack/alerting/measured.json": measuring.render,
     "docs/telemetry.md": lambda: docs.render([LMS_METRICS]),
     **build.files(),
+    "docs/boards.md": boards_page.render,
     **{f"alertmanager/runbooks/{name}.md": partial(runbooks.render, name) for name in runbooks.names()},
 }
 SHOWN_LINES: Final = 20

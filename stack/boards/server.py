@@ -45,7 +45,7 @@ HEADERS: Final[Mapping[str, str]] = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-OPEN: Final = frozenset({"/api/health", "/login", "/static/boards.css", "/static/login.js"})
+OPEN: Final = frozenset({"/api/health", "/api/session", "/login", "/static/boards.css", "/static/login.js"})
 """What is served to everybody."""
 _LARGEST_FORM: Final = 4096
 Handler = Callable[[Request], Awaitable[Response]]
@@ -112,7 +112,7 @@ class Server:
             Route("/d/{uid}", self._board),
             Route("/d/{uid}/{slug}", self._board),
             Route("/api/health", _health),
-            Route("/api/session", _session),
+            Route("/api/session", self._session),
             Route("/api/boards/{uid}", self._frame),
             Route("/api/boards/{uid}/notes", self._notes),
             Route("/api/boards/{uid}/panels/{panel:int}", self._panel),
@@ -155,6 +155,10 @@ class Server:
         answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
         return answer
 
+    async def _session(self, request: Request) -> Response:
+        """Tells the page of the login whether who asks has logged in."""
+        return JSONResponse({"known": self._access.knows(request.cookies.get(COOKIE, ""))})
+
     async def _explore(self, request: Request) -> Response:
         return RedirectResponse(explore.redirected(request.query_params, self._settings), 303)
 
@@ -196,10 +200,6 @@ class Server:
 
 async def _health(_: Request) -> Response:
     return JSONResponse({"status": "ok"})
-
-
-async def _session(_: Request) -> Response:
-    return Response(status_code=204)
 
 
 async def _plotly(_: Request) -> Response:

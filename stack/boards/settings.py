@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from otel import EnvSettings
-from stack.canary.settings import BaseUrl, listen
+from stack.canary.settings import BaseUrl, host_and_port
 
 
 def secret(path: Path) -> str:
@@ -46,7 +46,7 @@ class Settings(EnvSettings):
     prefix = "BOARDS_"
     remedy = "set it (`python -m stack.boards --help` says to what)"
 
-    listen: Annotated[tuple[str, int], BeforeValidator(listen)] = Field(
+    listen: Annotated[tuple[str, int], BeforeValidator(host_and_port)] = Field(
         "127.0.0.1:3000", validate_default=True, description="where it listens"
     )
     password_file: SecretFile = Field(description="file with the password of the user `admin`")

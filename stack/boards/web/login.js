@@ -2,4 +2,4 @@
 // to be logged out. This page is ours: if the session is there, the link goes on.
 const answer = await fetch('/api/session');
 const next = new URLSearchParams(location.search).get('next') || '/';
-if (answer.ok && /^\/(?![/\\])/.test(next)) location.replace(next);
+if ((await answer.json()).known && /^\/(?![/\\])/.test(next)) location.replace(next);

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+# The classic model is on purpose: it loads on Grafana 11 to 13, and is provisioned from plain files.
+from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as models
 
 from grafana.panels import GRID, Panel, Query
 from grafana.queries import KINDS, Source, reference
-
-with warnings.catch_warnings():
-    # The classic model is on purpose: it loads on Grafana 11 to 13, and is provisioned from plain files.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from grafana_foundation_sdk.builders import dashboard as builders
 
 _TAG: Final = "lms"
 _LABELS: Final[dict[Source, str]] = {
@@ -54,10 +50,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A variable that people type."""
+    """A variable that people type; ``default`` is what it is at first."""
 
     name: str
     label: str
+    default: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +124,10 @@ class Board:
         for placed in self._placed():
             board = board.with_row(placed) if isinstance(placed, builders.Row) else board.with_panel(placed)
         shown = json.loads(json.dumps(board.build(), cls=JSONEncoder))
+        for link in shown[
+            "links"
+        ]:  # the SDK knows no other place than a menu; without one, it is above the panels
+            del link["placement"]
         return json.dumps(shown, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
     def panels(self) -> Iterator[Panel]:
@@ -157,12 +158,17 @@ class Board:
 
     def _id(self, title: str, taken: dict[int, str]) -> int:
         """Returns a panel's id, made of its title: it is in links, so its place must not change it."""
-        number = zlib.crc32(title.encode()) % 1_000_000 + 1
+        number = panel_id(title)
         if number in taken:
             both = f"{taken[number]!r} and {title!r}"
             raise BoardError(f"{self.uid}: the panels {both} have one id: rename one.")
         taken[number] = title
         return number
+
+
+def panel_id(title: str) -> int:
+    """Returns the id of the panel with this title, which stays when the panel moves."""
+    return zlib.crc32(title.encode()) % 1_000_000 + 1
 
 
 def _filled(row: builders.Row, panels: list[Any]) -> builders.Row:
@@ -181,11 +187,8 @@ def _source(source: Source) -> builders.DatasourceVariable:
 
 def _variable(found: Choice | Text) -> builders.QueryVariable | builders.TextBoxVariable:
     if isinstance(found, Text):
-        return builders.TextBoxVariable(found.name).label(found.label).default_value("")
-    query: dict[str, object] = {
-        "query": f"label_values({found.metric}, {found.values})",
-        "refId": f"variable-{found.name}",
-    }
+        return builders.TextBoxVariable(found.name).label(found.label).default_value(found.default)
+    query = f"label_values({found.metric}, {found.values})"
     variable = builders.QueryVariable(found.name).label(found.label).query(query)
     variable = variable.datasource(reference("metrics")).refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
     variable = variable.sort(models.VariableSort.ALPHABETICAL_ASC).multi(found.several)
@@ -211,8 +214,7 @@ def _note(note: Note) -> builders.AnnotationQuery:
 def _others() -> builders.DashboardLink:
     """Returns the menu of our other boards; it keeps the time range and the variables."""
     link = builders.DashboardLink("Boards").type(models.DashboardLinkType.DASHBOARDS).tags([_TAG])
-    link = link.as_dropdown(as_dropdown=True).keep_time(keep_time=True).include_vars(include_vars=True)
-    return link.placement("")
+    return link.as_dropdown(as_dropdown=True).keep_time(keep_time=True).include_vars(include_vars=True)
 
 
-__all__ = ["Board", "BoardError", "Choice", "Note", "Row", "Text"]
+__all__ = ["Board", "BoardError", "Choice", "Note", "Row", "Text", "panel_id"]

@@ -15,6 +15,7 @@ from app.infra.rate_limits.rules import RulesFile
 from collector_kit import masking, page
 from collector_kit.fragments import CollectorError
 from grafana import build
+from grafana import page as boards_page
 from otel import docs
 from stack import environment, redaction_rules
 from stack.alerting import AlertingError, health, measuring, runbooks
@@ -38,6 +39,7 @@ FILES: Final[Mapping[str, Callable[[], str]]] = {
     "stack/alerting/measured.json": measuring.render,
     "docs/telemetry.md": lambda: docs.render([LMS_METRICS]),
     **build.files(),
+    "docs/boards.md": boards_page.render,
     **{f"alertmanager/runbooks/{name}.md": partial(runbooks.render, name) for name in runbooks.names()},
 }
 SHOWN_LINES: Final = 20
@@ -95,8 +97,17 @@ def _written() -> int:
 def _checked() -> int:
     found = stale()
     for name, difference in found.items():
-        print(f"{name} is out of date: run `make generate`.\n{difference}", file=sys.stderr)
+        print(f"{name} is out of date: run `make generate`.{_edited(name)}\n{difference}", file=sys.stderr)
     return int(bool(found))
+
+
+def _edited(name: str) -> str:
+    """Returns where an edit by hand belongs, if the file is a board."""
+    path = REPOSITORY / name
+    if name not in build.files() or not path.exists():
+        return ""
+    panels = ", ".join(map(repr, build.changed(path.read_text(encoding="utf-8"), FILES[name]())))
+    return f" An edit belongs in its module in grafana/boards/. What differs: {panels or 'the board'}."
 
 
 if __name__ == "__main__":

@@ -55,6 +55,14 @@ def _place(item: pytest.Item) -> int:
     return TOGETHER.index(group) if group in TOGETHER else len(TOGETHER)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints once what tests have to say though they passed: ``record_property("note", text)``."""
+    reports = (each for each in terminalreporter.stats.get("passed", []) if each.when == "call")
+    notes = [value for report in reports for name, value in report.user_properties if name == "note"]
+    for note in dict.fromkeys(notes):
+        terminalreporter.write_line(str(note))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_report_to_serializable() -> Generator[None, Any, Any]:
     """A report is sent to the main process as UTF-8, so half a surrogate that a test printed is escaped."""

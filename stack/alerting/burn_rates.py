@@ -157,9 +157,21 @@ def _burn_rate(window: str, objective: str) -> str:
 
 
 def _budgets(windows: Iterable[str]) -> Iterator[Rule]:
-    """The share of good events and the share of the budget that is left, over each objective's own window."""
+    """The share of good events, the budget left, and for how long, over each objective's own window."""
     for window in windows:
         objective = f'slo:objective:ratio{{window="{window}"}}'
         good = f"1 - slo:failures:increase{window} / (slo:events:increase{window} > 0)"
         yield {"record": "slo:good:ratio", "expr": f"{good} and on (slo) {objective}"}
         yield {"record": "slo:error_budget_left:ratio", "expr": f"1 - {_burn_rate(window, objective)}"}
+        yield {"record": "slo:error_budget_left:days", "expr": _days_left(window, objective)}
+
+
+def _days_left(window: str, objective: str) -> str:
+    """How long the budget lasts at the pace of the last three days; the window, if that is longer.
+
+    Failures also leave the window, so that the budget usually lasts longer.
+    """
+    days = window.removesuffix("d")
+    left = f"slo:error_budget_left:ratio and on (slo) {objective}"
+    lasts = f"clamp_min({left}, 0) * {days} / (slo:burn_rate:ratio3d > 0)"
+    return f"clamp_max({lasts}, {days}) or ({left}) * 0 + {days}"

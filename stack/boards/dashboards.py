@@ -158,12 +158,12 @@ class Dashboard:
 
 
 def load(folder: Path = FOLDER) -> list[Dashboard]:
-    """Returns the boards of a folder by their titles.
+    """Returns the boards of a folder and those in it, by their titles.
 
     Raises:
         DashboardError: one is no dashboard, has a kind of panel that is not drawn, or a uid of another.
     """
-    boards = [read(path) for path in sorted(folder.glob("*.json"))]
+    boards = [read(path) for path in sorted(folder.rglob("*.json"))]
     named: dict[str, str] = {}
     for board in boards:
         if board.uid in named:

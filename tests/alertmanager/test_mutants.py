@@ -36,9 +36,10 @@ def _batches(parse: Parse) -> dict[tuple[str, str], Batch]:
 
 
 def _title(rule: Rule) -> str:
-    """Returns the rule's name, and the objective's where each objective records that name."""
+    """Returns the rule's name, and what tells it from others that record that name, such as its objective."""
     name = str(rule.get("alert") or rule["record"])
-    return " ".join(filter(None, (name, (rule.get("labels") or {}).get("slo"))))
+    labels = rule.get("labels") or {}
+    return " ".join(filter(None, (name, *map(labels.get, ("slo", "reason", "part", "signal")))))
 
 
 def _rules() -> list[tuple[str, str]]:

@@ -208,10 +208,14 @@ class DockerStack:
         }
 
     def _generated(self) -> dict[str, str]:
-        """Returns Grafana's secrets: generated at the first start and kept, since nothing else needs them."""
-        kept = {name: self.folder / "secrets" / name for name in ("grafana_password", "grafana_secret_key")}
+        """Returns Grafana's secrets, as they were at the first start: its database has them by now."""
+        first = {
+            "grafana_password": self.environment.stack.grafana_password.get_secret_value(),
+            "grafana_secret_key": secrets.token_urlsafe(24),
+        }
+        kept = {name: self.folder / "secrets" / name for name in first}
         return {
-            name: path.read_text(encoding="utf-8") if path.exists() else secrets.token_urlsafe(24)
+            name: path.read_text(encoding="utf-8") if path.exists() else first[name]
             for name, path in kept.items()
         }
 

@@ -81,7 +81,7 @@ class StackSettings(ChannelSettings):
         default=9194, description="Two Alertmanagers: the second to the first"
     )
     port_bugsink: Port = Field(default=8001, description="Bugsink: errors")
-    port_grafana: Port = Field(default=3000, description="Grafana: dashboards (Docker only)")
+    port_grafana: Port = Field(default=3000, description="Dashboards: Grafana with Docker, else the stand-in")
     port_mailpit: Port = Field(default=8025, description="Mailpit: caught alert mails (Docker only)")
     port_mongodb: Port = Field(default=27017, description="FerretDB, speaking MongoDB's protocol")
     port_redis: Port = Field(default=6379, description="Redis")
@@ -132,6 +132,7 @@ class StackSettings(ChannelSettings):
         description="Password of the user `lms` of Prometheus, Alertmanager and Jaeger, natively"
     )
     victorialogs_password: Secret = Field(description="Password of VictoriaLogs' user `lms`")
+    grafana_password: Secret = Field(description="Password of the dashboards' user `admin`")
     bugsink_password: Secret = Field(description="Password of Bugsink's admin, who has LMS_ADMIN_EMAIL")
     bugsink_secret_key: Annotated[SecretStr, Field(min_length=50)] = Field(
         description="Signs Bugsink's sessions; its project's key is derived from it"

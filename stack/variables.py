@@ -31,6 +31,7 @@ def _password() -> str:
 GENERATORS: Final[Mapping[str, Callable[[], str]]] = {
     "LMS_ADMIN_PASSWORD": _password,
     "LMS_CERTIFICATE_KEY": lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("="),
+    "STACK_GRAFANA_PASSWORD": _password,
     "STACK_BUGSINK_PASSWORD": _password,
     "STACK_BUGSINK_SECRET_KEY": lambda: secrets.token_urlsafe(48),
 }

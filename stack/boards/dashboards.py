@@ -158,7 +158,7 @@ class Dashboard:
 
 
 def load(folder: Path = FOLDER) -> list[Dashboard]:
-    """Returns the boards of a folder by their titles.
+    """Returns the boards of a folder and those in it, by their titles.
 
     Raises:
         DashboardError: one is no dashboard, has a kind of panel that is not drawn, or a uid of another.

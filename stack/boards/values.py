@@ -52,7 +52,12 @@ def label_values(query: str) -> tuple[str, str]:
 
 
 async def resolved(
-    board: Dashboard, given: Mapping[str, Sequence[str]], window: Window, ask: Ask
+    board: Dashboard,
+    given: Mapping[str, Sequence[str]],
+    window: Window,
+    ask: Ask,
+    *,
+    listed: bool = True,
 ) -> dict[str, Resolved]:
     """Returns each variable by its name, in the board's order, which is that of their dependence.
 
@@ -61,6 +66,7 @@ async def resolved(
         given: what a reader chose; a variable that is not in it is as the board has it.
         window: the time range.
         ask: finds the values of a label.
+        listed: whether all that can be chosen is asked for; if not, only what a value depends on.
 
     Raises:
         DashboardError: a variable's query is not answered, or names a variable that comes later.
@@ -68,8 +74,11 @@ async def resolved(
     found: dict[str, Resolved] = {}
     for variable in board.variables:
         where = f"{board.uid}: variable {variable.name!r}"
-        options = await _options(variable, values(found), window, ask, where)
-        found[variable.name] = _resolved(variable, options, _sane(given.get(variable.name)))
+        chosen = _sane(given.get(variable.name))
+        options: tuple[str, ...] = ()
+        if listed or variable.kind != "query" or _depends(variable, chosen):
+            options = await _options(variable, values(found), window, ask, where)
+        found[variable.name] = _resolved(variable, options, chosen)
     return found
 
 
@@ -86,6 +95,12 @@ def missing(board: Dashboard, texts: Sequence[str]) -> set[str]:
 
 def _sane(given: Sequence[str] | None) -> tuple[str, ...] | None:
     return None if given is None else tuple(each[:LONGEST] for each in given[:MOST_VALUES])
+
+
+def _depends(variable: Variable, given: tuple[str, ...] | None) -> bool:
+    """Returns whether the value of a variable depends on what there is."""
+    chosen = given or variable.chosen
+    return not chosen or (ALL in chosen and not variable.all_value)
 
 
 async def _options(

@@ -23,7 +23,12 @@ def _base(value: str) -> str:
     raise ValueError("must be an address such as http://127.0.0.1:3100, without a login or a query")
 
 
-def _listen(value: object) -> tuple[str, int]:
+def host_and_port(value: object) -> tuple[str, int]:
+    """Returns host and port of an address to listen on.
+
+    Raises:
+        ValueError: it is none.
+    """
     host, _, port = str(value).rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
         raise ValueError("must be host:port, such as 127.0.0.1:9099")
@@ -115,7 +120,7 @@ class Settings(EnvSettings):
         validation_alias="CANARY_SECONDS",
         description="seconds from one item of a signal to the next",
     )
-    listen: Annotated[tuple[str, int], BeforeValidator(_listen)] = Field(
+    listen: Annotated[tuple[str, int], BeforeValidator(host_and_port)] = Field(
         "127.0.0.1:9099",
         validate_default=True,
         validation_alias="CANARY_LISTEN",

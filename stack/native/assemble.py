@@ -15,7 +15,7 @@ from typing import Final
 from stack import alerting
 from stack.alerting_links import links
 from stack.dotenv_file import write_private
-from stack.native import liveness, logins
+from stack.native import boards, liveness, logins
 from stack.native.bugsink import template
 from stack.native.plan import Plan
 from stack.settings import REPOSITORY, SettingsError
@@ -67,6 +67,7 @@ def assemble(plan: Plan) -> Path:
     _collector(plan, etc / "collector")
     _redis(plan, etc / "redis")
     _bugsink(plan, etc / "bugsink")
+    boards.write(plan.environment, etc / boards.NAME)
     config = etc / "process-compose.yaml"
     write_private(config, plan.document())
     questions = [part.question for part in plan.parts() if part.question]

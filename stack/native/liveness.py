@@ -10,9 +10,9 @@ from __future__ import annotations
 import base64
 import json
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import bson
 
@@ -36,6 +36,15 @@ class Question:
     part: str
     port: int
     send: bytes
+
+
+def of_process(part: str, process: Mapping[str, Any], ports: Sequence[int]) -> Question | None:
+    """Returns what the supervisor asks a process of process-compose.yaml; None if it listens on no port."""
+    if not ports:
+        return None
+    http = process.get("readiness_probe", {}).get("http_get", {})
+    path = process.get("x-alive", http.get("path", "/"))
+    return question(part, process.get("x-probe", "http"), int(http.get("port", ports[0])), path)
 
 
 def question(part: str, kind: str, port: int, path: str) -> Question:

@@ -19,9 +19,9 @@ from stack import asked_stores
 from stack.alerting import health
 from stack.environment import Environment
 from stack.error_links import BUGSINK_PROJECT, error_link
-from stack.native import alertmanagers, logins
+from stack.native import alertmanagers, boards, logins
 from stack.native.bugsink import template
-from stack.native.liveness import Question, question
+from stack.native.liveness import Question, of_process
 from stack.native.placeholders import fill, lines
 from stack.native.ports import Wanted
 from stack.native.probes import PROBES, Health
@@ -128,6 +128,7 @@ class Plan:
             "collector_environment": lines(self._collector_sinks()),
             "log_store": lines(self._log_store()),
             "app_environment": lines(self.app_environment()),
+            "boards_environment": lines(boards.environment(self.environment, self.etc / boards.NAME)),
             "demo_environment": lines(self.demo_environment()),
             "bugsink_environment": lines(self._bugsink_environment()),
             "bugsink_admin": lines(
@@ -236,7 +237,7 @@ class Plan:
             login=process.get("x-user"),
             once=process.get("availability", {}).get("restart") == "no",
             speaks="ready_log_line" in process,
-            question=_question(name, process, wanted),
+            question=of_process(name, process, [each.port for each in wanted]),
         )
 
     def _probe(self, process: Mapping[str, Any], wanted: tuple[Wanted, ...]) -> tuple[str, str] | None:
@@ -281,13 +282,3 @@ class Plan:
     def log(self, part: str) -> Path:
         """Returns the current log file of a part."""
         return self.folder / "logs" / f"{part}.log"
-
-
-def _question(name: str, process: Mapping[str, Any], wanted: tuple[Wanted, ...]) -> Question | None:
-    """Returns what the supervisor asks the part; None for one that listens nowhere."""
-    if not wanted:
-        return None
-    http = process.get("readiness_probe", {}).get("http_get", {})
-    kind = process.get("x-probe", "http")
-    path = process.get("x-alive", http.get("path", "/"))
-    return question(name, kind, int(http.get("port", wanted[0].port)), path)

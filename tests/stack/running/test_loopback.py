@@ -24,6 +24,7 @@ REFUSALS: Final = {401, 403, 404, 405}
 # What answers without a login, and why that is no harm. By the variable of the port, as in .env.
 OPEN: Final[Mapping[str, str]] = {
     "LMS_PORT": "the platform is for everybody: its own tokens protect what is not public",
+    "STACK_PORT_GRAFANA": "its pages redirect to the login; its health is one word",
     "STACK_PORT_BUGSINK": "its pages redirect to a login; its intake asks for the project's key",
     "STACK_PORT_COLLECTOR_HEALTH": "one word: whether the Collector works",
     "STACK_PORT_COLLECTOR_METRICS": "counts of items, without content; the Collector cannot protect them",

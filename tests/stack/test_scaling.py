@@ -1,4 +1,4 @@
-"""What scales the platform in Kubernetes asks for what is recorded, and holds still where the rule means it to."""
+"""What scales the platform in Kubernetes asks for what is recorded, and agrees with the rule's threshold."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_it_asks_for_a_recorded_rule() -> None:
 
 
 def test_its_threshold_is_the_value_at_which_the_rule_holds_still() -> None:
-    assert float(_trigger()["threshold"]) == Thresholds.load()["scale_pressure"].number
+    assert _trigger()["threshold"] == Thresholds.load()["scale_pressure"].number
 
 
 def test_a_prometheus_without_a_value_is_an_error_and_no_zero() -> None:

@@ -21,8 +21,8 @@ SATURATION: Final = Row(
         lines(
             About(
                 "Requests in progress",
-                "By instance, of the eight with the most. Above the line they arrive faster than they are "
-                "answered: runbook ApiSaturated.",
+                "By instance, of the eight with the most, as reported in the last 90 seconds. Above the "
+                "line they arrive faster than they are answered: runbook ApiSaturated.",
                 width=8, limit=Limit("api_active_requests"),
             ),
             Query(

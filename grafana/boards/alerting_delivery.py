@@ -30,10 +30,11 @@ DELIVERY: Final = Row(
                 "Notifications given up, by channel and reason",
                 "Within 15 minutes. Any: runbook AlertmanagerNotificationsFail; all channels: "
                 "AlertmanagerReachesNobody.",
-                width=8, empty="none has been given up in this range",
+                width=8, empty="no notification has been sent yet",
             ),
             Query(
-                "sum by (integration, reason) (increase(alertmanager_notifications_failed_total[15m])) > 0",
+                "sum by (integration, reason) (increase(alertmanager_notifications_failed_total[15m])) "
+                "and on (integration) sum by (integration) (alertmanager_notifications_total) > 0",
                 legend="{{integration}}: {{reason}}",
             ),
         ),

@@ -225,9 +225,7 @@ def _of_dashboard(where: str, rule: Mapping[str, Any]) -> Iterator[str]:
 def variables() -> Mapping[str, frozenset[str]]:
     """Returns the names of each generated dashboard's variables, by its uid."""
     boards = (json.loads(path.read_text(encoding="utf-8")) for path in sorted(DASHBOARDS.rglob("*.json")))
-    return {
-        board["uid"]: frozenset(each["name"] for each in board["templating"]["list"]) for board in boards
-    }
+    return {board["uid"]: frozenset(each["name"] for each in board["templating"]["list"]) for board in boards}
 
 
 def _of_texts(where: str, labels: Mapping[str, str], notes: Mapping[str, str]) -> Iterator[str]:

@@ -158,12 +158,17 @@ class Board:
 
     def _id(self, title: str, taken: dict[int, str]) -> int:
         """Returns a panel's id, made of its title: it is in links, so its place must not change it."""
-        number = zlib.crc32(title.encode()) % 1_000_000 + 1
+        number = panel_id(title)
         if number in taken:
             both = f"{taken[number]!r} and {title!r}"
             raise BoardError(f"{self.uid}: the panels {both} have one id: rename one.")
         taken[number] = title
         return number
+
+
+def panel_id(title: str) -> int:
+    """Returns the id of the panel with this title, which stays when the panel moves."""
+    return zlib.crc32(title.encode()) % 1_000_000 + 1
 
 
 def _filled(row: builders.Row, panels: list[Any]) -> builders.Row:
@@ -212,4 +217,4 @@ def _others() -> builders.DashboardLink:
     return link.as_dropdown(as_dropdown=True).keep_time(keep_time=True).include_vars(include_vars=True)
 
 
-__all__ = ["Board", "BoardError", "Choice", "Note", "Row", "Text"]
+__all__ = ["Board", "BoardError", "Choice", "Note", "Row", "Text", "panel_id"]

@@ -97,8 +97,17 @@ def _written() -> int:
 def _checked() -> int:
     found = stale()
     for name, difference in found.items():
-        print(f"{name} is out of date: run `make generate`.\n{difference}", file=sys.stderr)
+        print(f"{name} is out of date: run `make generate`.{_edited(name)}\n{difference}", file=sys.stderr)
     return int(bool(found))
+
+
+def _edited(name: str) -> str:
+    """Returns where an edit by hand belongs, if the file is a board."""
+    path = REPOSITORY / name
+    if name not in build.files() or not path.exists():
+        return ""
+    panels = ", ".join(map(repr, build.changed(path.read_text(encoding="utf-8"), FILES[name]())))
+    return f" An edit belongs in its module in grafana/boards/. What differs: {panels or 'the board'}."
 
 
 if __name__ == "__main__":

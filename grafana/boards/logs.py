@@ -24,11 +24,9 @@ _NOW: Final = Row(
     (
         words(
             About("What this board answers", "The question, and how to search.", width=24, height=3),
-            "**What do the logs say about this request, this user, this error?** Paste a request id (from "
-            "an error "
-            "page or `X-Request-ID`), a trace id or a user id into the boxes above; parts are enough. A "
-            "line's "
-            "trace id leads to its trace.",
+            "**What do the logs say about this request, this user, this error?** Paste a request id (from an "
+            "error page or `X-Request-ID`), a trace id or a user id into the boxes above; parts are enough. "
+            "A line's trace id leads to its trace.",
         ),
         stat(
             About("Lines found", _FOUND, width=6, height=4),
@@ -90,8 +88,7 @@ _VOLUME: Final = Row(
             About(
                 "Top errors",
                 "Lines of ERROR or worse, by where they were logged and the error's type. The first row "
-                "first: "
-                "runbook ApiErrors.",
+                "first: runbook ApiErrors.",
             ),
             Query(
                 logql.top(
@@ -130,8 +127,7 @@ _LINES: Final = Row(
             About(
                 "Warnings and errors",
                 "The newest 200. Open a line for its fields: trace_id leads to the trace, request_id finds "
-                "the rest "
-                "of the request.",
+                "the rest of the request.",
                 width=24, height=10,
             ),
             Query(logql.lines(*_SEARCHED, _WARNINGS), source="logs"),

@@ -23,16 +23,15 @@ _NOW: Final = Row(
     (
         words(
             About("What this board answers", "The question, and how to read it.", width=24, height=3),
-            "**Do we keep our promises, for how long at this pace, and is there room for more learners?** "
-            "A burn rate "
-            "of 1 spends the error budget exactly by the end of its window; above a line an alert begins.",
+            "**Do we keep our promises, for how long at this pace, and is there room for more learners?** A "
+            "burn rate of 1 spends the error budget exactly by the end of its window; above a line an alert "
+            "begins.",
         ),
         stat(
             About(
                 "Fastest burn of the last hour",
                 "Of all chosen objectives. Red, and the last five minutes as well: somebody is called, "
-                "runbook "
-                "SloBurnFast.",
+                "runbook SloBurnFast.",
                 width=6, height=4, limit=Limit("slo_burn_1h"), links=(to("lms-alerts", "Alerts"),),
             ),
             Query(f"max(slo:burn_rate:ratio1h{{{_CHOSEN}}})", now=True),
@@ -41,8 +40,7 @@ _NOW: Final = Row(
             About(
                 "Least budget left",
                 "Of the objective that has least. Below 0 the promise of this window is broken: stop risky "
-                "releases, "
-                "repair what spends it.",
+                "releases, repair what spends it.",
                 unit="percentunit", width=6, height=4,
             ),
             Query(f"min(slo:error_budget_left:ratio{{{_CHOSEN}}})", now=True),
@@ -51,9 +49,8 @@ _NOW: Final = Row(
             About(
                 "Days until a budget is spent",
                 "Of the first objective whose budget ends, at the pace of the last three days; the whole "
-                "window if "
-                "none does. Failures also leave the window, so it usually lasts longer. Few: runbook "
-                "SloBurnSlow.",
+                "window if none does. Failures also leave the window, so it usually lasts longer. Few: "
+                "runbook SloBurnSlow.",
                 unit="d", width=6, height=4,
             ),
             Query(f"min(slo:error_budget_left:days{{{_CHOSEN}}})", now=True),
@@ -76,9 +73,8 @@ _BUDGETS: Final = Row(
         table(
             About(
                 "Objectives",
-                "What is promised (share of good events), what was kept, and how long the budget lasts. "
-                "The fewest days "
-                "first deserve work: docs/alerting.md.",
+                "What is promised (share of good events), what was kept, and how long the budget lasts. The "
+                "fewest days first deserve work: docs/alerting.md.",
                 width=16, height=10,
             ),
             Query(f"max by (slo, owner, window) (slo:objective:ratio{{{_CHOSEN}}})", now=True),
@@ -118,8 +114,7 @@ _FORECAST: Final = Row(
             About(
                 "Budget left over time",
                 "Where a line would meet 0 if it goes on. A step down is an incident; a slope is a fault "
-                "that "
-                "everybody has got used to.",
+                "that everybody has got used to.",
                 unit="percentunit",
             ),
             Query(f"slo:error_budget_left:ratio{{{_CHOSEN}}}", legend="{{slo}}"),

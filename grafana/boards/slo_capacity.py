@@ -48,8 +48,8 @@ PRESSURE: Final[Panel] = stat(
     About(
         "Scaling signal",
         "How near the platform's processes are to the first alert about load: requests in progress, event "
-        "loop, CPU; "
-        "the mean over processes, which KEDA asks for. Red: another process starts; if none does, start one.",
+        "loop, CPU; the mean over processes, which KEDA asks for. Red: another process starts; if none does, "
+        "start one.",
         unit="percentunit", width=6, height=4, limit=Limit("scale_pressure"),
     ),
     Query(f"avg({_PRESSURE})", now=True),
@@ -62,8 +62,7 @@ CAPACITY: Final = Row(
             About(
                 "Scaling signal by process",
                 "The same recording rule (lms:scale_pressure:ratio) that KEDA or an HPA reads. One process "
-                "alone above "
-                "the line is unlucky or blocked, and more processes do not help it: runbook "
+                "alone above the line is unlucky or blocked, and more processes do not help it: runbook "
                 "EventLoopBlocked.",
                 unit="percentunit", width=8, limit=Limit("scale_pressure"),
             ),
@@ -73,8 +72,7 @@ CAPACITY: Final = Row(
             About(
                 "What the signal is made of",
                 "The worst process of each part, as a share of its alert's threshold. active_requests: "
-                "runbook "
-                "ApiSaturated. event_loop: EventLoopBlocked. cpu: HostCpuBusy.",
+                "runbook ApiSaturated. event_loop: EventLoopBlocked. cpu: HostCpuBusy.",
                 unit="percentunit", width=8,
             ),
             Query(f"max by (part) (lms:scale_pressure_parts:ratio{{{SERVED}}})", legend="{{part}}"),
@@ -83,9 +81,7 @@ CAPACITY: Final = Row(
             About(
                 "Processes: now, and as the signal asks for",
                 "The second is what KEDA would aim at: processes times signal, divided by the threshold, "
-                "rounded up. Above "
-                "the first for "
-                "long: scaling does not work, or has reached its maximum.",
+                "rounded up. Above the first for long: scaling does not work, or has reached its maximum.",
                 width=8,
             ),
             Query(f"count({_PRESSURE})", legend="now"),
@@ -98,9 +94,7 @@ CAPACITY: Final = Row(
             About(
                 "Requests per second: now, and where the first alert would be",
                 "The second extrapolates: requests divided by the highest signal. With little load it says "
-                "little; "
-                "believe it "
-                "from a signal of some 20 % on.",
+                "little; believe it from a signal of some 20 % on.",
                 unit="reqps", width=8, links=(to("lms-api", "API performance"),),
             ),
             Query(_REQUESTS, legend="now"),
@@ -122,10 +116,9 @@ CAPACITY: Final = Row(
         lines(
             About(
                 "Cores of the Collector: used, and needed by docs/sizing.md",
-                "needed: the items of now divided by what a core carries (docs/sizing.md), with a third "
-                "kept free "
-                "to drain a "
-                "queue after an outage. Above what the Collector has: give it more, or add gateways.",
+                "needed: the items of now divided by what a core carries (docs/sizing.md), with a third kept "
+                "free to drain a queue after an outage. Above what the Collector has: give it more, or add "
+                "gateways.",
                 width=8, links=(to("collector", "Telemetry pipeline"),),
             ),
             Query("sum(rate(otelcol_process_cpu_seconds_total[$__rate_interval]))", legend="used"),
@@ -154,8 +147,6 @@ _DISK: Final = _sum(
     "prometheus_tsdb_storage_blocks_bytes",
     "prometheus_tsdb_wal_storage_size_bytes",
     "vl_compressed_data_size_bytes",
-    "jaeger_storage_badger_size_bytes_lsm",
-    "jaeger_storage_badger_size_bytes_vlog",
 )
 _LEARNERS: Final = f'max(lms_users_active{{{SERVED}, window="24h"}})'
 _PARTS: Final = (
@@ -165,10 +156,9 @@ _PARTS: Final = (
 )
 _FORMULA: Final = (
     "Cores in use, GiB of memory and GiB on disk, each times its price, divided by the learners active "
-    "within 24 "
-    "hours, times 1000. It counts the platform, the Collector and the stores that report these figures; "
-    "MongoDB, "
-    "Redis, network and spare machines are not in it. Enter your prices above: the defaults are placeholders."
+    "within 24 hours, times 1000. It counts the platform, the Collector and the stores that report these "
+    "figures; MongoDB, disks of Loki and of the trace store, Redis, network and spare machines are not in "
+    "it. Enter your prices above: the defaults are placeholders."
 )
 
 COST: Final = Row(

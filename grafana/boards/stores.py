@@ -40,16 +40,15 @@ _NOW: Final = Row(
     (
         words(
             About("What this board answers", "The question, and where to look first.", width=24, height=3),
-            "**Do the database, Redis and the rate limits keep up, and if not, which operation is it?** "
-            "Red number → the lines below it show since when → *Slow queries by shape* names the query → "
-            "its log lines lead to the trace.",
+            "**Do the database, Redis and the rate limits keep up, and if not, which operation is it?** Red "
+            "number → the lines below it show since when → *Slow queries by shape* names the query → its log "
+            "lines lead to the trace.",
         ),
         stat(
             About(
                 "MongoDB: failed operations",
                 "Share of operations of the last five minutes that failed; a taken address or id is an "
-                "answer, "
-                "not a failure. Red: runbook DatabaseErrors.",
+                "answer, not a failure. Red: runbook DatabaseErrors.",
                 unit="percentunit", width=6, height=4, limit=Limit("database_error_ratio"),
                 links=(to("lms-logs", "Log lines"),),
             ),
@@ -82,8 +81,7 @@ _NOW: Final = Row(
             About(
                 "Redis: failed commands",
                 "Share of commands of the last five minutes that failed or took longer than "
-                "LMS_REDIS_SECONDS. "
-                "Red: runbook RedisErrors; learners may have to log in again.",
+                "LMS_REDIS_SECONDS. Red: runbook RedisErrors; learners may have to log in again.",
                 unit="percentunit", width=6, height=4, limit=Limit("redis_error_ratio"),
             ),
             Query(_failed(_REDIS), now=True),
@@ -116,10 +114,14 @@ _DATABASE: Final = Row(
         lines(
             About(
                 "MongoDB failures per second",
-                "By operation, only those that fail. Anything here: runbook DatabaseErrors.",
+                "The ten operations that fail most. Anything above 0: runbook DatabaseErrors.",
                 unit="ops", width=8, links=(to("lms-logs", "Log lines"),),
             ),
-            Query(f"topk(10, sum by ({_NAMES}) ({_FAILURES}{{{_MONGODB}}}) / 300)", legend=_OPERATION),
+            Query(
+                f"topk(10, sum by ({_NAMES}) ({_FAILURES}{{{_MONGODB}}}) / 300 "
+                f'or 0 * sum by ({_NAMES}) ({_CALLS}{{{_MONGODB}, le="+Inf"}}))',
+                legend=_OPERATION,
+            ),
         ),
     ),
 )  # fmt: skip
@@ -130,9 +132,8 @@ _SHAPES: Final = Row(
         table(
             About(
                 "Costliest shapes of slow queries",
-                "A shape is a query without its values; the time is that of all its slow calls in the "
-                "range. The "
-                "first row is worth an index: explain it in the database.",
+                "A shape is a query without its values; the time is that of all its slow calls in the range. "
+                "The first row is worth an index: explain it in the database.",
                 unit="ms", width=12,
             ),
             Query(
@@ -149,8 +150,7 @@ _SHAPES: Final = Row(
             About(
                 "Most frequent shapes of slow queries",
                 "How often each shape took longer than TELEMETRY_SLOW_QUERY_MS. Many and cheap: usually a "
-                "loop "
-                "that should be one query.",
+                "loop that should be one query.",
                 width=12,
             ),
             Query(
@@ -203,7 +203,8 @@ _POOLS: Final = Row(
             ),
             Query(
                 f"sum by ({_POOL}) "
-                f"(increase(db_client_connection_timeouts_total{{{CHOSEN}}}[$__rate_interval]))",
+                f"(increase(db_client_connection_timeouts_total{{{CHOSEN}}}[$__rate_interval])) "
+                f"or 0 * sum by ({_POOL}) (db_client_connection_max{{{CHOSEN}}})",
                 legend="{{db_client_connection_pool_name}}",
             ),
         ),

@@ -71,8 +71,7 @@ ROW: Final = Row(
             About(
                 "Decisions per second by outcome",
                 "shadow_refused: let through by a rule that only measures. Refusals that rise with all "
-                "requests are "
-                "a limit that is too low.",
+                "requests are a limit that is too low.",
                 unit="reqps", width=8,
             ),
             Query(
@@ -89,7 +88,8 @@ ROW: Final = Row(
             ),
             Query(
                 "topk(10, sum by (lms_rate_limit_rule) "
-                f'({_DECIDED}{{{SERVED}, lms_rate_limit_outcome="refused"}}) / 300)',
+                f'({_DECIDED}{{{SERVED}, lms_rate_limit_outcome="refused"}}) / 300 '
+                f"or 0 * sum by (lms_rate_limit_rule) ({_DECIDED}{{{SERVED}}}))",
                 legend="{{lms_rate_limit_rule}}",
             ),
         ),
@@ -122,8 +122,7 @@ ROW: Final = Row(
             About(
                 "Breaker by process",
                 "open: Redis is not asked; half open: one request tries. Red for longer than a restart of "
-                "Redis: "
-                "runbook RateLimitBreakerOpen.",
+                "Redis: runbook RateLimitBreakerOpen.",
                 width=12,
             ),
             Query(

@@ -33,9 +33,8 @@ _NOW: Final = Row(
     (
         words(
             About("What this board answers", "The question, and where to look first.", width=24, height=3),
-            "**Does telemetry arrive, how late, what is lost on the way, and what does it cost?** The "
-            "canary says "
-            "whether it arrives. If not: fullest queue → its sink below → the store behind it.",
+            "**Does telemetry arrive, how late, what is lost on the way, and what does it cost?** The canary "
+            "says whether it arrives. If not: fullest queue → its sink below → the store behind it.",
         ),
         stat(
             About(
@@ -50,8 +49,7 @@ _NOW: Final = Row(
             About(
                 "Fullest queue",
                 "Data that waits for a store, as a share of the queue. Red: runbook CollectorQueueFilling; "
-                "at "
-                "100 % senders are refused.",
+                "at 100 % senders are refused.",
                 unit="percentunit", width=6, height=4, limit=Limit("collector_queue_used"),
             ),
             Query(f"max(collector:queue_use:ratio{{{_CHOSEN}}})", now=True),
@@ -60,8 +58,7 @@ _NOW: Final = Row(
             About(
                 "Items lost in the range",
                 "Spans, points and log records that no store has, by the Collector's own count. Not 0: the "
-                "row "
-                "*Losses* says why; runbooks CollectorDataRejected, CollectorQueueRefuses, "
+                "row *Losses* says why; runbooks CollectorDataRejected, CollectorQueueRefuses, "
                 "MetricsNotStorable.",
                 width=6, height=4,
             ),
@@ -70,9 +67,8 @@ _NOW: Final = Row(
         stat(
             About(
                 "Oldest signal in its store, in canary intervals",
-                "How long ago the canary last found its own trace, metric and log line, of the worst "
-                "signal. Red: "
-                "runbook TelemetryCanaryLost.",
+                "How long ago the canary last found its own trace, metric and log line, of the worst signal. "
+                "Red: runbook TelemetryCanaryLost.",
                 width=6, height=4, limit=Limit("canary_intervals"),
             ),
             Query(f"max((timestamp({_LAST}) - {_LAST}) / on (job, instance) group_left () "
@@ -100,8 +96,7 @@ _CANARY: Final = Row(
             About(
                 "Freshness",
                 "Seconds since the canary's newest item of each signal was found in its store. A line that "
-                "climbs "
-                "is a signal that does not arrive: runbook TelemetryCanaryLost.",
+                "climbs is a signal that does not arrive: runbook TelemetryCanaryLost.",
                 unit="s", width=8,
             ),
             Query(f"timestamp({_LAST}) - {_LAST}", legend="{{signal}}"),
@@ -110,8 +105,7 @@ _CANARY: Final = Row(
             About(
                 "Canary items lost",
                 "Sent and acknowledged, but never found. Anything but 0 is lost telemetry of everybody: "
-                "runbook "
-                "TelemetryCanaryLost.",
+                "runbook TelemetryCanaryLost.",
                 width=8,
             ),
             Query(
@@ -128,9 +122,8 @@ _QUEUES: Final = Row(
         lines(
             About(
                 "Queue by sink",
-                "Share of each queue in use; the line is where CollectorQueueFilling begins. One sink "
-                "fills: its "
-                "store is slow or away. All fill: the disk.",
+                "Share of each queue in use; the line is where CollectorQueueFilling begins. One sink fills: "
+                "its store is slow or away. All fill: the disk.",
                 unit="percentunit", width=8, limit=Limit("collector_queue_used"),
             ),
             Query(
@@ -141,9 +134,8 @@ _QUEUES: Final = Row(
         lines(
             About(
                 "Received per second",
-                "Items that the Collector accepted from senders. A signal that falls to nothing: the "
-                "senders or "
-                "the network before the Collector.",
+                "Items that the Collector accepted from senders. A signal that falls to nothing: the senders "
+                "or the network before the Collector.",
                 unit="cps", width=8,
             ),
             *_signals("otelcol_receiver_accepted_%s_total"),
@@ -174,8 +166,7 @@ _QUEUES: Final = Row(
             About(
                 "Requests to stores by status",
                 "2xx is stored. 5xx and 429 are retried for ever; other 4xx are lost: runbook "
-                "CollectorDataRejected. "
-                "Only errors of one store: CollectorSinkUnreachable.",
+                "CollectorDataRejected. Only errors of one store: CollectorSinkUnreachable.",
                 unit="reqps", width=8,
             ),
             Query(
@@ -215,8 +206,7 @@ _LOSSES: Final = Row(
             About(
                 "Items refused per second",
                 "Senders were told to come again: memory or a primary queue was full. They keep items for "
-                "seconds: "
-                "runbook CollectorRefuses.",
+                "seconds: runbook CollectorRefuses.",
                 unit="cps", width=8,
             ),
             Query(

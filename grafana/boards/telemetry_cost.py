@@ -47,9 +47,8 @@ SENDERS: Final = Row(
         lines(
             About(
                 "Lost in the process",
-                "Spans and log records that never left the sender, because its queue was full or it "
-                "stopped. Not 0: "
-                "does the Collector answer it (row *Losses and refusals*)?",
+                "Spans and log records that never left the sender, because its queue was full or it stopped. "
+                "Not 0: does the Collector answer it (row *Losses and refusals*)?",
                 width=8,
             ),
             _lost("span"), _lost("log"),
@@ -58,8 +57,7 @@ SENDERS: Final = Row(
             About(
                 "Log records held back",
                 "By reason. burst: one message repeated more often than TELEMETRY_LOG_BURST, on purpose. "
-                "failed, "
-                "stream, local: a fault of the process.",
+                "failed, stream, local: a fault of the process.",
                 width=8,
             ),
             Query(
@@ -86,9 +84,8 @@ ROW: Final = Row(
         bars(
             About(
                 "Bytes a month by service, if it goes on like this",
-                "An estimate: what the largest sink of each signal takes, divided by the services' shares "
-                "of spans, "
-                "series and log records. Records of services without the library otel/ are not in it.",
+                "An estimate: what the largest sink of each signal takes, divided by the services' shares of "
+                "spans, series and log records. Records of services without the library otel/ are not in it.",
                 unit="bytes", width=8,
             ),
             Query(
@@ -100,8 +97,7 @@ ROW: Final = Row(
             About(
                 "Bytes per second to each store",
                 "Uncompressed, as the Collector sends them. A step without a step in traffic is a new log "
-                "line or "
-                "a new attribute.",
+                "line or a new attribute.",
                 unit="Bps", width=8,
             ),
             Query(
@@ -130,9 +126,8 @@ ROW: Final = Row(
         lines(
             About(
                 "Series in Prometheus",
-                "All of them. Memory grows with it, some 3 KiB each; docs/sizing.md says when one "
-                "Prometheus is "
-                "not enough.",
+                "All of them. Memory grows with it, some 3 KiB each; docs/sizing.md says when one Prometheus "
+                "is not enough.",
                 width=8,
             ),
             Query("prometheus_tsdb_head_series", legend="{{instance}}"),
@@ -140,9 +135,8 @@ ROW: Final = Row(
         lines(
             About(
                 "Space on disk by store",
-                "What the stores of this stack hold. A line that only rises: the retention is longer than "
-                "the disk is "
-                "large; runbook HostDiskFilling.",
+                "What Prometheus and VictoriaLogs hold; Loki and the trace stores do not tell. A line that "
+                "only rises: the retention is longer than the disk is large; runbook HostDiskFilling.",
                 unit="bytes", width=8,
             ),
             Query(
@@ -151,11 +145,6 @@ ROW: Final = Row(
                 legend="{{job}}",
             ),
             Query("sum by (job) (vl_compressed_data_size_bytes)", legend="{{job}}"),
-            Query(
-                "sum by (job) (jaeger_storage_badger_size_bytes_lsm) "
-                "+ sum by (job) (jaeger_storage_badger_size_bytes_vlog)",
-                legend="{{job}}",
-            ),
         ),
     ),
 )  # fmt: skip

@@ -172,6 +172,5 @@ def _days_left(window: str, objective: str) -> str:
     Failures also leave the window, so that the budget usually lasts longer.
     """
     days = window.removesuffix("d")
-    left = f"slo:error_budget_left:ratio and on (slo) {objective}"
-    lasts = f"clamp_min({left}, 0) * {days} / (slo:burn_rate:ratio3d > 0)"
-    return f"clamp_max({lasts}, {days}) or ({left}) * 0 + {days}"
+    left = f"(1 - {_burn_rate(window, objective)})"
+    return f"clamp({left} * {days} / slo:burn_rate:ratio3d, 0, {days})"

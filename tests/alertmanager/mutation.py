@@ -193,12 +193,12 @@ def _reads(rule: Rule, names: set[str], rules: Iterable[Rule]) -> bool:
 
 def _needed(groups: Iterable[Mapping[str, Any]], users: set[str]) -> set[str]:
     """Returns the names of the rules that the users read, directly or not; an alert is read as ALERTS."""
-    rules = {_name(rule): rule for group in groups for rule in group["rules"]}
+    rules = [(_name(rule), str(rule["expr"])) for group in groups for rule in group["rules"]]
     needed: set[str] = set()
     wanted = set(users)
     while wanted:
-        texts = " ".join(str(rule["expr"]) for name, rule in rules.items() if name in wanted)
-        wanted = {name for name in rules if _mentions(texts, {name})} - needed
+        texts = " ".join(text for name, text in rules if name in wanted)
+        wanted = {name for name, _ in rules if _mentions(texts, {name})} - needed
         needed |= wanted
     return needed
 

@@ -19,10 +19,10 @@ import pytest
 
 from collector_kit.fragments import LEAN
 from stack import backup
+from stack.alerting.declared import family, mistakes
 from stack.native.tools import tool_path
 from stack.settings import REPOSITORY
 from tests import programs
-from tests.alertmanager.declared import declaration, mistakes
 from tests.alertmanager.rendered import every_rule
 from tests.collector_config import collector, intake, metric_kinds, stores
 from tests.collector_config.collector import Collector
@@ -208,7 +208,7 @@ def _queries(api: httpx.Client, expression: str) -> Iterator[str]:
         name = named.pop("__name__")["value"] if "__name__" in named else ""
         if name in {"ALERTS", *ELSEWHERE} or RECORDED.match(name):
             continue
-        if declared := declaration(name):
+        if declared := family(name):
             assert mistakes(declared, named.values()) == [], name
             continue
         match = MIXED.search(name)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, Final
 
-from tests.alertmanager.declared import declaration, labels, mistakes
+from stack.alerting.declared import family, labels, mistakes
 from tests.alertmanager.rendered import every_rule
 from tests.collector_config.stores import selectors
 from tests.stack.running.stores import Stores
@@ -48,11 +48,8 @@ class Series:
     def values(self, text: str) -> set[str]:
         """Returns the values that labels of a pasted query's series may have."""
         trees = [self._stores.parsed(query) for query in _BY.findall(text) if "/api/v1/query" in text]
-        found = (declaration(each["name"]) for tree in trees for each in selectors(tree))
-        allowed = (
-            each for one in found if one for each in one.attributes.values() if isinstance(each, tuple)
-        )
-        return {str(value) for values in allowed for value in values}
+        found = (family(each["name"]) for tree in trees for each in selectors(tree))
+        return {value for one in found if one for allowed in one.labels.values() for value in allowed}
 
     @cached_property
     def _names(self) -> set[str]:
@@ -74,7 +71,7 @@ class Series:
             patterns = [each["value"] for each in selector["matchers"] if each["name"] == "__name__"]
             if not all(any(re.fullmatch(each, known) for known in self._names) for each in patterns):
                 yield f"no series is called {patterns}"
-        elif declared := declaration(name):
+        elif declared := family(name):
             yield from (f"{name}: {each}" for each in mistakes(declared, matchers))
             return
         elif name not in self._names:
@@ -97,7 +94,7 @@ class Series:
     def _below(self, tree: Any) -> set[str]:  # noqa: ANN401 - Prometheus' syntax tree
         found = set(_texts(tree))  # label_replace makes labels
         for selector in selectors(tree):
-            declared = declaration(selector["name"])
+            declared = family(selector["name"])
             found |= labels(declared) if declared else self._labels
         return found
 

@@ -7,9 +7,19 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from grafana.board import Board
-from grafana.boards import api, logs, slo, stores, telemetry
+from grafana.boards import alerting, api, business, logs, overview, resources, slo, stores, telemetry
 
-BOARDS: Final[tuple[Board, ...]] = (api.BOARD, stores.BOARD, logs.BOARD, telemetry.BOARD, slo.BOARD)
+BOARDS: Final[tuple[Board, ...]] = (
+    overview.BOARD,
+    api.BOARD,
+    business.BOARD,
+    alerting.BOARD,
+    resources.BOARD,
+    stores.BOARD,
+    logs.BOARD,
+    telemetry.BOARD,
+    slo.BOARD,
+)
 # Grafana's permissions are by folder: what people ask about the platform, and what those ask who run it.
 FOLDERS: Final[Mapping[str, str]] = {
     **dict.fromkeys(["lms-overview", "lms-api", "lms-business", "lms-slo"], "platform"),

@@ -69,6 +69,8 @@ class About:
         width: of 24 columns.
         height: in Grafana's grid, about 30 pixels each.
         limit: the alert's threshold.
+        steps: colours from values on that no alert has, such as any page at all; instead of a limit.
+        empty: what is shown without data: why there may be none, or what would be here.
         links: of the panel, or of its values if ``on_values``.
         on_values: whether the links use a value.
     """
@@ -79,6 +81,8 @@ class About:
     width: int = 12
     height: int = 8
     limit: Limit | None = None
+    steps: tuple[tuple[float | None, str], ...] = ()
+    empty: str = NO_DATA
     links: tuple[Link, ...] = ()
     on_values: bool = False
 
@@ -227,7 +231,8 @@ def _finished(
     source: Source | None = None,
 ) -> Panel:
     """Adds what all kinds have to a panel."""
-    panel = _described(about, panel).unit(about.unit).no_value(NO_DATA).thresholds(looks.steps(about.limit))
+    steps = looks.exactly(*about.steps) if about.steps else looks.steps(about.limit)
+    panel = _described(about, panel).unit(about.unit).no_value(about.empty).thresholds(steps)
     if states:
         panel = panel.mappings(looks.states(states))
     panel = panel.datasource(reference(source or queries[0].source))

@@ -27,3 +27,7 @@ SERVED: Final = 'deployment_environment_name=~"$environment", service_name=~"$se
 def to(uid: str, title: str, chosen: str = "") -> Link:
     """Returns a link to another board, with the time range; ``chosen``: its variables, as ``&var-slo=…``."""
     return Link(title, f"/d/{uid}?${{__url_time_range}}{chosen}")
+
+
+# Variables that a link to another board of the platform takes along.
+KEPT: Final = "&${environment:queryparam}&${service:queryparam}&${instance:queryparam}"

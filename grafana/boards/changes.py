@@ -1,0 +1,55 @@
+"""What changed, as vertical lines: deployments, starts, configurations, pages, escalations."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from grafana import looks
+from grafana.board import Note
+from grafana.boards.common import CHOSEN, SERVED
+from grafana.queries import Query
+
+_VERSIONS: Final = f'target_info{{{SERVED}, service_version!=""}}'
+# Ten minutes: a version that was away for less has restarted; nobody deployed it.
+DEPLOYED: Final = Note(
+    "Deployments",
+    Query(
+        f"count by (service_name, service_version) ({_VERSIONS}) unless "
+        f"count by (service_name, service_version) (last_over_time({_VERSIONS}[10m] offset 1m))"
+    ),
+    title="{{service_name}} {{service_version}} deployed",
+    color=looks.CALM,
+)
+STARTED: Final = Note(
+    "Starts",
+    # Two export intervals of a minute: the first point of a process is at most one old.
+    Query(f"process_uptime_seconds{{{CHOSEN}}} < 120"),
+    title="{{service_name}} started on {{instance}}",
+    color=looks.FAINT,
+)
+CONFIGURED: Final = Note(
+    "Configurations",
+    Query(
+        "changes(prometheus_config_last_reload_success_timestamp_seconds[2m]) > 0"
+        " or changes(alertmanager_config_last_reload_success_timestamp_seconds[2m]) > 0"
+        " or otelcol_process_uptime_seconds_total < 60"
+    ),
+    title="{{job}} read its configuration",
+    color=looks.SERIES[3],
+)
+PAGED: Final = Note(
+    "Pages",
+    Query('count by (alertname, service_name) (ALERTS{alertstate="firing", severity="page"})'),
+    title="{{alertname}} ({{service_name}})",
+    color=looks.BAD,
+)
+ESCALATED: Final = Note(
+    "Escalations",
+    Query(
+        "sum by (severity) (increase(lms_alert_transitions_total"
+        '{deployment_environment_name=~"$environment", kind="escalated"}[2m])) > 0'
+    ),
+    title="Nobody acknowledged a {{severity}}: escalated",
+    color=looks.WARN,
+)
+CHANGES: Final = (DEPLOYED, STARTED, CONFIGURED, PAGED, ESCALATED)

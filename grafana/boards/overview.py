@@ -1,0 +1,241 @@
+"""Board 1: is the platform healthy, and are people learning? The screen that an admin sees first."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from grafana import log_queries, looks
+from grafana.board import Board, Row
+from grafana.boards import requests
+from grafana.boards.changes import CHANGES
+from grafana.boards.common import CHOSEN, KEPT, USUAL, to
+from grafana.boards.firing import ACKNOWLEDGE, ANY, FIRING, SILENCES
+from grafana.panels import About, Limit, Query, alerts, bars, lines, logs, stat, timeline, words
+
+_API: Final = to("lms-api", "API performance", KEPT)
+_BUSINESS: Final = to("lms-business", "Learning and business", KEPT)
+_SLO: Final = to("lms-slo", "SLO and capacity")
+_ON_CALL: Final = to("lms-alerts", "Alerts and on-call")
+_LOGS: Final = to("lms-logs", "Logs", KEPT)
+_CHECKS: Final = f"lms_health_check_status{{{CHOSEN}"
+_HEALTH: Final = {"0": ("healthy", looks.GOOD), "1": ("degraded", looks.WARN), "2": ("failing", looks.BAD)}
+_SPENT: Final = ((None, looks.BAD), (0, looks.GOOD))
+_LAST_WEEK: Final = "the same time last week"
+
+
+def _worst(by: str = "") -> str:
+    """Returns 2 while a check fails, 1 while one only warns; of what was reported in the last 90 s."""
+    fail = f'max by ({by}) (last_over_time({_CHECKS}, status="fail"}}[90s]))'
+    warn = f'max by ({by}) (last_over_time({_CHECKS}, status="warn"}}[90s]))'
+    return f"clamp_max(2 * {fail} + {warn}, 2)"
+
+
+_NOW: Final = Row(
+    "Now",
+    (
+        words(
+            About("What this board answers", "The question, and where to go from here.", width=24, height=3),
+            "**Is the platform healthy, and are people learning?** Everything green: nothing to do. Red: "
+            "the alerts below say what is broken; each has its runbook and a link to acknowledge it. The "
+            "vertical lines are what changed: deployments, starts, configurations, pages and escalations.",
+        ),
+        stat(
+            About(
+                "Health",
+                "The worst result of all health checks now; the timeline below shows which check. Degraded "
+                "or failing: runbooks HealthCheckDegraded and HealthCheckFailing.",
+                width=6, height=4, empty="no check has reported yet",
+            ),
+            Query(_worst(), now=True),
+            states=_HEALTH,
+        ),
+        stat(
+            About(
+                "Pages firing",
+                "Alerts for which somebody acts now, whether acknowledged or not. Red: acknowledge them, "
+                "then follow the runbook of each.",
+                width=6, height=4, steps=ANY, links=(_ON_CALL,),
+            ),
+            Query('count(ALERTS{alertstate="firing", severity="page"}) or vector(0)', now=True),
+        ),
+        stat(
+            About(
+                "Least error budget left",
+                "Of the objective that has the least: the share of its allowed failures of 30 days that is "
+                "left. Red: it is spent; runbooks SloBurnFast and SloBurnSlow.",
+                unit="percentunit", width=6, height=4, steps=_SPENT, links=(_SLO,),
+                empty="no objective has been measured yet",
+            ),
+            Query('min(slo:error_budget_left:ratio{service_name=~"$service"})', now=True),
+        ),
+        stat(
+            About(
+                "Learners active",
+                "Different people who did something within the last five minutes. It has no threshold: what "
+                "is usual at this hour is on the board Learning and business.",
+                width=6, height=4, links=(_BUSINESS,), empty="nobody yet",
+            ),
+            Query(f'max(lms_users_active{{{CHOSEN}, window="5m"}})', now=True),
+        ),
+        stat(
+            About(
+                "Requests per second",
+                "Of learners, without probes and the monitoring API, over five minutes.",
+                unit="reqps", width=6, height=4, links=(_API,),
+            ),
+            Query(requests.rate(), now=True),
+        ),
+        stat(
+            About(
+                "Requests that fail",
+                "Share of the requests of five minutes that got a 5xx. Red from the share at which a single "
+                "route alerts: runbook ApiErrors.",
+                unit="percentunit", width=6, height=4, limit=Limit("api_error_ratio"), links=(_API,),
+            ),
+            Query(requests.failed(), now=True),
+        ),
+        stat(
+            About(
+                "95 of 100 requests take less than",
+                "The 95th percentile over five minutes and all routes. Red: runbook ApiSlow; the board API "
+                "performance shows which route.",
+                unit="s", width=6, height=4, limit=Limit("api_p95"), links=(_API,),
+            ),
+            Query(requests.took(0.95), now=True),
+        ),
+        stat(
+            About(
+                "Instances",
+                "Whether the platform's instances answer Prometheus. Some do not: runbook LmsInstanceDown; "
+                "none does: LmsDown.",
+                width=6, height=4, empty="Prometheus knows none",
+            ),
+            Query('min(up{job="lms"}) + max(up{job="lms"})', now=True),
+            states={
+                "2": ("all answer", looks.GOOD),
+                "1": ("some do not answer", looks.WARN),
+                "0": ("none answers", looks.BAD),
+            },
+        ),
+    ),
+)  # fmt: skip
+
+_BROKEN: Final = Row(
+    "What is broken",
+    (
+        alerts(
+            About(
+                "Alerts firing",
+                "All alerts but the Watchdog and the record, the worst first. Acknowledge a page within 15 "
+                "minutes, or it escalates (docs/incident-response.md).",
+                width=12, height=9, links=(ACKNOWLEDGE, SILENCES, _ON_CALL),
+            ),
+            firing=FIRING,
+        ),
+        timeline(
+            About(
+                "Health checks",
+                "The status of each check over time. What each measures and what to do is in "
+                "docs/health.md; runbooks HealthCheckDegraded, HealthCheckFailing and HealthCheckFlapping.",
+                width=12, height=9, empty="no check has reported yet",
+            ),
+            Query(_worst("check"), legend="{{check}}"),
+            states=_HEALTH,
+        ),
+    ),
+)  # fmt: skip
+
+_TRAFFIC: Final = Row(
+    "Traffic, errors, latency",
+    (
+        lines(
+            About(
+                "Requests per second, against last week",
+                "Of learners. A sudden fall with no errors: runbook TrafficFellAway. Last week's line "
+                "appears once there is a week of history.",
+                unit="reqps", width=8, links=(_API,),
+            ),
+            Query(requests.rate(), legend="now"),
+            Query(requests.rate(since="offset 1w"), legend=_LAST_WEEK),
+        ),
+        lines(
+            About(
+                "Requests that fail, over time",
+                "Share of requests that got a 5xx. The line is where a single route alerts: runbook "
+                "ApiErrors.",
+                unit="percentunit", width=8, limit=Limit("api_error_ratio"), links=(_API,),
+            ),
+            Query(requests.failed(), legend="5xx"),
+        ),
+        lines(
+            About(
+                "How long requests take",
+                "Median and 95th percentile. The line is where a single route alerts: runbook ApiSlow.",
+                unit="s", width=8, limit=Limit("api_p95"), links=(_API,),
+            ),
+            Query(requests.took(0.5), legend="median"),
+            Query(requests.took(0.95), legend="p95"),
+        ),
+    ),
+)  # fmt: skip
+
+_LEARNING: Final = Row(
+    "Learning, and what was promised",
+    (
+        lines(
+            About(
+                "Learners active, over time",
+                "Different people within five minutes, an hour and a day.",
+                width=8, links=(_BUSINESS,), empty="nobody yet",
+            ),
+            Query(f"max by (window) (lms_users_active{{{CHOSEN}}})", legend="within {{window}}"),
+        ),
+        lines(
+            About(
+                "What learners did within an hour",
+                "Of the whole platform. Far from what is usual at this hour: runbooks AnomalyDetected and "
+                "ActivityFellAway.",
+                width=8, links=(_BUSINESS,),
+            ),
+            Query("lms:logins:increase1h", legend="logins"),
+            Query("lms:registrations:increase1h", legend="registrations"),
+            Query("lms:enrollments:increase1h", legend="enrolments"),
+            Query("lms:submissions:increase1h", legend="quizzes handed in"),
+        ),
+        bars(
+            About(
+                "Error budget left by objective",
+                "The share of the allowed failures of 30 days that is left. Red: spent; runbooks "
+                "SloBurnFast and SloBurnSlow.",
+                unit="percentunit", width=8, steps=_SPENT, links=(_SLO,),
+                empty="no objective has been measured yet",
+            ),
+            Query('sort(slo:error_budget_left:ratio{service_name=~"$service"})', legend="{{slo}}", now=True),
+        ),
+    ),
+)  # fmt: skip
+
+_ERRORS: Final = Row(
+    "Errors in the logs",
+    (
+        logs(
+            About(
+                "Latest errors",
+                "Log lines of level ERROR and worse, the newest first; open one for its trace and request "
+                "id.",
+                width=24, height=8, links=(_LOGS,), empty="no errors in this range",
+            ),
+            Query(log_queries.lines(log_queries.at_least(log_queries.ERROR)), source="logs", most=50),
+        ),
+    ),
+)  # fmt: skip
+
+BOARD: Final = Board(
+    uid="lms-overview",
+    title="Overview",
+    question="Is the platform healthy, and are people learning? What is broken, and what changed?",
+    sources=("metrics", "logs", "alerts"),
+    variables=USUAL,
+    rows=(_NOW, _BROKEN, _TRAFFIC, _LEARNING, _ERRORS),
+    notes=CHANGES,
+)

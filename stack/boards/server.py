@@ -138,10 +138,10 @@ class Server:
 
     async def _login(self, request: Request) -> Response:
         address = request.client.host if request.client else ""
+        form = await _form(request)  # nothing is awaited between asking for attempts and counting one
         if wait := self._access.wait(address):
             said = f"Too many attempts: try again in {wait} s."
             return page("login.html", 429, {"Retry-After": f"{wait}"}, said=said)
-        form = await _form(request)
         if not self._access.admits(form.get("user", ""), form.get("password", ""), address):
             return page("login.html", 401, said="That is not the user admin with STACK_GRAFANA_PASSWORD.")
         answer = RedirectResponse(_inside(request.query_params.get("next", "/")), 303)

@@ -99,7 +99,7 @@ def _sane(given: Sequence[str] | None) -> tuple[str, ...] | None:
 
 def _depends(variable: Variable, given: tuple[str, ...] | None) -> bool:
     """Returns whether the value of a variable depends on what there is."""
-    chosen = given or variable.chosen
+    chosen = given or variable.chosen or ((ALL,) if variable.with_all else ())
     return not chosen or (ALL in chosen and not variable.all_value)
 
 

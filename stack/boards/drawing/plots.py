@@ -21,6 +21,8 @@ _GAP: Final = 1.5
 # Of Crameri's batlow-like Viridis: it grows evenly in lightness, so that it is read without its colours.
 _SCALE: Final = "Viridis"
 _MARK: Final = "#CC79A7"
+# How times are written on the axis of a range up to so many seconds.
+_CLOCKS: Final = ((600, "%H:%M:%S"), (86400, "%H:%M"), (4 * 86400, "%a %H:%M"), (math.inf, "%b %d"))
 
 
 def lines(
@@ -29,7 +31,12 @@ def lines(
     """Returns lines, with the limit as a dashed one and exemplars as dots that lead to their traces."""
     own = look(panel)
     shown = colors(panel, [each.name for each in series], [each.last for each in series])
-    data = [_line(panel, each, found, window) for each, found in zip(series, shown, strict=True)]
+    taken: set[str] = set()
+    data = []
+    for each, found in zip(series, shown, strict=True):
+        # More series than colours: those of the second round are dashed.
+        data.append(_line(panel, each, found, window, dashed=found in taken))
+        taken.add(found)
     values = [value for each in series for _, value in each.points if math.isfinite(value)]
     custom = panel.field.get("custom") or {}
     low = min([*values, custom.get("axisSoftMin", math.inf), own.config.get("min", math.inf)], default=0)
@@ -70,6 +77,8 @@ def heat(
         ],
         "hovertemplate": "%{x|%H:%M:%S}<br>%{text}<extra></extra>",
         "hoverongaps": False,
+        "showlegend": False,
+        "name": "",
         "colorscale": _SCALE,
         "showscale": False,
     }
@@ -107,7 +116,7 @@ def _plot(data: list[Drawn], layout: Drawn) -> Drawn:
     return {"kind": "plot", "data": data, "layout": layout}
 
 
-def _line(panel: Panel, series: Series, color: str, window: Window) -> Drawn:
+def _line(panel: Panel, series: Series, color: str, window: Window, *, dashed: bool) -> Drawn:
     own = look(panel, series.name)
     custom = panel.field.get("custom") or {}
     points = _with_gaps(series.points, window.interval)
@@ -120,7 +129,7 @@ def _line(panel: Panel, series: Series, color: str, window: Window) -> Drawn:
         "y": [value for _, value in points],
         "text": ["" if value is None else own.text(value) for _, value in points],
         "hovertemplate": "%{text}",
-        "line": {"color": color, "width": custom.get("lineWidth", 2)},
+        "line": {"color": color, "width": custom.get("lineWidth", 2), **({"dash": "dot"} if dashed else {})},
         "marker": {"color": color, "size": 5},
     }
 
@@ -139,7 +148,8 @@ def _with_gaps(points: Sequence[tuple[float, float]], step: float) -> list[tuple
 
 def _layout(window: Window, y_axis: Drawn) -> Drawn:
     start, end = _milliseconds([window.start, window.end])
-    return {"xaxis": {"type": "date", "range": [start, end]}, "yaxis": y_axis}
+    shown = next(text for longest, text in _CLOCKS if window.length <= longest)
+    return {"xaxis": {"type": "date", "range": [start, end], "tickformat": shown}, "yaxis": y_axis}
 
 
 def _axis(low: float, high: float, unit: str) -> Drawn:
@@ -179,7 +189,7 @@ def _dots(exemplars: Sequence[Exemplar], heights: Sequence[float], unit: str, tr
             "text": [format_value(each.value, unit) for each in exemplars],
             "customdata": [trace_url.replace("{trace_id}", each.trace_id) for each in exemplars],
             "hovertemplate": "%{text}: open the trace<extra></extra>",
-            "marker": {"color": _MARK, "size": 7, "symbol": "diamond", "line": {"color": "#fff", "width": 1}},
+            "marker": {"color": _MARK, "size": 6, "symbol": "diamond", "line": {"color": "#fff", "width": 1}},
         }
     ]
 

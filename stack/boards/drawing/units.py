@@ -19,6 +19,8 @@ _SECONDS: Final[_Scale] = (
     *((1, " s"), (1e-3, " ms"), (1e-6, " µs")),
 )
 _FEW: Final = 4
+_FLAT: Final = 1e-9
+_LEAST: Final = 1e-12
 
 
 def format_value(value: float, unit: str, decimals: int | None = None) -> str:
@@ -50,7 +52,9 @@ def digits(value: float, decimals: int | None = None) -> str:
 
 def ticks(low: float, high: float, unit: str) -> list[float]:
     """Returns round numbers from at or below ``low`` to at or above ``high``, for an axis."""
-    span = (high - low) or abs(high) or 1.0
+    span = high - low
+    if span <= max(abs(low), abs(high)) * _FLAT + _LEAST:
+        span = max(abs(low), abs(high)) if max(abs(low), abs(high)) > _LEAST else 1.0
     step = _step(span / _FEW, unit)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [each * step for each in range(first, max(last, first + 1) + 1)]

@@ -30,7 +30,7 @@ export function draw(panel, found, notes, zoom) {
     panel.element.querySelector('.legend')?.remove();
     panel.body.replaceChildren();
   }
-  panel.body.className = `body ${found.kind}`;
+  panel.body.className = `body of-${found.kind}`;
   DRAW[found.kind](panel, found, notes, zoom);
 }
 
@@ -39,13 +39,13 @@ function plot(panel, found, notes, zoom) {
   const color = (name) => style.getPropertyValue(`--${name}`).trim();
   const axis = { gridcolor: color('edge'), linecolor: color('edge'), zeroline: false, automargin: true };
   const data = found.data.map((trace) => ({ ...trace, ...(trace.base ? { base: trace.base.map(wall) } : { x: trace.x.map(wall) }) }));
-  const lines = data.some((trace) => (trace.mode ?? '').startsWith('lines'));
+  const lines = data.some((trace) => trace.line);
   const layout = {
     ...found.layout,
     xaxis: { ...axis, ...found.layout.xaxis, range: found.layout.xaxis.range.map(wall), tickfont: { size: 11 } },
     yaxis: { ...axis, ...found.layout.yaxis, fixedrange: true, tickfont: { size: 11 } },
     shapes: [...(found.layout.shapes ?? []), ...notes.map(mark)],
-    margin: { l: 8, r: 12, t: 6, b: 22 },
+    margin: { l: 8, r: 12, t: 12, b: 22 },
     paper_bgcolor: 'transparent',
     plot_bgcolor: 'transparent',
     font: { color: color('text'), family: getComputedStyle(document.body).fontFamily, size: 12 },
@@ -59,10 +59,9 @@ function plot(panel, found, notes, zoom) {
     panel.plot = make('div');
     panel.body.replaceChildren(panel.plot);
   }
-  const legend = lines ? shownLegend(panel, data) : undefined;
+  shownLegend(panel, data);
   panel.plot.style.height = `${Math.max(60, panel.body.clientHeight - 2)}px`;
   window.Plotly.react(panel.plot, [...data, ...labels(notes, found)], layout, { displayModeBar: false, responsive: true, doubleClick: false });
-  legend?.scrollTo(0, 0);
   if (!fresh) return;
   panel.plot.on('plotly_click', (event) => {
     const address = event.points.find((each) => typeof each.customdata === 'string')?.customdata;
@@ -93,7 +92,8 @@ function shownLegend(panel, data) {
   data.forEach((trace, index) => {
     if (trace.showlegend === false) return;
     const swatch = make('i');
-    swatch.style.background = trace.line.color;
+    swatch.style.borderTopColor = (trace.line ?? trace.marker).color;
+    swatch.style.borderTopStyle = trace.line?.dash ? 'dashed' : 'solid';
     const button = make('button', { type: 'button', title: trace.name }, swatch, trace.name);
     button.setAttribute('aria-pressed', 'true');
     button.addEventListener('click', () => {
@@ -103,8 +103,7 @@ function shownLegend(panel, data) {
     });
     legend.append(button);
   });
-  panel.element.append(legend);
-  return legend;
+  if (legend.childElementCount) panel.element.append(legend);
 }
 
 // Black or white, whichever is easier to read on the colour (WCAG's relative luminance).
@@ -163,7 +162,7 @@ function table(panel, found) {
 function tableCell(cell, column) {
   const text = cell.time === undefined ? cell.text : clock(cell.time);
   const [first] = cell.links ?? [];
-  const element = make('td', { className: column.number ? 'number' : '' }, first ? make('a', { href: moved(first.url), title: first.title }, text) : text);
+  const element = make('td', { className: column.number ? 'number' : (text ?? '').length > 40 ? 'long' : '' }, first ? make('a', { href: moved(first.url), title: first.title }, text) : text);
   if (cell.color) element.style.color = lighter(cell.color);
   return element;
 }

@@ -4,14 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-_ALERTMANAGER: Final = (
-    "alertmanager_alerts",
-    "alertmanager_config_last_reload_success_timestamp_seconds",
-    "alertmanager_notification_latency_seconds_count",
-    "alertmanager_notification_latency_seconds_sum",
-    "alertmanager_notifications_total",
-    "alertmanager_silences",
-)
 _PROMETHEUS: Final = (
     "prometheus_config_last_reload_success_timestamp_seconds",
     "prometheus_tsdb_head_series",
@@ -31,7 +23,20 @@ _COLLECTOR: Final = (
     "otelcol_receiver_accepted_metric_points_total",
     "otelcol_receiver_accepted_spans_total",
 )
-# Of the machine, by the Collector's host_metrics.
+_STORES: Final = (
+    "jaeger_storage_badger_size_bytes_lsm",
+    "jaeger_storage_badger_size_bytes_vlog",
+    "vl_compressed_data_size_bytes",
+)
+_ALERTMANAGER: Final = (
+    "alertmanager_alerts",
+    "alertmanager_config_last_reload_success_timestamp_seconds",
+    "alertmanager_notification_latency_seconds_count",
+    "alertmanager_notification_latency_seconds_sum",
+    "alertmanager_notifications_total",
+    "alertmanager_silences",
+)
+# Of the machine, which the Collector measures with collector-config/host.yaml.
 _HOST: Final = (
     "system_cpu_logical_count",
     "system_disk_io_time_seconds_total",
@@ -39,11 +44,6 @@ _HOST: Final = (
     "system_network_errors_total",
     "system_network_io_bytes_total",
 )
-_STORES: Final = (
-    "jaeger_storage_badger_size_bytes_lsm",
-    "jaeger_storage_badger_size_bytes_vlog",
-    "vl_compressed_data_size_bytes",
-)
 # Of every program that the Go and C libraries of Prometheus measure.
 _PROCESSES: Final = ("process_cpu_seconds_total", "process_resident_memory_bytes")
-FOREIGN: Final = (*_ALERTMANAGER, *_PROMETHEUS, *_COLLECTOR, *_HOST, *_STORES, *_PROCESSES)
+FOREIGN: Final = (*_PROMETHEUS, *_COLLECTOR, *_STORES, *_ALERTMANAGER, *_HOST, *_PROCESSES)

@@ -17,9 +17,9 @@ from stack.settings import REPOSITORY
 _MARKDOWN: Final = re.compile(r"\]\(([^)\s]+)\)")
 _PAGE: Final = re.compile(r"\bdocs/[\w/-]+\.md\b")
 _BOARD: Final = re.compile(r"/d/([\w-]+)(?:/[\w-]*)?")
+# Pages of Grafana itself.
+_PAGES: Final = frozenset({"/alerting/groups", "/alerting/silences", "/alerting/list"})
 _OWN: Final = "__"
-# Grafana's pages of alerts, each with a button to silence it, and of silences.
-_GRAFANA: Final = frozenset({"/alerting/groups", "/alerting/silences"})
 
 
 def links(board: Shown, known: Known) -> Iterator[Finding]:
@@ -58,7 +58,7 @@ def _of_url(board: Shown, url: str, known: Known) -> Iterator[str]:
     for name in sorted(names(url) - own):
         if not name.startswith(_OWN):
             yield f"its link has the variable ${name}, which the board has not: add it, or correct {url}."
-    if url.startswith("${") or urlsplit(url).path in _GRAFANA:
+    if url.startswith("${") or urlsplit(url).path in _PAGES:
         return
     match = _BOARD.match(url)
     if match is None:

@@ -116,6 +116,7 @@ FORMATS: Final = {
     "rps": _followed(" reads/s"),
     "wps": _followed(" writes/s"),
     "ops": _followed(" ops/s"),
+    "pps": _followed(" packets/s"),
     "cps": _followed("/s"),
     "eps": _followed(" events/s"),
     "currencyUSD": lambda value, decimals: f"${digits(value, decimals)}",

@@ -82,7 +82,14 @@ def heat(
         "colorscale": _SCALE,
         "showscale": False,
     }
-    layout = _layout(window, {"tickvals": [each + 0.5 for each in range(len(bounds))], "ticktext": names})
+    layout = _layout(
+        window,
+        {
+            "tickvals": [each + 0.5 for each in range(len(bounds))],
+            "ticktext": names,
+            "range": [-0.5, len(bounds) - 0.5],
+        },
+    )
     heights = [_height(bounds, each.value) for each in exemplars]
     return _plot([heatmap, *_dots(exemplars, heights, unit, trace_url)], layout)
 

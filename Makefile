@@ -77,6 +77,7 @@ check: lint ## run lint, check generated files, validate configurations with the
 	$(call quiet,$(RUN) -m stack.windows)
 	@$(RUN) -m stack.native.tools build --tool promtool --tool amtool --tool otelcol-lms --tool docker-compose
 	$(call quiet,$(RUN) -m stack.alerting check)
+	$(call quiet,$(RUN) -m grafana check)
 	@$(PYTEST) $(CONFIGURATION)
 
 alerts-check: environment ## check rules, cases, routes, runbooks of alerts, and that none is missing (LMS_ENVIRONMENT=…)

@@ -11,7 +11,7 @@ from grafana.panels import Link
 FIRING: Final = '{severity=~"page|warning|info"}'
 # Grafana's pages of the external Alertmanager, which the data source's name selects. There each alert has a
 # button that fills in a silence of all its labels: of fewer, it would silence other alerts too.
-ACKNOWLEDGE: Final = Link("Acknowledge", "/alerting/groups?alertmanager=Alertmanager")
-SILENCES: Final = Link("Silences", "/alerting/silences?alertmanager=Alertmanager")
+ACKNOWLEDGE: Final = Link("Acknowledge", "/alerting/groups?alertmanager=${alerts:text}")
+SILENCES: Final = Link("Silences", "/alerting/silences?alertmanager=${alerts:text}")
 # Colours of a count of what should not be there at all.
 ANY: Final = ((None, looks.GOOD), (1, looks.BAD))

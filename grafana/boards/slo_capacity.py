@@ -20,7 +20,7 @@ PRICES: Final = (
 )
 _MEASURED: Final = Path(__file__).parents[2] / "docs" / "throughput.json"
 _BUSY: Final = 0.65  # docs/sizing.md: the rest is for replay after an outage
-_PRESSURE: Final = f"lms:scale_pressure:ratio{{{SERVED}}}"
+_PRESSURE: Final = f"service:scale_pressure:ratio{{{SERVED}}}"
 _REQUESTS: Final = f"sum(rate(http_server_request_duration_seconds_count{{{SERVED}}}[$__rate_interval]))"
 _GIB: Final = 2**30
 
@@ -61,9 +61,9 @@ CAPACITY: Final = Row(
         lines(
             About(
                 "Scaling signal by process",
-                "The same recording rule (lms:scale_pressure:ratio) that KEDA or an HPA reads. One process "
-                "alone above the line is unlucky or blocked, and more processes do not help it: runbook "
-                "EventLoopBlocked.",
+                "The same recording rule (service:scale_pressure:ratio) that KEDA or an HPA reads. One "
+                "process alone above the line is unlucky or blocked, and more processes do not help it: "
+                "runbook EventLoopBlocked.",
                 unit="percentunit", width=8, limit=Limit("scale_pressure"),
             ),
             Query(f"topk(10, {_PRESSURE})", legend="{{instance}}"),
@@ -75,7 +75,7 @@ CAPACITY: Final = Row(
                 "runbook ApiSaturated. event_loop: EventLoopBlocked. cpu: HostCpuBusy.",
                 unit="percentunit", width=8,
             ),
-            Query(f"max by (part) (lms:scale_pressure_parts:ratio{{{SERVED}}})", legend="{{part}}"),
+            Query(f"max by (part) (service:scale_pressure_parts:ratio{{{SERVED}}})", legend="{{part}}"),
         ),
         lines(
             About(

@@ -35,7 +35,7 @@ ELSEWHERE = {"tempo_discarded_spans_total": "Tempo runs in Docker only: its modu
 # A Loki that runs already, if there is one: see stores.loki.
 LOKI = os.environ.get("TEST_LOKI_URL", "").rstrip("/")
 # Recorded of what the platform declares: how it is recorded is compared, and no platform runs here.
-RECORDED = re.compile(r"(lms|anomaly|slo|instance|route|operation|rule):")
+RECORDED = re.compile(r"(lms|anomaly|slo|instance|route|operation|rule):|service:scale_")
 MIXED = re.compile(r"\(([\w|]+)\)")
 SIGNALS = ("traces", "metrics", "logs")
 SPAN = {"traceId": "1" * 32, "spanId": "1" * 16, "name": "x", "status": {"code": 2}}

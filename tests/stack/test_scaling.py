@@ -21,8 +21,8 @@ def _trigger() -> dict[str, Any]:
 
 def test_it_asks_for_a_recorded_rule() -> None:
     recorded = {rule["record"] for rule in every_rule() if "record" in rule}
-    assert _trigger()["query"] == "avg(lms:scale_pressure:ratio)"
-    assert "lms:scale_pressure:ratio" in recorded
+    assert _trigger()["query"] == 'avg(service:scale_pressure:ratio{service_name="lms"})'
+    assert "service:scale_pressure:ratio" in recorded
 
 
 def test_its_threshold_is_the_value_at_which_the_rule_holds_still() -> None:

@@ -118,6 +118,7 @@ FORMATS: Final = {
     "ops": _followed(" ops/s"),
     "pps": _followed(" packets/s"),
     "cps": _followed("/s"),
+    "pps": _followed(" packets/s"),
     "eps": _followed(" events/s"),
     "currencyUSD": lambda value, decimals: f"${digits(value, decimals)}",
     "currencyEUR": lambda value, decimals: f"€{digits(value, decimals)}",

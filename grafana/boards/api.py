@@ -105,13 +105,14 @@ _ROUTES: Final = Row(
         heat(
             About(
                 "Duration of requests",
-                "How many requests took how long, of the chosen instances; a dot is a single request: click "
+                "How many requests of five minutes took how long; a dot is a single request: click "
                 "it to open its trace. Two bands are two kinds of requests: choose a route.",
                 unit="s", height=9, empty=_NONE,
             ),
             Query(
-                "sum by (le) (increase(http_server_request_duration_seconds_bucket"
-                f'{{{CHOSEN}, http_route=~"$route"}}[$__rate_interval]))',
+                # The second part has no values, ever: it names the series whose exemplars are the dots.
+                f"sum by (le) (route:http_response_buckets:increase5m{{{_OF_ROUTE}}} or "
+                f'http_server_request_duration_seconds_bucket{{{CHOSEN}, http_route=~"$route"}} @ end() < 0)',
                 legend="{{le}}",
                 buckets=True,
                 exemplars=True,

@@ -8,7 +8,7 @@ from grafana.board import Board, Choice, Row
 from grafana.boards import requests
 from grafana.boards.api_saturation import REFUSED, SATURATION
 from grafana.boards.changes import CHANGES
-from grafana.boards.common import CHOSEN, KEPT, SERVED, USUAL, to
+from grafana.boards.common import KEPT, SERVED, USUAL, to
 from grafana.boards.requests import OPERATION
 from grafana.panels import About, Limit, Query, heat, lines, stat, table, words
 
@@ -112,7 +112,7 @@ _ROUTES: Final = Row(
             Query(
                 # The second part has no values, ever: it names the series whose exemplars are the dots.
                 f"sum by (le) (route:http_response_buckets:increase5m{{{_OF_ROUTE}}} or "
-                f'http_server_request_duration_seconds_bucket{{{CHOSEN}, http_route=~"$route"}} @ end() < 0)',
+                f'http_server_request_duration_seconds_bucket{{{_OF_ROUTE}, instance=~"$instance"}} @ end() < 0)',
                 legend="{{le}}",
                 buckets=True,
                 exemplars=True,

@@ -14,6 +14,7 @@ from grafana.panels import About, Limit, Query, heat, lines, stat, table, words
 
 _ROUTE: Final = Choice("route", "Route", f"route:http_responses:increase5m{{{SERVED}}}", "http_route")
 _OF_ROUTE: Final = f'{requests.ANSWERED}, http_route=~"$route"'
+_CHOSEN: Final = f'{_OF_ROUTE}, instance=~"$instance"'
 _NAMED: Final = "{{http_request_method}} {{http_route}}"
 _LAST_WEEK: Final = "the same time last week"
 _LOGS: Final = to("lms-logs", "Log lines", KEPT)
@@ -112,7 +113,7 @@ _ROUTES: Final = Row(
             Query(
                 # The second part has no values, ever: it names the series whose exemplars are the dots.
                 f"sum by (le) (route:http_response_buckets:increase5m{{{_OF_ROUTE}}} or "
-                f'http_server_request_duration_seconds_bucket{{{_OF_ROUTE}, instance=~"$instance"}} @ end() < 0)',
+                f"http_server_request_duration_seconds_bucket{{{_CHOSEN}}} @ end() < 0)",
                 legend="{{le}}",
                 buckets=True,
                 exemplars=True,

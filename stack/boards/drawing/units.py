@@ -116,7 +116,6 @@ FORMATS: Final = {
     "rps": _followed(" reads/s"),
     "wps": _followed(" writes/s"),
     "ops": _followed(" ops/s"),
-    "pps": _followed(" packets/s"),
     "cps": _followed("/s"),
     "pps": _followed(" packets/s"),
     "eps": _followed(" events/s"),

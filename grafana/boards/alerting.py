@@ -16,6 +16,11 @@ _OVERVIEW: Final = to("lms-overview", "Overview")
 _WHERE: Final = 'deployment_environment_name=~"$environment"'
 _NOTIFIED: Final = 'alertstate="firing", severity=~"page|warning|info"'
 _STEPS: Final = f"lms_alert_transitions_total{{{_WHERE}"
+_STATES: Final = {
+    "1": ("pending", looks.WARN),
+    "2": ("firing", looks.BAD),
+    "3": ("notifies nobody", looks.FAINT),
+}
 _NONE: Final = "no alert has ended yet"
 
 
@@ -100,11 +105,12 @@ _NOW: Final = Row(
                 width=14, height=9, empty="no rule has been evaluated yet",
             ),
             Query(
-                'max by (alertname) (2 * ALERTS{alertstate="firing"} or ALERTS) and on (alertname) '
+                'max by (alertname) (3 * ALERTS{severity="none"} or 2 * ALERTS{alertstate="firing"} or ALERTS) '
+                "and on (alertname) "
                 "topk(12, sum by (alertname) (count_over_time(ALERTS[$__range] @ end())))",
                 legend="{{alertname}}",
             ),
-            states={"1": ("pending", looks.WARN), "2": ("firing", looks.BAD)},
+            states=_STATES,
         ),
     ),
 )  # fmt: skip

@@ -132,6 +132,7 @@ _ROUTES: Final = Row(
             columns={"operation": "route", "Value #A": "p95", "Value #B": "median", "Value #C": "per minute"},
             sort="p95",
             joined="operation",
+            units={"per minute": "short"},
         ),
     ),
 )  # fmt: skip

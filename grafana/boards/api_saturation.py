@@ -134,13 +134,13 @@ REFUSED: Final = Row(
         lines(
             About(
                 "Refused by rate limits, by rule",
-                "Share of a rule's decisions of five minutes, of the eight that refuse most. Above the "
+                "Share of a rule's decisions of five minutes, of the six that refuse most. Above the "
                 "line, from 50 refusals on: runbook RateLimitStorm.",
                 unit="percentunit", width=24, height=7, limit=Limit("rate_limit_refused_ratio"),
                 links=(_STORES,),
             ),
             Query(
-                f"topk(8, ({_DENIED} or 0 * {_DECIDED}) / ({_DECIDED} > 0))",
+                f"topk(6, ({_DENIED} or 0 * {_DECIDED}) / ({_DECIDED} > 0))",
                 legend="{{lms_rate_limit_rule}}",
             ),
         ),

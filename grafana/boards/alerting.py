@@ -105,8 +105,8 @@ _NOW: Final = Row(
                 width=14, height=9, empty="no rule has been evaluated yet",
             ),
             Query(
-                'max by (alertname) (3 * ALERTS{severity="none"} or 2 * ALERTS{alertstate="firing"} or ALERTS) '
-                "and on (alertname) "
+                'max by (alertname) (3 * ALERTS{severity="none"} or 2 * ALERTS{alertstate="firing"} '
+                "or ALERTS) and on (alertname) "
                 "topk(12, sum by (alertname) (count_over_time(ALERTS[$__range] @ end())))",
                 legend="{{alertname}}",
             ),

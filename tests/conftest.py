@@ -56,8 +56,8 @@ def _place(item: pytest.Item) -> int:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Prints once what tests have to say though they passed: ``record_property("note", text)``."""
-    reports = (each for each in terminalreporter.stats.get("passed", []) if each.when == "call")
+    """Prints once what tests have to say, also if they passed: ``record_property("note", text)``."""
+    reports = (each for kind in ("passed", "failed") for each in terminalreporter.stats.get(kind, []))
     notes = [value for report in reports for name, value in report.user_properties if name == "note"]
     for note in dict.fromkeys(notes):
         terminalreporter.write_line(str(note))

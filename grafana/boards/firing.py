@@ -11,7 +11,16 @@ from grafana.panels import Link
 FIRING: Final = '{severity=~"page|warning|info"}'
 # Grafana's pages of the external Alertmanager, which the data source's name selects. There each alert has a
 # button that fills in a silence of all its labels: of fewer, it would silence other alerts too.
-ACKNOWLEDGE: Final = Link("Acknowledge", "/alerting/groups?alertmanager=Alertmanager")
-SILENCES: Final = Link("Silences", "/alerting/silences?alertmanager=Alertmanager")
-# Colours of a count of what should not be there at all.
-ANY: Final = ((None, looks.GOOD), (1, looks.BAD))
+ACKNOWLEDGE: Final = Link("Acknowledge", "/alerting/groups?alertmanager=${alerts:text}")
+SILENCES: Final = Link("Silences", "/alerting/silences?alertmanager=${alerts:text}")
+# Of a count of what should not be there: its state; the colour of any other number is its panel's base.
+NONE: Final = {"0": ("none", looks.GOOD)}
+UNKNOWN: Final = "no rule is evaluated"
+
+
+def firing(severity: str) -> str:
+    """Returns how many alerts of a severity fire: 0 only while the Watchdog does, which always fires."""
+    return (
+        f'count(ALERTS{{alertstate="firing", severity="{severity}"}}) '
+        'or 0 * count(ALERTS{alertname="Watchdog"})'
+    )

@@ -50,7 +50,8 @@ _NOW: Final = Row(
                 width=6, height=4, links=(to("collector", "Telemetry pipeline"),),
             ),
             Query(
-                f"sum(increase(telemetry_log_records_held_back_total{{{CHOSEN}}}[$__range])) or vector(0)",
+                f"sum(increase(telemetry_log_records_held_back_total{{{CHOSEN}}}[$__range])) "
+                f"or 0 * count(target_info{{{CHOSEN}}})",
                 now=True,
             ),
         ),
@@ -147,7 +148,7 @@ BOARD: Final = Board(
     uid="lms-logs",
     title="Logs",
     question="What do the logs say about this request, this user, this error?",
-    sources=("metrics", "logs", "traces"),
+    sources=("metrics", "logs"),
     variables=(
         *USUAL,
         Text("request_id", "Request ID"),

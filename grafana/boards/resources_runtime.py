@@ -95,8 +95,7 @@ RUNTIME: Final = Row(
                 unit="s", width=8, limit=Limit("event_loop_lag"), links=(_API,),
             ),
             Query(
-                "topk(8, histogram_quantile(0.99, sum by (le, instance) "
-                f"(rate(asyncio_event_loop_lag_seconds_bucket{{{CHOSEN}}}[$__rate_interval]))))",
+                f"topk(8, max by (instance) (instance:event_loop_lag:p99_5m{{{CHOSEN}}}))",
                 legend="{{instance}}",
             ),
         ),
@@ -158,11 +157,12 @@ RUNTIME: Final = Row(
                 "Waits that ended without a connection",
                 "Within five minutes, by pool: each is a learner who got an error. Above the line: runbook "
                 "ConnectionTimeouts.",
-                width=8, limit=Limit("connection_timeouts"), empty="nobody has waited in vain",
+                width=8, limit=Limit("connection_timeouts"),
             ),
             Query(
                 "sum by (db_client_connection_pool_name) "
-                f"(increase(db_client_connection_timeouts_total{{{CHOSEN}}}[5m]))",
+                f"(increase(db_client_connection_timeouts_total{{{CHOSEN}}}[5m])) or "
+                f"0 * sum by (db_client_connection_pool_name) (db_client_connection_max{{{CHOSEN}}})",
                 legend="{{db_client_connection_pool_name}}",
             ),
         ),

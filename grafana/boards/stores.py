@@ -215,7 +215,11 @@ _CACHE: Final = Row(
     "Redis",
     (
         lines(
-            About("Redis commands per second", "The ten most frequent.", unit="ops", width=8),
+            About(
+                "Redis commands per second",
+                "The ten most frequent; one that grows alone is a loop.",
+                unit="ops", width=8,
+            ),
             Query(_rate(_REDIS, "db_operation_name"), legend="{{db_operation_name}}"),
         ),
         lines(

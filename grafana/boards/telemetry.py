@@ -234,7 +234,7 @@ BOARD: Final = Board(
     uid="collector",
     title="Telemetry pipeline",
     question="Does telemetry arrive, how late, what is lost on the way, and what does it cost?",
-    sources=("metrics", "logs"),
+    sources=("metrics",),
     variables=(_COLLECTOR, ENVIRONMENT, SERVICE),
     rows=(_NOW, _CANARY, _QUEUES, _LOSSES, telemetry_cost.SENDERS, telemetry_cost.ROW),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 _PROMETHEUS: Final = (
+    "prometheus_config_last_reload_success_timestamp_seconds",
     "prometheus_tsdb_head_series",
     "prometheus_tsdb_storage_blocks_bytes",
     "prometheus_tsdb_wal_storage_size_bytes",
@@ -27,6 +28,22 @@ _STORES: Final = (
     "jaeger_storage_badger_size_bytes_vlog",
     "vl_compressed_data_size_bytes",
 )
+_ALERTMANAGER: Final = (
+    "alertmanager_alerts",
+    "alertmanager_config_last_reload_success_timestamp_seconds",
+    "alertmanager_notification_latency_seconds_count",
+    "alertmanager_notification_latency_seconds_sum",
+    "alertmanager_notifications_total",
+    "alertmanager_silences",
+)
+# Of the machine, which the Collector measures with collector-config/host.yaml.
+_HOST: Final = (
+    "system_cpu_logical_count",
+    "system_disk_io_time_seconds_total",
+    "system_network_dropped_total",
+    "system_network_errors_total",
+    "system_network_io_bytes_total",
+)
 # Of every program that the Go and C libraries of Prometheus measure.
 _PROCESSES: Final = ("process_cpu_seconds_total", "process_resident_memory_bytes")
-FOREIGN: Final = (*_PROMETHEUS, *_COLLECTOR, *_STORES, *_PROCESSES)
+FOREIGN: Final = (*_PROMETHEUS, *_COLLECTOR, *_STORES, *_ALERTMANAGER, *_HOST, *_PROCESSES)

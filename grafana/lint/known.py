@@ -62,18 +62,25 @@ class Known:
 
 def series() -> frozenset[str]:
     """Returns the names that the platform declares, and those that a rule records or asks for."""
-    return declared.names() | _ruled()
+    return declared.names() | recorded() | asked()
+
+
+def recorded() -> frozenset[str]:
+    """Returns the names that rules record."""
+    return frozenset(rule["record"] for rule in _rules() if "record" in rule)
 
 
 @cache
-def _ruled() -> frozenset[str]:
+def asked() -> frozenset[str]:
+    """Returns the names that rules ask for."""
+    found = {each.name for rule in _rules() for each in promql.parts(str(rule["expr"])).selectors}
+    return frozenset(found - {""})
+
+
+@cache
+def _rules() -> tuple[dict[str, Any], ...]:
     files = [yaml.safe_load(text) for text in rules("", Links()).values()]
-    found: list[dict[str, Any]] = [
-        rule for file in files for group in file["groups"] for rule in group["rules"]
-    ]
-    recorded = {rule["record"] for rule in found if "record" in rule}
-    asked = {each.name for rule in found for each in promql.parts(str(rule["expr"])).selectors}
-    return frozenset(recorded | asked - {""})
+    return tuple(rule for file in files for group in file["groups"] for rule in group["rules"])
 
 
 @cache

@@ -21,18 +21,20 @@ FACTORS: Final = {
     "per_minute": {"short": 1.0, "cpm": 1.0, "opm": 1.0, "reqps": 1 / 60, "cps": 1 / 60, "ops": 1 / 60},
 }
 _PLAIN: Final = frozenset({"short", "none", "locale", "sishort"})
+# Where there is something of what should not be, or nothing left: no alert's number.
+_ANY: Final = frozenset({0, 1})
 _RUNBOOK: Final = re.compile(r"\b[Rr]unbooks?:? ((?:[A-Z][A-Za-z]+(?:,? and |, | or )?)+)")
 _NAME: Final = re.compile(r"[A-Z][A-Za-z]+")
 
 
 def thresholds(board: Shown, known: Known) -> Iterator[Finding]:
-    """Each step is the threshold of an alert, in the panel's unit, or a state that a mapping names."""
+    """Each step is an alert's threshold, in the panel's unit, a state that a mapping names, or any at all."""
     for panel in board.panels:
         limit, states = board.limits.get(panel.get("title") or ""), set(_states(panel))
         for value in _steps(panel):
             if limit and math.isclose(value, limit.value):
                 continue
-            if value not in states:
+            if value not in states and (limit or value not in _ANY):
                 yield named(panel), f"its colour changes at {value:g}, where no alert does: give it a Limit."
         if limit:
             yield from ((named(panel), fault) for fault in _of_limit(limit, panel, known))

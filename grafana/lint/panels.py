@@ -43,7 +43,8 @@ def descriptions(board: Shown, _known: Known) -> Iterator[Finding]:
     if not (board.content.get("description") or "").rstrip().endswith("?"):
         yield "the board", "its description is no question: write the one that it answers."
     for panel in board.panels:
-        if len(panel.get("description") or "") < _LEAST_TEXT:
+        least = 1 if panel["type"] == "text" else _LEAST_TEXT
+        if len(panel.get("description") or "") < least:
             yield (
                 named(panel),
                 "its description says too little: what it means, and what to do when it is bad.",

@@ -22,6 +22,7 @@ from stack.native.tools import ensure
 
 _WINDOW: Final = Window(0, 6 * 3600)
 _RATES: Final = frozenset({"rate", "irate", "increase", "delta", "idelta"})
+_AGES: Final = frozenset({"last_over_time", "present_over_time"})
 _FREE: Final = re.compile(r"\$\{?__(?:rate_interval|range|range_s)\}?s?(?::.*)?")
 _TOO_SHORT: Final = re.compile(r"\$\{?__(?:interval|auto)\}?(?::.*)?")
 _SPAN: Final = re.compile(r"(\d+)([smhdwy])(?::.*)?")
@@ -38,6 +39,8 @@ _OTHER_WINDOW: Final = (
 _OWN: Final = frozenset(
     {"instance", "deployment_environment_name", "service_name", "service_namespace", "host_name"}
 )
+# The name that collector-config/host.yaml gives every machine: no team's.
+_EVERYBODYS: Final = ("service_name", "host")
 _ADDRESS: Final = re.compile(r"\d+\.\d+\.\d+\.\d+|:\d{4,5}\b")
 _OUTPUT: Final = re.compile(r'rule \d+, "lint:q(\d+)": (.*)')
 
@@ -71,11 +74,18 @@ def _references(board: Shown) -> Iterator[tuple[str, Content]]:
 
 
 def windows(board: Shown, _known: Known) -> Iterator[Finding]:
-    """A window fits the zoom (`$__rate_interval`) or the range, or is what the panel's words say."""
+    """A window fits the zoom (`$__rate_interval`) or the range, or is what the panel's words say.
+
+    How old a last value may be depends on neither, and an annotation's step is fixed.
+    """
     texts = {panel.get("title"): _words(panel) for panel in board.panels}
     for query in board.promql:
         for window in parts(query.text).windows:
-            if _FREE.fullmatch(window.span):
+            if (
+                _FREE.fullmatch(window.span)
+                or window.function in _AGES
+                or query.where.startswith("annotation ")
+            ):
                 continue
             if _TOO_SHORT.fullmatch(window.span) and window.function not in _RATES:
                 continue
@@ -105,19 +115,22 @@ def hard_coded(board: Shown, _known: Known) -> Iterator[Finding]:
     for query in board.promql:
         for matcher in (each for selector in parts(query.text).selectors for each in selector.matchers):
             fixed = matcher["value"] not in {"", ".+", ".*"} and "$" not in matcher["value"]
+            fixed = fixed and (matcher["name"], matcher["value"]) != _EVERYBODYS
             if fixed and (matcher["name"] in _OWN or _ADDRESS.search(matcher["value"])):
                 shown = f'{matcher["name"]}{matcher["type"]}"{matcher["value"]}"'
                 yield query.where, f"it asks for {shown} only: use a variable of the board."
 
 
 def hidden(board: Shown, _known: Known) -> Iterator[Finding]:
-    """No query turns "no data" into 0: a panel would be calm because nothing reports."""
+    """No query turns "no data" into 0: a panel would be calm because nothing reports.
+
+    Alerts that fire are the exception: nothing but Prometheus itself reports them.
+    """
     for query in board.promql:
-        if parts(query.text).hides_absence:
-            yield (
-                query.where,
-                f"query {query.ref_id} ends in `or vector(0)`, so no data looks like 0: drop that.",
-            )
+        found = parts(query.text)
+        if found.hides_absence and {each.name for each in found.selectors} != {"ALERTS"}:
+            fix = "drop that, or say `or 0 * count(…)` of what reports"
+            yield query.where, f"query {query.ref_id} ends in `or vector(0)`, so no data looks like 0: {fix}."
 
 
 def series(board: Shown, known: Known) -> Iterator[Finding]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,15 +19,12 @@ from stack.alerting.channels import Channels, write
 from stack.alerting.links import Links
 from stack.alerting.rules import alerts_in, dashboard_of, write_rules, write_tested
 from stack.alerting.runbooks import SEVERITIES
-from stack.alerting.sources import ALERTING, CASES, OWNERS, ROUTES, RULES
+from stack.alerting.sources import ALERTING, CASES, DASHBOARDS, OWNERS, ROUTES, RULES
 from stack.native.tools import ensure
 
 NO_DATA: Final = "no data"
-DASHBOARDS: Final = (
-    *("lms-overview", "lms-api", "lms-business", "lms-alerts", "lms-resources", "lms-stores", "lms-logs"),
-    *("lms-slo", "collector"),
-)
 HEADINGS: Final = ("Meaning", "Impact", "Diagnosis", "Mitigation", "Escalation")
+_VARIABLE: Final = re.compile(r"[?&]var-(\w+)=")
 _ALWAYS: Final = "none"
 _ESCALATES: Final = "page"
 _SECONDS: Final = 600
@@ -207,9 +207,25 @@ def _faults(file: str, rule: Mapping[str, Any], cases: _Cases, folder: Path, rec
         yield f"{where} no route takes it; correct its severity, or add a route to {ROUTES.name}."
     if labels.get("severity") == _ESCALATES and not rule.get("keep_firing_for"):
         yield f"{where} keep_firing_for is missing; each short recovery would begin its escalation again."
-    if dashboard_of(rule) not in DASHBOARDS:
-        yield f"{where} dashboard {dashboard_of(rule)!r} does not exist; use one of {', '.join(DASHBOARDS)}."
+    yield from _of_dashboard(where, rule)
     yield from _of_runbook(where, _runbook(folder, name))
+
+
+def _of_dashboard(where: str, rule: Mapping[str, Any]) -> Iterator[str]:
+    uid, boards = dashboard_of(rule), variables()
+    if uid not in boards:
+        yield f"{where} dashboard {uid!r} does not exist; use one of {', '.join(sorted(boards))}."
+        return
+    for name in set(_VARIABLE.findall(rule["annotations"]["dashboard_url"])) - boards[uid]:
+        known = ", ".join(sorted(boards[uid]))
+        yield f"{where} dashboard {uid!r} has no variable {name!r}; it has {known}."
+
+
+@cache
+def variables() -> Mapping[str, frozenset[str]]:
+    """Returns the names of each generated dashboard's variables, by its uid."""
+    boards = (json.loads(path.read_text(encoding="utf-8")) for path in sorted(DASHBOARDS.rglob("*.json")))
+    return {board["uid"]: frozenset(each["name"] for each in board["templating"]["list"]) for board in boards}
 
 
 def _of_texts(where: str, labels: Mapping[str, str], notes: Mapping[str, str]) -> Iterator[str]:

@@ -12,6 +12,7 @@ SLOS: Final = ALERTING / "slos.yml"
 THRESHOLDS: Final = ALERTING / "thresholds.yml"
 ENVIRONMENTS: Final = ALERTING / "environments"
 RUNBOOKS: Final = ALERTING / "runbooks"
+DASHBOARDS: Final = REPOSITORY / "grafana" / "dashboards"
 RULES: Final = "rules"
 CASES: Final = "tests"
 

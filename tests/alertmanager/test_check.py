@@ -70,7 +70,11 @@ def test_an_overlay_is_checked_with_the_cases_of_the_shared_thresholds(tmp_path:
         ),
         (_replaced(RULE, "owner: telemetry", "owner: somebody"), "label owner is 'somebody'; use one of"),
         (_replaced(RULE, "impact:", "effect:"), "annotation impact is missing; write one"),
-        (_replaced(RULE, "dashboard: ", "dashboard: un"), "does not exist; use one of lms-overview"),
+        (_replaced(RULE, "dashboard: ", "dashboard: un"), "does not exist; use one of collector, lms-alerts"),
+        (
+            _replaced(RULE, "dashboard: collector", "dashboard: collector?var-host=a"),
+            "dashboard 'collector' has no variable 'host'; it has collector, environment",
+        ),
         (
             _replaced(CASES, "name: no data", "name: nothing"),
             f"it is not in the test `no data`; name it there in {CASES}",

@@ -153,6 +153,7 @@ BROKEN: Final = (
     Broken("hard-coded", RATE, 'service_name=~"lms" only', asks('sum(target_info{service_name=~"lms"})')),
     Broken("hard-coded", RATE, "127.0.0.1", asks('up{job="127.0.0.1:9090"}')),
     Broken("hidden", RATE, "no data looks like 0", asks("sum(up) or vector(0)")),
+    Broken("threshold", SLOW, "changes at 0, where no alert does", steps(SLOW, 0)),
     Broken("series", RATE, "nobody emits lms_logins_totals: declare it", asks("sum(lms_logins_totals)")),
     Broken(
         "series",

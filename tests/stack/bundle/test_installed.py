@@ -21,7 +21,6 @@ BLANK: Final = {
     ("shop-api", "Requests that fail, against last week", "B"): _LAST_WEEK,
     ("shop-api", "Duration, p95, against last week", "B"): _LAST_WEEK,
     ("shop-overview", "Requests per second, against last week", "B"): _LAST_WEEK,
-    ("shop-resources", "Waits that ended without a connection", "A"): "no request waited in vain",
     ("shop-stores", "MongoDB: failed operations", "A"): _NO_MONGODB,
     ("shop-stores", "MongoDB: p95 of all operations", "A"): _NO_MONGODB,
     ("shop-stores", "MongoDB operations per second", "A"): _NO_MONGODB,

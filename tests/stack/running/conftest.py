@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 import yaml
 
 from stack.native.native_stack import NativeStack, ensure_programs
 from tests.app.conftest import GENEROUS
+from tests.programs import wait_until
 from tests.stack.running.learner import Platform
 from tests.stack.running.stores import Stores
+from tests.stack.running.studied import LATE, hastened, study
 
 
 @pytest.fixture(scope="package")
@@ -72,3 +75,16 @@ def platform(stack: NativeStack) -> Iterator[Platform]:
     opened = Platform(stack)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="package")
+def studied(stack: NativeStack, stores: Stores) -> None:
+    """Gives the stack something to see: learners have studied, and every rule was evaluated since."""
+    with hastened(stack):
+        study(stack)
+        for name in LATE:
+            wait_until(partial(_recorded, stores, name), f"{name} is recorded")
+
+
+def _recorded(stores: Stores, name: str) -> bool:
+    return stores.total(f"count({name})") > 0

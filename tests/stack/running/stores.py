@@ -50,6 +50,10 @@ class Stores:
     def _login(self) -> tuple[str, str]:
         return USER, self._stack.environment.stack.stores_password.get_secret_value()
 
+    def prometheus(self) -> httpx.Client:
+        """Returns a client of the metric store, logged in; the caller closes it."""
+        return httpx.Client(base_url=self._stack.url("prometheus"), auth=self._login(), timeout=30.0)
+
     def _get(self, part: str, path: str, **query: str) -> Any:  # noqa: ANN401 - JSON
         answer = self._http.get(f"{self._stack.url(part)}{path}", params=query, auth=self._login())
         answer.raise_for_status()
@@ -87,9 +91,10 @@ class Stores:
         """Returns a query's syntax tree."""
         return self._get("prometheus", "/api/v1/parse_query", query=promql)["data"]
 
-    def names(self, label: str) -> set[str]:
-        """Returns the values of a label that the metric store has."""
-        return set(self._get("prometheus", f"/api/v1/label/{label}/values")["data"])
+    def names(self, label: str, selector: str = "") -> set[str]:
+        """Returns the values of a label that the metric store has; of all series, or of the selected ones."""
+        match = {"match[]": selector} if selector else {}
+        return set(self._get("prometheus", f"/api/v1/label/{label}/values", **match)["data"])
 
     def labels(self) -> set[str]:
         """Returns the names of the labels that the metric store has."""

@@ -1,0 +1,52 @@
+"""Every query of every board is executed on the running stack: none fails, is empty or slow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import pytest
+
+from stack.boards.dashboards import Dashboard, load
+from tests.stack.running.executed import Executor, Ran, table
+from tests.stack.running.nothing import expected, unneeded
+from tests.stack.running.stores import Stores
+
+pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("studied")]
+
+MILLISECONDS: Final = 500
+
+
+@pytest.fixture(name="boards", scope="module")
+def _boards() -> list[Dashboard]:
+    return load()
+
+
+@pytest.fixture(name="ran", scope="module")
+def _ran(stores: Stores, boards: list[Dashboard]) -> list[Ran]:
+    """What came of each query."""
+    with stores.prometheus() as client:
+        executor = Executor(client)
+        return [each for board in boards for each in executor.board(board)]
+
+
+def test_no_query_fails(ran: list[Ran]) -> None:
+    assert [f"{each.name}: {each.error}" for each in ran if each.error] == []
+
+
+def test_no_panel_is_blank(
+    ran: list[Ran], boards: list[Dashboard], record_property: Callable[[str, object], None]
+) -> None:
+    record_property("note", table(ran, boards))
+    blank = [f"{each.name}: {each.text}" for each in ran if each.empty and not expected(each)]
+    assert blank == [], "\n".join(blank)
+
+
+def test_what_is_called_empty_is_empty(ran: list[Ran]) -> None:
+    """Else the list hides the panel that becomes blank next."""
+    assert unneeded(ran) == []
+
+
+def test_no_query_is_slow(ran: list[Ran]) -> None:
+    slow = [each for each in ran if each.milliseconds > MILLISECONDS]
+    assert [f"{each.name}: {each.milliseconds:.0f} ms: {each.text}" for each in slow] == []

@@ -15,7 +15,7 @@ WORKERS ?= 2
 PYTEST := $(RUN) -m pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs demo test test-docker test-long engine lint check alerts-check alert-test backup-done report fmt generate bench ledger licences \
+.PHONY: help up down status logs demo test test-docker test-long engine lint check alerts-check alert-test backup-done preview report fmt generate bench ledger licences \
 	wheel lock \
 	clean environment lint-types lint-style
 
@@ -36,6 +36,9 @@ logs: environment ## show the output of all parts (PART=app: of one part)
 
 demo: environment ## load the demo catalogue and run simulated learners for a minute
 	@$(RUN) -m stack demo
+
+preview: environment ## write the dashboards of the running stack as pages and pictures into dist/preview (BOARD=uid: one)
+	@$(RUN) -m stack.boards preview --board "$(BOARD)"
 
 backup-done: environment ## record that a backup of the database has succeeded (docs/alerting.md)
 	@$(RUN) -m stack backup-done

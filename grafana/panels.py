@@ -69,7 +69,7 @@ class About:
         width: of 24 columns.
         height: in Grafana's grid, about 30 pixels each.
         limit: the alert's threshold.
-        steps: colours from values on that no alert has, such as any page at all; instead of a limit.
+        base: the colour of values that neither a limit nor a state colours; calm if it is empty.
         empty: what is shown without data: why there may be none, or what would be here.
         links: of the panel, or of its values if ``on_values``.
         on_values: whether the links use a value.
@@ -81,7 +81,7 @@ class About:
     width: int = 12
     height: int = 8
     limit: Limit | None = None
-    steps: tuple[tuple[float | None, str], ...] = ()
+    base: str = ""
     empty: str = NO_DATA
     links: tuple[Link, ...] = ()
     on_values: bool = False
@@ -231,7 +231,7 @@ def _finished(
     source: Source | None = None,
 ) -> Panel:
     """Adds what all kinds have to a panel."""
-    steps = looks.exactly(*about.steps) if about.steps else looks.steps(about.limit)
+    steps = looks.exactly((None, about.base)) if about.base else looks.steps(about.limit)
     panel = _described(about, panel).unit(about.unit).no_value(about.empty).thresholds(steps)
     if states:
         panel = panel.mappings(looks.states(states))

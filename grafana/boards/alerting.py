@@ -9,7 +9,7 @@ from grafana.board import Board, Row
 from grafana.boards.alerting_delivery import DELIVERY
 from grafana.boards.changes import ESCALATED, PAGED
 from grafana.boards.common import ENVIRONMENT, to
-from grafana.boards.firing import ACKNOWLEDGE, ANY, FIRING, SILENCES
+from grafana.boards.firing import ACKNOWLEDGE, FIRING, NONE, SILENCES, UNKNOWN, firing
 from grafana.panels import About, Query, alerts, bars, lines, stat, table, timeline, words
 
 _OVERVIEW: Final = to("lms-overview", "Overview")
@@ -37,7 +37,11 @@ _NOW: Final = Row(
     "Now",
     (
         words(
-            About("What this board answers", "The question, and how to act.", width=24, height=3),
+            About(
+                "What this board answers",
+                "The question, how to acknowledge an alert, and where its runbook is.",
+                width=24, height=3,
+            ),
             "**What fires, does it reach people, and is it worth their time?** An alert is acknowledged by "
             "silencing exactly it: the link *Acknowledge* leads there, and it stops the escalation. Each "
             "alert's runbook is in its annotations and in alertmanager/runbooks. `make report` prints the "
@@ -47,17 +51,19 @@ _NOW: Final = Row(
             About(
                 "Pages firing",
                 "Somebody acts now, at night too. Red: acknowledge, then follow the runbook.",
-                width=6, height=4, steps=ANY, links=(ACKNOWLEDGE,),
+                width=6, height=4, base=looks.BAD, links=(ACKNOWLEDGE,), empty=UNKNOWN,
             ),
-            Query('count(ALERTS{alertstate="firing", severity="page"}) or vector(0)', now=True),
+            Query(firing("page"), now=True),
+            states=NONE,
         ),
         stat(
             About(
                 "Warnings firing",
                 "Somebody acts within the working day.",
-                width=6, height=4, steps=((None, looks.GOOD), (1, looks.WARN)), links=(ACKNOWLEDGE,),
+                width=6, height=4, base=looks.WARN, links=(ACKNOWLEDGE,), empty=UNKNOWN,
             ),
-            Query('count(ALERTS{alertstate="firing", severity="warning"}) or vector(0)', now=True),
+            Query(firing("warning"), now=True),
+            states=NONE,
         ),
         stat(
             About(
@@ -137,13 +143,14 @@ _PEOPLE: Final = Row(
                 "Alerts of the range that ended before anybody acknowledged or commented: nobody needed "
                 "them, or nobody saw them. Escalated: nobody acknowledged in time. Red: talk about it in "
                 "the review.",
-                width=6, steps=ANY,
+                width=6, base=looks.BAD,
             ),
             Query(
                 f'sum(increase(lms_alert_unattended_total{{{_WHERE}, severity="page"}}[$__range]))',
                 legend="pages unattended", now=True,
             ),
             Query(_counted("escalated"), legend="escalations", now=True),
+            states=NONE,
         ),
     ),
 )  # fmt: skip

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from grafana import looks
 from grafana.board import Row
-from grafana.boards.firing import ANY, SILENCES
+from grafana.boards.firing import NONE, SILENCES
 from grafana.panels import About, Limit, Query, bars, lines, stat
 
 DELIVERY: Final = Row(
@@ -29,10 +30,11 @@ DELIVERY: Final = Row(
                 "Notifications given up, by channel and reason",
                 "Within 15 minutes. Any: runbook AlertmanagerNotificationsFail; all channels: "
                 "AlertmanagerReachesNobody.",
-                width=8, empty="none has been given up in this range",
+                width=8, empty="no notification has been sent yet",
             ),
             Query(
-                "sum by (integration, reason) (increase(alertmanager_notifications_failed_total[15m])) > 0",
+                "sum by (integration, reason) (increase(alertmanager_notifications_failed_total[15m])) "
+                "and on (integration) sum by (integration) (alertmanager_notifications_total) > 0",
                 legend="{{integration}}: {{reason}}",
             ),
         ),
@@ -81,10 +83,11 @@ DELIVERY: Final = Row(
                 "Rules that fail, alerts dropped",
                 "Within 15 minutes: evaluations of rules that failed, and alerts that Prometheus dropped. "
                 "Red: runbooks PrometheusRuleFailures and PrometheusNotificationsDropped.",
-                width=6, height=6, steps=ANY,
+                width=6, height=6, base=looks.BAD,
             ),
             Query("sum(increase(prometheus_rule_evaluation_failures_total[15m]))", legend="failed", now=True),
             Query("sum(increase(prometheus_notifications_dropped_total[15m]))", legend="dropped", now=True),
+            states=NONE,
         ),
         lines(
             About(

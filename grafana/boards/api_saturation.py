@@ -15,14 +15,20 @@ _POOL: Final = "instance, db_client_connection_pool_name"
 _USED: Final = f'db_client_connection_count{{{CHOSEN}, db_client_connection_state="used"}}'
 _FULL: Final = f'lms_requests_refused_total{{{CHOSEN}, code="too_many_connections"}}'
 
+_DECISIONS: Final = f"lms_rate_limit_decisions_total{{{SERVED}"
+_DECIDED: Final = f"sum by (lms_rate_limit_rule) (increase({_DECISIONS}}}[5m]))"
+_DENIED: Final = (
+    f'sum by (lms_rate_limit_rule) (increase({_DECISIONS}, lms_rate_limit_outcome="refused"}}[5m]))'
+)
+
 SATURATION: Final = Row(
     "What it runs out of",
     (
         lines(
             About(
                 "Requests in progress",
-                "By instance, of the eight with the most. Above the line they arrive faster than they are "
-                "answered: runbook ApiSaturated.",
+                "By instance, of the eight with the most, as reported in the last 90 seconds. Above the "
+                "line they arrive faster than they are answered: runbook ApiSaturated.",
                 width=8, limit=Limit("api_active_requests"),
             ),
             Query(
@@ -135,9 +141,7 @@ REFUSED: Final = Row(
                 links=(_STORES,),
             ),
             Query(
-                "topk(8, sum by (lms_rate_limit_rule) (increase(lms_rate_limit_decisions_total"
-                f'{{{SERVED}, lms_rate_limit_outcome="refused"}}[5m])) / sum by (lms_rate_limit_rule) '
-                f"(increase(lms_rate_limit_decisions_total{{{SERVED}}}[5m])) > 0)",
+                f"topk(8, ({_DENIED} or 0 * {_DECIDED}) / ({_DECIDED} > 0))",
                 legend="{{lms_rate_limit_rule}}",
             ),
         ),

@@ -9,36 +9,56 @@ from grafana.boards.common import CHOSEN, to
 from grafana.panels import About, Query, bars, lines, table
 
 _ON_CALL: Final = to("lms-alerts", "Alerts and on-call")
-_WEEKS: Final = {0: "the last 7 days", 1: "1 week earlier", 2: "2 weeks earlier", 3: "3 weeks earlier"}
+_COHORTS: Final = "no cohort has been counted yet"
 
 
-def _in_week(step: str, week: int) -> str:
-    since = f" offset {week}w" if week else ""
-    return f'sum(increase(lms_funnel_learners_total{{{CHOSEN}, step="{step}"}}[1w]{since}))'
+def _cohort(step: str) -> str:
+    """Returns how many learners of each week's cohort took a step within four weeks."""
+    return f'sum by (cohort) (increase(lms_cohort_learners_total{{{CHOSEN}, step="{step}"}}[4w]))'
 
 
 COHORTS: Final = Row(
-    "Week by week",
-    tuple(
+    "Cohorts: learners by the week in which they registered",
+    (
+        table(
+            About(
+                "Cohorts of four weeks",
+                "What became of those who registered in a week (ISO 8601), until now, whatever the range "
+                "shown; of the oldest week, a part. Far fewer enrol than of other weeks: runbook "
+                "ConversionCollapsed.",
+                width=12, height=7, empty=_COHORTS,
+            ),
+            Query(f"{_cohort('registered')} > 0", now=True),
+            Query(_cohort("enrolled"), now=True),
+            Query(_cohort("completed"), now=True),
+            columns={
+                "cohort": "week",
+                "Value #A": "registered",
+                "Value #B": "enrolled",
+                "Value #C": "completed a course",
+            },
+            sort="week",
+            joined="cohort",
+        ),
         bars(
-            About(title, description, width=8, height=6, empty="no week of history yet"),
-            *(Query(_in_week(step, week), legend=named, now=True) for week, named in _WEEKS.items()),
-        )
-        for step, title, description in (
-            (
-                "registered",
-                "New learners by week",
-                "Accounts created in each of four weeks, whatever the range shown.",
+            About(
+                "Share of a cohort that enrolled",
+                "Of those who registered in each of four weeks. A young cohort still grows.",
+                unit="percentunit", width=6, height=7, empty=_COHORTS,
             ),
-            ("enrolled", "First enrolments by week", "Learners who took their first course in that week."),
-            (
-                "completed",
-                "First completions by week",
-                "Learners who finished their first course in that week.",
+            Query(f"{_cohort('enrolled')} / ({_cohort('registered')} > 0)", legend="{{cohort}}", now=True),
+        ),
+        bars(
+            About(
+                "Share of a cohort that completed",
+                "Of those who registered in each of four weeks, how many finished a course. A young cohort "
+                "still grows.",
+                unit="percentunit", width=6, height=7, empty=_COHORTS,
             ),
-        )
+            Query(f"{_cohort('completed')} / ({_cohort('registered')} > 0)", legend="{{cohort}}", now=True),
+        ),
     ),
-)
+)  # fmt: skip
 
 UNUSUAL: Final = Row(
     "What is usual at this hour of the week",

@@ -10,12 +10,12 @@ from grafana.boards.common import CHOSEN, SERVED
 from grafana.queries import Query
 
 _VERSIONS: Final = f'target_info{{{SERVED}, service_version!=""}}'
-# Ten minutes: a version that was away for less has restarted; nobody deployed it.
 DEPLOYED: Final = Note(
     "Deployments",
+    # A process that ended reports for five minutes more: a version that was away for less has restarted.
     Query(
         f"count by (service_name, service_version) ({_VERSIONS}) unless "
-        f"count by (service_name, service_version) (last_over_time({_VERSIONS}[10m] offset 1m))"
+        f"count by (service_name, service_version) ({_VERSIONS} offset 6m)"
     ),
     title="{{service_name}} {{service_version}} deployed",
     color=looks.CALM,
@@ -30,8 +30,8 @@ STARTED: Final = Note(
 CONFIGURED: Final = Note(
     "Configurations",
     Query(
-        "changes(prometheus_config_last_reload_success_timestamp_seconds[2m]) > 0"
-        " or changes(alertmanager_config_last_reload_success_timestamp_seconds[2m]) > 0"
+        "changes(prometheus_config_last_reload_success_timestamp_seconds[$__rate_interval]) > 0"
+        " or changes(alertmanager_config_last_reload_success_timestamp_seconds[$__rate_interval]) > 0"
         " or otelcol_process_uptime_seconds_total < 60"
     ),
     title="{{job}} read its configuration",
@@ -47,7 +47,7 @@ ESCALATED: Final = Note(
     "Escalations",
     Query(
         "sum by (severity) (increase(lms_alert_transitions_total"
-        '{deployment_environment_name=~"$environment", kind="escalated"}[2m])) > 0'
+        '{deployment_environment_name=~"$environment", kind="escalated"}[$__rate_interval])) > 0'
     ),
     title="Nobody acknowledged a {{severity}}: escalated",
     color=looks.WARN,

@@ -13,5 +13,14 @@ FIRING: Final = '{severity=~"page|warning|info"}'
 # button that fills in a silence of all its labels: of fewer, it would silence other alerts too.
 ACKNOWLEDGE: Final = Link("Acknowledge", "/alerting/groups?alertmanager=${alerts:text}")
 SILENCES: Final = Link("Silences", "/alerting/silences?alertmanager=${alerts:text}")
-# Colours of a count of what should not be there at all.
-ANY: Final = ((None, looks.GOOD), (1, looks.BAD))
+# Of a count of what should not be there: its state; the colour of any other number is its panel's base.
+NONE: Final = {"0": ("none", looks.GOOD)}
+UNKNOWN: Final = "no rule is evaluated"
+
+
+def firing(severity: str) -> str:
+    """Returns how many alerts of a severity fire: 0 only while the Watchdog does, which always fires."""
+    return (
+        f'count(ALERTS{{alertstate="firing", severity="{severity}"}}) '
+        'or 0 * count(ALERTS{alertname="Watchdog"})'
+    )

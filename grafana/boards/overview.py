@@ -9,7 +9,7 @@ from grafana.board import Board, Row
 from grafana.boards import requests
 from grafana.boards.changes import CHANGES
 from grafana.boards.common import CHOSEN, KEPT, USUAL, to
-from grafana.boards.firing import ACKNOWLEDGE, ANY, FIRING, SILENCES
+from grafana.boards.firing import ACKNOWLEDGE, FIRING, NONE, SILENCES, UNKNOWN, firing
 from grafana.panels import About, Limit, Query, alerts, bars, lines, logs, stat, timeline, words
 
 _API: Final = to("lms-api", "API performance", KEPT)
@@ -19,7 +19,6 @@ _ON_CALL: Final = to("lms-alerts", "Alerts and on-call")
 _LOGS: Final = to("lms-logs", "Logs", KEPT)
 _CHECKS: Final = f"lms_health_check_status{{{CHOSEN}"
 _HEALTH: Final = {"0": ("healthy", looks.GOOD), "1": ("degraded", looks.WARN), "2": ("failing", looks.BAD)}
-_SPENT: Final = ((None, looks.BAD), (0, looks.GOOD))
 _LAST_WEEK: Final = "the same time last week"
 
 
@@ -42,8 +41,8 @@ _NOW: Final = Row(
         stat(
             About(
                 "Health",
-                "The worst result of all health checks now; the timeline below shows which check. Degraded "
-                "or failing: runbooks HealthCheckDegraded and HealthCheckFailing.",
+                "The worst result of all health checks of the last 90 seconds; the timeline below shows "
+                "which check. Degraded or failing: runbooks HealthCheckDegraded and HealthCheckFailing.",
                 width=6, height=4, empty="no check has reported yet",
             ),
             Query(_worst(), now=True),
@@ -54,16 +53,17 @@ _NOW: Final = Row(
                 "Pages firing",
                 "Alerts for which somebody acts now, whether acknowledged or not. Red: acknowledge them, "
                 "then follow the runbook of each.",
-                width=6, height=4, steps=ANY, links=(_ON_CALL,),
+                width=6, height=4, base=looks.BAD, links=(_ON_CALL,), empty=UNKNOWN,
             ),
-            Query('count(ALERTS{alertstate="firing", severity="page"}) or vector(0)', now=True),
+            Query(firing("page"), now=True),
+            states=NONE,
         ),
         stat(
             About(
                 "Least error budget left",
                 "Of the objective that has the least: the share of its allowed failures of 30 days that is "
-                "left. Red: it is spent; runbooks SloBurnFast and SloBurnSlow.",
-                unit="percentunit", width=6, height=4, steps=_SPENT, links=(_SLO,),
+                "left. Below 0 it is spent: runbooks SloBurnFast and SloBurnSlow.",
+                unit="percentunit", width=6, height=4, links=(_SLO,),
                 empty="no objective has been measured yet",
             ),
             Query('min(slo:error_budget_left:ratio{service_name=~"$service"})', now=True),
@@ -135,8 +135,9 @@ _BROKEN: Final = Row(
         timeline(
             About(
                 "Health checks",
-                "The status of each check over time. What each measures and what to do is in "
-                "docs/health.md; runbooks HealthCheckDegraded, HealthCheckFailing and HealthCheckFlapping.",
+                "The status of each check, as of the last 90 seconds at each point. What each measures and "
+                "what to do is in docs/health.md; runbooks HealthCheckDegraded, HealthCheckFailing and "
+                "HealthCheckFlapping.",
                 width=12, height=9, empty="no check has reported yet",
             ),
             Query(_worst("check"), legend="{{check}}"),
@@ -205,9 +206,9 @@ _LEARNING: Final = Row(
         bars(
             About(
                 "Error budget left by objective",
-                "The share of the allowed failures of 30 days that is left. Red: spent; runbooks "
+                "The share of the allowed failures of 30 days that is left. No bar: spent; runbooks "
                 "SloBurnFast and SloBurnSlow.",
-                unit="percentunit", width=8, steps=_SPENT, links=(_SLO,),
+                unit="percentunit", width=8, links=(_SLO,),
                 empty="no objective has been measured yet",
             ),
             Query('sort(slo:error_budget_left:ratio{service_name=~"$service"})', legend="{{slo}}", now=True),

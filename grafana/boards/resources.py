@@ -11,14 +11,14 @@ from grafana.boards.resources_runtime import PROCESS, RUNTIME, STORES
 from grafana.panels import About, Limit, Query, lines, stat, words
 
 _HOST: Final = Choice("host", "Host", "system_cpu_logical_count", "host_name")
-# The Collector's figures of the machine; the platform's process reports some under the same names.
-_OF_HOST: Final = 'service_name="host", host_name=~"$host"'
-_ON_DISK: Final = 'host_name=~"$host"'
+# The platform's process reports some figures of the machine under the same names; the Collector's have a
+# state or a device.
+_OF_HOST: Final = 'host_name=~"$host"'
 _BUSY: Final = f'1 - avg by (host_name) (system_cpu_utilization_ratio{{{_OF_HOST}, state="idle"}})'
 _MEMORY: Final = f'max by (host_name) (system_memory_utilization_ratio{{{_OF_HOST}, state="used"}})'
-_DISK: Final = f"mountpoint:filesystem_use:max_ratio{{{_ON_DISK}}}"
-_HOURS: Final = f"mountpoint:filesystem_full:hours{{{_ON_DISK}}}"
-_INODES: Final = f"mountpoint:filesystem_inodes_use:max_ratio{{{_ON_DISK}}}"
+_DISK: Final = f"mountpoint:filesystem_use:max_ratio{{{_OF_HOST}}}"
+_HOURS: Final = f"mountpoint:filesystem_full:hours{{{_OF_HOST}}}"
+_INODES: Final = f"mountpoint:filesystem_inodes_use:max_ratio{{{_OF_HOST}}}"
 _FILLS: Final = "no disk fills"
 _PLACE: Final = "{{host_name}} {{mountpoint}}"
 
@@ -99,7 +99,7 @@ _CPU: Final = Row(
                 unit="percentunit", width=8,
             ),
             Query(
-                f'avg by (state) (system_cpu_utilization_ratio{{{_OF_HOST}, state!="idle"}})',
+                f'avg by (state) (system_cpu_utilization_ratio{{{_OF_HOST}, state!~"|idle"}})',
                 legend="{{state}}",
             ),
         ),
@@ -131,7 +131,7 @@ _CPU: Final = Row(
                 "own programs.",
                 unit="bytes", width=8,
             ),
-            Query(f"sum by (state) (system_memory_usage_bytes{{{_OF_HOST}}})", legend="{{state}}"),
+            Query(f'sum by (state) (system_memory_usage_bytes{{{_OF_HOST}, state!=""}})', legend="{{state}}"),
         ),
     ),
 )  # fmt: skip
@@ -172,7 +172,7 @@ _DISKS: Final = Row(
             ),
             Query(
                 "topk(8, sum by (host_name, device, direction) "
-                f"(rate(system_disk_io_bytes_total{{{_OF_HOST}}}[$__rate_interval])))",
+                f'(rate(system_disk_io_bytes_total{{{_OF_HOST}, device!=""}}[$__rate_interval])))',
                 legend="{{host_name}} {{device}} {{direction}}",
             ),
         ),

@@ -158,11 +158,12 @@ RUNTIME: Final = Row(
                 "Waits that ended without a connection",
                 "Within five minutes, by pool: each is a learner who got an error. Above the line: runbook "
                 "ConnectionTimeouts.",
-                width=8, limit=Limit("connection_timeouts"), empty="nobody has waited in vain",
+                width=8, limit=Limit("connection_timeouts"),
             ),
             Query(
                 "sum by (db_client_connection_pool_name) "
-                f"(increase(db_client_connection_timeouts_total{{{CHOSEN}}}[5m]))",
+                f"(increase(db_client_connection_timeouts_total{{{CHOSEN}}}[5m])) or "
+                f"0 * sum by (db_client_connection_pool_name) (db_client_connection_max{{{CHOSEN}}})",
                 legend="{{db_client_connection_pool_name}}",
             ),
         ),

@@ -9,7 +9,6 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -18,20 +17,19 @@ from starlette.applications import Starlette
 from starlette.datastructures import QueryParams
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stack.boards import explore
 from stack.boards.access import COOKIE, SESSION_SECONDS, Access
 from stack.boards.dashboards import Dashboard, DashboardError
-from stack.boards.pages import HOME, listed, page
+from stack.boards.pages import HOME, WEB, board_page, listed, page, plotly_file
 from stack.boards.settings import Settings, secret
 from stack.boards.sources import AwayError, Sources, opened
 from stack.boards.view import Addresses, View, window
 from stack.boards.window import RangeError
 
-WEB: Final = Path(__file__).with_name("web")
 # Nothing runs or is loaded that is not ours. Plotly and the grid of panels set styles of elements.
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
@@ -108,6 +106,7 @@ class Server:
             Route("/login", self._login, methods=["POST"]),
             Route("/logout", self._logout, methods=["POST"]),
             Route("/explore", self._explore),
+            Route("/alerting/{page}", self._alerting),
             Route("/dashboards", self._home),
             Route("/d/{uid}", self._board),
             Route("/d/{uid}/{slug}", self._board),
@@ -162,13 +161,17 @@ class Server:
     async def _explore(self, request: Request) -> Response:
         return RedirectResponse(explore.redirected(request.query_params, self._settings), 303)
 
+    async def _alerting(self, request: Request) -> Response:
+        """Leads from Grafana's pages about alerts to those of Alertmanager itself."""
+        shown = "silences" if request.path_params["page"] == "silences" else "alerts"
+        return RedirectResponse(f"{self._addresses.alertmanager}/#/{shown}", 303)
+
     async def _board(self, request: Request) -> Response:
         board = self._boards.get(request.path_params["uid"])
         if board is None:
             return page("home.html", 404, boards=listed(self._boards.values()))
-        return page(
-            "board.html", title=board.title, plotly=version("plotly"), boards=listed(self._boards.values())
-        )
+        text = board_page(board, self._boards.values(), version("plotly"))
+        return HTMLResponse(text, headers={"Cache-Control": "no-store"})
 
     async def _frame(self, request: Request) -> Response:
         return await self._answered(request, lambda view: view.frame())
@@ -203,8 +206,8 @@ async def _health(_: Request) -> Response:
 
 
 async def _plotly(_: Request) -> Response:
-    """Plotly's JavaScript out of the installed wheel; its Python is not imported, it takes 100 MB."""
-    return _file(Path(str(files("plotly"))) / "package_data" / "plotly.min.js", "max-age=31536000, immutable")
+    """Returns Plotly's JavaScript out of the installed wheel."""
+    return _file(plotly_file(), "max-age=31536000, immutable")
 
 
 async def _static(request: Request) -> Response:

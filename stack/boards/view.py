@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from stack.boards.dashboards import Dashboard, DashboardError, Options, Panel, Target
+from stack.boards.dashboards import Annotation, Dashboard, DashboardError, Options, Panel, Target
 from stack.boards.drawing import cells, plots
-from stack.boards.expansion import ExpansionError, Values, expand, link, words
+from stack.boards.drawing.looks import color
+from stack.boards.expansion import Values, expand, link, words
 from stack.boards.frames import Cell, Exemplar, Series, joined, legend, rows
 from stack.boards.sources import AwayError, Sources
 from stack.boards.values import Resolved, resolved, values
@@ -153,12 +154,11 @@ class View:
         return draw(panel, series, self.window, self.addresses.trace, dots)
 
     async def _series(self, panel: Panel, target: Target, known: Values) -> list[Series]:
-        query, name = self._query(panel, target, known), panel.title
-        if target.source == "logs":
-            return await self.sources.ask("logs", self.sources.logs.series(target, query, self.window, name))
-        return await self.sources.ask(
-            "metrics", self.sources.metrics.series(target, query, self.window, name)
-        )
+        return await self._asked(target, self._query(panel, target, known), panel.title)
+
+    async def _asked(self, target: Target, query: str, name: str) -> list[Series]:
+        store = self.sources.logs if target.source == "logs" else self.sources.metrics
+        return await self.sources.ask(target.source, store.series(target, query, self.window, name))
 
     async def _exemplars(self, panel: Panel, known: Values) -> list[Exemplar]:
         asked = [
@@ -187,19 +187,16 @@ class View:
         found = await self.sources.ask("traces", self.sources.traces.search(target, query, self.window))
         return cells.traces(found, self.addresses.trace)
 
-    async def _note(self, note: Any, known: Values) -> list[Drawn]:  # noqa: ANN401 - an annotation
+    async def _note(self, note: Annotation, known: Values) -> list[Drawn]:
         where = f"{self.board.uid}: annotation {note.name!r}"
-        query = expand(note.target.text, known, self.window, where=where)
-        found = await self.sources.ask(
-            "metrics", self.sources.metrics.series(note.target, query, self.window, note.name)
-        )
+        query = expand(note.target.text, known, self.window, source=note.target.source, where=where)
         return [
             {
                 "time": round(start * 1000),
                 "text": legend(note.title, each.labels, note.name),
-                "color": note.color,
+                "color": color(note.color),
             }
-            for each in found
+            for each in await self._asked(note.target, query, note.name)
             for start in _beginnings(each, self.window.interval)
         ]
 
@@ -265,6 +262,3 @@ def _has_content(drawn: Drawn) -> bool:
         "alerts": "alerts",
     }
     return drawn["kind"] == "html" or bool(drawn[lists[drawn["kind"]]])
-
-
-__all__ = ["Addresses", "ExpansionError", "View", "window"]

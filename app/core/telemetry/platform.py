@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from otel import Counter, Gauge, Histogram, UpDownCounter
+from otel import ANY_BOUNDED, Counter, Gauge, Histogram, UpDownCounter
 
 REQUESTS_REFUSED: Final = Counter(
     "lms.requests.refused",
@@ -60,6 +60,12 @@ FUNNEL: Final = Counter(
     unit="{learner}",
     description="Learners who took a step for the first time: an account, a course, a completed course.",
     attributes={"step": ("registered", "enrolled", "completed")},
+)
+COHORTS: Final = Counter(
+    "lms.cohort.learners",
+    unit="{learner}",
+    description="The steps of the funnel, by the ISO week in which the learner registered.",
+    attributes={"step": ("registered", "enrolled", "completed"), "cohort": ANY_BOUNDED(limit=60)},
 )
 ACTIVE_USERS: Final = Gauge(
     "lms.users.active",
@@ -143,6 +149,7 @@ PLATFORM_METRICS: Final = (
     TOKEN_REFRESHES,
     REVOCATION_CHECKS,
     FUNNEL,
+    COHORTS,
     ACTIVE_USERS,
     COURSES_PUBLISHED,
     CATALOGUE_READS,

@@ -8,10 +8,11 @@ from app.core.errors import CredentialsInvalid, DatabaseUnavailable, SessionsUna
 from app.core.identifiers import new_id
 from app.core.passwords import Passwords
 from app.core.security import Principal, Role, Tokens
-from app.core.telemetry import FUNNEL, LOGINS, REGISTRATIONS
+from app.core.telemetry import LOGINS, REGISTRATIONS
 from app.infra.mongo import DuplicateId
 from app.infra.sessions import Sessions
 from app.lms.refusals import EmailTaken, UserNotFound
+from app.lms.users import funnel
 from app.lms.users.admins import Admins
 from app.lms.users.repository import UserRepository
 from app.lms.users.schemas import Credentials, Registration, Step, TokenPair, User
@@ -67,15 +68,17 @@ class UserService:
             raise EmailTaken from error
         REGISTRATIONS.add(1, {"outcome": "created"})
         if role is Role.STUDENT:
-            FUNNEL.add(1, {"step": "registered"})
+            funnel.took("registered", user.created_at)
+            funnel.expect(user.created_at)
         _log.info("registered", user_id=user.id, role=user.role.value)
         return user
 
     async def prepare(self, admin: Registration) -> None:
-        """Makes sure that there is an admin; changes no existing account.
+        """Makes sure that there is an admin; changes no existing account. Counting of cohorts begins.
 
         If ``admin`` has no account yet, creates it and adds it to the admins: the way to regain access.
         """
+        funnel.expect(self._clock.now())
         await self._admins.prepare(lambda: self._repository.with_stored_role(Role.ADMIN))
         account = await self._repository.find_by_email(admin.email)
         if account is None:
@@ -178,11 +181,12 @@ class UserService:
         """Counts the first time that a learner takes a step; never fails the learner's request."""
         try:
             is_first = await self._repository.mark_step(user_id, step, self._clock.now())
+            user = await self._repository.find(user_id) if is_first else None
         except DatabaseUnavailable:
             _log.warning("step_not_counted", step=step.value, user_id=user_id)
             return
-        if is_first:
-            FUNNEL.add(1, {"step": step.value})
+        if user:
+            funnel.took(step.value, user.created_at)
 
     @traced("users.change_role")
     async def change_role(self, admin: Principal, user_id: str, role: Role) -> User:

@@ -53,21 +53,14 @@ def heat(
 ) -> Drawn:
     """Returns how many observations each bucket of a histogram had; the query's buckets are cumulative."""
     found = sorted(((_bound(each), each) for each in series), key=lambda pair: pair[0])
-    bounds, times = (
-        [bound for bound, _ in found],
-        sorted({time for each in series for time, _ in each.points}),
-    )
-    below: dict[float, float] = {}
-    counts: list[list[float | None]] = []
-    for _, each in found:
-        values = dict(each.points)
-        # Buckets are scraped one after the other: a difference below 0 is one that moved meanwhile.
-        counts.append([_positive(values.get(time, 0) - below.get(time, 0)) for time in times])
-        below = values
+    bounds = [bound for bound, _ in found]
+    times = sorted({time for each in series for time, _ in each.points})
+    counts = _differences([each for _, each in found], times)
     unit = look(panel).unit
     names = [format_value(each, unit) for each in bounds]
     heatmap = {
         "type": "heatmap",
+        "name": "",
         "x": _milliseconds(times),
         "y": list(range(len(bounds))),
         "z": counts,
@@ -78,13 +71,26 @@ def heat(
         "hovertemplate": "%{x|%H:%M:%S}<br>%{text}<extra></extra>",
         "hoverongaps": False,
         "showlegend": False,
-        "name": "",
         "colorscale": _SCALE,
         "showscale": False,
     }
-    layout = _layout(window, {"tickvals": [each + 0.5 for each in range(len(bounds))], "ticktext": names})
+    edges = [each + 0.5 for each in range(len(bounds))]
+    axis = {"tickvals": edges, "ticktext": names, "range": [-0.5, len(bounds) - 0.5]}
     heights = [_height(bounds, each.value) for each in exemplars]
-    return _plot([heatmap, *_dots(exemplars, heights, unit, trace_url)], layout)
+    return _plot([heatmap, *_dots(exemplars, heights, unit, trace_url)], _layout(window, axis))
+
+
+def _differences(buckets: Sequence[Series], times: Sequence[float]) -> list[list[float | None]]:
+    """Returns what each bucket has beyond the one below it, at each time; None for nothing."""
+    below: dict[float, float] = {}
+    counts: list[list[float | None]] = []
+    for each in buckets:
+        values = dict(each.points)
+        # Buckets are read one after the other: a difference below 0 is one that moved meanwhile.
+        found = [values.get(time, 0) - below.get(time, 0) for time in times]
+        counts.append([count if count > 0 else None for count in found])
+        below = values
+    return counts
 
 
 def states(panel: Panel, series: Sequence[Series], window: Window) -> Drawn:
@@ -197,10 +203,6 @@ def _dots(exemplars: Sequence[Exemplar], heights: Sequence[float], unit: str, tr
 def _bound(series: Series) -> float:
     """Returns the upper bound of a bucket."""
     return float(series.labels.get("le", series.name).replace("Inf", "inf"))
-
-
-def _positive(count: float) -> float | None:
-    return count if count > 0 else None
 
 
 def _height(bounds: Sequence[float], value: float) -> float:

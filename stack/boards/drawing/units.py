@@ -117,6 +117,7 @@ FORMATS: Final = {
     "wps": _followed(" writes/s"),
     "ops": _followed(" ops/s"),
     "cps": _followed("/s"),
+    "pps": _followed(" packets/s"),
     "eps": _followed(" events/s"),
     "currencyUSD": lambda value, decimals: f"${digits(value, decimals)}",
     "currencyEUR": lambda value, decimals: f"€{digits(value, decimals)}",

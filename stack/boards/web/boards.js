@@ -1,10 +1,10 @@
 // Shows one board: asks the server for its frame and for each panel's content, and draws them.
 // A preview is the same page as a file, with the answers in window.PREVIEW.
-import { draw, make, moved } from './panels.js';
+'use strict';
 
 const PREVIEW = window.PREVIEW;
 const RANGES = ['5m', '15m', '30m', '1h', '3h', '6h', '12h', '24h', '2d', '7d', '30d'];
-const board = PREVIEW ? PREVIEW.frame.uid : decodeURIComponent(location.pathname.split('/')[2]);
+const board = PREVIEW ? PREVIEW.uid : decodeURIComponent(location.pathname.split('/')[2]);
 const panels = new Map();
 let frame, timer, round = 0;
 

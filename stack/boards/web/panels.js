@@ -1,12 +1,15 @@
 // Draws the content of one panel. Everything that is not ours is set as text, never as HTML.
-export function make(tag, properties = {}, ...children) {
+// A classic script: browsers load no modules from files, and a preview is files.
+'use strict';
+
+function make(tag, properties = {}, ...children) {
   const element = Object.assign(document.createElement(tag), properties);
   element.append(...children);
   return element;
 }
 
 // Links between boards lead to the files of a preview.
-export function moved(url) {
+function moved(url) {
   return window.PREVIEW ? url.replace(/^\/d\/([^/?]+).*/, '$1.html') : url;
 }
 
@@ -23,7 +26,7 @@ const DRAW = {
   error: (panel, found) => panel.body.append(make('div', { className: 'error', role: 'alert' }, found.text)),
 };
 
-export function draw(panel, found, notes, zoom) {
+function draw(panel, found, notes, zoom) {
   if (found.kind !== 'plot') {
     if (panel.plot) window.Plotly.purge(panel.plot);
     panel.plot = undefined;
@@ -78,8 +81,8 @@ const mark = (note) => ({
 
 // The words of the vertical lines, where the pointer meets them.
 function labels(notes, found) {
-  const [low] = found.layout.yaxis.range ?? [0];
-  if (!notes.length) return [];
+  const [low] = found.layout.yaxis.range ?? [];
+  if (!notes.length || low === undefined) return []; // an axis of names has no number below all of them
   return [{
     type: 'scatter', mode: 'markers', x: notes.map((each) => wall(each.time)), y: notes.map(() => low), text: notes.map((each) => each.text),
     hovertemplate: '%{text}<extra></extra>', marker: { symbol: 'triangle-up', size: 9, color: notes.map((each) => each.color) }, cliponaxis: false,

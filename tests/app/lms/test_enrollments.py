@@ -101,7 +101,12 @@ async def test_an_enrolment_moves_its_metric_and_no_other(api: Api, telemetry: C
     await enroll(learner, course)
     after = lms_metrics(telemetry)
     moved = {name for name in after if after[name] != before.get(name)}
-    assert moved == {"lms.enrollments", "lms.funnel.learners", "lms.token.revocation_checks"}
+    assert moved == {
+        "lms.cohort.learners",
+        "lms.enrollments",
+        "lms.funnel.learners",
+        "lms.token.revocation_checks",
+    }
 
 
 def lms_metrics(telemetry: Captured) -> dict[str, float]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
+from datetime import datetime, timedelta
 
 from app.core.errors import DatabaseUnavailable
+from app.core.settings import Settings
 from app.lms.services import Services
 from app.lms.users.repository import UserRepository
 from app.lms.users.schemas import Step
 from otel.testing import Captured
+from tests.app.fixed_clock import FixedClock
 from tests.app.people import RIGHT, Api, Person
 from tests.app.seating import enroll
 
@@ -39,6 +42,38 @@ async def test_each_learner_counts_once_per_step(api: Api, telemetry: Captured) 
 
     assert funnel(telemetry) == (registered + 3, 2, 1)
     assert telemetry.value("lms.enrollments", {"outcome": "created"}) == 4
+
+
+def cohort(telemetry: Captured, week: str) -> list[float]:
+    steps = ("registered", "enrolled", "completed")
+    return [telemetry.value("lms.cohort.learners", {"step": step, "cohort": week}) for step in steps]
+
+
+async def test_a_step_belongs_to_the_week_of_the_registration(
+    api: Api, clock: FixedClock, telemetry: Captured
+) -> None:
+    course = await api.course(await api.instructor())
+    enrolled, hesitating = [await api.student() for _ in range(2)]
+    await enroll(enrolled, course)
+    registered, *_ = cohort(telemetry, "2026-W02")
+    clock.advance(timedelta(days=7))
+    late = await api.student()
+    await enroll(late, course)
+    await complete(late, course)
+    await enroll(await api.login(hesitating.email), course)
+
+    assert cohort(telemetry, "2026-W02") == [registered, 2, 0]
+    assert cohort(telemetry, "2026-W03") == [1, 1, 1]
+
+
+async def test_the_steps_of_recent_cohorts_and_of_the_next_begin_with_0(api: Api, settings: Settings) -> None:
+    """Prometheus sees no increase in a series that begins with 1."""
+    token = settings.metrics_token.get_secret_value()
+    answer = await api.client.get("/monitoring/metrics", headers={"Authorization": f"Bearer {token}"})
+    found = re.findall(r'^lms_cohort_learners_total\{.*cohort="([^"]+)".*\} (\S+)', answer.text, re.MULTILINE)
+    cohorts = sorted({week for week, _ in found})
+    assert (cohorts[0], cohorts[-1], len(cohorts)) == ("2025-W47", "2026-W03", 9)
+    assert [float(value) for _, value in found] == [0] * 27
 
 
 class LostSteps(UserRepository):

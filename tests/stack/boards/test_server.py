@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from stack.boards.access import ATTEMPTS, COOKIE
-from stack.boards.server import HEADERS, POLICY, WEB
+from stack.boards.pages import WEB
+from stack.boards.server import HEADERS, POLICY
 from stack.settings import REPOSITORY
 from tests.stack.boards.serving import PASSWORD, log_in, panel, served, settings, write_board
 

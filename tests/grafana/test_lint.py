@@ -98,6 +98,7 @@ def _columns(board: Shown) -> None:
 
 _REF: Final = {"type": "prometheus", "uid": "prometheus"}
 _OWN: Final = {"type": "prometheus", "uid": "${metrics}"}
+_LOKI: Final = {"type": "loki", "uid": "${logs}"}
 _SPARE: Final = {"type": "textbox", "name": "spare", "query": ""}
 _LATER: Final = 'label_values(target_info{service_name="$service"}, deployment_environment_name)'
 _RATE: Final = "http_server_request_duration_seconds_count"
@@ -146,6 +147,12 @@ BROKEN: Final = (
         on(RATE, datasource={**_OWN, "type": "loki"}),
     ),
     Broken("promql", RATE, "query A is no PromQL: could not parse", asks("sum(rate(up[$__rate_interval])")),
+    Broken(
+        "logql",
+        RATE,
+        "query A is no LogQL that the stand-in has",
+        query(RATE, datasource=_LOKI, expr='{a="b"} | json'),
+    ),
     Broken("window", RATE, "rate(…[5m]): use [$__rate_interval]", asks(f"sum(rate({_RATE}[5m]))")),
     Broken("window", RATE, "rate(…[$__interval])", asks(f"sum(rate({_RATE}[$__interval]))")),
     Broken("window", ROUTES, "increase(…[1d])", asks(f"sum(increase({_RATE}[1d]))", ROUTES)),

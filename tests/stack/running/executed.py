@@ -61,6 +61,8 @@ class Executor:
         self._client = client
         self._now = now
         self._enough = enough
+        self.values: dict[str, dict[str, Value]] = {}
+        """By board, what its variables were."""
 
     def board(self, board: Dashboard, first: str = "") -> Iterator[Ran]:
         """Yields the outcome of each query to Prometheus: of variables, panels and annotations.
@@ -69,7 +71,7 @@ class Executor:
         """
         now = self._now or time.time()
         window = Window.of(first or board.start, "now", now=now)
-        values: dict[str, Value] = {}
+        values = self.values[board.uid] = {}
         for variable in board.variables:
             ran, values[variable.name] = self._variable(board, variable, values, window)
             yield from [ran] if ran else []

@@ -1,8 +1,8 @@
 """A month of many processes: what one process emits, many times over, loaded into a Prometheus.
 
-Points are ten minutes apart in the last week and six hours before it; every fifteen seconds, as in production,
-would be 150 times as many. What a query costs by its series, labels and steps is real; what it costs by the points
-in a step is less than in production.
+Points are ten minutes apart in the last week and six hours before it; every fifteen seconds, as in
+production, would be 150 times as many. What a query costs by its series, labels and steps is real; what it
+costs by the points in a step is less than in production.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def test_every_panel_is_fast_for_a_week(
         ran = [each for board in boards for each in executor.board(board, "now-7d")]
     record_property(
         "note",
-        f"{processes} processes, {loaded.series} series, {loaded.samples} samples, loaded in {spent:.0f} s; 7 days:",
+        f"{processes} processes, {loaded.series} series, {loaded.samples} samples, loaded in {spent:.0f} s:",
     )
     record_property("note", table(ran, boards))
     assert [each.error for each in ran if each.error] == []

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
 import pytest
 
 from stack.boards.dashboards import Dashboard, load
+from stack.boards.sources import opened
+from stack.native.native_stack import NativeStack
+from tests.stack.running import executed_logs
 from tests.stack.running.executed import Executor, Ran, table
 from tests.stack.running.nothing import expected, unneeded
 from tests.stack.running.stores import Stores
@@ -23,11 +27,18 @@ def _boards() -> list[Dashboard]:
 
 
 @pytest.fixture(name="ran", scope="module")
-def _ran(stores: Stores, boards: list[Dashboard]) -> list[Ran]:
+def _ran(stack: NativeStack, stores: Stores, boards: list[Dashboard]) -> list[Ran]:
     """What came of each query."""
     with stores.prometheus() as client:
         executor = Executor(client)
-        return [each for board in boards for each in executor.board(board)]
+        found = [each for board in boards for each in executor.board(board)]
+    return found + asyncio.run(_others(stack, boards, executor))
+
+
+async def _others(stack: NativeStack, boards: list[Dashboard], executor: Executor) -> list[Ran]:
+    """Returns what came of the queries to the log store and the trace store."""
+    async with opened(executed_logs.settings(stack)) as sources:
+        return [each async for each in executed_logs.executed(boards, executor.values, sources)]
 
 
 def test_no_query_fails(ran: list[Ran]) -> None:

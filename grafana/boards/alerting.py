@@ -101,7 +101,7 @@ _NOW: Final = Row(
             ),
             Query(
                 'max by (alertname) (2 * ALERTS{alertstate="firing"} or ALERTS) and on (alertname) '
-                "topk(12, sum by (alertname) (count_over_time(ALERTS[$__range])))",
+                "topk(12, sum by (alertname) (count_over_time(ALERTS[$__range] @ end())))",
                 legend="{{alertname}}",
             ),
             states={"1": ("pending", looks.WARN), "2": ("firing", looks.BAD)},

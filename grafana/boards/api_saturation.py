@@ -39,13 +39,12 @@ SATURATION: Final = Row(
         lines(
             About(
                 "Delay of the event loop, p99",
-                "How late one timer in a hundred is, by instance: every request of the process waits that "
-                "long. Above the line: runbook EventLoopBlocked.",
+                "How late one timer in a hundred is, over five minutes: every request of the process waits "
+                "that long. Above the line: runbook EventLoopBlocked.",
                 unit="s", width=8, limit=Limit("event_loop_lag"), links=(_RESOURCES,),
             ),
             Query(
-                "topk(8, histogram_quantile(0.99, sum by (le, instance) "
-                f"(rate(asyncio_event_loop_lag_seconds_bucket{{{CHOSEN}}}[$__rate_interval]))))",
+                f"topk(8, max by (instance) (instance:event_loop_lag:p99_5m{{{CHOSEN}}}))",
                 legend="{{instance}}",
             ),
         ),

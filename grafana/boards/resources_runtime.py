@@ -95,8 +95,7 @@ RUNTIME: Final = Row(
                 unit="s", width=8, limit=Limit("event_loop_lag"), links=(_API,),
             ),
             Query(
-                "topk(8, histogram_quantile(0.99, sum by (le, instance) "
-                f"(rate(asyncio_event_loop_lag_seconds_bucket{{{CHOSEN}}}[$__rate_interval]))))",
+                f"topk(8, max by (instance) (instance:event_loop_lag:p99_5m{{{CHOSEN}}}))",
                 legend="{{instance}}",
             ),
         ),

@@ -28,9 +28,10 @@ COHORTS: Final = Row(
                 "ConversionCollapsed.",
                 width=12, height=7, empty=_COHORTS,
             ),
-            Query(f"{_cohort('registered')} > 0", now=True),
-            Query(_cohort("enrolled"), now=True),
-            Query(_cohort("completed"), now=True),
+            *(
+                Query(f"{_cohort(step)} and on (cohort) {_cohort('registered')} > 0", now=True)
+                for step in ("registered", "enrolled", "completed")
+            ),
             columns={
                 "cohort": "week",
                 "Value #A": "registered",

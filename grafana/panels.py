@@ -138,14 +138,7 @@ def heat(about: About, query: Query) -> Panel:
     return _finished(about, panel, [query])
 
 
-def table(
-    about: About,
-    *queries: Query,
-    columns: dict[str, str],
-    sort: str = "",
-    joined: str = "",
-    units: dict[str, str] | None = None,
-) -> Panel:
+def table(about: About, *queries: Query, columns: dict[str, str], sort: str = "", joined: str = "") -> Panel:
     """Returns rows, one per series.
 
     Args:
@@ -155,7 +148,6 @@ def table(
             ``Value`` or ``Value #A``, ``Value #B`` if there are several.
         sort: the head of the column to sort by, largest first.
         joined: the label that the queries have in common.
-        units: by the heads of columns whose unit is another than the panel's.
     """
     panel = tables.Panel().show_header(show_header=True).filterable(filterable=True)
     if joined:
@@ -165,8 +157,6 @@ def table(
     panel = panel.with_transformation(
         _change("organize", {"indexByName": order, "renameByName": columns, "excludeByName": {}})
     )
-    for head, unit in (units or {}).items():
-        panel = panel.override_by_name(head, [models.DynamicConfigValue(id_val="unit", value=unit)])
     if sort:
         panel = panel.sort_by([common.TableSortByFieldState().display_name(sort).desc(desc=True)])
     return _finished(about, panel, queries, rows=True)

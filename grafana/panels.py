@@ -44,6 +44,7 @@ from grafana.queries import KINDS, Query, Source, reference
 
 GRID: Final = 24
 NO_DATA: Final = "nothing yet"
+_QUIET: Final = ("pending", "noData", "normal")  # states of an alert that is not firing
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +200,10 @@ def alerts(about: About, *, firing: str = "") -> Panel:
         "dashboardAlerts": False,
         "alertName": "",
         "alertInstanceLabelFilter": firing,
-        "datasource": "${metrics}",
-        "stateFilter": {"firing": True, "pending": False, "noData": False, "normal": False, "error": True},
+        # A source's name, no variable: of all that have rules, which is the one Prometheus.
+        "datasource": None,
+        "showInactiveAlerts": False,
+        "stateFilter": {"firing": True, "recovering": True, "error": True} | dict.fromkeys(_QUIET, False),
     }
     panel = builders.Panel().type("alertlist").options(options)
     return _finished(about, panel, [], source="metrics")

@@ -114,10 +114,11 @@ def keda(wording: Wording) -> dict[str, str]:
     own = (REPOSITORY / "stack" / "kubernetes" / "platform-keda.yaml").read_text(encoding="utf-8")
     gateway = REPOSITORY / "collector-config" / "kubernetes" / "scale-keda" / "scaledobject.yaml"
     named = wording.prose(wording.query(own)).replace(f"name: {PLATFORM}", f"name: {wording.service}")
-    return {
+    found = {
         f"keda/{wording.service}.yaml": named,
         "keda/collector-gateway.yaml": gateway.read_text(encoding="utf-8"),
     }
+    return {path: text.replace("alertmanager/rules/", "prometheus/rules/") for path, text in found.items()}
 
 
 def _yaml(content: Any, source: str) -> str:  # noqa: ANN401 - YAML is of any type

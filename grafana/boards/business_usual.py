@@ -14,7 +14,7 @@ _COHORTS: Final = "no cohort has been counted yet"
 
 def _cohort(step: str) -> str:
     """Returns how many learners of each week's cohort took a step within four weeks."""
-    return f'sum by (cohort) (increase(lms_cohort_learners_total{{{CHOSEN}, step="{step}"}}[4w]))'
+    return f'round(sum by (cohort) (increase(lms_cohort_learners_total{{{CHOSEN}, step="{step}"}}[4w])))'
 
 
 COHORTS: Final = Row(

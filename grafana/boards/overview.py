@@ -62,11 +62,12 @@ _NOW: Final = Row(
             About(
                 "Error budget left",
                 "Of the objective that has the least: the share of its allowed failures of 30 days that is "
-                "left. Below 0 it is spent: runbooks SloBurnFast and SloBurnSlow.",
-                unit="percentunit", width=6, height=4, links=(_SLO,),
+                "left. Red: it is spent; runbooks SloBurnFast and SloBurnSlow.",
+                unit="percentunit", width=6, height=4, base=looks.GOOD, links=(_SLO,),
                 empty="no objective has been measured yet",
             ),
             Query('min(slo:error_budget_left:ratio{service_name=~"$service"})', now=True),
+            states={"<=0": ("", looks.BAD)},
         ),
         stat(
             About(

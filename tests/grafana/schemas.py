@@ -16,7 +16,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from stack.settings import REPOSITORY
 
 Content = dict[str, Any]
-# Of any type in Grafana's model, but objects in the schema: an override by a field's name has a text there.
+# Of any type in Grafana's model, but objects in the published schema; an override by a name has a text.
 _ANY: Final = (("MatcherConfig", "options"), ("DynamicConfigValue", "value"))
 _SHARED: Final = Path("shared/data/grafana-schema")
 # Panel kinds for which Grafana publishes no schema, and why that is no loss.

@@ -122,7 +122,7 @@ _PEOPLE: Final = Row(
             About(
                 "Time to notify, acknowledge and resolve",
                 "Means of the day before each point. To notify: from firing until the first notification, "
-                "which grouping delays on purpose (10 s for pages). Longer: runbook "
+                "which grouping delays on purpose (${page_group_wait:text} for pages). Longer: runbook "
                 "AlertmanagerNotificationsFail.",
                 unit="s", width=12, empty=_NONE,
             ),

@@ -135,7 +135,7 @@ REFUSED: Final = Row(
             About(
                 "Refused by rate limits, by rule",
                 "Share of a rule's decisions of five minutes, of the six that refuse most. Above the "
-                "line, from 50 refusals on: runbook RateLimitStorm.",
+                "line, from ${rate_limit_refusals_min:text} refusals on: runbook RateLimitStorm.",
                 unit="percentunit", width=24, height=7, limit=Limit("rate_limit_refused_ratio"),
                 links=(_STORES,),
             ),

@@ -108,10 +108,11 @@ def stat(about: About, *queries: Query, states: dict[str, tuple[str, str]] | Non
 
 
 def bars(about: About, *queries: Query) -> Panel:
-    """Returns horizontal bars, one per series, with their names and last values."""
+    """Returns horizontal bars, one per series, with names and last values; those of shares end at 100 %."""
     last = common.ReduceDataOptions().calcs(["lastNotNull"]).values(values=False)
     panel = bargauge.Panel().reduce_options(last).orientation(shared.VizOrientation.HORIZONTAL)
     panel = panel.display_mode(shared.BarGaugeDisplayMode.BASIC).show_unfilled(show_unfilled=False).min(0)
+    panel = panel.max(1) if about.unit == "percentunit" else panel
     return _finished(about, panel, queries)
 
 

@@ -35,7 +35,7 @@ def _mean(of: str, window: str) -> str:
 
 
 def _counted(kind: str) -> str:
-    return f'sum(increase({_STEPS}, kind="{kind}"}}[$__range]))'
+    return f'round(sum(increase({_STEPS}, kind="{kind}"}}[$__range])))'
 
 
 _NOW: Final = Row(
@@ -138,8 +138,8 @@ _PEOPLE: Final = Row(
                 width=6,
             ),
             Query(
-                f'sort_desc(sum by (kind) (increase({_STEPS}, kind!~"pending|.*_ended|resolution_sent", '
-                'severity!="none"}[$__range])))',
+                f'sort_desc(round(sum by (kind) (increase({_STEPS}, kind!~"pending|.*_ended|.*_sent", '
+                'severity!="none"}[$__range]))))',
                 legend="{{kind}}", now=True,
             ),
         ),
@@ -152,7 +152,7 @@ _PEOPLE: Final = Row(
                 width=6, base=looks.BAD,
             ),
             Query(
-                f'sum(increase(lms_alert_unattended_total{{{_WHERE}, severity="page"}}[$__range]))',
+                f'round(sum(increase(lms_alert_unattended_total{{{_WHERE}, severity="page"}}[$__range])))',
                 legend="pages unattended", now=True,
             ),
             Query(_counted("escalated"), legend="escalations", now=True),

@@ -17,7 +17,7 @@ _FUNNEL: Final = "lms_funnel_learners_total"
 
 def _in_range(metric: str, labels: str = "") -> str:
     selected = f"{CHOSEN}, {labels}" if labels else CHOSEN
-    return f"sum(increase({metric}{{{selected}}}[$__range]))"
+    return f"round(sum(increase({metric}{{{selected}}}[$__range])))"
 
 
 def _per_hour(metric: str, by: str, labels: str = "") -> str:

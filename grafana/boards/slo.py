@@ -93,10 +93,10 @@ _BUDGETS: Final = Row(
 )  # fmt: skip
 
 
-def _burn(window: str, limit: str, alert: str, words_: str) -> Panel:
+def _burn(window: str, limit: str, alert: str, span: str) -> Panel:
     return lines(
         About(
-            f"Burn rate over {words_}",
+            f"Burn rate over {span}",
             f"How many times faster than the budget allows. Above the line, and in a shorter window as well: "
             f"runbook {alert}.",
             width=12, limit=Limit(limit), links=(to("lms-api", "API performance"),),

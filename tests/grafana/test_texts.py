@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from grafana import looks
 from grafana.panels import About, Query, bars
@@ -23,10 +27,16 @@ def test_a_text_with_an_unknown_threshold_is_refused_with_the_panel_that_has_it(
 
 def test_a_state_is_a_value_or_all_up_to_one() -> None:
     value, spent = looks.states({"1": ("degraded", looks.WARN), "<=0": ("", looks.BAD)})
-    assert value.to_json()["options"]["1"].to_json() == {"text": "degraded", "color": looks.WARN, "index": 0}
-    found = spent.to_json()["options"].to_json()
-    assert (found["from"], found["to"]) == (None, 0)
-    assert found["result"].to_json() == {"color": looks.BAD, "index": 1}
+    assert _content(value)["options"] == {"1": {"text": "degraded", "color": looks.WARN, "index": 0}}
+    assert _content(spent)["options"] == {
+        "from": None,
+        "to": 0,
+        "result": {"color": looks.BAD, "index": 1},
+    }
+
+
+def _content(mapping: object) -> dict[str, Any]:
+    return dict(json.loads(json.dumps(mapping, cls=JSONEncoder)))
 
 
 @pytest.mark.parametrize(("unit", "most"), [("percentunit", 1), ("short", None)])

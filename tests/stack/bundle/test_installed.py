@@ -14,6 +14,8 @@ from tests.programs import wait_until
 from tests.stack.bundle.shop import Shop, opened
 
 pytestmark = pytest.mark.stack
+# Every panel is asked again and again, which takes longer where other tests run.
+PATIENCE: Final = 180.0
 # What this installation cannot have, by the panel's title and the letter of its query, with the reason.
 BLANK: Final = {
     r".*, against last week B": "last week there was no such service; the line of now is there",
@@ -36,7 +38,7 @@ def test_no_panel_is_blank(shop: Shop) -> None:
         shop.visit()
         return [each for each in shop.blank() if _reason(*each[1:]) is None]
 
-    wait_until(lambda: not unexplained(), lambda: f"every panel shows something, not so: {unexplained()}")
+    wait_until(lambda: not unexplained(), lambda: f"every panel shows something: {unexplained()}", PATIENCE)
 
 
 def test_no_reason_is_given_for_a_panel_that_shows_something(shop: Shop) -> None:

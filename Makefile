@@ -4,7 +4,7 @@ RUN := .venv/bin/python
 # Runs a command and shows what it prints only if it fails.
 quiet = @output=$$($(1) 2>&1) || { printf '%s\n' "$$output"; exit 1; }
 # Passed from make's command line to the commands through the environment.
-export CADENCE DEMO FORCE SEND STACK
+export CADENCE DEMO FORCE OUT SEND SERVICE STACK
 
 # Configurations that are checked by the programs that read them, in `make check`; `make test` runs the other tests.
 CONFIGURATION := $(addprefix tests/,alertmanager/test_rules.py alertmanager/test_routes.py alertmanager/test_rendering.py alertmanager/test_messages.py stack/test_compose.py stack/test_compose_collector.py \
@@ -15,7 +15,7 @@ WORKERS ?= 2
 PYTEST := $(RUN) -m pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs demo test test-docker test-long engine lint check alerts-check alert-test backup-done preview report fmt generate bench ledger licences \
+.PHONY: help up down status logs demo test test-docker test-long engine lint check alerts-check alert-test backup-done preview report fmt generate bench bundle ledger licences \
 	wheel lock \
 	clean environment lint-types lint-style
 
@@ -105,6 +105,9 @@ generate: environment ## regenerate the generated files
 bench: environment ## measure against peers and write pages, data and plots to docs/
 	@$(RUN) -m stack.native.tools build
 	@$(RUN) -m bench
+
+bundle: environment ## write rules, dashboards and configuration for any service as one folder (SERVICE=shop OUT=folder)
+	@$(RUN) -m stack.bundle
 
 ledger: environment ## run every loss scenario against the real parts and rewrite docs/ledger.md
 	@$(RUN) -m stack.native.tools build

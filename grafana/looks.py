@@ -23,6 +23,7 @@ FAINT: Final = "#999999"
 SERIES: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
 # The palette that goes by a series' name: a series keeps its colour when others come and go.
 BY_NAME: Final = models.FieldColorModeId.PALETTE_CLASSIC_BY_NAME
+_UP_TO: Final = "<="
 _THRESHOLDS: Final = Thresholds.load()
 
 
@@ -66,9 +67,20 @@ def _config(found: list[tuple[float | None, str]]) -> builders.ThresholdsConfig:
 
 
 def states(found: dict[str, tuple[str, str]]) -> list[models.ValueMapping]:
-    """Returns the mapping of values to (text, colour)."""
-    options = {
-        value: models.ValueMappingResult(text=text, color=color, index=index)
+    """Returns the mapping of values to (text, colour).
+
+    A value as ``<=0`` is all up to it; an empty text leaves the number.
+    """
+    results = {
+        value: models.ValueMappingResult(text=text or None, color=color, index=index)
         for index, (value, (text, color)) in enumerate(found.items())
     }
-    return [models.ValueMap(options=options)]
+    single = {value: result for value, result in results.items() if not value.startswith(_UP_TO)}
+    ranges = [
+        models.RangeMap(
+            options=models.DashboardRangeMapOptions(to=float(value.removeprefix(_UP_TO)), result=result)
+        )
+        for value, result in results.items()
+        if value.startswith(_UP_TO)
+    ]
+    return [*([models.ValueMap(options=single)] if single else []), *ranges]

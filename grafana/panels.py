@@ -44,6 +44,7 @@ from grafana.queries import KINDS, Query, Source, reference
 
 GRID: Final = 24
 NO_DATA: Final = "nothing yet"
+_QUIET: Final = ("pending", "noData", "normal")  # states of an alert that is not firing
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +108,11 @@ def stat(about: About, *queries: Query, states: dict[str, tuple[str, str]] | Non
 
 
 def bars(about: About, *queries: Query) -> Panel:
-    """Returns horizontal bars, one per series, with their names and last values."""
+    """Returns horizontal bars, one per series, with names and last values; those of shares end at 100 %."""
     last = common.ReduceDataOptions().calcs(["lastNotNull"]).values(values=False)
     panel = bargauge.Panel().reduce_options(last).orientation(shared.VizOrientation.HORIZONTAL)
     panel = panel.display_mode(shared.BarGaugeDisplayMode.BASIC).show_unfilled(show_unfilled=False).min(0)
+    panel = panel.max(1) if about.unit == "percentunit" else panel
     return _finished(about, panel, queries)
 
 
@@ -199,8 +201,10 @@ def alerts(about: About, *, firing: str = "") -> Panel:
         "dashboardAlerts": False,
         "alertName": "",
         "alertInstanceLabelFilter": firing,
-        "datasource": "${metrics}",
-        "stateFilter": {"firing": True, "pending": False, "noData": False, "normal": False, "error": True},
+        # A source's name, no variable: of all that have rules, which is the one Prometheus.
+        "datasource": None,
+        "showInactiveAlerts": False,
+        "stateFilter": {"firing": True, "recovering": True, "error": True} | dict.fromkeys(_QUIET, False),
     }
     panel = builders.Panel().type("alertlist").options(options)
     return _finished(about, panel, [], source="metrics")

@@ -18,7 +18,7 @@ from tests.test_architecture import ROOT
 COMMANDS: Final = {
     *("help", "up", "down", "status", "logs", "demo", "test", "lint", "check", "fmt", "generate", "bench"),
     *("ledger", "licences", "wheel", "lock", "clean", "test-docker", "test-long", "engine"),
-    *("alerts-check", "alert-test", "report", "backup-done", "preview"),
+    *("alerts-check", "alert-test", "report", "backup-done", "preview", "bundle"),
 }
 MAKEFILE: Final = (ROOT / "Makefile").read_text(encoding="utf-8")
 MAKE: Final = re.compile(r"`make ([a-z-]+)")

@@ -16,6 +16,11 @@ _OVERVIEW: Final = to("lms-overview", "Overview")
 _WHERE: Final = 'deployment_environment_name=~"$environment"'
 _NOTIFIED: Final = 'alertstate="firing", severity=~"page|warning|info"'
 _STEPS: Final = f"lms_alert_transitions_total{{{_WHERE}"
+_STATES: Final = {
+    "1": ("pending", looks.WARN),
+    "2": ("firing", looks.BAD),
+    "3": ("notifies nobody", looks.FAINT),
+}
 _NONE: Final = "no alert has ended yet"
 
 
@@ -30,7 +35,7 @@ def _mean(of: str, window: str) -> str:
 
 
 def _counted(kind: str) -> str:
-    return f'sum(increase({_STEPS}, kind="{kind}"}}[$__range]))'
+    return f'round(sum(increase({_STEPS}, kind="{kind}"}}[$__range])))'
 
 
 _NOW: Final = Row(
@@ -100,11 +105,12 @@ _NOW: Final = Row(
                 width=14, height=9, empty="no rule has been evaluated yet",
             ),
             Query(
-                'max by (alertname) (2 * ALERTS{alertstate="firing"} or ALERTS) and on (alertname) '
-                "topk(12, sum by (alertname) (count_over_time(ALERTS[$__range])))",
+                'max by (alertname) (3 * ALERTS{severity="none"} or 2 * ALERTS{alertstate="firing"} '
+                "or ALERTS) and on (alertname) "
+                "topk(12, sum by (alertname) (count_over_time(ALERTS[$__range] @ end())))",
                 legend="{{alertname}}",
             ),
-            states={"1": ("pending", looks.WARN), "2": ("firing", looks.BAD)},
+            states=_STATES,
         ),
     ),
 )  # fmt: skip
@@ -132,8 +138,8 @@ _PEOPLE: Final = Row(
                 width=6,
             ),
             Query(
-                f'sort_desc(sum by (kind) (increase({_STEPS}, kind!~"pending|.*_ended|resolution_sent", '
-                'severity!="none"}[$__range])))',
+                f'sort_desc(round(sum by (kind) (increase({_STEPS}, kind!~"pending|.*_ended|.*_sent", '
+                'severity!="none"}[$__range]))))',
                 legend="{{kind}}", now=True,
             ),
         ),
@@ -146,7 +152,7 @@ _PEOPLE: Final = Row(
                 width=6, base=looks.BAD,
             ),
             Query(
-                f'sum(increase(lms_alert_unattended_total{{{_WHERE}, severity="page"}}[$__range]))',
+                f'round(sum(increase(lms_alert_unattended_total{{{_WHERE}, severity="page"}}[$__range])))',
                 legend="pages unattended", now=True,
             ),
             Query(_counted("escalated"), legend="escalations", now=True),

@@ -85,8 +85,13 @@ DELIVERY: Final = Row(
                 "Red: runbooks PrometheusRuleFailures and PrometheusNotificationsDropped.",
                 width=6, height=6, base=looks.BAD,
             ),
-            Query("sum(increase(prometheus_rule_evaluation_failures_total[15m]))", legend="failed", now=True),
-            Query("sum(increase(prometheus_notifications_dropped_total[15m]))", legend="dropped", now=True),
+            *(
+                Query(f"round(sum(increase({metric}[15m])))", legend=legend, now=True)
+                for metric, legend in (
+                    ("prometheus_rule_evaluation_failures_total", "failed"),
+                    ("prometheus_notifications_dropped_total", "dropped"),
+                )
+            ),
             states=NONE,
         ),
         lines(

@@ -8,12 +8,13 @@ from grafana.board import Board, Choice, Row
 from grafana.boards import requests
 from grafana.boards.api_saturation import REFUSED, SATURATION
 from grafana.boards.changes import CHANGES
-from grafana.boards.common import CHOSEN, KEPT, SERVED, USUAL, to
+from grafana.boards.common import KEPT, SERVED, USUAL, to
 from grafana.boards.requests import OPERATION
 from grafana.panels import About, Limit, Query, heat, lines, stat, table, words
 
 _ROUTE: Final = Choice("route", "Route", f"route:http_responses:increase5m{{{SERVED}}}", "http_route")
 _OF_ROUTE: Final = f'{requests.ANSWERED}, http_route=~"$route"'
+_CHOSEN: Final = f'{_OF_ROUTE}, instance=~"$instance"'
 _NAMED: Final = "{{http_request_method}} {{http_route}}"
 _LAST_WEEK: Final = "the same time last week"
 _LOGS: Final = to("lms-logs", "Log lines", KEPT)
@@ -105,13 +106,14 @@ _ROUTES: Final = Row(
         heat(
             About(
                 "Duration of requests",
-                "How many requests took how long, of the chosen instances; a dot is a single request: click "
+                "How many requests of five minutes took how long; a dot is a single request: click "
                 "it to open its trace. Two bands are two kinds of requests: choose a route.",
                 unit="s", height=9, empty=_NONE,
             ),
             Query(
-                "sum by (le) (increase(http_server_request_duration_seconds_bucket"
-                f'{{{CHOSEN}, http_route=~"$route"}}[$__rate_interval]))',
+                # The second part has no values, ever: it names the series whose exemplars are the dots.
+                f"sum by (le) (route:http_response_buckets:increase5m{{{_OF_ROUTE}}} or "
+                f"http_server_request_duration_seconds_bucket{{{_CHOSEN}}} @ end() < 0)",
                 legend="{{le}}",
                 buckets=True,
                 exemplars=True,
@@ -122,13 +124,18 @@ _ROUTES: Final = Row(
                 "Slowest routes",
                 "Every route of five minutes, the slowest first. Slow and rarely used: a cold cache. Slow "
                 "and busy: runbook ApiSlow; the board Data stores shows whether it waits for the database.",
-                unit="s", height=9, links=(_STORES,), empty=_NONE,
+                height=9, links=(_STORES,), empty=_NONE,
             ),
-            Query(_by_operation(f"{requests.took(0.95, _OF_ROUTE, OPERATION)} > 0"), now=True),
-            Query(_by_operation(f"{requests.took(0.5, _OF_ROUTE, OPERATION)} > 0"), now=True),
+            Query(_by_operation(f"1000 * {requests.took(0.95, _OF_ROUTE, OPERATION)} > 0"), now=True),
+            Query(_by_operation(f"1000 * {requests.took(0.5, _OF_ROUTE, OPERATION)} > 0"), now=True),
             Query(_by_operation(f"60 * {requests.rate(_OF_ROUTE, OPERATION)} > 0"), now=True),
-            columns={"operation": "route", "Value #A": "p95", "Value #B": "median", "Value #C": "per minute"},
-            sort="p95",
+            columns={
+                "operation": "route",
+                "Value #A": "p95, ms",
+                "Value #B": "median, ms",
+                "Value #C": "per minute",
+            },
+            sort="p95, ms",
             joined="operation",
         ),
     ),

@@ -39,13 +39,12 @@ SATURATION: Final = Row(
         lines(
             About(
                 "Delay of the event loop, p99",
-                "How late one timer in a hundred is, by instance: every request of the process waits that "
-                "long. Above the line: runbook EventLoopBlocked.",
+                "How late one timer in a hundred is, over five minutes: every request of the process waits "
+                "that long. Above the line: runbook EventLoopBlocked.",
                 unit="s", width=8, limit=Limit("event_loop_lag"), links=(_RESOURCES,),
             ),
             Query(
-                "topk(8, histogram_quantile(0.99, sum by (le, instance) "
-                f"(rate(asyncio_event_loop_lag_seconds_bucket{{{CHOSEN}}}[$__rate_interval]))))",
+                f"topk(8, max by (instance) (instance:event_loop_lag:p99_5m{{{CHOSEN}}}))",
                 legend="{{instance}}",
             ),
         ),
@@ -135,13 +134,13 @@ REFUSED: Final = Row(
         lines(
             About(
                 "Refused by rate limits, by rule",
-                "Share of a rule's decisions of five minutes, of the eight that refuse most. Above the "
+                "Share of a rule's decisions of five minutes, of the six that refuse most. Above the "
                 "line, from 50 refusals on: runbook RateLimitStorm.",
                 unit="percentunit", width=24, height=7, limit=Limit("rate_limit_refused_ratio"),
                 links=(_STORES,),
             ),
             Query(
-                f"topk(8, ({_DENIED} or 0 * {_DECIDED}) / ({_DECIDED} > 0))",
+                f"topk(6, ({_DENIED} or 0 * {_DECIDED}) / ({_DECIDED} > 0))",
                 legend="{{lms_rate_limit_rule}}",
             ),
         ),

@@ -17,7 +17,7 @@ _FUNNEL: Final = "lms_funnel_learners_total"
 
 def _in_range(metric: str, labels: str = "") -> str:
     selected = f"{CHOSEN}, {labels}" if labels else CHOSEN
-    return f"sum(increase({metric}{{{selected}}}[$__range]))"
+    return f"round(sum(increase({metric}{{{selected}}}[$__range])))"
 
 
 def _per_hour(metric: str, by: str, labels: str = "") -> str:
@@ -52,7 +52,10 @@ _NOW: Final = Row(
                 "Different people within five minutes, an hour and a day; the same for every range.",
                 width=6, height=4, empty="nobody yet",
             ),
-            Query(f"max by (window) (lms_users_active{{{CHOSEN}}})", legend="{{window}}", now=True),
+            *(
+                Query(f'max(lms_users_active{{{CHOSEN}, window="{window}"}})', legend=window, now=True)
+                for window in ("5m", "1h", "24h")
+            ),
         ),
         stat(
             About(

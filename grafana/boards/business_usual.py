@@ -14,7 +14,7 @@ _COHORTS: Final = "no cohort has been counted yet"
 
 def _cohort(step: str) -> str:
     """Returns how many learners of each week's cohort took a step within four weeks."""
-    return f'sum by (cohort) (increase(lms_cohort_learners_total{{{CHOSEN}, step="{step}"}}[4w]))'
+    return f'round(sum by (cohort) (increase(lms_cohort_learners_total{{{CHOSEN}, step="{step}"}}[4w])))'
 
 
 COHORTS: Final = Row(
@@ -28,9 +28,10 @@ COHORTS: Final = Row(
                 "ConversionCollapsed.",
                 width=12, height=7, empty=_COHORTS,
             ),
-            Query(f"{_cohort('registered')} > 0", now=True),
-            Query(_cohort("enrolled"), now=True),
-            Query(_cohort("completed"), now=True),
+            *(
+                Query(f"{_cohort(step)} and on (cohort) {_cohort('registered')} > 0", now=True)
+                for step in ("registered", "enrolled", "completed")
+            ),
             columns={
                 "cohort": "week",
                 "Value #A": "registered",

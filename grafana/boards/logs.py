@@ -44,7 +44,7 @@ _NOW: Final = Row(
         ),
         stat(
             About(
-                "Lines held back by the platform",
+                "Lines held back",
                 "Not written, because one message repeated beyond the burst limit, or not exported. They are "
                 "counted and gone; the first of each burst was written.",
                 width=6, height=4, links=(to("collector", "Telemetry pipeline"),),
@@ -57,7 +57,7 @@ _NOW: Final = Row(
         ),
         stat(
             About(
-                "Age of the newest log line in the store",
+                "Newest line in the store",
                 "What the telemetry canary last found there. Minutes old: what you search for may not have "
                 "arrived: runbook TelemetryCanaryLost.",
                 unit="s", width=6, height=4, links=(to("collector", "Telemetry pipeline"),),

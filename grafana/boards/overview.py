@@ -60,13 +60,14 @@ _NOW: Final = Row(
         ),
         stat(
             About(
-                "Least error budget left",
+                "Error budget left",
                 "Of the objective that has the least: the share of its allowed failures of 30 days that is "
-                "left. Below 0 it is spent: runbooks SloBurnFast and SloBurnSlow.",
-                unit="percentunit", width=6, height=4, links=(_SLO,),
+                "left. Red: it is spent; runbooks SloBurnFast and SloBurnSlow.",
+                unit="percentunit", width=6, height=4, base=looks.GOOD, links=(_SLO,),
                 empty="no objective has been measured yet",
             ),
             Query('min(slo:error_budget_left:ratio{service_name=~"$service"})', now=True),
+            states={"<=0": ("", looks.BAD)},
         ),
         stat(
             About(
@@ -96,9 +97,9 @@ _NOW: Final = Row(
         ),
         stat(
             About(
-                "95 of 100 requests take less than",
-                "The 95th percentile over five minutes and all routes. Red: runbook ApiSlow; the board API "
-                "performance shows which route.",
+                "Duration, p95",
+                "95 of 100 requests of five minutes took less, over all routes. Red: runbook ApiSlow; the "
+                "board API performance shows which route.",
                 unit="s", width=6, height=4, limit=Limit("api_p95"), links=(_API,),
             ),
             Query(requests.took(0.95), now=True),
@@ -151,7 +152,7 @@ _TRAFFIC: Final = Row(
     (
         lines(
             About(
-                "Requests per second, against last week",
+                "Requests, against last week",
                 "Of learners. A sudden fall with no errors: runbook TrafficFellAway. Last week's line "
                 "appears once there is a week of history.",
                 unit="reqps", width=8, links=(_API,),
@@ -193,8 +194,8 @@ _LEARNING: Final = Row(
         ),
         lines(
             About(
-                "What learners did within an hour",
-                "Of the whole platform. Far from what is usual at this hour: runbooks AnomalyDetected and "
+                "Done within an hour",
+                "What all learners did. Far from what is usual at this hour: runbooks AnomalyDetected and "
                 "ActivityFellAway.",
                 width=8, links=(_BUSINESS,),
             ),

@@ -198,7 +198,7 @@ _DISKS: Final = Row(
             ),
             Query(
                 "topk(8, sum by (host_name, device, direction) "
-                f"(rate(system_network_io_bytes_total{{{_OF_HOST}}}[$__rate_interval])))",
+                f"(rate(system_network_io_bytes_total{{{_OF_HOST}}}[$__rate_interval])) > 0)",
                 legend="{{host_name}} {{device}} {{direction}}",
             ),
         ),

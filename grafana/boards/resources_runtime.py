@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.board import Row
-from grafana.boards.common import CHOSEN, KEPT, to
+from grafana.boards.common import CHOSEN, KEPT, SERVED, to
 from grafana.panels import About, Limit, Query, lines
 
 _API: Final = to("lms-api", "API performance", KEPT)
@@ -95,8 +95,7 @@ RUNTIME: Final = Row(
                 unit="s", width=8, limit=Limit("event_loop_lag"), links=(_API,),
             ),
             Query(
-                "topk(8, histogram_quantile(0.99, sum by (le, instance) "
-                f"(rate(asyncio_event_loop_lag_seconds_bucket{{{CHOSEN}}}[$__rate_interval]))))",
+                f"topk(8, max by (instance) (instance:event_loop_lag:p99_5m{{{CHOSEN}}}))",
                 legend="{{instance}}",
             ),
         ),
@@ -143,14 +142,14 @@ RUNTIME: Final = Row(
         lines(
             About(
                 "Wait for a connection, p95",
-                "Of the eight slowest pools. More than a millisecond: the pool is too small, or the store "
-                "too slow; runbook ConnectionPoolFull.",
+                "By pool, of five minutes and all instances. More than a millisecond: the pool is too "
+                "small, or the store too slow; runbook ConnectionPoolFull.",
                 unit="s", width=8, links=(_STORES,),
             ),
             Query(
-                f"topk(8, histogram_quantile(0.95, sum by (le, {_POOL}) "
-                f"(rate(db_client_connection_wait_time_seconds_bucket{{{CHOSEN}}}[$__rate_interval]))) >= 0)",
-                legend=_NAMED,
+                "histogram_quantile(0.95, sum by (le, db_client_connection_pool_name) "
+                f"(pool:connection_wait_buckets:increase5m{{{SERVED}}})) >= 0",
+                legend="{{db_client_connection_pool_name}}",
             ),
         ),
         lines(

@@ -51,7 +51,7 @@ _NOW: Final = Row(
                 "Of the first objective whose budget ends, at the pace of the last three days; the whole "
                 "window if none does. Failures also leave the window, so it usually lasts longer. Few: "
                 "runbook SloBurnSlow.",
-                unit="d", width=6, height=4,
+                width=6, height=4,
             ),
             Query(f"min(slo:error_budget_left:days{{{_CHOSEN}}})", now=True),
         ),
@@ -77,14 +77,14 @@ _BUDGETS: Final = Row(
                 "fewest days first deserve work: docs/alerting.md.",
                 width=16, height=10,
             ),
-            Query(f"max by (slo, owner, window) (slo:objective:ratio{{{_CHOSEN}}})", now=True),
-            Query(f"sum by (slo) (slo:good:ratio{{{_CHOSEN}}})", now=True),
-            Query(f"sum by (slo) (slo:error_budget_left:ratio{{{_CHOSEN}}})", now=True),
+            Query(f"100 * max by (slo, owner, window) (slo:objective:ratio{{{_CHOSEN}}})", now=True),
+            Query(f"100 * sum by (slo) (slo:good:ratio{{{_CHOSEN}}})", now=True),
+            Query(f"100 * sum by (slo) (slo:error_budget_left:ratio{{{_CHOSEN}}})", now=True),
             Query(f"sum by (slo) (slo:burn_rate:ratio1d{{{_CHOSEN}}})", now=True),
             Query(f"sum by (slo) (slo:error_budget_left:days{{{_CHOSEN}}})", now=True),
             columns={
-                "slo": "Objective", "owner": "Owner", "window": "Window", "Value #A": "Promised",
-                "Value #B": "Kept", "Value #C": "Budget left", "Value #D": "Burn, 1 day",
+                "slo": "Objective", "owner": "Owner", "window": "Window", "Value #A": "Promised %",
+                "Value #B": "Kept %", "Value #C": "Budget left %", "Value #D": "Burn, 1 day",
                 "Value #E": "Days left",
             },
             joined="slo",
@@ -124,7 +124,6 @@ _FORECAST: Final = Row(
             About(
                 "Days until the budget is spent",
                 "At the pace of the three days before each moment. At most the objective's window.",
-                unit="d",
             ),
             Query(f"bottomk(10, slo:error_budget_left:days{{{_CHOSEN}}})", legend="{{slo}}"),
         ),

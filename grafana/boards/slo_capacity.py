@@ -79,8 +79,8 @@ CAPACITY: Final = Row(
         ),
         lines(
             About(
-                "Processes: now, and as the signal asks for",
-                "The second is what KEDA would aim at: processes times signal, divided by the threshold, "
+                "Processes, and asked for",
+                "asked for: what KEDA would aim at: processes times signal, divided by the threshold, "
                 "rounded up. Above the first for long: scaling does not work, or has reached its maximum.",
                 width=8,
             ),
@@ -92,9 +92,9 @@ CAPACITY: Final = Row(
         ),
         lines(
             About(
-                "Requests per second: now, and where the first alert would be",
-                "The second extrapolates: requests divided by the highest signal. With little load it says "
-                "little; believe it from a signal of some 20 % on.",
+                "Requests per second, and room",
+                "first alert: where the first alert would be. It extrapolates: requests divided by the "
+                "highest signal. With little load it says little; believe it from a signal of some 20 % on.",
                 unit="reqps", width=8, links=(to("lms-api", "API performance"),),
             ),
             Query(_REQUESTS, legend="now"),
@@ -115,7 +115,7 @@ CAPACITY: Final = Row(
         ),
         lines(
             About(
-                "Cores of the Collector: used, and needed by docs/sizing.md",
+                "Cores of the Collector",
                 "needed: the items of now divided by what a core carries (docs/sizing.md), with a third kept "
                 "free to drain a queue after an outage. Above what the Collector has: give it more, or add "
                 "gateways.",
@@ -170,9 +170,9 @@ COST: Final = Row(
         ),
         stat(
             About(
-                "Learners active within 24 hours",
-                "What the cost is divided by. Few learners carry the whole idle stack, so the figure falls "
-                "as they come.",
+                "Active learners",
+                "Within 24 hours: what the cost is divided by. Few learners carry the whole idle stack, so "
+                "the figure falls as they come.",
                 width=6, height=6, links=(to("lms-business", "Learning and business"),),
             ),
             Query(_LEARNERS, now=True),

@@ -184,13 +184,13 @@ _POOLS: Final = Row(
         lines(
             About(
                 "p95 of the wait for a connection",
-                "By pool. More than a few milliseconds: the pool is too small for what holds its "
-                "connections.",
+                "By pool, of five minutes. More than a few milliseconds: the pool is too small for what "
+                "holds its connections.",
                 unit="s", width=8,
             ),
             Query(
                 f"histogram_quantile(0.95, sum by (le, {_POOL}) "
-                f"(rate(db_client_connection_wait_time_seconds_bucket{{{CHOSEN}}}[$__rate_interval]))) > 0",
+                f"(pool:connection_wait_buckets:increase5m{{{SERVED}}})) > 0",
                 legend="{{db_client_connection_pool_name}}",
             ),
         ),

@@ -40,9 +40,9 @@ NOW: Final[tuple[Panel, ...]] = (
     ),
     stat(
         About(
-            "Processes whose breaker is not closed",
-            "The circuit breaker in front of Redis; open: the process does not even ask. Not 0: runbook "
-            "RateLimitBreakerOpen.",
+            "Breakers not closed",
+            "Processes whose circuit breaker is open, so that Redis is not even asked, or half open. Not 0: "
+            "runbook RateLimitBreakerOpen.",
             width=6, height=4,
         ),
         Query(
@@ -52,7 +52,7 @@ NOW: Final[tuple[Panel, ...]] = (
     ),
     stat(
         About(
-            "Waits without a connection in the range",
+            "Waits without a connection",
             "Requests that failed because no connection became free. Not 0: runbook ConnectionTimeouts.",
             width=6, height=4, limit=Limit("connection_timeouts"),
         ),

@@ -66,7 +66,7 @@ _NOW: Final = Row(
         ),
         stat(
             About(
-                "Oldest signal in its store, in canary intervals",
+                "Oldest signal (intervals)",
                 "How long ago the canary last found its own trace, metric and log line, of the worst signal. "
                 "Red: runbook TelemetryCanaryLost.",
                 width=6, height=4, limit=Limit("canary_intervals"),
@@ -83,12 +83,13 @@ _CANARY: Final = Row(
         lines(
             About(
                 "p95 from sending to found in the store",
-                "By signal. The objective telemetry-freshness allows a minute; slower: the queues below.",
+                "By signal, over ten minutes. The objective telemetry-freshness allows a minute; slower: the "
+                "queues below.",
                 unit="s", width=8,
             ),
             Query(
                 "histogram_quantile(0.95, sum by (le, signal) "
-                "(rate(telemetry_canary_delay_seconds_bucket[$__rate_interval]))) > 0",
+                "(rate(telemetry_canary_delay_seconds_bucket[10m]))) > 0",
                 legend="{{signal}}",
             ),
         ),
@@ -177,7 +178,7 @@ _QUEUES: Final = Row(
         ),
         lines(
             About(
-                "Memory and CPU of the Collector",
+                "Memory of the Collector",
                 "Memory near COLLECTOR_MEMORY_MIB: it refuses senders, runbook CollectorMemoryLimited.",
                 unit="bytes", width=8,
             ),

@@ -110,7 +110,7 @@ ROW: Final = Row(
             About(
                 "What each service sends",
                 "The most series first. A team asks for its own services in the variable above.",
-                width=8,
+                width=12,
             ),
             Query(f"service:series:count{{{_SERVICE}}}", now=True),
             _bytes("traces"),
@@ -128,7 +128,7 @@ ROW: Final = Row(
                 "Series in Prometheus",
                 "All of them. Memory grows with it, some 3 KiB each; docs/sizing.md says when one Prometheus "
                 "is not enough.",
-                width=8,
+                width=6,
             ),
             Query("prometheus_tsdb_head_series", legend="{{instance}}"),
         ),
@@ -137,7 +137,7 @@ ROW: Final = Row(
                 "Space on disk by store",
                 "What Prometheus and VictoriaLogs hold; Loki and the trace stores do not tell. A line that "
                 "only rises: the retention is longer than the disk is large; runbook HostDiskFilling.",
-                unit="bytes", width=8,
+                unit="bytes", width=6,
             ),
             Query(
                 "sum by (job) (prometheus_tsdb_storage_blocks_bytes) "

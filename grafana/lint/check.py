@@ -28,6 +28,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "runbook": limits.runbook,
     "source": queries.source,
     "promql": queries.promql,
+    "logql": queries.other,
     "window": queries.windows,
     "hard-coded": queries.hard_coded,
     "hidden": queries.hidden,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,8 @@ from grafana.lint.promql import Selector, parts
 from grafana.lint.shown import Asked, Content, Finding, Shown
 from grafana.lint.shown import title as named
 from stack.alerting import declared
+from stack.boards import logql, traces
+from stack.boards.dashboards import DashboardError, Source
 from stack.boards.expansion import ExpansionError, Value, expand
 from stack.boards.window import Window
 from stack.native.tools import ensure
@@ -42,6 +44,10 @@ _OWN: Final = frozenset(
 # The name that collector-config/host.yaml gives every machine: no team's.
 _EVERYBODYS: Final = ("service_name", "host")
 _ADDRESS: Final = re.compile(r"\d+\.\d+\.\d+\.\d+|:\d{4,5}\b")
+_PARSERS: Final[Mapping[str, tuple[str, Source, Callable[[str], object]]]] = {
+    "loki": ("LogQL", "logs", logql.parsed),
+    "tempo": ("TraceQL", "traces", traces.parsed),
+}
 _OUTPUT: Final = re.compile(r'rule \d+, "lint:q(\d+)": (.*)')
 
 
@@ -167,6 +173,18 @@ def promql(board: Shown, _known: Known) -> Iterator[Finding]:
             continue  # the rule about variables says it
         rules.append({"record": f"lint:q{number}", "expr": expanded})
     yield from _refused(found, rules)
+
+
+def other(board: Shown, _known: Known) -> Iterator[Finding]:
+    """The stand-in can translate each query in LogQL and TraceQL."""
+    for query in (each for each in board.queries if each.source in _PARSERS):
+        language, source, parse = _PARSERS[query.source]
+        try:
+            parse(expand(query.text, values(board), _WINDOW, source=source, where=query.where))
+        except ExpansionError:
+            continue  # the rule about variables says it
+        except DashboardError as error:
+            yield query.where, f"query {query.ref_id} is no {language} that the stand-in has: {error}"
 
 
 def _refused(found: Mapping[int, Asked], rules: list[dict[str, str]]) -> Iterator[Finding]:

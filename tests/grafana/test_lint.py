@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pytest
 
-from grafana.__main__ import main
-from grafana.lint.check import RULES, Fault, faults, remaining
-from grafana.lint.exceptions import Exempt
+from grafana.lint.check import RULES, Fault, faults
 from grafana.lint.queries import says
 from grafana.lint.shown import Shown
 from grafana.looks import Limit
-from tests.grafana.sample import BOARD, RATE, ROUTES, SLOW, UP, WORDS, sample
+from tests.grafana.sample import RATE, ROUTES, SLOW, UP, WORDS, sample
 
 Break = Callable[[Shown], object]
 
@@ -98,6 +95,7 @@ def _columns(board: Shown) -> None:
 
 _REF: Final = {"type": "prometheus", "uid": "prometheus"}
 _OWN: Final = {"type": "prometheus", "uid": "${metrics}"}
+_LOKI: Final = {"type": "loki", "uid": "${logs}"}
 _SPARE: Final = {"type": "textbox", "name": "spare", "query": ""}
 _LATER: Final = 'label_values(target_info{service_name="$service"}, deployment_environment_name)'
 _RATE: Final = "http_server_request_duration_seconds_count"
@@ -146,6 +144,12 @@ BROKEN: Final = (
         on(RATE, datasource={**_OWN, "type": "loki"}),
     ),
     Broken("promql", RATE, "query A is no PromQL: could not parse", asks("sum(rate(up[$__rate_interval])")),
+    Broken(
+        "logql",
+        RATE,
+        "query A is no LogQL that the stand-in has",
+        query(RATE, datasource=_LOKI, expr='{a="b"} | json'),
+    ),
     Broken("window", RATE, "rate(…[5m]): use [$__rate_interval]", asks(f"sum(rate({_RATE}[5m]))")),
     Broken("window", RATE, "rate(…[$__interval])", asks(f"sum(rate({_RATE}[$__interval]))")),
     Broken("window", ROUTES, "increase(…[1d])", asks(f"sum(increase({_RATE}[1d]))", ROUTES)),
@@ -254,42 +258,3 @@ def test_a_window_may_be_what_the_words_say() -> None:
 )
 def test_windows_in_words(text: str, span: str, *, said: bool) -> None:
     assert says(text, span) is said
-
-
-FAULT: Final = Fault("sample", RATE, "unit", "it has no unit")
-TODAY: Final = date(2026, 11, 28)
-
-
-def exempt(panel: str = RATE, until: date = TODAY) -> Exempt:
-    return Exempt("sample", panel, "unit", "Grafana has no unit for it", until)
-
-
-def test_an_exception_lets_its_fault_pass_until_its_last_day() -> None:
-    assert remaining([FAULT], TODAY, [exempt()]) == []
-
-
-def test_an_expired_exception_is_a_fault_beside_the_one_that_it_hid() -> None:
-    [first, second] = remaining([FAULT], date(2026, 11, 29), [exempt()])
-    assert first == FAULT
-    assert "its exception ended on 2026-11-28: repair it" in second.text
-    assert "Grafana has no unit for it" in second.text
-
-
-def test_an_exception_that_covers_nothing_is_a_fault() -> None:
-    [first, second] = remaining([FAULT], TODAY, [exempt("Gone")])
-    assert first == FAULT
-    assert second.panel == "Gone"
-    assert "drop it" in second.text
-
-
-def test_the_command_names_each_fault_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
-    board = replace(BOARD, refresh="5s", question="About the API.")
-    assert main(["check"], [board]) == 1
-    told = capsys.readouterr().err.splitlines()
-    assert [line.rpartition("[")[2] for line in told] == ["description]", "refresh]"]
-    assert all(line.startswith("sample: 'the board': ") for line in told)
-
-
-def test_the_command_is_content_with_a_good_board(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check"], [BOARD]) == 0
-    assert capsys.readouterr().out == "1 boards, 5 panels; no fault.\n"

@@ -96,6 +96,13 @@ class Stores:
         match = {"match[]": selector} if selector else {}
         return set(self._get("prometheus", f"/api/v1/label/{label}/values", **match)["data"])
 
+    def series(self, names: Iterable[str]) -> list[dict[str, str]]:
+        """Returns the label sets of all series with one of these names."""
+        form = {"match[]": f'{{__name__=~"{"|".join(names)}"}}'}
+        with self.prometheus() as client:
+            answer = client.post("/api/v1/series", data=form).raise_for_status()
+        return list(answer.json()["data"])
+
     def labels(self) -> set[str]:
         """Returns the names of the labels that the metric store has."""
         return set(self._get("prometheus", "/api/v1/labels")["data"])

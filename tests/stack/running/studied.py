@@ -18,7 +18,7 @@ from stack.settings import REPOSITORY
 SECONDS: Final = 25
 RATE: Final = 12  # requests per second
 # What is recorded last: of a group that is evaluated now and then, or out of what others record.
-LATE: Final = ("slo:error_budget_left:days", "anomaly:value:1h", "lms:scale_pressure:ratio")
+LATE: Final = ("slo:error_budget_left:days", "anomaly:value:1h", "service:scale_pressure:ratio")
 
 
 def study(stack: NativeStack) -> None:

@@ -1,0 +1,40 @@
+"""The bundle's README: what each file is, how to install it, what is not in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from string import Template
+from typing import Final
+
+from stack.bundle.boards import Boards
+from stack.bundle.configuration import SECRETS
+from stack.bundle.rules import Rules
+from stack.bundle.wording import Wording
+
+_TEMPLATE: Final = Path(__file__).with_suffix(".md")
+
+
+def text(wording: Wording, rules: Rules, boards: Boards, alertmanager: Path) -> str:
+    """Returns the README of a bundle."""
+    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
+        service=wording.service,
+        alertmanager=alertmanager,
+        secrets=", ".join(f"`secrets/{name}`" for name in SECRETS),
+        alerts=len(rules.alerts),
+        boards=", ".join(boards.titles.values()),
+        left_out=_left_out(rules, boards),
+    )
+
+
+def _left_out(rules: Rules, boards: Boards) -> str:
+    if not rules.left_out and not boards.left_out:
+        return "Nothing is left out: the service is the learning platform itself."
+    lines = [
+        "## What is left out",
+        "",
+        "What reads metrics that only the learning platform has, or that its canary has:",
+        "",
+        f"- rules: {', '.join(f'`{name}`' for name in rules.left_out)}",
+        *(f"- {title}" for title in boards.left_out),
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,165 @@
+"""The rules that serve any service: those that read nothing of the platform's own, directly or not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+from stack.alerting import burn_rates
+from stack.alerting.links import Links
+from stack.alerting.rules import rules
+from stack.alerting.slos import Slo
+from stack.bundle.wording import PLATFORM, Wording
+
+OBJECTIVES: Final = "slo-recordings.yml"
+# The platform's metrics, and those of the canary, which is a program of this repository.
+_OWN: Final = re.compile(r'\b(lms_|lms:|telemetry_canary_)|job="canary"')
+_RECORDED: Final = re.compile(r"(?<!\w)[a-zA-Z_]\w*(?::\w+)+")
+_STRING: Final = re.compile(r'"[^"]*"')
+_HEAD: Final = "# Written by `make bundle`; write it again rather than edit it.\n"
+
+Rule = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Rule files, and what was left out.
+
+    Args:
+        files: the content of each file, by name.
+        recorded: the names that they record.
+        alerts: the names of their alerts.
+        left_out: the names of the rules that only the platform can use.
+        everything: whether the service is the platform, which has all that we measure.
+    """
+
+    files: Mapping[str, Rule]
+    recorded: frozenset[str]
+    alerts: tuple[str, ...]
+    left_out: tuple[str, ...]
+    everything: bool = False
+
+    def serves(self, expression: str) -> bool:
+        """Tells whether the service has what the expression reads."""
+        if self.everything:
+            return True
+        read = set(_RECORDED.findall(_STRING.sub('""', expression)))
+        return not _OWN.search(expression) and read <= self.recorded
+
+    def texts(self) -> dict[str, str]:
+        """Returns the files as Prometheus reads them."""
+        return {
+            name: _HEAD + yaml.safe_dump(content, sort_keys=False, width=1000, allow_unicode=True)
+            for name, content in self.files.items()
+        }
+
+
+def chosen(wording: Wording, environment: str, links: Links) -> Rules:
+    """Returns the rules for a service, with its name and its thresholds.
+
+    Raises:
+        AlertingError: a source is wrong; the message names it.
+    """
+    rendered = rules(environment, links)
+    if not wording.own:
+        rendered[OBJECTIVES] = burn_rates.render(objectives(wording.service))
+    files = {name: yaml.safe_load(text) for name, text in rendered.items()}
+    if not wording.own:
+        files = {name: _adapted(content, wording) for name, content in files.items()}
+    everything = {_name(rule) for rule in _all(files)}
+    kept = files if wording.own else _portable(files)
+    names = {_name(rule) for rule in _all(kept)}
+    return Rules(
+        files=kept,
+        recorded=frozenset(rule["record"] for rule in _all(kept) if "record" in rule),
+        alerts=tuple(rule["alert"] for rule in _all(kept) if "alert" in rule),
+        left_out=tuple(sorted(everything - names)),
+        everything=wording.own,
+    )
+
+
+def objectives(service: str) -> tuple[Slo, ...]:
+    """Returns the two objectives that every HTTP service can have: it answers, and soon enough."""
+    shared = {"owner": "platform", "service": service, "window": "30d", "urgency": "page"}
+    answered = {
+        "name": "api-availability",
+        "problem": "Requests fail",
+        "target": 99.9,
+        "reason": "43 minutes of total outage a month.",
+        "impact": "Users get errors.",
+        "availability": {"routes": "/"},
+    }
+    soon = {
+        "name": "api-latency",
+        "problem": "Requests take more than half a second",
+        "target": 99,
+        "reason": "Above half a second a page feels stuck.",
+        "impact": "Users wait.",
+        "latency": {"routes": "/", "below": 0.5},
+    }
+    return tuple(Slo.model_validate({**shared, **each}) for each in (answered, soon))
+
+
+def _portable(files: Mapping[str, Rule]) -> dict[str, Rule]:
+    """Returns the files without the rules that read what is the platform's, or what such a rule records."""
+    everything = {rule["record"] for rule in _all(files) if "record" in rule}
+    kept = dict(files)
+    gone: set[str] = set()
+    while True:
+        kept = {name: _without(content, gone) for name, content in kept.items()}
+        lost = everything - {rule["record"] for rule in _all(kept) if "record" in rule}
+        if lost <= gone:
+            return {name: content for name, content in kept.items() if content["groups"]}
+        gone = lost
+
+
+def _without(content: Rule, gone: set[str]) -> Rule:
+    groups = [
+        {**group, "rules": [rule for rule in group["rules"] if not _foreign(rule, gone)]}
+        for group in content["groups"]
+    ]
+    return {**content, "groups": [group for group in groups if group["rules"]]}
+
+
+def _foreign(rule: Rule, gone: set[str]) -> bool:
+    read = f"{rule.get('record', '')} {rule['expr']}"
+    return bool(_OWN.search(read)) or bool(set(_RECORDED.findall(rule["expr"])) & gone)
+
+
+def _adapted(content: Rule, wording: Wording) -> Rule:
+    groups = [
+        {
+            **group,
+            "name": wording.service if group["name"] == PLATFORM else group["name"],
+            "rules": [_rule(rule, wording) for rule in group["rules"]],
+        }
+        for group in content["groups"]
+    ]
+    return {**content, "groups": groups}
+
+
+def _rule(rule: Rule, wording: Wording) -> Rule:
+    found = {**rule, "expr": wording.query(rule["expr"])}
+    if "alert" in rule:
+        found["alert"] = wording.name(rule["alert"])
+    labels = rule.get("labels") or {}
+    if labels.get("service_name") == PLATFORM:
+        found["labels"] = {**labels, "service_name": wording.service}
+    if "annotations" in rule:
+        # Some ask Prometheus, so they have matchers as well.
+        found["annotations"] = {
+            name: wording.prose(wording.query(text)) for name, text in rule["annotations"].items()
+        }
+    return found
+
+
+def _all(files: Mapping[str, Rule]) -> Iterator[Rule]:
+    return (rule for content in files.values() for group in content["groups"] for rule in group["rules"])
+
+
+def _name(rule: Rule) -> str:
+    return str(rule.get("alert") or rule["record"])

@@ -18,6 +18,12 @@ from stack.boards.preview import WIDTH
 from tests.programs import wait_until
 
 _HIGHEST: Final = 6000
+# In one step: the page replaces its elements while it is read.
+_PANELS: Final = """
+    return [...document.querySelectorAll('.panel')].map((each) => [
+        each.dataset.panel, each.dataset.drawn, each.querySelector('.body').innerText,
+    ]);
+"""
 _FLAGS: Final = (
     "--headless=new",
     "--no-sandbox",  # it opens our own pages only, and as root it does not start otherwise
@@ -62,7 +68,7 @@ class Browser:
         """Returns what JavaScript returns."""
         return self.driver.execute_script(script)
 
-    def board(self, uid: str, query: str = "") -> dict[str, tuple[str, str]]:
+    def board(self, uid: str, query: str = "") -> dict[int, tuple[str, str]]:
         """Opens a board with all its rows; returns what kind of content each panel has, and its text."""
         self.open(f"/d/{uid}?refresh=off&{query}")
         self.find(".panel")
@@ -70,17 +76,17 @@ class Browser:
             closed.click()
         return self.drawn()
 
-    def drawn(self) -> dict[str, tuple[str, str]]:
-        """Returns the panels by title, once all are drawn."""
+    def drawn(self) -> dict[int, tuple[str, str]]:
+        """Returns the panels by id, once all are drawn."""
         waiting = ".panel:not([data-drawn]), .panel[aria-busy=true]"
         wait_until(lambda: not self.all(waiting) and self.all(".panel"), "every panel is drawn")
-        return {
-            each.find_element(By.CSS_SELECTOR, ".name").get_attribute("title") or "": (
-                each.get_attribute("data-drawn") or "",
-                each.find_element(By.CSS_SELECTOR, ".body").text,
-            )
-            for each in self.all(".panel")
-        }
+        return {int(number): (kind, text) for number, kind, text in self.run(_PANELS)}
+
+    def texts(self, selector: str) -> list[str]:
+        """Returns the texts of all elements that a selector finds, at one moment."""
+        return list(
+            self.run(f"return [...document.querySelectorAll({selector!r})].map((each) => each.innerText)")
+        )
 
     def complaints(self) -> list[str]:
         """Returns what the browser's console says: errors, and what the page's policy has refused."""

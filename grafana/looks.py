@@ -47,6 +47,15 @@ class Limit:
         return float(_THRESHOLDS[self.name].number) * self.factor
 
 
+def filled(text: str, where: str) -> str:
+    """Returns a text whose placeholders, as ``${api_p95:text}``, are the thresholds as people read them.
+
+    Raises:
+        AlertingError: one names no threshold; ``where`` is in the message.
+    """
+    return _THRESHOLDS.fill(text, where)
+
+
 def steps(limit: Limit | None, *, base: str = GOOD) -> builders.ThresholdsConfig:
     """Returns the steps of a panel's colour: ``base``, and bad from the limit on; without one, calm."""
     if limit is None:

@@ -65,7 +65,7 @@ class About:
 
     Args:
         title: unique on its board: the panel's id is made of it.
-        description: what it means, and what to do when it is red.
+        description: what it means, and what to do when it is red; ``${api_p95:text}`` is a threshold.
         unit: of Grafana's units (``short``, ``s``, ``percentunit``, ``reqps``, ``bytes``, ...).
         width: of 24 columns.
         height: in Grafana's grid, about 30 pixels each.
@@ -86,6 +86,11 @@ class About:
     empty: str = NO_DATA
     links: tuple[Link, ...] = ()
     on_values: bool = False
+
+    def __post_init__(self) -> None:
+        """Puts the thresholds into the texts, as people read them."""
+        for name in ("description", "empty"):
+            object.__setattr__(self, name, looks.filled(getattr(self, name), self.title))
 
 
 @dataclass(frozen=True, slots=True)

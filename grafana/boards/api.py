@@ -88,8 +88,8 @@ _ROUTES: Final = Row(
         lines(
             About(
                 "Requests that fail, by route",
-                "Share that got a 5xx, of the six worst. Above the line, from ten errors in five minutes "
-                "on, it alerts: runbook ApiErrors.",
+                "Share that got a 5xx, of the six worst. Above the line, from ${api_errors_min:text} errors "
+                "in five minutes on, it alerts: runbook ApiErrors.",
                 unit="percentunit", width=8, limit=Limit("api_error_ratio"), links=(_LOGS,), empty=_NONE,
             ),
             Query(f"topk(6, {requests.failed(_OF_ROUTE, OPERATION)})", legend=_NAMED),
@@ -97,8 +97,8 @@ _ROUTES: Final = Row(
         lines(
             About(
                 "Duration by route, p95",
-                "Of the six slowest. Above the line, from 50 requests in five minutes on, it alerts: "
-                "runbook ApiSlow.",
+                "Of the six slowest. Above the line, from ${api_p95_requests_min:text} requests in five "
+                "minutes on, it alerts: runbook ApiSlow.",
                 unit="s", width=8, limit=Limit("api_p95"), empty=_NONE,
             ),
             Query(f"topk(6, {requests.took(0.95, _OF_ROUTE, OPERATION)} > 0)", legend=_NAMED),

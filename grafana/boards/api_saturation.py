@@ -13,7 +13,7 @@ _RESOURCES: Final = to("lms-resources", "Resources and runtime", KEPT)
 _STORES: Final = to("lms-stores", "Data stores", KEPT)
 _POOL: Final = "instance, db_client_connection_pool_name"
 _USED: Final = f'db_client_connection_count{{{CHOSEN}, db_client_connection_state="used"}}'
-_FULL: Final = f'lms_requests_refused_total{{{CHOSEN}, code="too_many_connections"}}'
+_FULL: Final = f'lms_requests_refused_total{{{SERVED}, code="too_many_connections"}}'
 
 _DECISIONS: Final = f"lms_rate_limit_decisions_total{{{SERVED}"
 _DECIDED: Final = f"sum by (lms_rate_limit_rule) (increase({_DECISIONS}}}[5m]))"
@@ -97,8 +97,8 @@ REFUSED: Final = Row(
                 unit="percentunit", width=8, limit=Limit("api_refused_ratio"),
             ),
             Query(
-                f"sum(rate({_FULL}[5m])) / (sum(rate({_FULL}[5m]))"
-                f" + sum(rate(http_server_request_duration_seconds_count{{{CHOSEN}}}[5m])))",
+                f"sum(increase({_FULL}[5m])) / (sum(increase({_FULL}[5m])) + "
+                f"sum(route:http_responses:increase5m{{{SERVED}}}))",
                 legend="refused",
             ),
         ),
@@ -135,7 +135,7 @@ REFUSED: Final = Row(
             About(
                 "Refused by rate limits, by rule",
                 "Share of a rule's decisions of five minutes, of the six that refuse most. Above the "
-                "line, from 50 refusals on: runbook RateLimitStorm.",
+                "line, from ${rate_limit_refusals_min:text} refusals on: runbook RateLimitStorm.",
                 unit="percentunit", width=24, height=7, limit=Limit("rate_limit_refused_ratio"),
                 links=(_STORES,),
             ),

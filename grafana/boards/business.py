@@ -12,6 +12,7 @@ from grafana.panels import About, Limit, Query, bars, heat, lines, stat, words
 _LOGS: Final = to("lms-logs", "Log lines", KEPT)
 _API: Final = to("lms-api", "API performance", KEPT)
 _FIGURE: Final = Choice("figure", "Figure", "anomaly:value:1h", "anomaly_name", several=False)
+_FEW: Final = "fewer than ${conversion_minimum:text} registrations in six hours"
 _FUNNEL: Final = "lms_funnel_learners_total"
 
 
@@ -214,9 +215,10 @@ _CONVERTED: Final = Row(
         lines(
             About(
                 "Registered → enrolled within six hours",
-                "Of the whole platform, from 30 registrations in six hours on, and what is usual at this "
-                "time of the week. Less than 40 % of what is usual: runbook ConversionCollapsed.",
-                unit="percentunit", width=8, height=7, empty="fewer than 30 registrations in six hours",
+                "Of the whole platform, from ${conversion_minimum:text} registrations in six hours on, and "
+                "what is usual at this time of the week. Less than ${conversion_floor:text} of what is "
+                "usual: runbook ConversionCollapsed.",
+                unit="percentunit", width=8, height=7, empty=_FEW,
             ),
             Query("lms:conversion:ratio6h", legend="now"),
             Query("lms:conversion_usual:ratio6h", legend="usual"),

@@ -8,7 +8,7 @@ from grafana import log_queries, looks
 from grafana.board import Board, Row
 from grafana.boards import requests
 from grafana.boards.changes import CHANGES
-from grafana.boards.common import CHOSEN, KEPT, USUAL, to
+from grafana.boards.common import CHOSEN, KEPT, SERVED, USUAL, to
 from grafana.boards.firing import ACKNOWLEDGE, FIRING, NONE, SILENCES, UNKNOWN, firing
 from grafana.panels import About, Limit, Query, alerts, bars, lines, logs, stat, timeline, words
 
@@ -17,16 +17,9 @@ _BUSINESS: Final = to("lms-business", "Learning and business", KEPT)
 _SLO: Final = to("lms-slo", "SLO and capacity")
 _ON_CALL: Final = to("lms-alerts", "Alerts and on-call")
 _LOGS: Final = to("lms-logs", "Logs", KEPT)
-_CHECKS: Final = f"lms_health_check_status{{{CHOSEN}"
+_CHECKS: Final = f"check:health_status:worst{{{SERVED}}}"
 _HEALTH: Final = {"0": ("healthy", looks.GOOD), "1": ("degraded", looks.WARN), "2": ("failing", looks.BAD)}
 _LAST_WEEK: Final = "the same time last week"
-
-
-def _worst(by: str = "") -> str:
-    """Returns 2 while a check fails, 1 while one only warns; of what was reported in the last 90 s."""
-    fail = f'max by ({by}) (last_over_time({_CHECKS}, status="fail"}}[90s]))'
-    warn = f'max by ({by}) (last_over_time({_CHECKS}, status="warn"}}[90s]))'
-    return f"clamp_max(2 * {fail} + {warn}, 2)"
 
 
 _NOW: Final = Row(
@@ -45,7 +38,7 @@ _NOW: Final = Row(
                 "which check. Degraded or failing: runbooks HealthCheckDegraded and HealthCheckFailing.",
                 width=6, height=4, empty="no check has reported yet",
             ),
-            Query(_worst(), now=True),
+            Query(f"max({_CHECKS})", now=True),
             states=_HEALTH,
         ),
         stat(
@@ -127,8 +120,8 @@ _BROKEN: Final = Row(
         alerts(
             About(
                 "Alerts firing",
-                "All alerts but the Watchdog and the record, the worst first. Acknowledge a page within 15 "
-                "minutes, or it escalates (docs/incident-response.md).",
+                "All that anybody is notified of, the worst first. Acknowledge a page within "
+                "${escalation_second_line:text}, or it escalates (docs/incident-response.md).",
                 width=12, height=9, links=(ACKNOWLEDGE, SILENCES, _ON_CALL),
             ),
             firing=FIRING,
@@ -141,7 +134,7 @@ _BROKEN: Final = Row(
                 "HealthCheckFlapping.",
                 width=12, height=9, empty="no check has reported yet",
             ),
-            Query(_worst("check"), legend="{{check}}"),
+            Query(f"max by (check) ({_CHECKS})", legend="{{check}}"),
             states=_HEALTH,
         ),
     ),

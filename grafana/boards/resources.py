@@ -50,7 +50,8 @@ _NOW: Final = Row(
         stat(
             About(
                 "Fullest disk",
-                "Of all disks of the chosen hosts. Red: runbook HostDiskFilling, from 95 % on HostDiskFull.",
+                "Of all disks of the chosen hosts. Red: runbook HostDiskFilling, from "
+                "${host_disk_used_page:text} on HostDiskFull.",
                 unit="percentunit", width=6, height=4, limit=Limit("host_disk_used"),
             ),
             Query(f"max({_DISK})", now=True),
@@ -151,7 +152,8 @@ _DISKS: Final = Row(
             About(
                 "Hours until full",
                 "By the slower of the trends of one and of six hours, 30 days at most. Below the line and "
-                "more than 60 % full: runbook HostDiskFilling. No line: it does not fill.",
+                "more than ${host_disk_used_trend:text} full: runbook HostDiskFilling. No line: it does not "
+                "fill.",
                 unit="h", width=8, limit=Limit("host_disk_hours", below=True), empty=_FILLS,
             ),
             Query(f"bottomk(8, clamp_max({_HOURS}, 720))", legend=_PLACE),

@@ -40,7 +40,8 @@ _NOW: Final = Row(
             About(
                 "Least budget left",
                 "Of the objective that has least. Below 0 the promise of this window is broken: stop risky "
-                "releases, repair what spends it.",
+                "releases, repair what spends it. Nothing yet: the first count comes five minutes after the "
+                "start.",
                 unit="percentunit", width=6, height=4,
             ),
             Query(f"min(slo:error_budget_left:ratio{{{_CHOSEN}}})", now=True),
@@ -73,18 +74,20 @@ _BUDGETS: Final = Row(
         table(
             About(
                 "Objectives",
-                "What is promised (share of good events), what was kept, and how long the budget lasts. The "
-                "fewest days first deserve work: docs/alerting.md.",
+                "Of 10,000 events: how many may fail by the promise, and how many did in its window; and how "
+                "long the budget lasts. The one with the fewest days deserves work: docs/alerting.md.",
                 width=16, height=10,
             ),
-            Query(f"100 * max by (slo, owner, window) (slo:objective:ratio{{{_CHOSEN}}})", now=True),
-            Query(f"100 * sum by (slo) (slo:good:ratio{{{_CHOSEN}}})", now=True),
+            Query(
+                f"10000 * (1 - max by (slo, owner, window) (slo:objective:ratio{{{_CHOSEN}}}))", now=True
+            ),
+            Query(f"10000 * (1 - sum by (slo) (slo:good:ratio{{{_CHOSEN}}}))", now=True),
             Query(f"100 * sum by (slo) (slo:error_budget_left:ratio{{{_CHOSEN}}})", now=True),
             Query(f"sum by (slo) (slo:burn_rate:ratio1d{{{_CHOSEN}}})", now=True),
             Query(f"sum by (slo) (slo:error_budget_left:days{{{_CHOSEN}}})", now=True),
             columns={
-                "slo": "Objective", "owner": "Owner", "window": "Window", "Value #A": "Promised %",
-                "Value #B": "Kept %", "Value #C": "Budget left %", "Value #D": "Burn, 1 day",
+                "slo": "Objective", "owner": "Owner", "window": "Window", "Value #A": "May fail",
+                "Value #B": "Failed", "Value #C": "Budget left %", "Value #D": "Burn, 1 day",
                 "Value #E": "Days left",
             },
             joined="slo",
@@ -93,10 +96,10 @@ _BUDGETS: Final = Row(
 )  # fmt: skip
 
 
-def _burn(window: str, limit: str, alert: str, words_: str) -> Panel:
+def _burn(window: str, limit: str, alert: str, span: str) -> Panel:
     return lines(
         About(
-            f"Burn rate over {words_}",
+            f"Burn rate over {span}",
             f"How many times faster than the budget allows. Above the line, and in a shorter window as well: "
             f"runbook {alert}.",
             width=12, limit=Limit(limit), links=(to("lms-api", "API performance"),),

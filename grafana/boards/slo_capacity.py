@@ -21,7 +21,7 @@ PRICES: Final = (
 _MEASURED: Final = Path(__file__).parents[2] / "docs" / "throughput.json"
 _BUSY: Final = 0.65  # docs/sizing.md: the rest is for replay after an outage
 _PRESSURE: Final = f"service:scale_pressure:ratio{{{SERVED}}}"
-_REQUESTS: Final = f"sum(rate(http_server_request_duration_seconds_count{{{SERVED}}}[$__rate_interval]))"
+_REQUESTS: Final = f"sum(route:http_responses:increase5m{{{SERVED}}}) / 300"
 _GIB: Final = 2**30
 
 

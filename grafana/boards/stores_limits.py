@@ -114,7 +114,7 @@ ROW: Final = Row(
             ),
             Query(
                 "histogram_quantile(0.95, sum by (le, lms_rate_limit_outcome) "
-                f"(rate(lms_rate_limit_backend_duration_seconds_bucket{{{CHOSEN}}}[$__rate_interval]))) > 0",
+                f"(rule:rate_limit_duration_buckets:increase5m{{{SERVED}}})) > 0",
                 legend="{{lms_rate_limit_outcome}}",
             ),
         ),

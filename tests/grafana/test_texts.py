@@ -1,0 +1,45 @@
+"""What the panels of boards say: thresholds as people read them, states of single values and of ranges."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+
+from grafana import looks
+from grafana.panels import About, Query, bars
+from stack.alerting import AlertingError
+from stack.alerting.thresholds import Thresholds
+
+
+def test_a_text_has_the_thresholds_of_the_alerts() -> None:
+    least = Thresholds.load()["api_errors_min"]
+    about = About("Errors", "From ${api_errors_min:text} on.", empty="fewer than ${api_errors_min}")
+    assert (about.description, about.empty) == (f"From {least.text} on.", f"fewer than {least.number}")
+
+
+def test_a_text_with_an_unknown_threshold_is_refused_with_the_panel_that_has_it() -> None:
+    with pytest.raises(AlertingError, match=r"Errors: \$\{api_errors_mni:text\} is in no threshold"):
+        About("Errors", "From ${api_errors_mni:text} on.")
+
+
+def test_a_state_is_a_value_or_all_up_to_one() -> None:
+    value, spent = looks.states({"1": ("degraded", looks.WARN), "<=0": ("", looks.BAD)})
+    assert _content(value)["options"] == {"1": {"text": "degraded", "color": looks.WARN, "index": 0}}
+    assert _content(spent)["options"] == {
+        "from": None,
+        "to": 0,
+        "result": {"color": looks.BAD, "index": 1},
+    }
+
+
+def _content(mapping: object) -> dict[str, Any]:
+    return dict(json.loads(json.dumps(mapping, cls=JSONEncoder)))
+
+
+@pytest.mark.parametrize(("unit", "most"), [("percentunit", 1), ("short", None)])
+def test_the_bars_of_shares_end_at_the_whole(unit: str, most: float | None) -> None:
+    panel = bars(About("Shares", "Of something.", unit=unit), Query("up"))
+    assert panel.builder.build().field_config.defaults.max_val == most

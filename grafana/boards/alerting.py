@@ -90,7 +90,7 @@ _NOW: Final = Row(
         alerts(
             About(
                 "Alerts firing",
-                "All that anybody is notified of, the worst first. Acknowledge a page within "
+                "All but those of severity none, the worst first. Acknowledge a page within "
                 "${escalation_second_line:text}, or it escalates (docs/incident-response.md).",
                 width=10, height=9, links=(ACKNOWLEDGE, SILENCES, _OVERVIEW),
             ),

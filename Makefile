@@ -51,8 +51,9 @@ test-docker: environment ## run only the tests in containers; skipped where no e
 	@$(RUN) -m stack.native.tools build --tool prometheus --tool alertmanager --tool ferretdb --tool docker-compose
 	@$(RUN) -m pytest --durations=0 tests/stack/docker
 
-engine: ## install Podman for the tests in containers, if this is Debian and you are root
+engine: ## install Podman and Chromium for the tests that use them, if this is Debian and you are root
 	@sh tests/stack/docker/install.sh
+	@sh tests/stack/running/install.sh
 
 test-long: environment ## run what takes too long for every day: all of the ledger, the benchmarks against peers
 	@$(RUN) -m stack.native.tools build

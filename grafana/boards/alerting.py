@@ -73,25 +73,25 @@ _NOW: Final = Row(
         stat(
             About(
                 "Mean time to acknowledge (MTTA)",
-                "From firing until somebody acknowledged, in the range shown; alerts that nobody "
-                "acknowledged are not in it.",
-                unit="s", width=6, height=4, empty="nobody has acknowledged an alert in this range",
+                "From firing until somebody acknowledged, in the range shown, or of all so far if nobody "
+                "did in it. Alerts that nobody acknowledged are not in it.",
+                unit="s", width=6, height=4, empty="nobody has acknowledged an alert yet",
             ),
             Query(_mean("acknowledge", "$__range"), now=True),
         ),
         stat(
             About(
                 "Mean time to resolve (MTTR)",
-                "From firing until it was over, in the range shown.",
-                unit="s", width=6, height=4, empty="no alert has ended in this range",
+                "From firing until it was over, in the range shown, or of all so far if none ended in it.",
+                unit="s", width=6, height=4, empty="no alert has ended yet",
             ),
             Query(_mean("resolve", "$__range"), now=True),
         ),
         alerts(
             About(
                 "Alerts firing",
-                "All but the Watchdog and the record, the worst first. Acknowledge a page within 15 "
-                "minutes, or it escalates (docs/incident-response.md).",
+                "All but those of severity none, the worst first. Acknowledge a page within "
+                "${escalation_second_line:text}, or it escalates (docs/incident-response.md).",
                 width=10, height=9, links=(ACKNOWLEDGE, SILENCES, _OVERVIEW),
             ),
             firing=FIRING,

@@ -120,8 +120,8 @@ _BROKEN: Final = Row(
         alerts(
             About(
                 "Alerts firing",
-                "All alerts but the Watchdog and the record, the worst first. Acknowledge a page within 15 "
-                "minutes, or it escalates (docs/incident-response.md).",
+                "All but those of severity none, the worst first. Acknowledge a page within "
+                "${escalation_second_line:text}, or it escalates (docs/incident-response.md).",
                 width=12, height=9, links=(ACKNOWLEDGE, SILENCES, _ON_CALL),
             ),
             firing=FIRING,

@@ -23,11 +23,7 @@ _COLLECTOR: Final = (
     "otelcol_receiver_accepted_metric_points_total",
     "otelcol_receiver_accepted_spans_total",
 )
-_STORES: Final = (
-    "jaeger_storage_badger_size_bytes_lsm",
-    "jaeger_storage_badger_size_bytes_vlog",
-    "vl_compressed_data_size_bytes",
-)
+_STORES: Final = ("vl_compressed_data_size_bytes",)
 _ALERTMANAGER: Final = (
     "alertmanager_alerts",
     "alertmanager_config_last_reload_success_timestamp_seconds",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from stack.boards.dashboards import SOURCES, Dashboard, DashboardError, Variable
-from stack.boards.expansion import Value, Values, expand, names
+from stack.boards.expansion import Value, Values, expand
 from stack.boards.window import Window
 
 ALL: Final = "$__all"
@@ -85,12 +85,6 @@ async def resolved(
 def values(found: Mapping[str, Resolved]) -> Values:
     """Returns what `expand` takes."""
     return {name: each.value for name, each in found.items()}
-
-
-def missing(board: Dashboard, texts: Sequence[str]) -> set[str]:
-    """Returns the variables in texts that neither the board nor Grafana itself has."""
-    known = {variable.name for variable in board.variables}
-    return {name for text in texts for name in names(text) if name not in known and name[:2] != "__"}
 
 
 def _sane(given: Sequence[str] | None) -> tuple[str, ...] | None:

@@ -41,7 +41,7 @@ async def executed(
 ) -> AsyncIterator[Ran]:
     """Yields what came of each query to the log store and the trace store."""
     for board in boards:
-        window = Window.of(board.start, "now", now=time.time())
+        window = Window.of("now-15m", "now", now=time.time())
         for panel in board.panels:
             for target in panel.targets:
                 if target.source in {"logs", "traces"}:

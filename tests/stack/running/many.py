@@ -39,12 +39,10 @@ class Loaded:
 
 def copies(found: Iterable[Labels], instance: str, processes: int) -> Iterator[Labels]:
     """Yields the series of so many processes, from those of one; what has no process is there once."""
-    for labels in _thinned(found):
-        if labels.get("instance") != instance:
-            yield labels
-            continue
-        for number in range(processes):
-            yield {**labels, "instance": f"process-{number:03d}"}
+    listed = list(found)
+    yield from (labels for labels in listed if labels.get("instance") != instance)
+    for labels in _thinned(labels for labels in listed if labels.get("instance") == instance):
+        yield from ({**labels, "instance": f"process-{number:03d}"} for number in range(processes))
 
 
 def _thinned(found: Iterable[Labels]) -> Iterator[Labels]:

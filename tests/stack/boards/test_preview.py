@@ -1,0 +1,109 @@
+"""Pages that open from the disk, and their pictures."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stack.boards import preview
+from stack.boards.__main__ import main
+from stack.boards.dashboards import load
+from stack.boards.preview import PreviewError, Span
+from stack.boards.running import settings as of_the_stack
+from tests.stack.boards.serving import panel, scraped, settings, write_board
+
+UP = {"expr": "up", "legendFormat": "{{job}}"}
+PANELS = [
+    panel(1, "timeseries", UP),
+    panel(
+        2,
+        "stat",
+        UP | {"instant": True},
+        links=[{"title": "Itself", "url": "/d/a-board?${__url_time_range}"}],
+    ),
+    panel(3, "alertlist"),
+]
+
+
+@pytest.fixture(scope="module")
+def prometheus_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with scraped(tmp_path_factory.mktemp("prometheus")) as url:
+        yield url
+
+
+async def written(tmp_path: Path, url: str, said: list[str]) -> Path:
+    write_board(tmp_path / "boards", *PANELS)
+    boards = load(tmp_path / "boards")
+    found = settings(tmp_path, url)
+    [page] = await preview.pages(boards, found, Span("now-5m", "now"), tmp_path / "out", said.append)
+    return page
+
+
+async def test_a_page_has_its_answers_beside_it(tmp_path: Path, prometheus_url: str) -> None:
+    said: list[str] = []
+    page = await written(tmp_path, prometheus_url, said)
+    assert said == ["[1/1] A board"]
+    text = page.read_text()
+    addresses = re.findall(r'(?:src|href)="([^"]+)"', text)
+    assert {each for each in addresses if not (page.parent / each).is_file()} == set()
+    assert any(each.startswith("static/plotly-") for each in addresses)
+    script = page.with_suffix(".js").read_text()
+    found = json.loads(script.removeprefix("window.PREVIEW = ").removesuffix(";\n"))
+    assert found["answers"][""]["title"] == "A board"
+    assert found["answers"]["/panels/2"]["values"][0]["text"] == "1"
+    assert found["answers"]["/panels/3"]["text"].startswith("Alertmanager is away")
+    assert str(tmp_path / "password") not in script
+
+
+async def test_a_preview_replaces_the_one_before_it(tmp_path: Path, prometheus_url: str) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "gone.html").touch()
+    await written(tmp_path, prometheus_url, [])
+    assert not (tmp_path / "out" / "gone.html").exists()
+
+
+def test_an_interrupt_leaves_what_was_there(tmp_path: Path, prometheus_url: str) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "before.html").touch()
+    write_board(tmp_path / "boards", *PANELS)
+    boards, found = load(tmp_path / "boards"), settings(tmp_path, prometheus_url)
+
+    def interrupt(_: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(preview.pages(boards, found, Span(), tmp_path / "out", interrupt))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["before.html"]
+    assert {path.name for path in tmp_path.iterdir()} == {"boards", "out", "password"}
+
+
+async def test_a_picture_is_taken_where_a_browser_is(tmp_path: Path, prometheus_url: str) -> None:
+    program = preview.browser()
+    if program is None:
+        pytest.skip("no Chromium (Debian: apt install chromium)")
+    page = await written(tmp_path, prometheus_url, [])
+    picture = preview.picture(page, load(tmp_path / "boards")[0], program).read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert int.from_bytes(picture[16:20]) == preview.WIDTH
+    assert len(picture) > 10_000  # an empty page has 5 kB
+
+
+async def test_a_browser_that_takes_no_picture_is_named(tmp_path: Path, prometheus_url: str) -> None:
+    page = await written(tmp_path, prometheus_url, [])
+    with pytest.raises(PreviewError, match=r"^/bin/false took no picture of a-board\.html"):
+        preview.picture(page, load(tmp_path / "boards")[0], "/bin/false")
+
+
+def test_a_board_that_does_not_exist_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["preview", "--board", "nothing"]) == 1
+    assert "There is no board 'nothing': name one of lms-api, " in capsys.readouterr().err
+
+
+def test_a_stack_that_was_not_started_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PreviewError, match=r"`STACK=native make up` writes it and starts the stack"):
+        of_the_stack(tmp_path / ".env")

@@ -1,0 +1,157 @@
+"""The boards of the running stack in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+
+from stack.boards.dashboards import Dashboard, Panel, load
+from stack.native.native_stack import NativeStack
+from tests.programs import wait_until
+from tests.stack.running.browser import Browser, opened
+from tests.stack.running.nothing import EMPTY, PERHAPS
+
+pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("studied")]
+
+BOARDS: Final = load()
+_YOUNG: Final = "the stack has not run for long enough"
+# Panels that may have nothing to show, by board / panel, besides those whose every query may be empty.
+NOTHING: Final[dict[str, str]] = {
+    "lms-alerts / Mean time to acknowledge (MTTA)": "nobody has acknowledged an alert",
+    "lms-alerts / Mean time to resolve (MTTR)": "no alert has ended",
+    "lms-business / Registered → enrolled within six hours": "fewer than 30 learners have registered",
+    "lms-overview / Error budget left": _YOUNG,
+    "lms-overview / Error budget left by objective": _YOUNG,
+    "lms-resources / Hours until a disk is full": "no disk fills",
+    "lms-resources / Hours until full": "no disk fills",
+    "lms-slo / Least budget left": _YOUNG,
+    "lms-slo / Days until a budget is spent": _YOUNG,
+    "lms-slo / Error budget left by objective": _YOUNG,
+    "lms-slo / Burn rate over the last day": _YOUNG,
+    "lms-slo / Burn rate over the last three days": _YOUNG,
+    "lms-slo / Budget left over time": _YOUNG,
+    "lms-slo / Days until the budget is spent": _YOUNG,
+}
+RANGE: Final = "from=now-15m&to=now"
+
+
+@pytest.fixture(name="password", scope="module")
+def _password(stack: NativeStack) -> str:
+    return stack.environment.stack.grafana_password.get_secret_value()
+
+
+@pytest.fixture(name="stranger", scope="module")
+def _stranger(stack: NativeStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser that has not logged in."""
+    with opened(stack.url("boards"), tmp_path_factory.mktemp("pictures")) as found:
+        yield found
+
+
+@pytest.fixture(name="browser", scope="module")
+def _browser(stranger: Browser, password: str) -> Browser:
+    """A browser that has logged in."""
+    stranger.open("/login")
+    stranger.log_in(password)
+    wait_until(lambda: not stranger.place.startswith("/login"), "the login leads on")
+    return stranger
+
+
+def test_login_is_asked_for(stranger: Browser, password: str) -> None:
+    path = f"/d/lms-api?{RANGE}&var-environment=production"
+    stranger.open(path)
+    assert urlsplit(stranger.place).path == "/login"
+    stranger.log_in("not the password")
+    wait_until(lambda: stranger.find("[role=alert]").text, "the refusal is shown")
+    assert "STACK_GRAFANA_PASSWORD" in stranger.find("[role=alert]").text
+    refused = stranger.complaints()
+    assert [each for each in refused if "401" not in each] == []
+    stranger.log_in(password)
+    wait_until(lambda: stranger.place == path, "the login leads to the board that was asked for")
+    assert stranger.find("h1").text == "API performance"
+    stranger.open("/")
+    assert urlsplit(stranger.place).path == "/d/lms-overview"
+    stranger.find("form[action='/logout'] button").click()
+    wait_until(lambda: stranger.place == "/login", "logging out leads to the login")
+
+
+def may_be_empty(board: Dashboard, panel: Panel) -> bool:
+    name = f"{board.uid} / {panel.title}"
+    asked = {f"{name} / {each.ref_id}" for each in panel.targets if each.source == "metrics"}
+    return name in NOTHING or (bool(asked) and asked <= EMPTY.keys() | PERHAPS.keys())
+
+
+def test_the_list_names_panels_that_exist() -> None:
+    assert NOTHING.keys() <= {f"{board.uid} / {panel.title}" for board in BOARDS for panel in board.panels}
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
+def test_every_panel_of_a_board_shows_something(browser: Browser, board: Dashboard) -> None:
+    browser.complaints()
+    panels = browser.board(board.uid, RANGE)
+    picture = browser.picture(board.uid)
+    named = {each.id: each for each in board.panels}
+    assert panels.keys() == named.keys()
+    assert {named[id_].title: text for id_, (kind, text) in panels.items() if kind == "error"} == {}, picture
+    empty = [named[id_] for id_, (kind, _) in panels.items() if kind == "empty"]
+    blank = [f"{board.uid} / {panel.title}" for panel in empty if not may_be_empty(board, panel)]
+    assert blank == [], picture
+    assert browser.complaints() == []
+    assert browser.find("#said").text == ""
+
+
+def test_a_panel_is_as_wide_as_the_screen_allows(browser: Browser) -> None:
+    browser.board("lms-overview", RANGE)
+    page = "document.documentElement"
+    assert browser.run(f"return {page}.scrollWidth <= {page}.clientWidth")
+    inside = "(each) => each.getBoundingClientRect().right <= innerWidth"
+    assert browser.run(f"return [...document.querySelectorAll('.panel')].every({inside})")
+
+
+def _shown(browser: Browser) -> list[str]:
+    return list(browser.run("return document.querySelector('.of-plot > div').layout.xaxis.range.map(String)"))
+
+
+def test_another_range_is_shown(browser: Browser) -> None:
+    browser.board("lms-api", RANGE)
+    before = _shown(browser)
+    browser.find("#range option[value='now-5m']").click()
+    wait_until(lambda: "from=now-5m" in browser.place, "the address has the range")
+    browser.drawn()
+    wait_until(lambda: _shown(browser) != before, lambda: f"the graphs have the range, not {before}")
+    browser.driver.back()
+    wait_until(lambda: "from=now-15m" in browser.place, "the browser's way back works")
+
+
+def test_a_choice_is_in_the_address_and_in_links(browser: Browser) -> None:
+    browser.board("lms-overview", RANGE)
+    browser.find("details[data-variable=service] summary").click()
+    browser.find("details[data-variable=service] input[value=lms]").click()
+    browser.find("details[data-variable=service] summary").click()
+    wait_until(lambda: "var-service=lms" in browser.place, "the address has the choice")
+    chosen = "details[data-variable=service] summary"
+    wait_until(lambda: browser.texts(chosen) == ["lms"], "the choice is shown")
+    kinds = {kind for kind, _ in browser.drawn().values()}
+    assert "error" not in kinds
+    assert "plot" in kinds
+    browser.find("#boards summary").click()
+    browser.find("#boards a[href*='lms-api']").click()
+    wait_until(lambda: browser.place.startswith("/d/lms-api"), "the menu leads to the board")
+    query = parse_qs(urlsplit(browser.place).query)
+    assert (query["var-service"], query["from"]) == (["lms"], ["now-15m"])
+
+
+def test_what_somebody_typed_is_text(browser: Browser) -> None:
+    typed = '"} | <img src=x onerror=document.title=1> `\\'
+    panels = browser.board("lms-logs", f"{RANGE}&var-request_id={quote(typed)}")
+    assert browser.find("input[name='var-request_id']").get_attribute("value") == typed
+    assert browser.driver.title == "Logs"
+    assert "plot" not in {kind for kind, _ in panels.values()}
+    assert browser.complaints() == []
+
+
+def test_an_unknown_board_leads_to_those_that_exist(browser: Browser) -> None:
+    browser.open("/d/nothing")
+    assert len(browser.all("ul a")) == len(BOARDS)

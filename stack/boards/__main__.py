@@ -24,6 +24,7 @@ from stack.boards.server import Server
 from stack.boards.settings import Settings
 from stack.boards.sources import AwayError
 from stack.boards.window import RangeError
+from stack.settings import SettingsError
 
 INTERRUPTED: Final = 130
 
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     try:
         return int(options.run(options))
-    except (ConfigError, DashboardError, PreviewError, AwayError, RangeError) as error:
+    except (ConfigError, SettingsError, DashboardError, PreviewError, AwayError, RangeError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -89,7 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="serve the boards to a browser")
     serve.set_defaults(run=_serve)
     files = commands.add_parser("preview", help="write the boards as pages and pictures")
-    files.add_argument("--out", type=Path, default=Path("dist/preview"), help="folder, which is replaced")
+    files.add_argument(
+        "--out", type=Path, default=Path("dist/preview"), help="folder; a preview there is replaced"
+    )
     files.add_argument("--board", default="", help="the uid of one board; default: all")
     files.add_argument("--from", dest="start", default="", help="as now-6h; default: as the board has it")
     files.add_argument("--to", dest="end", default="", help="as now")

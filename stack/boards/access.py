@@ -1,12 +1,13 @@
-"""Who may look: the admin, by a password and then by a signed cookie.
+"""Who may look: the admin, by a password and then by a cookie.
 
-The key of the signature is made at every start: sessions end with the process, and are in no file.
+Sessions are known to the process alone: they end with it, and are in no file.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import secrets
 import time
 from collections import OrderedDict, deque
@@ -26,41 +27,43 @@ class Access:
     """The login, and the attempts of those who do not know it."""
 
     def __init__(self, password: str, clock: Callable[[], float] = time.time) -> None:
-        self._password = hashlib.sha256(password.encode()).digest()
-        self._key = secrets.token_bytes(32)
+        self._password = _digest(password)
+        self._sessions: dict[bytes, float] = {}  # until when each is valid
         self._clock = clock
         self._failed: OrderedDict[str, deque[float]] = OrderedDict()
 
     def wait(self, address: str) -> int:
         """Returns how many seconds an address has to wait until it may try again; 0: it may now."""
-        failed = self._recent(address)
+        failed = self._recent(_key(address))
         return 0 if len(failed) < ATTEMPTS else max(1, round(failed[0] + WITHIN_SECONDS - self._clock()))
 
     def admits(self, user: str, password: str, address: str) -> bool:
         """Returns whether that is the login; takes the same time for every wrong one, and counts it."""
-        given = hashlib.sha256(password.encode(errors="surrogatepass")).digest()
+        given = _digest(password)
         right = hmac.compare_digest(given, self._password) & hmac.compare_digest(
             user.encode(errors="surrogatepass"), USER.encode()
         )
         if right:
-            self._failed.pop(address, None)
+            self._failed.pop(_key(address), None)
         else:
-            self._count(address)
+            self._count(_key(address))
         return right
 
     def session(self) -> str:
-        """Returns the value of a cookie: until when it is valid, and the signature."""
-        until = f"{self._clock() + SESSION_SECONDS:.0f}"
-        return f"{until}.{self._signature(until)}"
+        """Begins a session; returns the value of its cookie."""
+        now = self._clock()
+        self._sessions = {each: until for each, until in self._sessions.items() if until > now}
+        cookie = secrets.token_urlsafe(32)
+        self._sessions[_digest(cookie)] = now + SESSION_SECONDS
+        return cookie
 
     def knows(self, cookie: str) -> bool:
         """Returns whether a cookie is ours, and still valid."""
-        until, _, signature = cookie.partition(".")
-        ours = hmac.compare_digest(signature.encode(), self._signature(until).encode())
-        return ours and until.isdecimal() and int(until) > self._clock()
+        return self._sessions.get(_digest(cookie), -math.inf) > self._clock()
 
-    def _signature(self, until: str) -> str:
-        return hmac.new(self._key, until.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
+    def end(self, cookie: str) -> None:
+        """Ends a session, if the cookie is of one."""
+        self._sessions.pop(_digest(cookie), None)
 
     def _recent(self, address: str) -> deque[float]:
         failed = self._failed.get(address, deque())
@@ -73,3 +76,12 @@ class Access:
         self._failed.move_to_end(address)
         while len(self._failed) > _MOST_ADDRESSES:
             self._failed.popitem(last=False)
+
+
+def _key(address: str) -> str:
+    """Returns by what an address is counted: this machine has as many as it likes, and they count as one."""
+    return "this machine" if address.startswith(("127.", "::ffff:127.")) or address == "::1" else address
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).digest()

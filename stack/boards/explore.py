@@ -42,6 +42,6 @@ def _first(panes: str) -> Mapping[str, Any]:
     try:
         pane = next(iter(json.loads(panes).values()))
         found = pane["queries"][0]
-    except (ValueError, LookupError, TypeError, AttributeError, StopIteration):
+    except (ValueError, LookupError, TypeError, AttributeError, StopIteration, RecursionError):
         return {}
     return found if isinstance(found, Mapping) else {}

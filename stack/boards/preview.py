@@ -6,11 +6,14 @@ The stores are asked as the server asks them; the answers are in a script beside
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -30,6 +33,8 @@ _ROW_PIXELS: Final = 38
 _HEAD_PIXELS: Final = 60
 _TITLE_PIXELS: Final = 46
 _SECONDS: Final = 90.0
+MARK: Final = "preview.json"
+"""The file by which a folder is known to be a preview."""
 _STATIC: Final = ("boards.css", "boards.js", "panels.js", "icon.svg")
 
 
@@ -53,21 +58,29 @@ def browser() -> str | None:
 async def pages(
     boards: Sequence[Dashboard], settings: Settings, span: Span, folder: Path, tell: Callable[[str], None]
 ) -> list[Path]:
-    """Writes a page per board and what they share; returns the pages. The folder is replaced as a whole.
+    """Writes a page per board and what they share, in place of an older preview; returns the pages.
+
+    What the stores answered is in them, so only their owner may read them.
 
     Raises:
         AwayError, DashboardError, RangeError: a board cannot be asked for; the folder is as it was.
+        PreviewError: the folder has something else in it, or cannot be written; it is as it was.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".preview-", dir=folder.parent) as scratch:
-        made = Path(scratch) / "pages"
-        _shared(made)
-        async with opened(settings) as sources:
-            for number, board in enumerate(boards, 1):
-                tell(f"[{number}/{len(boards)}] {board.title}")
-                await _page(board, boards, _Asked(sources, settings, span), made)
-        shutil.rmtree(folder, ignore_errors=True)
-        made.rename(folder)
+    try:
+        _refuse_others(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".preview-", dir=folder.parent) as scratch:
+            made = Path(scratch) / "pages"
+            _shared(made, boards)
+            async with opened(settings) as sources:
+                for number, board in enumerate(boards, 1):
+                    tell(f"[{number}/{len(boards)}] {board.title}")
+                    await _page(board, boards, _Asked(sources, settings, span), made)
+            _replace(folder, made)
+    except OSError as error:
+        raise PreviewError(
+            f"--out is {folder}: {error.strerror}. Name a folder that can be written."
+        ) from error
     return [folder / f"{board.uid}.html" for board in boards]
 
 
@@ -78,7 +91,8 @@ def picture(page: Path, board: Dashboard, program: str) -> Path:
         PreviewError: the browser takes none.
     """
     path = page.with_suffix(".png")
-    with tempfile.TemporaryDirectory(prefix="lms-preview-") as profile:
+    # The browser's helpers may write there for a moment after they were told to stop.
+    with tempfile.TemporaryDirectory(prefix="lms-preview-", ignore_cleanup_errors=True) as profile:
         command = [
             program,
             "--headless=new",
@@ -93,12 +107,25 @@ def picture(page: Path, board: Dashboard, program: str) -> Path:
             page.resolve().as_uri(),
         ]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+            status, said = _run(command)
         except subprocess.TimeoutExpired:
             raise PreviewError(f"{program} took no picture of {page.name} in {_SECONDS:.0f} s.") from None
-    if done.returncode or not path.exists():
-        raise PreviewError(f"{program} took no picture of {page.name}: {done.stderr.strip()[-300:]}")
+    if status or not path.exists():
+        raise PreviewError(f"{program} took no picture of {page.name}: {said.strip()[-300:]}")
     return path
+
+
+def _run(command: Sequence[str]) -> tuple[int, str]:
+    """Returns the status of a program, and what it said; whatever happens, none of its processes stays."""
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            _, said = process.communicate(timeout=_SECONDS)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return process.returncode, said
 
 
 def height(board: Dashboard) -> int:
@@ -139,9 +166,30 @@ async def _page(board: Dashboard, boards: Sequence[Dashboard], asked: _Asked, fo
     (folder / f"{board.uid}.html").write_text(text, encoding="utf-8")
 
 
-def _shared(folder: Path) -> None:
+def _refuse_others(folder: Path) -> None:
+    """Raises PreviewError for what is no folder, and for one that has something other than a preview."""
+    if folder.exists() and not folder.is_dir():
+        raise PreviewError(f"--out is {folder}, which is a file: name a folder.")
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARK).is_file():
+        raise PreviewError(
+            f"--out is {folder}, which is not empty and no preview (it has no {MARK}): name another folder, "
+            f"or empty it."
+        )
+
+
+def _replace(folder: Path, made: Path) -> None:
+    """Puts what was made in the folder's place; an older preview is then beside where it was made."""
+    if folder.exists():
+        folder.rename(made.with_name("before"))
+    made.rename(folder)
+
+
+def _shared(folder: Path, boards: Sequence[Dashboard]) -> None:
+    folder.mkdir(mode=0o700)
+    mark = {"boards": [board.uid for board in boards]}
+    (folder / MARK).write_text(json.dumps(mark, indent=2) + "\n", encoding="utf-8")
     static = folder / "static"
-    static.mkdir(parents=True)
+    static.mkdir()
     for name in _STATIC:
         shutil.copyfile(WEB / name, static / name)
     shutil.copyfile(plotly_file(), static / f"plotly-{version('plotly')}.min.js")

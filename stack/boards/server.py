@@ -11,11 +11,12 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from starlette.applications import Starlette
 from starlette.datastructures import QueryParams
 from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -46,6 +47,8 @@ HEADERS: Final[Mapping[str, str]] = {
 OPEN: Final = frozenset({"/api/health", "/api/session", "/login", "/static/boards.css", "/static/login.js"})
 """What is served to everybody."""
 _LARGEST_FORM: Final = 4096
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
+_WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104 - nothing listens there by itself
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -70,10 +73,22 @@ class Guard:
             await send(message)
 
         request = Request(scope)
+        if request.method not in {"GET", "HEAD"} and _foreign(request):
+            await JSONResponse({"error": "Another site sent this form."}, 403)(scope, receive, protected)
+            return
         if request.url.path in OPEN or self._access.knows(request.cookies.get(COOKIE, "")):
             await self._app(scope, receive, protected)
             return
         await _refusal(request)(scope, receive, protected)
+
+
+def _foreign(request: Request) -> bool:
+    """Returns whether a page of another site sends a request: it would use up the attempts of the admin."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site not in {"same-origin", "none"}
+    origin = request.headers.get("Origin")
+    return origin is not None and urlsplit(origin).netloc != request.headers.get("Host")
 
 
 def _refusal(request: Request) -> Response:
@@ -118,9 +133,13 @@ class Server:
             Route(plotly, _plotly),
             Route("/static/{name}", _static),
         ]
-        return Starlette(
-            routes=routes, middleware=[Middleware(Guard, access=self._access)], lifespan=self._opened
-        )
+        middleware = [
+            Middleware(Guard, access=self._access),
+            Middleware(
+                TrustedHostMiddleware, allowed_hosts=_hosts(self._settings.listen[0]), www_redirect=False
+            ),
+        ]
+        return Starlette(routes=routes, middleware=middleware, lifespan=self._opened)
 
     @asynccontextmanager
     async def _opened(self, _app: Starlette) -> AsyncIterator[None]:
@@ -149,7 +168,8 @@ class Server:
         )
         return answer
 
-    async def _logout(self, _: Request) -> Response:
+    async def _logout(self, request: Request) -> Response:
+        self._access.end(request.cookies.get(COOKIE, ""))
         answer = RedirectResponse("/login", 303)
         answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
         return answer
@@ -201,6 +221,16 @@ class Server:
             return JSONResponse({"error": str(error)}, 502)
 
 
+def _hosts(listen: str) -> list[str]:
+    """Returns by which names a browser may ask: another's name may be made to lead to this machine.
+
+    Who listens at every address is known by names that only the network has.
+    """
+    if listen in _WILDCARDS:
+        return ["*"]
+    return [f"[{listen}]" if ":" in listen else listen, *_LOOPBACK]
+
+
 async def _health(_: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
@@ -221,7 +251,11 @@ def _file(path: Path, caching: str) -> Response:
 
 
 def _json(found: object) -> Response:
-    """Returns JSON; what is no number in JSON is written as null."""
+    """Returns JSON.
+
+    Raises:
+        ValueError: an infinity, or what is no number, is in it, for which JSON has no text.
+    """
     body = json.dumps(found, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode(
         errors="replace"
     )

@@ -1,9 +1,10 @@
-"""The stores as panels ask them: one time limit, few queries at once, and since when a store is away."""
+"""The stores as panels ask them: one time limit, few queries at once to each, since when one is away."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,8 @@ from stack.boards.settings import Settings, secret
 from stack.boards.traces import Jaeger, Tempo, TraceStore
 
 AT_ONCE: Final = 8
-"""More queries than this wait: a board asks some thirty at a time, and rules are evaluated beside them."""
+"""More queries than this to one store wait: a board asks some thirty at a time, and rules are evaluated
+beside them. A slow store keeps nobody from the others."""
 
 _T = TypeVar("_T")
 
@@ -37,7 +39,9 @@ class Sources:
     traces: TraceStore
     alerts: Alerts
     names: dict[Source, str]
-    _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    _places: defaultdict[Source, asyncio.Semaphore] = field(
+        default_factory=lambda: defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
+    )
     _away: dict[Source, float] = field(default_factory=dict)
 
     async def ask(self, source: Source, question: Awaitable[_T]) -> _T:
@@ -47,11 +51,12 @@ class Sources:
             AwayError: it does not answer, or refuses the question.
         """
         try:
-            async with self._places:
+            async with self._places[source]:
                 answer = await question
         except StoreUnavailable as error:
             name = self.names[source]
-            if error.answered is not None and error.answered < 500:  # noqa: PLR2004 - RFC 9110, 15.5
+            refused = error.answered is not None and error.answered < 500  # noqa: PLR2004 - RFC 9110, 15.5
+            if refused or error.is_too_large:
                 self._away.pop(source, None)
                 raise AwayError(f"{name} refused the query: it {error.reason}") from None
             since = self._away.setdefault(source, time.time())

@@ -89,9 +89,11 @@ class Window:
         """Returns the window between two times.
 
         Raises:
-            RangeError: one is no time, or the range is not between 10 s and 90 days.
+            RangeError: one is no time, or the range is not between 10 s and 90 days, or begins before 1970.
         """
         start, end = moment(first, now), moment(last, now)
+        if start < 0:
+            raise RangeError(f"From {first} to {last} cannot be shown: nothing is older than 1970.")
         if not SHORTEST <= end - start <= LONGEST:
             raise RangeError(
                 f"From {first} to {last} cannot be shown: between {SHORTEST:.0f} s and 90 days can."

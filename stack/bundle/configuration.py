@@ -12,21 +12,12 @@ from pydantic import SecretStr
 from stack.alerting import channels
 from stack.alerting.sources import ALERTING, ROUTES
 from stack.alerting.thresholds import Thresholds
-from stack.bundle.wording import PLATFORM, Wording
+from stack.bundle.wording import PLATFORM, PORTS, Wording
 from stack.channel_settings import ChannelSettings
 from stack.settings import REPOSITORY
 
 # Whose scrape needs what only the platform has, or is the platform's.
 _OURS: Final = ("canary",)
-_PORTS: Final = {
-    "collector": 8888,
-    "prometheus": 9090,
-    "alertmanager": 9093,
-    "victorialogs": 9428,
-    "loki": 3100,
-    "jaeger": 14269,
-    "tempo": 3200,
-}
 _HEAD: Final = "# Written by `make bundle` from {source}, which has the reasons.\n"
 # Their values are files of the installation: the bundle has no secret.
 SECRETS: Final = (
@@ -50,7 +41,7 @@ def prometheus(wording: Wording) -> dict[str, str]:
         name = job["job_name"]
         # The stores are lists that may stay empty: which ones there are is the installation's.
         needed = name in {wording.service, "collector", "prometheus", "alertmanager"}
-        targets = [f"{name}:{_PORTS.get(name, 8000)}"] if needed else []
+        targets = [f"{name}:{PORTS.get(name, 8000)}"] if needed else []
         found[f"prometheus/targets/{name}.json"] = json.dumps([{"targets": targets}]) + "\n"
     return found
 

@@ -8,6 +8,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 PLATFORM: Final = "lms"
+PORTS: Final = {
+    "collector": 8888,
+    "prometheus": 9090,
+    "alertmanager": 9093,
+    "victorialogs": 9428,
+    "loki": 3100,
+    "jaeger": 14269,
+    "tempo": 3200,
+}
+"""Jobs of Prometheus' configuration besides the service's own, and where their targets listen."""
 _SERVICE: Final = re.compile(r"[a-z]([a-z0-9-]{0,28}[a-z0-9])?")
 _ALERT: Final = re.compile(r"\bLms(?=[A-Z])")
 _MATCHER: Final = re.compile(r'(\b(?:job|service_name)\s*(?:=~|!~|!=|=)\s*")([^"]*)(")')
@@ -41,6 +51,11 @@ class Wording:
             raise BundleError(
                 f"SERVICE is {self.service!r}: give the service's `service.name`, of lower-case letters, "
                 f"digits and hyphens, beginning with a letter, at most 30 characters, such as shop."
+            )
+        if self.service in PORTS:
+            raise BundleError(
+                f"SERVICE is {self.service!r}, which is a job of the bundle's own: give another name, "
+                f"such as {self.service}-app."
             )
 
     @property

@@ -22,7 +22,7 @@ Drawn = dict[str, Any]
 Linked = Callable[[Options, Mapping[str, str]], dict[str, str]]
 
 MOST_ROWS: Final = 500
-TRANSFORMATIONS: Final = frozenset({"joinByField", "filterFieldsByName", "organize", "sortBy", "limit"})
+TRANSFORMATIONS: Final = frozenset({"joinByField", "filterFieldsByName", "organize"})
 """What can be done to a table's rows."""
 _MARKDOWN: Final = MarkdownIt("commonmark", {"html": False}).enable("table")
 _LEVELS: Final = {"FATAL": "bad", "ERROR": "bad", "WARN": "warn"}

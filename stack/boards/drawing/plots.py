@@ -51,11 +51,16 @@ def lines(
 def heat(
     panel: Panel, series: Sequence[Series], window: Window, trace_url: str, exemplars: Sequence[Exemplar]
 ) -> Drawn:
-    """Returns how many observations each bucket of a histogram had; the query's buckets are cumulative."""
+    """Returns how many observations each bucket of a histogram had; the query's buckets are cumulative.
+
+    Without any observation there is nothing to draw.
+    """
     found = sorted(((_bound(each), each) for each in series), key=lambda pair: pair[0])
     bounds = [bound for bound, _ in found]
-    times = sorted({time for each in series for time, _ in each.points})
+    times = _with_pauses(sorted({time for each in series for time, _ in each.points}), window.interval)
     counts = _differences([each for _, each in found], times)
+    if not any(count for row in counts for count in row):
+        return _plot([], _layout(window, {}))
     unit = look(panel).unit
     names = [format_value(each, unit) for each in bounds]
     heatmap = {
@@ -149,6 +154,20 @@ def _with_gaps(points: Sequence[tuple[float, float]], step: float) -> list[tuple
             found.append((before + step, None))
         found.append((time, value if math.isfinite(value) else None))
         before = time
+    return found
+
+
+def _with_pauses(times: Sequence[float], step: float) -> list[float]:
+    """Returns the times with one more at both ends of each pause, at which nothing was observed.
+
+    A heatmap's columns reach to half-way between times, so that without them the last one before a pause
+    would cover it.
+    """
+    found: list[float] = []
+    for time in times:
+        if found and time - found[-1] > step * _GAP:
+            found += sorted({found[-1] + step, time - step})
+        found.append(time)
     return found
 
 

@@ -156,16 +156,19 @@ function range(query) {
   const to = query.get('to') || frame.end;
   const preset = to === 'now' && RANGES.includes(from.replace('now-', ''));
   const options = [...RANGES.map((each) => [`now-${each}`, `Last ${each}`]), ['', 'From … to …']];
-  const select = selected(options, preset ? from : '', (value) => value && choose({ from: value, to: 'now' }));
+  const inputs = [];
+  const select = selected(options, preset ? from : '', (value) => {
+    if (value) choose({ from: value, to: 'now' });
+    else inputs.forEach((each) => { each.hidden = false; });
+  });
   select.id = 'range';
-  const label = make('label', { className: 'time' }, 'Time', select);
   const shown = (text) => (/^\d+$/.test(text) ? local(new Date(Number(text))) : text);
   for (const [name, value] of [['from', from], ['to', to]]) {
     const input = make('input', { name, value: shown(value), ariaLabel: name, hidden: preset });
     input.addEventListener('change', () => choose({ [name]: Date.parse(input.value) || input.value }));
-    label.append(input);
+    inputs.push(input);
   }
-  return label;
+  return make('label', { className: 'time' }, 'Time', select, ...inputs);
 }
 
 const local = (date) => new Date(date - date.getTimezoneOffset() * 60000).toISOString().slice(0, 19).replace('T', ' ');

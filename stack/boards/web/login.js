@@ -2,5 +2,7 @@
 // to be logged out. This page is ours: if the session is there, the link goes on.
 fetch('/api/session').then((answer) => answer.json()).then((session) => {
   const next = new URLSearchParams(location.search).get('next') || '/';
-  if (session.known && /^\/(?![/\\])/.test(next)) location.replace(next);
+  // As the browser reads it, which ignores tabs and takes backslashes for slashes; no address at all is none of ours.
+  const target = URL.canParse(next, location.origin) && new URL(next, location.origin);
+  if (session.known && target && target.origin === location.origin) location.replace(target);
 });

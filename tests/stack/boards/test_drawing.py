@@ -60,6 +60,25 @@ def test_buckets_are_differences_sorted_by_number() -> None:
     assert dots["customdata"] == ["/trace/trace-1", "/trace/trace-2"]
 
 
+def test_a_pause_of_a_histogram_is_not_painted_over() -> None:
+    found = [series("1", (0, 1), (15, 2), (90, 3), (120, 4), le="1")]
+    [heat] = plots.heat(a_panel(), found, WINDOW, "", [])["data"]
+    assert [each / 1000 - START for each in heat["x"]] == [0, 15, 30, 75, 90, 105, 120]
+    assert heat["z"] == [[1, 2, None, None, 3, None, 4]]
+
+
+def test_a_histogram_without_observations_is_empty() -> None:
+    found = [series("1", (0, 0), (15, 0), le="1"), series("+Inf", (0, 0), (15, 0), le="+Inf")]
+    assert plots.heat(a_panel(), found, WINDOW, "", [])["data"] == []
+
+
+@pytest.mark.parametrize("name", ["sortBy", "limit", "made up"])
+def test_a_change_of_rows_that_nothing_does_is_refused(name: str) -> None:
+    changed = Panel(1, "A panel", "table", "", Place(0, 0, 1, 1), (), {}, {}, transformations=({"id": name},))
+    with pytest.raises(DashboardError, match=f"nothing does '{name}'"):
+        cells.table(changed, [{"a": "x"}], lambda *_: {})
+
+
 def test_equal_states_are_one_piece() -> None:
     panel = a_panel(mappings=[{"type": "value", "options": {"0": {"text": "down", "color": "#D55E00"}}}])
     drawn = plots.states(panel, [series("a", (0, 1), (15, 1), (30, 0), (45, 1))], WINDOW)

@@ -15,6 +15,7 @@ from stack.boards.__main__ import main
 from stack.boards.dashboards import load
 from stack.boards.preview import PreviewError, Span
 from stack.boards.running import settings as of_the_stack
+from tests.programs import wait_until
 from tests.stack.boards.serving import panel, scraped, settings, write_board
 
 UP = {"expr": "up", "legendFormat": "{{job}}"}
@@ -61,15 +62,38 @@ async def test_a_page_has_its_answers_beside_it(tmp_path: Path, prometheus_url: 
 
 
 async def test_a_preview_replaces_the_one_before_it(tmp_path: Path, prometheus_url: str) -> None:
-    (tmp_path / "out").mkdir()
+    page = await written(tmp_path, prometheus_url, [])
     (tmp_path / "out" / "gone.html").touch()
-    await written(tmp_path, prometheus_url, [])
+    assert await written(tmp_path, prometheus_url, []) == page
     assert not (tmp_path / "out" / "gone.html").exists()
+
+
+async def test_a_preview_is_for_its_owner_alone(tmp_path: Path, prometheus_url: str) -> None:
+    page = await written(tmp_path, prometheus_url, [])
+    assert page.parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    ("precious", "said"),
+    [("out/notes.txt", "which is not empty and no preview"), ("out", "which is a file: name a folder")],
+)
+async def test_nothing_else_is_replaced(tmp_path: Path, precious: str, said: str) -> None:
+    (tmp_path / precious).parent.mkdir(exist_ok=True)
+    (tmp_path / precious).write_text("precious")
+    with pytest.raises(PreviewError, match=said):
+        await written(tmp_path, "", [])
+    assert (tmp_path / precious).read_text() == "precious"
+
+
+async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(PreviewError, match=r"--out is .*file/out: .*Name a folder that can be written"):
+        await preview.pages([], settings(tmp_path), Span(), tmp_path / "file" / "out", print)
 
 
 def test_an_interrupt_leaves_what_was_there(tmp_path: Path, prometheus_url: str) -> None:
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "before.html").touch()
+    (tmp_path / "out" / preview.MARK).touch()
     write_board(tmp_path / "boards", *PANELS)
     boards, found = load(tmp_path / "boards"), settings(tmp_path, prometheus_url)
 
@@ -78,7 +102,7 @@ def test_an_interrupt_leaves_what_was_there(tmp_path: Path, prometheus_url: str)
 
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(preview.pages(boards, found, Span(), tmp_path / "out", interrupt))
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["before.html"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [preview.MARK]
     assert {path.name for path in tmp_path.iterdir()} == {"boards", "out", "password"}
 
 
@@ -102,6 +126,24 @@ async def test_a_browser_that_takes_no_picture_is_named(tmp_path: Path, promethe
 def test_a_board_that_does_not_exist_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["preview", "--board", "nothing"]) == 1
     assert "There is no board 'nothing': name one of lms-api, " in capsys.readouterr().err
+
+
+def test_a_wrong_setting_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".env").write_text("STACK_PORT_GRAFANA=none\n")
+    monkeypatch.setattr(of_the_stack, "__defaults__", (tmp_path / ".env",))
+    assert main(["preview", "--board", "lms-api", "--out", str(tmp_path / "out")]) == 1
+    assert "STACK_PORT_GRAFANA" in capsys.readouterr().err
+
+
+def test_no_process_of_a_browser_stays(tmp_path: Path) -> None:
+    helper = f"tail -f /dev/null 2> /dev/null & echo $! > {tmp_path}/helper; exit 3"
+    assert preview._run(["/bin/sh", "-c", helper])[0] == 3
+    helper_status = Path(f"/proc/{(tmp_path / 'helper').read_text().strip()}/status")
+    wait_until(
+        lambda: not helper_status.exists() or "zombie" in helper_status.read_text(), "the helper has ended"
+    )
 
 
 def test_a_stack_that_was_not_started_is_named(tmp_path: Path) -> None:

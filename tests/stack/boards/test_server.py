@@ -87,6 +87,46 @@ async def test_attempts_are_limited(client: httpx.AsyncClient) -> None:
     assert "Set-Cookie" not in answer.headers
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:3001"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site", "Origin": "http://127.0.0.1:3000"},
+    ],
+)
+async def test_another_site_uses_up_no_attempts(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
+    for _ in range(ATTEMPTS):
+        data = {"user": "admin", "password": "wrong"}
+        assert (await client.post("/login", data=data, headers=headers)).status_code == 403
+    ours = {"Origin": "http://127.0.0.1:3000", "Sec-Fetch-Site": "same-origin"}
+    client.headers.update(ours)
+    assert (await log_in(client)).status_code == 303
+
+
+async def test_logging_out_ends_the_session(client: httpx.AsyncClient) -> None:
+    cookie = (await log_in(client)).cookies[COOKIE]
+    await client.post("/logout")
+    client.cookies.set(COOKIE, cookie)
+    assert (await client.get("/api/boards/a-board")).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("status", "host"),
+    [(400, "evil.example"), (200, "127.0.0.1"), (200, "localhost:3000"), (200, "[::1]:3000"), (400, "")],
+)
+async def test_the_server_answers_to_its_own_names(client: httpx.AsyncClient, host: str, status: int) -> None:
+    assert (await client.get("/api/health", headers={"Host": host})).status_code == status
+
+
+async def test_at_every_address_any_name_will_do(tmp_path: Path) -> None:
+    write_board(tmp_path / "boards")
+    async with served(settings(tmp_path, listen="0.0.0.0:3000"), tmp_path / "boards") as client:
+        assert (await client.get("/api/health", headers={"Host": "boards.example"})).status_code == 200
+
+
 async def test_a_huge_form_is_no_login(client: httpx.AsyncClient) -> None:
     data = {"user": "admin", "password": PASSWORD, "more": "x" * 5000}
     assert (await client.post("/login", data=data)).status_code == 401
@@ -200,6 +240,7 @@ async def test_no_password_reaches_the_browser(tmp_path: Path) -> None:
         ),
         ('{"a":{"queries":[{"query":"{ status = error }"}]}}', "/search"),
         ("[]", "/dashboards"),
+        ("[" * 20_000, "/dashboards"),
         ("{", "/dashboards"),
         ("", "/dashboards"),
     ],

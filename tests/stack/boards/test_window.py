@@ -33,6 +33,11 @@ def test_a_range_has_bounds(first: str, last: str) -> None:
         Window.of(first, last, now=NOW)
 
 
+def test_nothing_is_older_than_the_epoch() -> None:
+    with pytest.raises(RangeError, match="From now-999999w to now-999992w cannot be shown"):
+        Window.of("now-999999w", "now-999992w", now=NOW)
+
+
 def test_the_least_interval_is_the_provisioned_one() -> None:
     assert least_interval() == 15
 

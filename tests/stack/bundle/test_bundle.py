@@ -143,6 +143,7 @@ def test_a_bundle_replaces_an_older_one_and_nothing_else(tmp_path: Path) -> None
     [
         ("My Shop", "", "SERVICE is 'My Shop': give the service's `service.name`"),
         ("", "", "SERVICE is '': give"),
+        ("prometheus", "", "SERVICE is 'prometheus', which is a job of the bundle's own"),
         (SERVICE, "folder", "which is not empty and no bundle"),
         (SERVICE, "file", "which is a file: name a folder"),
         (SERVICE, "mark", "which is not empty and no bundle"),

@@ -125,6 +125,20 @@ def test_another_range_is_shown(browser: Browser) -> None:
     wait_until(lambda: "from=now-15m" in browser.place, "the browser's way back works")
 
 
+def test_a_range_can_be_written(browser: Browser) -> None:
+    browser.board("lms-api", RANGE)
+    inputs = browser.all("#toolbar input[name=from], #toolbar input[name=to]")
+    assert [each.is_displayed() for each in inputs] == [False, False]
+    browser.find("#range option[value='']").click()
+    assert [each.is_displayed() for each in inputs] == [True, True]
+
+
+def test_a_row_that_is_closed_is_not_shown(browser: Browser) -> None:
+    browser.board("lms-api", RANGE)
+    browser.find("h2 button[aria-expanded=true]").click()
+    assert not browser.find(".grid[hidden]").is_displayed()
+
+
 def test_a_choice_is_in_the_address_and_in_links(browser: Browser) -> None:
     browser.board("lms-overview", RANGE)
     browser.find("details[data-variable=service] summary").click()

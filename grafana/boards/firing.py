@@ -9,9 +9,9 @@ from grafana.panels import Link
 
 # Nobody is notified of severity none: the Watchdog always fires, RecentOutage only inhibits.
 FIRING: Final = '{severity=~"page|warning|info"}'
-# Grafana's pages of the external Alertmanager, by the provisioned source's name: a variable lists only sources
-# of metrics. There each alert has a button that fills in a silence of all its labels: of fewer, it would silence
-# other alerts too.
+# Grafana's pages of the external Alertmanager, by the provisioned source's name: a variable lists only
+# sources of metrics. There each alert has a button that fills in a silence of all its labels: of fewer, it
+# would silence other alerts too.
 ACKNOWLEDGE: Final = Link("Acknowledge", "/alerting/groups?alertmanager=Alertmanager")
 SILENCES: Final = Link("Silences", "/alerting/silences?alertmanager=Alertmanager")
 # Of a count of what should not be there: its state; the colour of any other number is its panel's base.

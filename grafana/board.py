@@ -21,7 +21,6 @@ _LABELS: Final[dict[Source, str]] = {
     "metrics": "Metrics from",
     "logs": "Logs from",
     "traces": "Traces from",
-    "alerts": "Alerts from",
 }
 
 
@@ -124,10 +123,9 @@ class Board:
         for placed in self._placed():
             board = board.with_row(placed) if isinstance(placed, builders.Row) else board.with_panel(placed)
         shown = json.loads(json.dumps(board.build(), cls=JSONEncoder))
-        for link in shown[
-            "links"
-        ]:  # the SDK knows no other place than a menu; without one, it is above the panels
-            del link["placement"]
+        # The SDK knows no other place than a menu; without one, they are above the panels.
+        for above in [*shown["links"], *shown["annotations"].get("list", [])]:
+            above.pop("placement", None)
         return json.dumps(shown, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
     def panels(self) -> Iterator[Panel]:

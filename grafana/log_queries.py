@@ -15,12 +15,14 @@ VictoriaLogs; it knows exactly these forms, so a query of another form belongs h
 |---|---|
 | ``equal`` | ``| FIELD="text"`` |
 | ``matching`` | ``| FIELD=~"regular expression"``, of the whole value |
-| ``containing`` | ``| FIELD=~".*text.*"``; an empty text lets every line pass, also one without the field |
+| ``containing`` | ``| FIELD=~`.*text.*` ``; an empty text lets every line pass, also one without the field |
 | ``at_least`` | ``| severity_number>=N | __error__=""``; a line without a severity does not pass |
-| ``saying`` | ``|~ "(?i)text"``, of the line itself; an empty text lets every line pass |
+| ``saying`` | ``|~ `(?i)text` ``, of the line itself; an empty text lets every line pass |
 
-Texts are constants of ours or variables of the board, which stand in them as ``$name``. In a table, Grafana
-calls the value of such a query ``Value #A``, also if it is the only one.
+Texts are constants of ours or variables of the board, which stand in them as ``$name``; what people type is
+between backticks as ``${name:regex}``, because Grafana escapes neither quotes nor a regular expression's
+characters in it otherwise. In a table, Grafana calls the value of such a query ``Value #A``, also if it is
+the only one.
 """
 
 from __future__ import annotations
@@ -70,7 +72,7 @@ def matching(field: str, pattern: str) -> str:
 
 def containing(field: str, text: str) -> str:
     """Returns the filter for lines whose field contains the text; an empty one filters nothing."""
-    return f'| {_known(field)}=~".*{text}.*"'
+    return f"| {_known(field)}=~`.*{text}.*`"
 
 
 def at_least(severity: int) -> str:
@@ -80,7 +82,7 @@ def at_least(severity: int) -> str:
 
 def saying(text: str) -> str:
     """Returns the filter for lines that contain the text, in upper or lower case."""
-    return f'|~ "(?i){text}"'
+    return f"|~ `(?i){text}`"
 
 
 def lines(*filters: str, chosen: str = CHOSEN) -> str:

@@ -23,6 +23,7 @@ FAINT: Final = "#999999"
 SERIES: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
 # The palette that goes by a series' name: a series keeps its colour when others come and go.
 BY_NAME: Final = models.FieldColorModeId.PALETTE_CLASSIC_BY_NAME
+_LEAST: Final = -1e12
 _UP_TO: Final = "<="
 _THRESHOLDS: Final = Thresholds.load()
 
@@ -87,7 +88,10 @@ def states(found: dict[str, tuple[str, str]]) -> list[models.ValueMapping]:
     single = {value: result for value, result in results.items() if not value.startswith(_UP_TO)}
     ranges = [
         models.RangeMap(
-            options=models.DashboardRangeMapOptions(to=float(value.removeprefix(_UP_TO)), result=result)
+            # Grafana reads a range without its lower end as one that begins at 0.
+            options=models.DashboardRangeMapOptions(
+                from_val=_LEAST, to=float(value.removeprefix(_UP_TO)), result=result
+            )
         )
         for value, result in results.items()
         if value.startswith(_UP_TO)

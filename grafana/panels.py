@@ -108,7 +108,9 @@ def stat(about: About, *queries: Query, states: dict[str, tuple[str, str]] | Non
     panel = panel.color_mode(
         shared.BigValueColorMode.BACKGROUND_SOLID if states else shared.BigValueColorMode.VALUE
     )
-    panel = panel.text_mode(shared.BigValueTextMode.AUTO)
+    # Without a name, nobody knows whose value it is if the other queries find nothing.
+    named = shared.BigValueTextMode.VALUE_AND_NAME if len(queries) > 1 else shared.BigValueTextMode.AUTO
+    panel = panel.text_mode(named)
     return _finished(about, panel, queries, states=states)
 
 
@@ -164,14 +166,18 @@ def table(about: About, *queries: Query, columns: dict[str, str], sort: str = ""
     panel = panel.with_transformation(
         _change("organize", {"indexByName": order, "renameByName": columns, "excludeByName": {}})
     )
+    # The panel's sentence is for a table without rows; Grafana would put it into each empty cell.
+    panel = panel.override_by_regexp(".*", [models.DynamicConfigValue(id_val="noValue", value="–")])  # noqa: RUF001
     if sort:
         panel = panel.sort_by([common.TableSortByFieldState().display_name(sort).desc(desc=True)])
     return _finished(about, panel, queries, rows=True)
 
 
 def timeline(about: About, *queries: Query, states: dict[str, tuple[str, str]]) -> Panel:
-    """Returns one bar per series whose colour is its state over time."""
-    panel = statetimeline.Panel().show_value(shared.VisibilityMode.NEVER).row_height(0.8)
+    """Returns one bar per series whose colour is its state over time, with the states' names below."""
+    legend = common.VizLegendOptions().display_mode(shared.LegendDisplayMode.LIST)
+    legend = legend.placement(shared.LegendPlacement.BOTTOM).show_legend(show_legend=True).calcs([])
+    panel = statetimeline.Panel().show_value(shared.VisibilityMode.AUTO).row_height(0.8).legend(legend)
     panel = panel.merge_values(merge_values=True)
     return _finished(about, panel, queries, states=states)
 
@@ -202,7 +208,7 @@ def alerts(about: About, *, firing: str = "") -> Panel:
         "groupMode": "default",
         "groupBy": [],
         "maxItems": 50,
-        "sortOrder": 3,  # the worst first
+        "sortOrder": 5,  # the newest first; by importance, all that fire are alike
         "dashboardAlerts": False,
         "alertName": "",
         "alertInstanceLabelFilter": firing,

@@ -9,13 +9,12 @@ from grafana_foundation_sdk.builders import loki, prometheus, tempo
 from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-Source = Literal["metrics", "logs", "traces", "alerts"]
+Source = Literal["metrics", "logs", "traces"]
 # The kind of data source behind each variable.
 KINDS: Final[dict[Source, str]] = {
     "metrics": "prometheus",
     "logs": "loki",
     "traces": "tempo",
-    "alerts": "alertmanager",
 }
 TargetBuilder = prometheus.Dataquery | loki.Dataquery | tempo.Dataquery
 

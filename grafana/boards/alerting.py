@@ -90,7 +90,7 @@ _NOW: Final = Row(
         alerts(
             About(
                 "Alerts firing",
-                "All but those of severity none, the worst first. Acknowledge a page within "
+                "All but those of severity none, the newest first. Acknowledge a page within "
                 "${escalation_second_line:text}, or it escalates (docs/incident-response.md).",
                 width=10, height=9, links=(ACKNOWLEDGE, SILENCES, _OVERVIEW),
             ),
@@ -212,7 +212,6 @@ BOARD: Final = Board(
     uid="lms-alerts",
     title="Alerts and on-call",
     question="What fires, does it reach people, and is it worth their time?",
-    sources=("metrics", "alerts"),
     variables=(ENVIRONMENT,),
     rows=(_NOW, _PEOPLE, _NOISE, DELIVERY),
     notes=(PAGED, ESCALATED),

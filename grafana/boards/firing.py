@@ -9,10 +9,11 @@ from grafana.panels import Link
 
 # Nobody is notified of severity none: the Watchdog always fires, RecentOutage only inhibits.
 FIRING: Final = '{severity=~"page|warning|info"}'
-# Grafana's pages of the external Alertmanager, which the data source's name selects. There each alert has a
-# button that fills in a silence of all its labels: of fewer, it would silence other alerts too.
-ACKNOWLEDGE: Final = Link("Acknowledge", "/alerting/groups?alertmanager=${alerts:text}")
-SILENCES: Final = Link("Silences", "/alerting/silences?alertmanager=${alerts:text}")
+# Grafana's pages of the external Alertmanager, by the provisioned source's name: a variable lists only
+# sources of metrics. There each alert has a button that fills in a silence of all its labels: of fewer, it
+# would silence other alerts too.
+ACKNOWLEDGE: Final = Link("Acknowledge", "/alerting/groups?alertmanager=Alertmanager")
+SILENCES: Final = Link("Silences", "/alerting/silences?alertmanager=Alertmanager")
 # Of a count of what should not be there: its state; the colour of any other number is its panel's base.
 NONE: Final = {"0": ("none", looks.GOOD)}
 UNKNOWN: Final = "no rule is evaluated"

@@ -10,10 +10,10 @@ from grafana.boards.common import CHOSEN, USUAL, to
 from grafana.panels import About, Query, lines, logs, stat, table, words
 
 _SEARCHED: Final = (
-    logql.containing("request_id", "$request_id"),
-    logql.containing("trace_id", "$trace_id"),
-    logql.containing("user_id", "$user_id"),
-    logql.saying("$text"),
+    logql.containing("request_id", "${request_id:regex}"),
+    logql.containing("trace_id", "${trace_id:regex}"),
+    logql.containing("user_id", "${user_id:regex}"),
+    logql.saying("${text:regex}"),
 )
 _ERRORS: Final = logql.at_least(logql.ERROR)
 _WARNINGS: Final = logql.at_least(logql.WARNING)

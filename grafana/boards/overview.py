@@ -120,7 +120,7 @@ _BROKEN: Final = Row(
         alerts(
             About(
                 "Alerts firing",
-                "All but those of severity none, the worst first. Acknowledge a page within "
+                "All but those of severity none, the newest first. Acknowledge a page within "
                 "${escalation_second_line:text}, or it escalates (docs/incident-response.md).",
                 width=12, height=9, links=(ACKNOWLEDGE, SILENCES, _ON_CALL),
             ),
@@ -229,7 +229,7 @@ BOARD: Final = Board(
     uid="lms-overview",
     title="Overview",
     question="Is the platform healthy, and are people learning? What is broken, and what changed?",
-    sources=("metrics", "logs", "alerts"),
+    sources=("metrics", "logs"),
     variables=USUAL,
     rows=(_NOW, _BROKEN, _TRAFFIC, _LEARNING, _ERRORS),
     notes=CHANGES,

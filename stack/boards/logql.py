@@ -10,7 +10,7 @@ from typing import Final, Literal
 from stack.boards.dashboards import DashboardError
 
 _TOKEN: Final = re.compile(
-    r'\s*("(?:[^"\\]|\\.)*"|\[[^\]]*\]|[A-Za-z_]\w*|\d+|\|~|=~|!=|>=|[{}(),|=])', re.DOTALL
+    r'\s*("(?:[^"\\]|\\.)*"|`[^`]*`|\[[^\]]*\]|[A-Za-z_]\w*|\d+|\|~|=~|!=|>=|[{}(),|=])', re.DOTALL
 )
 _DURATION: Final = re.compile(r"\[(\d+[smhdw])\]")
 
@@ -139,7 +139,9 @@ class _Parser:
             self._found.conditions.append(Condition(name, operator, text))  # type: ignore[arg-type]  # matched
 
     def _string(self) -> str:
-        token = self._any(r'".*"')
+        token = self._any(r'".*"|`.*`')
+        if token.startswith("`"):
+            return token[1:-1]
         try:
             return str(json.loads(token, strict=False))
         except ValueError:

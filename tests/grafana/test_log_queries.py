@@ -15,7 +15,7 @@ def test_lines() -> None:
     )
 
     assert query == (
-        '{service_name="lms"} | request_id=~".*$request_id.*" | severity_number>=17 | __error__=""'
+        '{service_name="lms"} | request_id=~`.*$request_id.*` | severity_number>=17 | __error__=""'
     )
 
 
@@ -23,7 +23,7 @@ def test_volume_is_a_series_per_value() -> None:
     query = logql.volume(["severity_text"], logql.saying("$text"), chosen=STREAM)
 
     assert query == (
-        'sum by (severity_text) (count_over_time({service_name="lms"} |~ "(?i)$text" [$__auto]))'
+        'sum by (severity_text) (count_over_time({service_name="lms"} |~ `(?i)$text` [$__auto]))'
     )
 
 

@@ -29,7 +29,7 @@ def test_a_state_is_a_value_or_all_up_to_one() -> None:
     value, spent = looks.states({"1": ("degraded", looks.WARN), "<=0": ("", looks.BAD)})
     assert _content(value)["options"] == {"1": {"text": "degraded", "color": looks.WARN, "index": 0}}
     assert _content(spent)["options"] == {
-        "from": None,
+        "from": -1e12,
         "to": 0,
         "result": {"color": looks.BAD, "index": 1},
     }

@@ -15,7 +15,7 @@ from hypothesis import strategies as some
 from app.infra.stores.client import StoreClient
 from grafana import log_queries as logql
 from stack.boards.dashboards import Target, load
-from stack.boards.expansion import Value, expand
+from stack.boards.expansion import ExpansionError, Value, expand
 from stack.boards.logql import LogqlError, parsed
 from stack.boards.logs import VictoriaLogs
 from stack.boards.logsql import logsql
@@ -134,8 +134,18 @@ ASKED = [
 ]
 
 
+def test_what_people_type_is_found_as_it_is() -> None:
+    query = logql.lines(logql.saying("${text:regex}"), logql.containing("request_id", "${text:regex}"))
+    [*_, line, request] = parsed(expanded(query, text=Value(('a"b(c\\',)))).conditions
+    assert [line.text, request.text] == ['(?i)a"b\\(c\\\\', '.*a"b\\(c\\\\.*']
+
+
 @given(PIECES.map(lambda text: f"v{text}"), some.sampled_from(ASKED))
 def test_no_value_changes_what_is_asked(value: str, query: str) -> None:
+    if "`" in query and "`" in value:
+        with pytest.raises(ExpansionError, match="between backticks"):
+            expanded(query, text=Value((value,)))
+        return
     plain, strange = (parsed(expanded(query, text=Value((each,)))) for each in ("v", value))
     assert (strange.function, strange.by, strange.most, strange.of) == (
         plain.function,

@@ -59,6 +59,8 @@ class Sources:
             if refused or error.is_too_large:
                 self._away.pop(source, None)
                 raise AwayError(f"{name} refused the query: it {error.reason}") from None
+            if error.is_late:  # it may answer others: since when it is away, is not known
+                raise AwayError(f"{name} {error.reason}: ask for less, or try again.") from None
             since = self._away.setdefault(source, time.time())
             clock = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(since))
             raise AwayError(f"{name} is away, noticed at {clock}: it {error.reason}") from None

@@ -25,7 +25,8 @@ class StoreUnavailable(Unavailable):
     """A store of metrics, alerts, logs or traces does not answer, or not as its API does.
 
     ``source`` is the store's name, ``reason`` says what happened, ``answered`` is the HTTP status if the
-    store refused the request, ``is_too_large`` that the answer has more bytes than may be taken.
+    store refused the request, ``is_too_large`` that the answer has more bytes than may be taken, ``is_late``
+    that there was none in time.
     """
 
     code = "store_unavailable"
@@ -40,12 +41,14 @@ class StoreUnavailable(Unavailable):
         answered: int | None = None,
         *,
         is_too_large: bool = False,
+        is_late: bool = False,
     ) -> None:
         super().__init__(source=source, reason=reason)
         self.source = source
         self.reason = reason
         self.answered = answered
         self.is_too_large = is_too_large
+        self.is_late = is_late
 
 
 class StoreNotConfigured(Conflict):
@@ -135,10 +138,10 @@ class StoreClient:
             async with asyncio.timeout(self._seconds):
                 return await self._exchange(method, path, options)
         except (TimeoutError, httpx.TimeoutException):
-            reason = f"did not answer within {self._seconds:g} s"
+            reason, late = f"did not answer within {self._seconds:g} s", True
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            reason = f"does not answer ({type(error).__name__})"
-        raise StoreUnavailable(self.source, reason)
+            reason, late = f"does not answer ({type(error).__name__})", False
+        raise StoreUnavailable(self.source, reason, is_late=late)
 
     async def _exchange(self, method: str, path: str, options: dict[str, Any]) -> bytes:
         body = bytearray()

@@ -44,6 +44,10 @@ async def test_a_slow_store_keeps_nobody_from_the_others(tmp_path: Path) -> None
             "Prometheus refused the query: it answered with more than 16 MiB",
         ),
         (StoreUnavailable("x", "answered 503 (no)", 503), "Prometheus is away, .*: it answered 503"),
+        (
+            StoreUnavailable("x", "did not answer within 3 s", is_late=True),
+            "^Prometheus did not answer within 3 s: ask for less, or try again",
+        ),
         (StoreUnavailable("x", "does not answer (ConnectError)"), "Prometheus is away, noticed at"),
     ],
 )

@@ -50,6 +50,7 @@ async def test_what_goes_wrong_is_one_error_that_names_the_store(respond: Respon
             with pytest.raises(StoreUnavailable) as raised:
                 await Prometheus(client).query("up")
     assert (raised.value.source, raised.value.reason) == ("prometheus", reason)
+    assert raised.value.is_late == ("within" in reason)
     assert raised.value.detail == f"prometheus {reason}; try again in a moment."
 
 

@@ -30,6 +30,7 @@ def test_one_enrolment_increments_its_own_counters_and_no_others(platform: Platf
     assert _settled(stores) - before == {
         ("lms_enrollments_total", "created"): 1,
         ("lms_funnel_learners_total", "enrolled"): 1,
+        ("lms_cohort_learners_total", "enrolled"): 1,
         # Every signed-in request's token is checked against ended sessions.
         ("lms_token_revocation_checks_total", "valid"): 1,
     }

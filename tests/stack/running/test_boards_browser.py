@@ -111,16 +111,21 @@ def test_a_panel_is_as_wide_as_the_screen_allows(browser: Browser) -> None:
 
 
 def _shown(browser: Browser) -> list[str]:
-    return list(browser.run("return document.querySelector('.of-plot > div').layout.xaxis.range.map(String)"))
+    """Returns the first graph's range; nothing while it is drawn again."""
+    graph = "document.querySelector('.of-plot > div')"
+    return list(browser.run(f"return ({graph}?.layout?.xaxis?.range ?? []).map(String)"))
 
 
 def test_another_range_is_shown(browser: Browser) -> None:
     browser.board("lms-api", RANGE)
+    wait_until(lambda: _shown(browser), "a graph is drawn")
     before = _shown(browser)
     browser.find("#range option[value='now-5m']").click()
     wait_until(lambda: "from=now-5m" in browser.place, "the address has the range")
     browser.drawn()
-    wait_until(lambda: _shown(browser) != before, lambda: f"the graphs have the range, not {before}")
+    wait_until(
+        lambda: _shown(browser) not in ([], before), lambda: f"the graphs have the range, not {before}"
+    )
     browser.driver.back()
     wait_until(lambda: "from=now-15m" in browser.place, "the browser's way back works")
 

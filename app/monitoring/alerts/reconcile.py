@@ -6,8 +6,9 @@ One instance does it at a time. What it finds out it may find out again: a chang
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from app.core.errors import DatabaseUnavailable
@@ -63,13 +64,14 @@ class Reconciler:
         complete = await self._lease.complete_until()
         seen = await self._look(max(complete or now - FIRST_LOOK, now - LONGEST_LOOK) - lookback.OVERLAP)
         known = Known(await self._history.repository.open())
-        done = [await self._apart(each, self._fires(each, known, seen, now)) for each in seen.alerts or ()]
+        fires = partial(self._fires, known=known, seen=seen, now=now)
+        done = [await self._apart(each, partial(fires, each)) for each in seen.alerts or ()]
         latest: dict[str, Episode] = {}
         for episode in seen.episodes:
             latest[episode.fingerprint] = max(
                 episode, latest.get(episode.fingerprint, episode), key=lambda each: each.last
             )
-            done.append(await self._apart(episode, self._happened(episode, known, seen)))
+            done.append(await self._apart(episode, partial(self._happened, episode, known, seen)))
         await self._end_missing(known, seen, latest, now)
         if self._stores.alertmanager is not None and seen.alerts is not None:
             await end_acknowledgements(self._history, self._stores.alertmanager, seen.alerts, seen.silences)
@@ -79,11 +81,11 @@ class Reconciler:
         return "partial" if is_partial else "complete"
 
     @staticmethod
-    async def _apart(alert: Alert | Episode, step: Awaitable[None]) -> bool:
+    async def _apart(alert: Alert | Episode, step: Callable[[], Awaitable[None]]) -> bool:
         """Takes a step, and returns whether it succeeded: one alert that fails stops no other."""
         await asyncio.sleep(0)  # a thousand alerts take long, and requests are answered between them
         try:
-            await step
+            await step()
         except DatabaseUnavailable:
             raise
         except Exception:  # noqa: BLE001 - see above

@@ -10,13 +10,25 @@ let frame, timer, round = 0;
 
 const chosen = () => new URLSearchParams(location.search);
 
+// A browser gives up what it asks for when its network changes (a laptop that leaves a Wi-Fi, a container that starts),
+// though this machine never went away: so it asks again.
+async function fetched(address, tries = 3) {
+  try {
+    return await fetch(address);
+  } catch (error) {
+    if (tries === 1) throw error;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    return fetched(address, tries - 1);
+  }
+}
+
 async function ask(path, extra = {}) {
   if (PREVIEW) return PREVIEW.answers[path];
   const query = chosen();
   for (const [key, value] of Object.entries({ from: frame?.start, to: frame?.end, ...extra })) {
     if (value !== undefined && !query.get(key)) query.set(key, value);
   }
-  const answer = await fetch(`/api/boards/${encodeURIComponent(board)}${path}?${query}`);
+  const answer = await fetched(`/api/boards/${encodeURIComponent(board)}${path}?${query}`);
   if (answer.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
   const found = await answer.json();
   if (!answer.ok) throw new Error(found.error);

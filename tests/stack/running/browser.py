@@ -89,8 +89,13 @@ class Browser:
         )
 
     def complaints(self) -> list[str]:
-        """Returns what the browser's console says: errors, and what the page's policy has refused."""
-        return [f"{each['level']}: {each['message']}" for each in self.driver.get_log("browser")]  # type: ignore[no-untyped-call]  # Selenium's
+        """Returns what the browser's console says: errors, and what the page's policy has refused.
+
+        It leaves out that the machine's network changed, as it does when other tests start containers.
+        """
+        said = self.driver.get_log("browser")  # type: ignore[no-untyped-call]  # Selenium's
+        found = [f"{each['level']}: {each['message']}" for each in said]
+        return [each for each in found if "net::ERR_NETWORK_CHANGED" not in each]
 
     def picture(self, name: str) -> Path:
         """Writes a picture of the whole page; returns its path."""

@@ -25,6 +25,8 @@ EMPTY: Final[dict[str, str]] = {
 _PAGE: Final = "whether a page fires so early depends on the tests before"
 _CHANNEL: Final = "needs a channel for alerts, which tests before may have added"
 _HANDLED: Final = "needs an alert that somebody acknowledged, or that ended"
+_SENT: Final = "needs an alert that was sent more than once within the range"
+_SLOW: Final = "only a busy machine has queries of more than 100 ms"
 _FULL: Final = "only a disk that fills has a time until it is full"
 _FEW: Final = "of few registrations the share is chance: the threshold conversion_minimum"
 # What may be empty or not, by chance.
@@ -49,6 +51,9 @@ PERHAPS: Final[dict[str, str]] = {
     "lms-alerts / Which alerts fire most / A": _PAGE,
     "lms-alerts / Which alerts fire most / B": _PAGE,
     "lms-alerts / Notifications per alert / A": _PAGE,
+    "lms-alerts / Prometheus → Alertmanager, share that failed / A": _SENT,
+    "lms-stores / Costliest shapes of slow queries / A": _SLOW,
+    "lms-stores / Most frequent shapes of slow queries / A": _SLOW,
 }
 
 

@@ -40,7 +40,7 @@ from grafana_foundation_sdk.models import text as text_models
 
 from grafana import looks
 from grafana.looks import Limit
-from grafana.queries import KINDS, Query, Source, reference
+from grafana.queries import Query, Source, reference
 
 GRID: Final = 24
 NO_DATA: Final = "nothing yet"
@@ -260,6 +260,6 @@ def _finished(
 
 
 __all__ = [
-    "GRID", "KINDS", "About", "Limit", "Link", "Panel", "Query",
+    "GRID", "About", "Limit", "Link", "Panel", "Query",
     "alerts", "bars", "heat", "lines", "logs", "stat", "table", "timeline", "traces", "words",
 ]  # fmt: skip

@@ -9,8 +9,8 @@ from grafana.board import Board, Row
 from grafana.boards.alerting_delivery import DELIVERY
 from grafana.boards.changes import ESCALATED, PAGED
 from grafana.boards.common import ENVIRONMENT, to
-from grafana.boards.firing import ACKNOWLEDGE, FIRING, NONE, SILENCES, UNKNOWN, firing
-from grafana.panels import About, Query, alerts, bars, lines, stat, table, timeline, words
+from grafana.boards.firing import ACKNOWLEDGE, NONE, UNKNOWN, firing, firing_list
+from grafana.panels import About, Query, bars, lines, stat, table, timeline, words
 
 _OVERVIEW: Final = to("lms-overview", "Overview")
 _WHERE: Final = 'deployment_environment_name=~"$environment"'
@@ -87,15 +87,7 @@ _NOW: Final = Row(
             ),
             Query(_mean("resolve", "$__range"), now=True),
         ),
-        alerts(
-            About(
-                "Alerts firing",
-                "All but those of severity none, the newest first. Acknowledge a page within "
-                "${escalation_second_line:text}, or it escalates (docs/incident-response.md).",
-                width=10, height=9, links=(ACKNOWLEDGE, SILENCES, _OVERVIEW),
-            ),
-            firing=FIRING,
-        ),
+        firing_list(10, _OVERVIEW),
         timeline(
             About(
                 "History",

@@ -6,13 +6,11 @@ from typing import Final
 
 from grafana.board import Row
 from grafana.boards import requests
-from grafana.boards.common import CHOSEN, KEPT, SERVED, to
+from grafana.boards.common import CHOSEN, KEPT, LOOP_DELAYS, POOLS_USED, SERVED, to
 from grafana.panels import About, Limit, Query, lines
 
 _RESOURCES: Final = to("lms-resources", "Resources and runtime", KEPT)
 _STORES: Final = to("lms-stores", "Data stores", KEPT)
-_POOL: Final = "instance, db_client_connection_pool_name"
-_USED: Final = f'db_client_connection_count{{{CHOSEN}, db_client_connection_state="used"}}'
 _FULL: Final = f'lms_requests_refused_total{{{SERVED}, code="too_many_connections"}}'
 
 _DECISIONS: Final = f"lms_rate_limit_decisions_total{{{SERVED}"
@@ -43,10 +41,7 @@ SATURATION: Final = Row(
                 "that long. Above the line: runbook EventLoopBlocked.",
                 unit="s", width=8, limit=Limit("event_loop_lag"), links=(_RESOURCES,),
             ),
-            Query(
-                f"topk(8, max by (instance) (instance:event_loop_lag:p99_5m{{{CHOSEN}}}))",
-                legend="{{instance}}",
-            ),
+            LOOP_DELAYS,
         ),
         lines(
             About(
@@ -55,10 +50,7 @@ SATURATION: Final = Row(
                 "ConnectionPoolFull.",
                 unit="percentunit", width=8, limit=Limit("connection_pool_used"), links=(_STORES,),
             ),
-            Query(
-                f"topk(8, sum by ({_POOL}) ({_USED}) / on ({_POOL}) db_client_connection_max{{{CHOSEN}}})",
-                legend="{{db_client_connection_pool_name}} of {{instance}}",
-            ),
+            POOLS_USED,
         ),
         lines(
             About(

@@ -6,6 +6,7 @@ from typing import Final
 
 from grafana.board import Choice
 from grafana.panels import Link
+from grafana.queries import Query
 
 ENVIRONMENT: Final = Choice("environment", "Environment", "target_info", "deployment_environment_name")
 SERVICE: Final = Choice(
@@ -31,3 +32,14 @@ def to(uid: str, title: str, chosen: str = "") -> Link:
 
 # Variables that a link to another board of the platform takes along.
 KEPT: Final = "&${environment:queryparam}&${service:queryparam}&${instance:queryparam}"
+# The eight instances whose event loop is late the most.
+LOOP_DELAYS: Final = Query(
+    f"topk(8, max by (instance) (instance:event_loop_lag:p99_5m{{{CHOSEN}}}))", legend="{{instance}}"
+)
+_POOL: Final = "instance, db_client_connection_pool_name"
+_USED: Final = f'db_client_connection_count{{{CHOSEN}, db_client_connection_state="used"}}'
+# The share of each pool that is in use, of the eight fullest.
+POOLS_USED: Final = Query(
+    f"topk(8, sum by ({_POOL}) ({_USED}) / on ({_POOL}) db_client_connection_max{{{CHOSEN}}})",
+    legend="{{db_client_connection_pool_name}} of {{instance}}",
+)

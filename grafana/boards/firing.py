@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from grafana import looks
-from grafana.panels import Link
+from grafana.panels import About, Link, Panel, alerts
 
 # Nobody is notified of severity none: the Watchdog always fires, RecentOutage only inhibits.
 FIRING: Final = '{severity=~"page|warning|info"}'
@@ -24,4 +24,19 @@ def firing(severity: str) -> str:
     return (
         f'count(ALERTS{{alertstate="firing", severity="{severity}"}}) '
         'or 0 * count(ALERTS{alertname="Watchdog"})'
+    )
+
+
+def firing_list(width: int, more: Link) -> Panel:
+    """Returns the alerts that fire, with links to acknowledge them and ``more`` about them."""
+    return alerts(
+        About(
+            "Alerts firing",
+            "All but those of severity none, the newest first. Acknowledge a page within "
+            "${escalation_second_line:text}, or it escalates (docs/incident-response.md).",
+            width=width,
+            height=9,
+            links=(ACKNOWLEDGE, SILENCES, more),
+        ),
+        firing=FIRING,
     )

@@ -9,8 +9,8 @@ from grafana.board import Board, Row
 from grafana.boards import requests
 from grafana.boards.changes import CHANGES
 from grafana.boards.common import CHOSEN, KEPT, SERVED, USUAL, to
-from grafana.boards.firing import ACKNOWLEDGE, FIRING, NONE, SILENCES, UNKNOWN, firing
-from grafana.panels import About, Limit, Query, alerts, bars, lines, logs, stat, timeline, words
+from grafana.boards.firing import NONE, UNKNOWN, firing, firing_list
+from grafana.panels import About, Limit, Query, bars, lines, logs, stat, timeline, words
 
 _API: Final = to("lms-api", "API performance", KEPT)
 _BUSINESS: Final = to("lms-business", "Learning and business", KEPT)
@@ -117,15 +117,7 @@ _NOW: Final = Row(
 _BROKEN: Final = Row(
     "What is broken",
     (
-        alerts(
-            About(
-                "Alerts firing",
-                "All but those of severity none, the newest first. Acknowledge a page within "
-                "${escalation_second_line:text}, or it escalates (docs/incident-response.md).",
-                width=12, height=9, links=(ACKNOWLEDGE, SILENCES, _ON_CALL),
-            ),
-            firing=FIRING,
-        ),
+        firing_list(12, _ON_CALL),
         timeline(
             About(
                 "Health checks",

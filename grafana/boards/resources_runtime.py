@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.board import Row
-from grafana.boards.common import CHOSEN, KEPT, SERVED, to
+from grafana.boards.common import CHOSEN, KEPT, LOOP_DELAYS, POOLS_USED, SERVED, to
 from grafana.panels import About, Limit, Query, lines
 
 _API: Final = to("lms-api", "API performance", KEPT)
 _STORES: Final = to("lms-stores", "Data stores", KEPT)
-_POOL: Final = "instance, db_client_connection_pool_name"
 _NAMED: Final = "{{db_client_connection_pool_name}} of {{instance}}"
-_USED: Final = f'db_client_connection_count{{{CHOSEN}, db_client_connection_state="used"}}'
 
 PROCESS: Final = Row(
     "The platform's process",
@@ -94,10 +92,7 @@ RUNTIME: Final = Row(
                 "process waits that long. Above the line: runbook EventLoopBlocked.",
                 unit="s", width=8, limit=Limit("event_loop_lag"), links=(_API,),
             ),
-            Query(
-                f"topk(8, max by (instance) (instance:event_loop_lag:p99_5m{{{CHOSEN}}}))",
-                legend="{{instance}}",
-            ),
+            LOOP_DELAYS,
         ),
         lines(
             About(
@@ -134,10 +129,7 @@ RUNTIME: Final = Row(
                 "Share of each pool, of the eight fullest. Above the line: runbook ConnectionPoolFull.",
                 unit="percentunit", width=8, limit=Limit("connection_pool_used"), links=(_STORES,),
             ),
-            Query(
-                f"topk(8, sum by ({_POOL}) ({_USED}) / on ({_POOL}) db_client_connection_max{{{CHOSEN}}})",
-                legend=_NAMED,
-            ),
+            POOLS_USED,
         ),
         lines(
             About(

@@ -189,9 +189,15 @@ def logs(about: About, *queries: Query) -> Panel:
     return _finished(about, panel, queries)
 
 
-def traces(about: About, query: Query) -> Panel:
-    """Returns the traces that a search finds, each a link to its spans."""
-    return _finished(about, tables.Panel().show_header(show_header=True), [query])
+def traces(about: About, query: Query, *, slowest: bool = False) -> Panel:
+    """Returns the traces that a search finds, each a link to its spans: the newest first, or the slowest.
+
+    Heads, units and links are the data source's own.
+    """
+    panel = tables.Panel().show_header(show_header=True)
+    if slowest:
+        panel = panel.sort_by([common.TableSortByFieldState().display_name("Duration").desc(desc=True)])
+    return _finished(about, panel, [query])
 
 
 def alerts(about: About, *, firing: str = "") -> Panel:

@@ -10,7 +10,7 @@ from grafana.boards.api_saturation import REFUSED, SATURATION
 from grafana.boards.changes import CHANGES
 from grafana.boards.common import KEPT, SERVED, USUAL, to
 from grafana.boards.requests import OPERATION
-from grafana.panels import About, Limit, Query, heat, lines, stat, table, words
+from grafana.panels import About, Limit, Query, heat, lines, stat, table, traces, words
 
 _ROUTE: Final = Choice("route", "Route", f"route:http_responses:increase5m{{{SERVED}}}", "http_route")
 _OF_ROUTE: Final = f'{requests.ANSWERED}, http_route=~"$route"'
@@ -141,6 +141,32 @@ _ROUTES: Final = Row(
     ),
 )  # fmt: skip
 
+_SLOW: Final = Limit("api_p95")
+_TRACES: Final = Row(
+    "Traces",
+    (
+        traces(
+            About(
+                "Slowest requests",
+                "Up to 50 requests that took more than ${api_p95:text}, the slowest first. Open one: its "
+                "longest span without a child is what it waited for. Runbook ApiSlow.",
+                height=9, empty="no request took so long in this range",
+            ),
+            Query(requests.traces(f"duration > {_SLOW.value * 1000:.0f}ms"), source="traces", most=50),
+            slowest=True,
+        ),
+        traces(
+            About(
+                "Failed requests",
+                "Up to 20 requests that failed, the newest first. Open one: the span with the error has its "
+                "stack trace, and a link to the error report. Runbook ApiErrors.",
+                height=9, links=(_LOGS,), empty="no request failed in this range",
+            ),
+            Query(requests.traces("status = error"), source="traces", most=20),
+        ),
+    ),
+)  # fmt: skip
+
 _COMPARED: Final = Row(
     "Against last week",
     (
@@ -181,8 +207,8 @@ BOARD: Final = Board(
     uid="lms-api",
     title="API performance",
     question="Is the API fast, does it answer without errors, and which route is the exception?",
-    sources=("metrics",),
+    sources=("metrics", "traces"),
     variables=(*USUAL, _ROUTE),
-    rows=(_NOW, _ROUTES, _COMPARED, SATURATION, REFUSED),
+    rows=(_NOW, _ROUTES, _TRACES, _COMPARED, SATURATION, REFUSED),
     notes=CHANGES,
 )

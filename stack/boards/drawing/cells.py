@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 from markdown_it import MarkdownIt
@@ -24,6 +25,15 @@ Linked = Callable[[Options, Mapping[str, str]], dict[str, str]]
 MOST_ROWS: Final = 500
 TRANSFORMATIONS: Final = frozenset({"joinByField", "filterFieldsByName", "organize"})
 """What can be done to a table's rows."""
+# What is shown of a trace, with the heads that Tempo's data source gives it in Grafana.
+_TRACE: Final = {
+    "trace_id": "Trace ID",
+    "start": "Start time",
+    "service": "Service",
+    "name": "Name",
+    "seconds": "Duration",
+}
+_SHOWN: Final = 16  # of a trace's 32 digits, so that the table stays narrow
 _MARKDOWN: Final = MarkdownIt("commonmark", {"html": False}).enable("table")
 _LEVELS: Final = {"FATAL": "bad", "ERROR": "bad", "WARN": "warn"}
 
@@ -70,24 +80,18 @@ def logs(panel: Panel, lines: Sequence[LogLine], trace_url: str) -> Drawn:
     return {"kind": "logs", "lines": [_line(each, trace_url) for each in ordered]}
 
 
-def traces(found: Sequence[TraceFound], trace_url: str) -> Drawn:
-    """Returns the traces that a search found, each a link to its spans."""
-    titles = [("Trace", False), ("Start", False), ("Service", False), ("Name", False), ("Duration", True)]
-    rows = [
-        [
-            {
-                "text": each.trace_id[:16],
-                "links": [{"title": each.trace_id, "url": trace_url.replace("{trace_id}", each.trace_id)}],
-            },
-            {"time": round(each.start * 1000)},
-            {"text": each.service},
-            {"text": f"{each.name}{' (failed)' if each.failed else ''}"},
-            {"text": format_value(each.seconds, "s")},
-        ]
-        for each in found
-    ]
-    columns = [{"title": title, "number": number} for title, number in titles]
-    return {"kind": "table", "columns": columns, "rows": rows, "left_out": 0}
+def traces(panel: Panel, found: Sequence[TraceFound], trace_url: str) -> Drawn:
+    """Returns the traces that a search found, in the panel's order, each a link to its spans."""
+    by = {head: attrgetter(name) for name, head in _TRACE.items()}
+    ordered = list(found)
+    for each in panel.options.get("sortBy") or []:
+        ordered.sort(key=by[each["displayName"]], reverse=bool(each.get("desc")))
+    return {
+        "kind": "table",
+        "columns": [{"title": head, "number": head == "Duration"} for head in by],
+        "rows": [_trace(each, trace_url) for each in ordered],
+        "left_out": 0,
+    }
 
 
 def alerts(found: Sequence[Firing], web: str) -> Drawn:
@@ -155,6 +159,17 @@ def _cell(row: Mapping[str, Cell], name: str, own: Look, linked: Linked) -> Draw
     colored = {"color": own.color(value)} if len(own.steps) > 1 or own.config.get("mappings") else {}
     number = {"value": value} if math.isfinite(value) else {}
     return {"text": own.text(value), **number, **colored, "links": links}
+
+
+def _trace(trace: TraceFound, trace_url: str) -> list[Drawn]:
+    link = {"title": trace.trace_id, "url": trace_url.replace("{trace_id}", trace.trace_id)}
+    return [
+        {"text": trace.trace_id[:_SHOWN], "links": [link]},
+        {"time": round(trace.start * 1000)},
+        {"text": trace.service},
+        {"text": trace.name},
+        {"text": format_value(trace.seconds, "s")},
+    ]
 
 
 def _line(line: LogLine, trace_url: str) -> Drawn:

@@ -14,7 +14,6 @@ from stack.boards.dashboards import DashboardError, Panel, Place
 from stack.boards.drawing import cells, plots
 from stack.boards.drawing.looks import PALETTE, color, colors, look
 from stack.boards.frames import Exemplar, Firing, Series, joined, legend
-from stack.boards.traces import TraceqlError, parsed
 from stack.boards.window import Window
 
 WINDOW = Window.of("1700000000", "1700000600", now=0)
@@ -145,15 +144,3 @@ def test_alerts_are_selected() -> None:
     assert matchers('{a="b\\"c", d=~"e|f"}') == [("a", "=", 'b"c'), ("d", "=~", "e|f")]
     with pytest.raises(DashboardError, match="selects no alerts: write it like"):
         matchers("{a=b}")
-
-
-def test_searches_for_traces_are_translated() -> None:
-    found = parsed(
-        '{ resource.service.name =~ "lms|x" && status = error && duration > 1s && span.http.route = "/a" }'
-    )
-    assert (found.services, found.longer) == (frozenset({"lms", "x"}), "1s")
-    assert found.tags == {"error": "true", "http.route": "/a"}
-    assert parsed('{ resource.service.name =~ ".*" && name = "GET /" }').services is None
-    for wrong in ("", "{ a } >> { b }", "{ status != error }", "{ status = error || duration > 1s }"):
-        with pytest.raises(TraceqlError, match="is TraceQL that Jaeger cannot answer"):
-            parsed(wrong)

@@ -86,7 +86,7 @@ CAPACITY: Final = Row(
             ),
             Query(f"count({_PRESSURE})", legend="now"),
             Query(
-                f"ceil(count({_PRESSURE}) * avg({_PRESSURE}) / {Limit('scale_pressure').value:g})",
+                f"ceil(count({_PRESSURE}) * avg({_PRESSURE}) / ${{scale_pressure}})",
                 legend="asked for",
             ),
         ),

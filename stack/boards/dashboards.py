@@ -1,4 +1,4 @@
-"""Reads `grafana/dashboards/*.json`: Grafana's classic schema, as far as our boards use it."""
+"""Reads the boards' JSON: Grafana's classic schema, as far as our boards use it."""
 
 from __future__ import annotations
 

@@ -47,9 +47,7 @@ class Thresholds(dict[str, Threshold]):
     """Every threshold by name."""
 
     @classmethod
-    def load(
-        cls, environment: str = "", *, source: Path = THRESHOLDS, overlays: Path | None = None
-    ) -> Self:
+    def load(cls, environment: str = "", *, source: Path = THRESHOLDS, overlays: Path | None = None) -> Self:
         """Returns the thresholds of an environment.
 
         Args:

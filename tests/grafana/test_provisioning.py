@@ -112,7 +112,8 @@ def test_grafana_is_closed_and_tells_nobody() -> None:
     settings = GRAFANA["environment"]
     off = (
         *("GF_AUTH_ANONYMOUS_ENABLED", "GF_USERS_ALLOW_SIGN_UP", "GF_PUBLIC_DASHBOARDS_ENABLED"),
-        *("GF_SNAPSHOTS_EXTERNAL_ENABLED", "GF_ANALYTICS_REPORTING_ENABLED", "GF_NEWS_NEWS_FEED_ENABLED"),
+        *("GF_SNAPSHOTS_ENABLED", "GF_SNAPSHOTS_EXTERNAL_ENABLED", "GF_METRICS_ENABLED"),
+        *("GF_ANALYTICS_REPORTING_ENABLED", "GF_NEWS_NEWS_FEED_ENABLED"),
         *("GF_ANALYTICS_CHECK_FOR_UPDATES", "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES"),
     )
     assert {settings[name] for name in off} == {"false"}

@@ -7,8 +7,9 @@ Every panel has a title, a description (what it means, and what to do when it is
 from __future__ import annotations
 
 import string
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from grafana_foundation_sdk.builders import (
@@ -41,6 +42,7 @@ from grafana_foundation_sdk.models import text as text_models
 from grafana import looks
 from grafana.looks import Limit
 from grafana.queries import Query, Source, reference
+from stack.alerting.thresholds import Thresholds
 
 GRID: Final = 24
 NO_DATA: Final = "nothing yet"
@@ -65,7 +67,8 @@ class About:
 
     Args:
         title: unique on its board: the panel's id is made of it.
-        description: what it means, and what to do when it is red; ``${api_p95:text}`` is a threshold.
+        description: what it means, and what to do when it is red; ``${api_p95:text}`` is a threshold, here
+            and in ``empty``.
         unit: of Grafana's units (``short``, ``s``, ``percentunit``, ``reqps``, ``bytes``, ...).
         width: of 24 columns.
         height: in Grafana's grid, about 30 pixels each.
@@ -87,18 +90,19 @@ class About:
     links: tuple[Link, ...] = ()
     on_values: bool = False
 
-    def __post_init__(self) -> None:
-        """Puts the thresholds into the texts, as people read them."""
-        for name in ("description", "empty"):
-            object.__setattr__(self, name, looks.filled(getattr(self, name), self.title))
-
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A panel without its place on the board."""
+    """A panel without its place on the board.
+
+    Args:
+        about: what every panel has.
+        built: returns the SDK's builder, with thresholds in colours, texts and queries; raises AlertingError
+            if a text or query names another.
+    """
 
     about: About
-    builder: Any  # the builders of the kinds have no common type
+    built: Callable[[Thresholds], Any]  # the builders of the kinds have no common type
 
 
 def stat(about: About, *queries: Query, states: dict[str, tuple[str, str]] | None = None) -> Panel:
@@ -229,17 +233,16 @@ def alerts(about: About, *, firing: str = "") -> Panel:
 
 def words(about: About, markdown: str) -> Panel:
     """Returns text in Markdown."""
-    return Panel(
-        about, _described(about, texts.Panel().mode(text_models.TextMode.MARKDOWN).content(markdown))
-    )
+    panel = texts.Panel().mode(text_models.TextMode.MARKDOWN).content(markdown)
+    return Panel(about, partial(_described, about, panel))
 
 
 def _change(name: str, options: dict[str, Any]) -> models.DataTransformerConfig:
     return models.DataTransformerConfig(id_val=name, options=options)
 
 
-def _described(about: About, panel: Any) -> Any:  # noqa: ANN401 - the builders of the kinds have no common type
-    return panel.title(about.title).description(about.description)
+def _described(about: About, panel: Any, thresholds: Thresholds) -> Any:  # noqa: ANN401 - no common type
+    return panel.title(about.title).description(thresholds.fill(about.description, about.title))
 
 
 def _finished(
@@ -252,17 +255,30 @@ def _finished(
     source: Source | None = None,
 ) -> Panel:
     """Adds what all kinds have to a panel."""
-    steps = looks.exactly((None, about.base)) if about.base else looks.steps(about.limit)
-    panel = _described(about, panel).unit(about.unit).no_value(about.empty).thresholds(steps)
+    panel = panel.unit(about.unit).datasource(reference(source or queries[0].source))
     if states:
         panel = panel.mappings(looks.states(states))
-    panel = panel.datasource(reference(source or queries[0].source))
-    for letter, query in zip(string.ascii_uppercase, queries, strict=False):
-        panel = panel.with_target(query.target(letter, table=rows))
     links = [link.built() for link in about.links]
     if links:
         panel = panel.data_links(links) if about.on_values else panel.links(links)
-    return Panel(about, panel)
+    return Panel(about, partial(_judged, about, panel, queries, rows=rows))
+
+
+def _judged(
+    about: About,
+    panel: Any,  # noqa: ANN401 - likewise
+    queries: Sequence[Query],
+    thresholds: Thresholds,
+    *,
+    rows: bool,
+) -> Any:  # noqa: ANN401 - likewise
+    """Adds what depends on thresholds."""
+    steps = looks.exactly((None, about.base)) if about.base else looks.steps(about.limit, thresholds)
+    panel = _described(about, panel, thresholds).thresholds(steps)
+    panel = panel.no_value(thresholds.fill(about.empty, about.title))
+    asked = [replace(query, text=thresholds.fill(query.text, about.title)) for query in queries]
+    lettered = zip(string.ascii_uppercase, asked, strict=False)
+    return panel.targets([query.target(letter, table=rows) for letter, query in lettered]) if asked else panel
 
 
 __all__ = [

@@ -30,7 +30,7 @@ class Query:
     """One query of a panel.
 
     Args:
-        text: PromQL, LogQL or TraceQL, by ``source``.
+        text: PromQL, LogQL or TraceQL, by ``source``; ``$service`` is a variable, ``${api_p95}`` a threshold.
         legend: how a series is called, with labels as ``{{label}}``.
         source: the variable of the data source.
         now: whether it asks for one value at the end of the range and not for a series (``instant``).

@@ -141,7 +141,6 @@ _ROUTES: Final = Row(
     ),
 )  # fmt: skip
 
-_SLOW: Final = Limit("api_p95")
 _TRACES: Final = Row(
     "Traces",
     (
@@ -152,7 +151,7 @@ _TRACES: Final = Row(
                 "longest span without a child is what it waited for. Runbook ApiSlow.",
                 height=9, empty="no request took so long in this range",
             ),
-            Query(requests.traces(f"duration > {_SLOW.value * 1000:.0f}ms"), source="traces", most=50),
+            Query(requests.traces("duration > ${api_p95}s"), source="traces", most=50),
             slowest=True,
         ),
         traces(

@@ -136,7 +136,7 @@ def hidden(board: Shown, _known: Known) -> Iterator[Finding]:
         found = parts(query.text)
         if found.hides_absence and {each.name for each in found.selectors} != {"ALERTS"}:
             fix = "drop that, or say `or 0 * count(…)` of what reports"
-            yield query.where, f"query {query.ref_id} ends in `or vector(0)`, so no data looks like 0: {fix}."
+            yield query.where, f"query {query.ref_id} has `or vector(0)`, so no data looks like 0: {fix}."
 
 
 def series(board: Shown, known: Known) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ _CONDITION: Final = re.compile(
     r"\s*([\w.]+)\s*(=~|!~|=|>)\s*(\"(?:[^\"\\]|\\.)*\"|[\w.]+)\s*(?:&&\s*(?=\S)|$)", re.DOTALL
 )
 _ATTRIBUTE: Final = re.compile(r"(?:resource|span)\.[\w.]+")
-_DURATION: Final = re.compile(r"(\d+)(ms|s)")
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s)")
 _MICROSECONDS: Final = {"ms": 1_000, "s": 1_000_000}
 # An expression with a single value. (Tempo's data source joins a variable's values without escaping them.)
 _PLAIN: Final = re.compile(r"[\w./{}:-]+")
@@ -105,7 +105,7 @@ def _microseconds(text: str, operator: str, value: str) -> int:
     match = _DURATION.fullmatch(value)
     if operator != ">" or match is None:
         raise _wrong(text)
-    return int(match[1]) * _MICROSECONDS[match[2]]
+    return round(float(match[1]) * _MICROSECONDS[match[2]])
 
 
 def _condition(text: str, name: str, operator: str, value: str) -> Condition:

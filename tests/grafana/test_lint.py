@@ -156,7 +156,15 @@ BROKEN: Final = (
     Broken("hard-coded", RATE, 'asks for instance="a" only', asks('up{instance="a"}')),
     Broken("hard-coded", RATE, 'service_name=~"lms" only', asks('sum(target_info{service_name=~"lms"})')),
     Broken("hard-coded", RATE, "127.0.0.1", asks('up{job="127.0.0.1:9090"}')),
-    Broken("hidden", RATE, "no data looks like 0", asks("sum(up) or vector(0)")),
+    *(
+        Broken("hidden", RATE, "no data looks like 0", asks(query))
+        for query in (
+            "sum(up) or vector(0)",
+            "(sum(up) or vector(0)) * 100",
+            "sum(up or on() vector(0))",
+            "count(up) + (count(target_info) or (vector(0)))",
+        )
+    ),
     Broken("threshold", SLOW, "changes at 0, where no alert does", steps(SLOW, 0)),
     Broken("series", RATE, "nobody emits lms_logins_totals: declare it", asks("sum(lms_logins_totals)")),
     Broken(

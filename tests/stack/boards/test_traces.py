@@ -115,7 +115,7 @@ async def found(store: TraceStore, conditions: str) -> list[str]:
         ('span.http.route !~ "/monitoring/.+" && status = error', ["failed"]),
         ('span.http.route =~ "/courses/{id}"', ["slow"]),
         ('span.http.route =~ "/courses/{id}|/user" && duration > 1s', ["slow"]),
-        ('span.http.route = "/users" && duration > 1s', ["slower"]),
+        ('span.http.route = "/users" && duration > 1.5s', ["slower"]),
         ('resource.deployment.environment.name =~ "tests" && duration > 2s', ["operated", "slower"]),
         ('resource.deployment.environment.name =~ "production|staging"', []),
         ('span.nobody.has.it !~ "x"', []),

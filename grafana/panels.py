@@ -151,7 +151,14 @@ def heat(about: About, query: Query) -> Panel:
     return _finished(about, panel, [query])
 
 
-def table(about: About, *queries: Query, columns: dict[str, str], sort: str = "", joined: str = "") -> Panel:
+def table(
+    about: About,
+    *queries: Query,
+    columns: dict[str, str],
+    units: dict[str, str] | None = None,
+    sort: str = "",
+    joined: str = "",
+) -> Panel:
     """Returns rows, one per series.
 
     Args:
@@ -159,8 +166,12 @@ def table(about: About, *queries: Query, columns: dict[str, str], sort: str = ""
         queries: each asks for one value now; several are joined by the label ``joined``.
         columns: the labels and values that are shown, in order, with their heads; a query's value is
             ``Value`` or ``Value #A``, ``Value #B`` if there are several.
+        units: of columns that have another one than the panel, by head.
         sort: the head of the column to sort by, largest first.
         joined: the label that the queries have in common.
+
+    Raises:
+        ValueError: no column has a head of ``units``.
     """
     panel = tables.Panel().show_header(show_header=True).filterable(filterable=True)
     if joined:
@@ -172,6 +183,10 @@ def table(about: About, *queries: Query, columns: dict[str, str], sort: str = ""
     )
     # The panel's sentence is for a table without rows; Grafana would put it into each empty cell.
     panel = panel.override_by_regexp(".*", [models.DynamicConfigValue(id_val="noValue", value="–")])  # noqa: RUF001
+    for head, unit in (units or {}).items():
+        if head not in columns.values():
+            raise ValueError(f"{about.title}: units: no column is {head!r}: {', '.join(columns.values())}")
+        panel = panel.override_by_name(head, [models.DynamicConfigValue(id_val="unit", value=unit)])
     if sort:
         panel = panel.sort_by([common.TableSortByFieldState().display_name(sort).desc(desc=True)])
     return _finished(about, panel, queries, rows=True)

@@ -209,10 +209,7 @@ def logs(about: About, *queries: Query) -> Panel:
 
 
 def traces(about: About, query: Query, *, slowest: bool = False) -> Panel:
-    """Returns the traces that a search finds, each a link to its spans: the newest first, or the slowest.
-
-    Heads, units and links are the data source's own.
-    """
+    """Returns the traces that a search finds, each a link to its spans; the newest first, or the slowest."""
     panel = tables.Panel().show_header(show_header=True)
     if slowest:
         panel = panel.sort_by([common.TableSortByFieldState().display_name("Duration").desc(desc=True)])

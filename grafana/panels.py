@@ -124,7 +124,8 @@ def bars(about: About, *queries: Query) -> Panel:
     panel = bargauge.Panel().reduce_options(last).orientation(shared.VizOrientation.HORIZONTAL)
     panel = panel.display_mode(shared.BarGaugeDisplayMode.BASIC).show_unfilled(show_unfilled=False).min(0)
     panel = panel.max(1) if about.unit == "percentunit" else panel
-    return _finished(about, panel, queries)
+    # Grafana shows no name for a single bar, unless the panel gives one: that of the query's legend.
+    return _finished(about, panel.display_name("${__field.displayName}"), queries)
 
 
 def lines(about: About, *queries: Query, points: bool = False, least: float | None = 0) -> Panel:

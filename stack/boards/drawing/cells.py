@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 
 from stack.boards.alerts import silence_url
 from stack.boards.dashboards import DashboardError, Options, Panel
-from stack.boards.drawing.looks import Look, look
+from stack.boards.drawing.looks import Look, facts, look
 from stack.boards.drawing.units import format_value
 from stack.boards.frames import Cell, Firing, LogLine, Series, TraceFound
 
@@ -45,13 +45,18 @@ def stats(panel: Panel, series: Sequence[Series], linked: Linked) -> Drawn:
 
 
 def bars(panel: Panel, series: Sequence[Series], linked: Linked) -> Drawn:
-    """Returns the last value of each series, with its share of the largest, largest first."""
+    """Returns the last value of each series, with its share of the largest, largest first.
+
+    As in Grafana, a bar that is alone has no name unless the panel gives one.
+    """
     ordered = sorted(series, key=lambda each: -each.last if math.isfinite(each.last) else 0)
     most = max(
         [*(each.last for each in series if math.isfinite(each.last)), panel.field.get("max") or 0], default=0
     )
     shares = [max(0, each.last) / most if most > 0 and math.isfinite(each.last) else 0 for each in ordered]
     values = [_value(panel, each, linked) for each in ordered]
+    if len(values) == 1 and not panel.field.get("displayName"):
+        values[0]["name"] = ""
     return {
         "kind": "bars",
         "values": [{**each, "share": share} for each, share in zip(values, shares, strict=True)],
@@ -106,13 +111,12 @@ def text(markdown: str) -> Drawn:
 
 def _value(panel: Panel, series: Series, linked: Linked) -> Drawn:
     own, last = look(panel, series.name), series.last
-    facts = {f"__field.labels.{name}": value for name, value in series.labels.items()}
-    facts |= {"__value.raw": f"{last:g}", "__field.name": series.name, "__series.name": series.name}
+    known = facts(series) | {"__value.raw": f"{last:g}"}
     return {
-        "name": own.config.get("displayName") or series.name,
+        "name": own.name(series),
         "text": own.text(last),
         "color": own.color(last),
-        "links": [linked(each, facts) for each in own.links],
+        "links": [linked(each, known) for each in own.links],
     }
 
 
@@ -154,8 +158,8 @@ def _cell(row: Mapping[str, Cell], name: str, own: Look, linked: Linked) -> Draw
         return {"text": value or ""}
     if name == "Time":
         return {"time": round(value * 1000)}
-    facts = {f"__data.fields.{key}": f"{each}" for key, each in row.items()} | {"__value.raw": f"{value:g}"}
-    links = [linked(each, facts) for each in own.links]
+    known = {f"__data.fields.{key}": f"{each}" for key, each in row.items()} | {"__value.raw": f"{value:g}"}
+    links = [linked(each, known) for each in own.links]
     colored = {"color": own.color(value)} if len(own.steps) > 1 or own.config.get("mappings") else {}
     number = {"value": value} if math.isfinite(value) else {}
     return {"text": own.text(value), **number, **colored, "links": links}

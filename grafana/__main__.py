@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 
 from grafana.board import Board, BoardError
 from grafana.build import BOARDS
-from grafana.lint.check import faults, remaining
-from grafana.lint.shown import Shown
+from grafana.lint.check import everywhere, remaining
 from stack.alerting import AlertingError
 from stack.native.tools import ToolError
 
@@ -21,7 +20,7 @@ def main(argv: Sequence[str] | None = None, boards: Sequence[Board] = BOARDS) ->
     parser.add_argument("command", choices=["check"])
     parser.parse_args(argv)
     try:
-        found = remaining(faults(map(Shown.of, boards)), datetime.now(UTC).date())
+        found = remaining(everywhere(boards), datetime.now(UTC).date())
     except (BoardError, AlertingError, ToolError) as error:
         print(error, file=sys.stderr)
         return 2

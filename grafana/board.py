@@ -15,6 +15,7 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from grafana.panels import GRID, Panel, Query
 from grafana.queries import KINDS, Source, reference
+from stack.alerting.thresholds import Thresholds
 
 _TAG: Final = "lms"
 _LABELS: Final[dict[Source, str]] = {
@@ -103,10 +104,11 @@ class Board:
     refresh: str = "30s"
     tags: tuple[str, ...] = field(default=())
 
-    def render(self) -> str:
-        """Returns Grafana's JSON, the same text for the same board.
+    def render(self, thresholds: Thresholds) -> str:
+        """Returns Grafana's JSON, the same text for the same board and thresholds.
 
         Raises:
+            AlertingError: a panel names a threshold that there is not.
             BoardError: two panels have the same title, or a row is wider than the screen.
         """
         board = builders.Dashboard(self.title).uid(self.uid).description(self.question).readonly()
@@ -120,7 +122,7 @@ class Board:
         for note in self.notes:
             board = board.annotation(_note(note))
         board = board.link(_others())
-        for placed in self._placed():
+        for placed in self._placed(thresholds):
             board = board.with_row(placed) if isinstance(placed, builders.Row) else board.with_panel(placed)
         shown = json.loads(json.dumps(board.build(), cls=JSONEncoder))
         # The SDK knows no other place than a menu; without one, they are above the panels.
@@ -133,7 +135,7 @@ class Board:
         for row in self.rows:
             yield from row.panels
 
-    def _placed(self) -> Iterator[Any]:
+    def _placed(self, thresholds: Thresholds) -> Iterator[Any]:
         """Yields rows and panels, in order; the panels of a collapsed row are in it."""
         taken: dict[int, str] = {}
         top = 0
@@ -148,7 +150,7 @@ class Board:
                     left, below, tallest = 0, below + tallest, 0
                 place = models.GridPos(h=about.height, w=about.width, x=left, y=below)
                 number = self._id(about.title, taken)
-                placed.append(panel.builder.id(number).grid_pos(place))
+                placed.append(panel.built(thresholds).id(number).grid_pos(place))
                 left, tallest = left + about.width, max(tallest, about.height)
             top = below + tallest
             yield _filled(built, placed) if row.collapsed else built

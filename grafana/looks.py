@@ -25,7 +25,6 @@ SERIES: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00
 BY_NAME: Final = models.FieldColorModeId.PALETTE_CLASSIC_BY_NAME
 _LEAST: Final = -1e12
 _UP_TO: Final = "<="
-_THRESHOLDS: Final = Thresholds.load()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +41,18 @@ class Limit:
     below: bool = False
     factor: float = 1
 
-    @property
-    def value(self) -> float:
-        """The number, in the panel's unit."""
-        return float(_THRESHOLDS[self.name].number) * self.factor
+    def value(self, thresholds: Thresholds) -> float:
+        """Returns the number among these thresholds, in the panel's unit."""
+        return float(thresholds[self.name].number) * self.factor
 
 
-def filled(text: str, where: str) -> str:
-    """Returns a text whose placeholders, as ``${api_p95:text}``, are the thresholds as people read them.
-
-    Raises:
-        AlertingError: one names no threshold; ``where`` is in the message.
-    """
-    return _THRESHOLDS.fill(text, where)
-
-
-def steps(limit: Limit | None, *, base: str = GOOD) -> builders.ThresholdsConfig:
-    """Returns the steps of a panel's colour: ``base``, and bad from the limit on; without one, calm."""
+def steps(limit: Limit | None, thresholds: Thresholds) -> builders.ThresholdsConfig:
+    """Returns the steps of a panel's colour: good, and bad from the limit on; without one, calm."""
     if limit is None:
         return _config([(None, CALM)])
-    if limit.below:
-        return _config([(None, BAD), (limit.value, base)])
-    return _config([(None, base), (limit.value, BAD)])
+    number = limit.value(thresholds)
+    first, second = (BAD, GOOD) if limit.below else (GOOD, BAD)
+    return _config([(None, first), (number, second)])
 
 
 def exactly(*found: tuple[float | None, str]) -> builders.ThresholdsConfig:

@@ -7,8 +7,9 @@ Every panel has a title, a description (what it means, and what to do when it is
 from __future__ import annotations
 
 import string
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from grafana_foundation_sdk.builders import (
@@ -41,6 +42,7 @@ from grafana_foundation_sdk.models import text as text_models
 from grafana import looks
 from grafana.looks import Limit
 from grafana.queries import Query, Source, reference
+from stack.alerting.thresholds import Thresholds
 
 GRID: Final = 24
 NO_DATA: Final = "nothing yet"
@@ -65,7 +67,8 @@ class About:
 
     Args:
         title: unique on its board: the panel's id is made of it.
-        description: what it means, and what to do when it is red; ``${api_p95:text}`` is a threshold.
+        description: what it means, and what to do when it is red; ``${api_p95:text}`` is a threshold, here
+            and in ``empty``.
         unit: of Grafana's units (``short``, ``s``, ``percentunit``, ``reqps``, ``bytes``, ...).
         width: of 24 columns.
         height: in Grafana's grid, about 30 pixels each.
@@ -87,18 +90,19 @@ class About:
     links: tuple[Link, ...] = ()
     on_values: bool = False
 
-    def __post_init__(self) -> None:
-        """Puts the thresholds into the texts, as people read them."""
-        for name in ("description", "empty"):
-            object.__setattr__(self, name, looks.filled(getattr(self, name), self.title))
-
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A panel without its place on the board."""
+    """A panel without its place on the board.
+
+    Args:
+        about: what every panel has.
+        built: returns the SDK's builder, with thresholds in colours, texts and queries; raises AlertingError
+            if a text or query names another.
+    """
 
     about: About
-    builder: Any  # the builders of the kinds have no common type
+    built: Callable[[Thresholds], Any]  # the builders of the kinds have no common type
 
 
 def stat(about: About, *queries: Query, states: dict[str, tuple[str, str]] | None = None) -> Panel:
@@ -120,7 +124,8 @@ def bars(about: About, *queries: Query) -> Panel:
     panel = bargauge.Panel().reduce_options(last).orientation(shared.VizOrientation.HORIZONTAL)
     panel = panel.display_mode(shared.BarGaugeDisplayMode.BASIC).show_unfilled(show_unfilled=False).min(0)
     panel = panel.max(1) if about.unit == "percentunit" else panel
-    return _finished(about, panel, queries)
+    # Grafana shows no name for a single bar, unless the panel gives one: that of the query's legend.
+    return _finished(about, panel.display_name("${__field.displayName}"), queries)
 
 
 def lines(about: About, *queries: Query, points: bool = False, least: float | None = 0) -> Panel:
@@ -147,7 +152,14 @@ def heat(about: About, query: Query) -> Panel:
     return _finished(about, panel, [query])
 
 
-def table(about: About, *queries: Query, columns: dict[str, str], sort: str = "", joined: str = "") -> Panel:
+def table(
+    about: About,
+    *queries: Query,
+    columns: dict[str, str],
+    units: dict[str, str] | None = None,
+    sort: str = "",
+    joined: str = "",
+) -> Panel:
     """Returns rows, one per series.
 
     Args:
@@ -155,8 +167,12 @@ def table(about: About, *queries: Query, columns: dict[str, str], sort: str = ""
         queries: each asks for one value now; several are joined by the label ``joined``.
         columns: the labels and values that are shown, in order, with their heads; a query's value is
             ``Value`` or ``Value #A``, ``Value #B`` if there are several.
+        units: of columns that have another one than the panel, by head.
         sort: the head of the column to sort by, largest first.
         joined: the label that the queries have in common.
+
+    Raises:
+        ValueError: no column has a head of ``units``.
     """
     panel = tables.Panel().show_header(show_header=True).filterable(filterable=True)
     if joined:
@@ -168,6 +184,10 @@ def table(about: About, *queries: Query, columns: dict[str, str], sort: str = ""
     )
     # The panel's sentence is for a table without rows; Grafana would put it into each empty cell.
     panel = panel.override_by_regexp(".*", [models.DynamicConfigValue(id_val="noValue", value="–")])  # noqa: RUF001
+    for head, unit in (units or {}).items():
+        if head not in columns.values():
+            raise ValueError(f"{about.title}: units: no column is {head!r}: {', '.join(columns.values())}")
+        panel = panel.override_by_name(head, [models.DynamicConfigValue(id_val="unit", value=unit)])
     if sort:
         panel = panel.sort_by([common.TableSortByFieldState().display_name(sort).desc(desc=True)])
     return _finished(about, panel, queries, rows=True)
@@ -189,9 +209,12 @@ def logs(about: About, *queries: Query) -> Panel:
     return _finished(about, panel, queries)
 
 
-def traces(about: About, query: Query) -> Panel:
-    """Returns the traces that a search finds, each a link to its spans."""
-    return _finished(about, tables.Panel().show_header(show_header=True), [query])
+def traces(about: About, query: Query, *, slowest: bool = False) -> Panel:
+    """Returns the traces that a search finds, each a link to its spans; the newest first, or the slowest."""
+    panel = tables.Panel().show_header(show_header=True)
+    if slowest:
+        panel = panel.sort_by([common.TableSortByFieldState().display_name("Duration").desc(desc=True)])
+    return _finished(about, panel, [query])
 
 
 def alerts(about: About, *, firing: str = "") -> Panel:
@@ -223,17 +246,16 @@ def alerts(about: About, *, firing: str = "") -> Panel:
 
 def words(about: About, markdown: str) -> Panel:
     """Returns text in Markdown."""
-    return Panel(
-        about, _described(about, texts.Panel().mode(text_models.TextMode.MARKDOWN).content(markdown))
-    )
+    panel = texts.Panel().mode(text_models.TextMode.MARKDOWN).content(markdown)
+    return Panel(about, partial(_described, about, panel))
 
 
 def _change(name: str, options: dict[str, Any]) -> models.DataTransformerConfig:
     return models.DataTransformerConfig(id_val=name, options=options)
 
 
-def _described(about: About, panel: Any) -> Any:  # noqa: ANN401 - the builders of the kinds have no common type
-    return panel.title(about.title).description(about.description)
+def _described(about: About, panel: Any, thresholds: Thresholds) -> Any:  # noqa: ANN401 - no common type
+    return panel.title(about.title).description(thresholds.fill(about.description, about.title))
 
 
 def _finished(
@@ -246,17 +268,30 @@ def _finished(
     source: Source | None = None,
 ) -> Panel:
     """Adds what all kinds have to a panel."""
-    steps = looks.exactly((None, about.base)) if about.base else looks.steps(about.limit)
-    panel = _described(about, panel).unit(about.unit).no_value(about.empty).thresholds(steps)
+    panel = panel.unit(about.unit).datasource(reference(source or queries[0].source))
     if states:
         panel = panel.mappings(looks.states(states))
-    panel = panel.datasource(reference(source or queries[0].source))
-    for letter, query in zip(string.ascii_uppercase, queries, strict=False):
-        panel = panel.with_target(query.target(letter, table=rows))
     links = [link.built() for link in about.links]
     if links:
         panel = panel.data_links(links) if about.on_values else panel.links(links)
-    return Panel(about, panel)
+    return Panel(about, partial(_judged, about, panel, queries, rows=rows))
+
+
+def _judged(
+    about: About,
+    panel: Any,  # noqa: ANN401 - likewise
+    queries: Sequence[Query],
+    thresholds: Thresholds,
+    *,
+    rows: bool,
+) -> Any:  # noqa: ANN401 - likewise
+    """Adds what depends on thresholds."""
+    steps = looks.exactly((None, about.base)) if about.base else looks.steps(about.limit, thresholds)
+    panel = _described(about, panel, thresholds).thresholds(steps)
+    panel = panel.no_value(thresholds.fill(about.empty, about.title))
+    asked = [replace(query, text=thresholds.fill(query.text, about.title)) for query in queries]
+    lettered = zip(string.ascii_uppercase, asked, strict=False)
+    return panel.targets([query.target(letter, table=rows) for letter, query in lettered]) if asked else panel
 
 
 __all__ = [

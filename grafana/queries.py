@@ -8,6 +8,7 @@ from typing import Final, Literal
 from grafana_foundation_sdk.builders import loki, prometheus, tempo
 from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+from grafana_foundation_sdk.models.tempo import SearchTableType
 
 Source = Literal["metrics", "logs", "traces"]
 # The kind of data source behind each variable.
@@ -29,7 +30,7 @@ class Query:
     """One query of a panel.
 
     Args:
-        text: PromQL, LogQL or TraceQL, by ``source``.
+        text: PromQL, LogQL or TraceQL, by ``source``; ``$service`` is a variable, ``${api_p95}`` a threshold.
         legend: how a series is called, with labels as ``{{label}}``.
         source: the variable of the data source.
         now: whether it asks for one value at the end of the range and not for a series (``instant``).
@@ -58,6 +59,7 @@ class Query:
             .datasource(reference("traces"))
             .query_type("traceql")
             .query(self.text)
+            .table_type(SearchTableType.TRACES)
             .limit(self.most)
         )
 

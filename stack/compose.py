@@ -23,6 +23,7 @@ from stack import alerting, asked_stores, compose_program
 from stack.alerting_links import links
 from stack.environment import Environment, load
 from stack.error_links import BUGSINK_PROJECT, PLACE, error_link
+from stack.native import boards
 from stack.native.assemble import prepare_folder
 from stack.native.plan import Plan
 from stack.settings import REPOSITORY, SettingsError
@@ -55,7 +56,7 @@ STARTING: Final = frozenset({"up", "create", "run", "config", "build"})
 SELINUX: Final = Path("/sys/fs/selinux/enforce")
 EVERYTHING: Final = ("--project-directory", str(REPOSITORY), "--profile", "*")
 # Containers run as other users and must read these; the parent folder is closed to everyone else.
-_READABLE: Final = 0o444
+_READABLE: Final = 0o644
 _FOLDER: Final = 0o755
 _CLOSED: Final = 0o700
 _OWN: Final = ("LMS_HOST", "LMS_PORT", "LMS_SECRETS_DIR", "PYTHONPATH", "MONGODB_URL", "REDIS_URL")
@@ -128,12 +129,13 @@ class DockerStack:
             SettingsError: the data folder cannot be used.
         """
         prepare_folder(self.environment.stack.folder)
-        (self.folder / "alertmanager" / "alertmanager.yml").unlink(missing_ok=True)
         self.folder.mkdir(mode=_CLOSED, exist_ok=True)
         self.folder.chmod(_CLOSED)
+        _share(self.folder)
         for name, text in {**self._secrets(), **self._generated()}.items():
             _put(self.folder / "secrets" / name, text)
         self._prometheus(self.folder / "prometheus")
+        boards.write_dashboards(self.environment, self.folder / "grafana" / "dashboards")
         alerting.write(
             self.folder / "alertmanager",
             self._channels(),
@@ -142,9 +144,7 @@ class DockerStack:
             seen_as=Path("/etc/alertmanager"),
             file_mode=_READABLE,
         )
-        for path in self.folder.rglob("*"):
-            path.chmod(_FOLDER if path.is_dir() else _READABLE)
-        _label(self.folder)
+        _share(self.folder)
 
     def addresses(self) -> list[tuple[str, str, str]]:
         """Returns what a user opens: the part, its address, and how to log in."""
@@ -273,14 +273,14 @@ def _prepared() -> tuple[Sequence[str], Mapping[str, str]]:
 
 def _put(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    path.chmod(0o600)
     path.write_text(text, encoding="utf-8")
-    path.chmod(_READABLE)
 
 
-def _label(folder: Path) -> None:
-    """Labels the files for containers if SELinux is on: Compose mounts secrets without `z`."""
+def _share(folder: Path) -> None:
+    """Lets containers read the files, and their owner write them again at the next start."""
+    for path in folder.rglob("*"):
+        path.chmod(_FOLDER if path.is_dir() else _READABLE)
+    # Compose mounts secrets without `z`.
     if SELINUX.exists() and (chcon := shutil.which("chcon")):
         subprocess.run([chcon, "--recursive", "--type=container_file_t", folder], check=False)
 

@@ -13,7 +13,11 @@ _COHORTS: Final = "no cohort has been counted yet"
 
 
 def _cohort(step: str) -> str:
-    """Returns how many learners of each week's cohort took a step within four weeks."""
+    """Returns how many learners of each week's cohort took a step within four weeks.
+
+    The cohort ``older`` is of those who registered before the last eight weeks. It has no registrations, so
+    no panel shows it.
+    """
     return f'round(sum by (cohort) (increase(lms_cohort_learners_total{{{CHOSEN}, step="{step}"}}[4w])))'
 
 

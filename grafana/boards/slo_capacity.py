@@ -25,8 +25,14 @@ _REQUESTS: Final = f"sum(route:http_responses:increase5m{{{SERVED}}}) / 300"
 _GIB: Final = 2**30
 
 
-def _received(signal: str) -> str:
-    return f"(sum(rate(otelcol_receiver_accepted_{signal}_total[$__rate_interval])) or vector(0))"
+def _sum(*terms: str) -> str:
+    """Returns the sum of what there is; nothing if there is none of it.
+
+    A stack has one log store and one trace store of several, and a Collector counts a signal from its first
+    item on. The label keeps apart what one process reports under two names.
+    """
+    parts = (f'label_replace({term}, "part", "{at}", "", "")' for at, term in enumerate(terms))
+    return "sum(" + " or ".join(parts) + ")"
 
 
 def _capacity(signal: str) -> float:
@@ -40,8 +46,9 @@ def _capacity(signal: str) -> float:
 
 def _cores_needed() -> str:
     parts = {"spans": "traces", "metric_points": "metrics", "log_records": "logs"}
-    terms = " + ".join(f"{_received(name)} / {_capacity(signal):.0f}" for name, signal in parts.items())
-    return f"({terms}) / {_BUSY}"
+    received = "rate(otelcol_receiver_accepted_{}_total[$__rate_interval])"
+    terms = (f"{received.format(name)} / {_capacity(signal):.0f}" for name, signal in parts.items())
+    return f"{_sum(*terms)} / {_BUSY}"
 
 
 PRESSURE: Final[Panel] = stat(
@@ -86,7 +93,7 @@ CAPACITY: Final = Row(
             ),
             Query(f"count({_PRESSURE})", legend="now"),
             Query(
-                f"ceil(count({_PRESSURE}) * avg({_PRESSURE}) / {Limit('scale_pressure').value:g})",
+                f"ceil(count({_PRESSURE}) * avg({_PRESSURE}) / ${{scale_pressure}})",
                 legend="asked for",
             ),
         ),
@@ -126,11 +133,6 @@ CAPACITY: Final = Row(
         ),
     ),
 )  # fmt: skip
-
-
-def _sum(*terms: str) -> str:
-    """Returns the sum of what there is: a stack has one log store and one trace store of several."""
-    return "(" + " + ".join(f"(sum({term}) or vector(0))" for term in terms) + ")"
 
 
 _CPU: Final = _sum(

@@ -6,7 +6,7 @@ from typing import Final
 
 from grafana.board import Row
 from grafana.boards.common import SERVED
-from grafana.panels import About, Limit, Query, bars, lines, table
+from grafana.panels import About, Limit, Panel, Query, bars, lines, table
 
 _SERVICE: Final = 'service_name=~"$service"'
 _MONTH: Final = 2_629_800  # seconds
@@ -28,9 +28,28 @@ def _lost(item: str) -> Query:
     return Query(f"{lost} or 0 * {every}", legend=f"{{{{service_name}}}} {item}s")
 
 
-def _bytes(signal: str) -> Query:
-    chosen = f'{_SERVICE}, signal="{signal}"'
-    return Query(f"sum by (service_name) (service:telemetry_bytes:rate5m{{{chosen}}})", now=True)
+def _series(by: str) -> str:
+    return f"sum by ({by}) (service:series:count{{{_SERVICE}}})"
+
+
+def _bytes(signal: str, by: str) -> str:
+    return f'sum by ({by}) (service:telemetry_bytes:rate5m{{{_SERVICE}, signal="{signal}"}})'
+
+
+def _sent(title: str, meaning: str, by: str, head: str) -> Panel:
+    """Returns a table of series and bytes; who has no name for ``by`` is one row."""
+    asked = [_series(by), *(_bytes(signal, by) for signal in ("traces", "metrics", "logs"))]
+    named = [f'label_replace({query}, "{by}", "(no name)", "{by}", "")' for query in asked]
+    return table(
+        About(title, meaning, width=12),
+        *(Query(query, now=True) for query in named),
+        columns={
+            by: head, "Value #A": "Series", "Value #B": "Traces", "Value #C": "Metrics", "Value #D": "Logs",
+        },
+        units=dict.fromkeys(("Traces", "Metrics", "Logs"), "Bps"),
+        sort="Series",
+        joined=by,
+    )  # fmt: skip
 
 
 SENDERS: Final = Row(
@@ -79,7 +98,7 @@ ROW: Final = Row(
                 "SeriesOverQuota.",
                 width=8, limit=Limit("service_series"),
             ),
-            Query(f"topk(10, service:series:count{{{_SERVICE}}})", legend="{{service_name}}"),
+            Query(f"topk(10, {_series('service_name')})", legend="{{service_name}}"),
         ),
         bars(
             About(
@@ -106,29 +125,25 @@ ROW: Final = Row(
                 legend="{{exporter}}",
             ),
         ),
-        table(
-            About(
-                "What each service sends",
-                "The most series first. A team asks for its own services in the variable above.",
-                width=12,
-            ),
-            Query(f"service:series:count{{{_SERVICE}}}", now=True),
-            _bytes("traces"),
-            _bytes("metrics"),
-            _bytes("logs"),
-            columns={
-                "service_name": "Service", "Value #A": "Series", "Value #B": "Traces B/s",
-                "Value #C": "Metrics B/s", "Value #D": "Logs B/s",
-            },
-            sort="Series",
-            joined="service_name",
+        _sent(
+            "What each team sends",
+            "A team is the resource attribute service.namespace of its services; (no name): they have none. "
+            "The most series first; bytes are an estimate, as above.",
+            "service_namespace",
+            "Team",
+        ),
+        _sent(
+            "What each service sends",
+            "The most series first. A team asks for its own services in the variable above.",
+            "service_name",
+            "Service",
         ),
         lines(
             About(
                 "Series in Prometheus",
                 "All of them. Memory grows with it, some 3 KiB each; docs/sizing.md says when one Prometheus "
                 "is not enough.",
-                width=6,
+                width=12,
             ),
             Query("prometheus_tsdb_head_series", legend="{{instance}}"),
         ),
@@ -137,7 +152,7 @@ ROW: Final = Row(
                 "Space on disk by store",
                 "What Prometheus and VictoriaLogs hold; Loki and the trace stores do not tell. A line that "
                 "only rises: the retention is longer than the disk is large; runbook HostDiskFilling.",
-                unit="bytes", width=6,
+                unit="bytes", width=12,
             ),
             Query(
                 "sum by (job) (prometheus_tsdb_storage_blocks_bytes) "

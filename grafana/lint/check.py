@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
+from grafana.board import Board
 from grafana.lint import limits, links, panels, queries
 from grafana.lint.exceptions import EXCEPTIONS, Exempt
 from grafana.lint.known import Known
 from grafana.lint.shown import Finding, Shown
+from stack.alerting.thresholds import Thresholds, environments
 
 Rule = Callable[[Shown, Known], Iterator[Finding]]
 RULES: Final[Mapping[str, Rule]] = {
@@ -24,6 +26,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "color": panels.colors,
     "blank": panels.blank,
     "legend": panels.legend,
+    "bars": panels.bars,
     "threshold": limits.thresholds,
     "runbook": limits.runbook,
     "source": queries.source,
@@ -41,21 +44,37 @@ RULES: Final[Mapping[str, Rule]] = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with a board: ``text`` ends with the fix."""
+    """What is wrong with a board: ``text`` ends with the fix; ``environment``: only with its thresholds."""
 
     board: str
     panel: str
     rule: str
     text: str
+    environment: str = ""
 
     def __str__(self) -> str:
-        return f"{self.board}: {self.panel!r}: {self.text} [{self.rule}]"
+        where = f" (LMS_ENVIRONMENT={self.environment})" if self.environment else ""
+        return f"{self.board}: {self.panel!r}{where}: {self.text} [{self.rule}]"
 
 
-def faults(boards: Iterable[Shown]) -> list[Fault]:
-    """Returns every fault of the boards, without exceptions; two boards of one uid are one, too."""
+def everywhere(boards: Sequence[Board]) -> list[Fault]:
+    """Returns the faults of the boards as they are with the shared thresholds, and with each environment's.
+
+    Raises:
+        AlertingError: a threshold or an overlay is wrong.
+    """
+    found: list[Fault] = []
+    for environment in ("", *environments()):
+        thresholds = Thresholds.load(environment)
+        here = faults([Shown.of(board, thresholds) for board in boards], environment)
+        found += [replace(each, environment=environment) for each in here if each not in found]
+    return found
+
+
+def faults(boards: Iterable[Shown], environment: str = "") -> list[Fault]:
+    """Returns every fault of an environment's boards, without exceptions; two boards of one uid are one."""
     listed = list(boards)
-    known = Known.load(listed)
+    known = Known.load(listed, environment)
     found = [fault for board in listed for fault in _of(board, known)]
     for board in listed:
         if known.boards[board.uid] is not board:

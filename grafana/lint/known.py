@@ -16,7 +16,7 @@ from grafana.lint.foreign import FOREIGN
 from grafana.lint.shown import Shown
 from stack.alerting import Links, declared, runbooks
 from stack.alerting.rules import rules
-from stack.alerting.thresholds import Threshold, Thresholds
+from stack.alerting.thresholds import Thresholds
 from stack.settings import REPOSITORY
 
 PROMETHEUS: Final = REPOSITORY / "stack" / "prometheus" / "prometheus.yml"
@@ -39,7 +39,7 @@ class Known:
     """
 
     boards: Mapping[str, Shown]
-    thresholds: Mapping[str, Threshold]
+    thresholds: Thresholds
     alerts: Mapping[str, frozenset[str]]
     runbooks: frozenset[str]
     units: frozenset[str]
@@ -47,11 +47,11 @@ class Known:
     interval: float
 
     @classmethod
-    def load(cls, boards: Iterable[Shown]) -> Self:
-        """Returns what the repository has."""
+    def load(cls, boards: Iterable[Shown], environment: str = "") -> Self:
+        """Returns what the repository has, with the thresholds of an environment."""
         return cls(
             boards={board.uid: board for board in boards},
-            thresholds=Thresholds.load(),
+            thresholds=Thresholds.load(environment),
             alerts={name: frozenset(alert.thresholds) for name, alert in runbooks.alerts().items()},
             runbooks=frozenset(runbooks.names()),
             units=_units() | _MORE_UNITS,

@@ -32,7 +32,7 @@ def thresholds(board: Shown, known: Known) -> Iterator[Finding]:
     for panel in board.panels:
         limit, states = board.limits.get(panel.get("title") or ""), set(_states(panel))
         for value in _steps(panel):
-            if limit and math.isclose(value, limit.value):
+            if limit and math.isclose(value, limit.value(known.thresholds)):
                 continue
             if value not in states and (limit or value not in _ANY):
                 yield named(panel), f"its colour changes at {value:g}, where no alert does: give it a Limit."

@@ -23,6 +23,8 @@ _WORDS: Final = frozenset(
         *("bottomk", "topk", "quantile", "limitk", "limit_ratio"),
     }
 )
+# Between tokens is one space.
+_ZERO: Final = re.compile(r"\bor (?:(?:on|ignoring) \( [^()]*\) )?(?:\( )*vector \( 0(?:\.0*)? \)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,10 @@ class Parts:
 
 
 def parts(query: str) -> Parts:
-    """Returns what a query names; ``hides_absence``: it ends in a zero for no series."""
+    """Returns what a query names; ``hides_absence``: somewhere in it, no series becomes a zero."""
     tokens = [match for match in _TOKEN.finditer(query) if match.lastgroup != "comment"]
-    found = Parts()
+    written = " ".join("" if match.lastgroup == "string" else match[0] for match in tokens)
+    found = Parts(hides_absence=bool(_ZERO.search(written)))
     calls: list[str] = []
     at = 0
     while at < len(tokens):
@@ -77,12 +80,6 @@ def _step(tokens: list[re.Match[str]], at: int, calls: list[str], found: Parts) 
         return end + 1
     if text == "{" or (token.lastgroup == "name" and following != "(" and text.lower() not in _WORDS):
         return _selector(tokens, at, found)
-    if (
-        not calls
-        and text == "or"
-        and [each[0] for each in tokens[at + 1 : at + 5]] == ["vector", "(", "0", ")"]
-    ):
-        found.hides_absence = True
     if text == "(":
         calls.append(tokens[at - 1][0] if at and tokens[at - 1].lastgroup == "name" else "")
     if text == ")" and calls:

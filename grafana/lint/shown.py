@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from grafana.board import Board
 from grafana.looks import Limit
+from stack.alerting.thresholds import Thresholds
 
 Content = dict[str, Any]
 # Panels that ask no data source by a query.
@@ -42,11 +43,11 @@ class Shown:
         self.uid: str = content.get("uid") or ""
 
     @classmethod
-    def of(cls, board: Board) -> Shown:
-        """Returns what a board becomes."""
+    def of(cls, board: Board, thresholds: Thresholds) -> Shown:
+        """Returns what a board becomes with these thresholds."""
         found = {panel.about.title: panel.about.limit for panel in board.panels()}
         limits = {title: limit for title, limit in found.items() if limit}
-        return cls(json.loads(board.render()), limits)
+        return cls(json.loads(board.render(thresholds)), limits)
 
     @cached_property
     def panels(self) -> list[Content]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import UserString
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,10 +25,10 @@ _LONGEST_TEXT: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class AnyText:
-    """Allows any text of at most 256 characters, and at most `limit` distinct ones per instrument.
+    """Allows any text of at most 256 characters, and at most `limit` distinct ones at a time per instrument.
 
     For values that the code bounds but a declaration cannot list, such as `http.route`. Values beyond the
-    limit become `_OTHER`.
+    limit become `_OTHER`. If values come and go, `Instrument.retain` ends those that are gone.
     """
 
     limit: int = 200
@@ -78,6 +78,7 @@ class AttributeRules:
 
     def __init__(self, declared: Mapping[str, Allowed], losses: Losses) -> None:
         self._losses = losses
+        self._texts: dict[str, set[str]] = {}
         self._checks: dict[str, _Check] = {
             name: self._check_for(name, rule) for name, rule in declared.items()
         }
@@ -93,6 +94,12 @@ class AttributeRules:
         self._losses.dropped += len(given) - len(known)
         kept = ((name, self._allowed(name, given[name])) for name in known)
         return tuple((name, value) for name, value in kept if value is not None)
+
+    def release(self, kept: Iterable[AttributeKey]) -> None:
+        """Makes room for other texts than those of the series that are `kept`."""
+        used = {(name, value) for key in kept for name, value in key}
+        for name, texts in self._texts.items():
+            texts.intersection_update([text for text in texts if (name, text) in used])
 
     def _allowed(self, name: str, value: object) -> AttributeValue | None:
         try:
@@ -129,7 +136,7 @@ class AttributeRules:
     def _text(self, name: str, limit: int) -> _Check:
         if limit < 1:
             raise ValueError(f"attribute {name!r}: the limit must be at least 1, got {limit}")
-        seen: set[str] = set()
+        seen = self._texts.setdefault(name, set())
 
         def check(value: object) -> AttributeValue:
             text = _text_of(value)

@@ -78,18 +78,20 @@ class _Number(Instrument[NumberPoint]):
 
     def snapshots(self, *, take_exemplars: bool = True) -> list[Snapshot]:
         """Returns a snapshot of every series, after calling the callbacks."""
-        observed = {key: value for callback in list(self._callbacks) for key, value in self._ask(callback)}
-        for key, value in observed.items():
-            with self.lock:
+        callbacks = list(self._callbacks)
+        if not callbacks:
+            return super().snapshots(take_exemplars=take_exemplars)
+        with self.lock:
+            self._rules.release(())  # the texts of the last collection take no room in this one
+        observed = {key: value for callback in callbacks for key, value in self._ask(callback)}
+        with self.lock:
+            if len(self._points.keys() | observed.keys()) > self.declaration.limit:
+                self._keep(observed.__contains__)
+            for key, value in observed.items():
                 point = self._points.get(key) or self._admit(key)
                 point.value = value
-        if not self._callbacks:
-            return super().snapshots(take_exemplars=take_exemplars)
-        return [
-            point
-            for point in super().snapshots(take_exemplars=take_exemplars)
-            if point.attributes in observed or point.attributes == OVERFLOW_KEY
-        ]
+            found = super().snapshots(take_exemplars=take_exemplars)
+        return [each for each in found if each.attributes in observed or each.attributes == OVERFLOW_KEY]
 
     def _ask(self, callback: Observe) -> list[tuple[AttributeKey, float]]:
         found: list[tuple[AttributeKey, float]] = []
@@ -97,11 +99,14 @@ class _Number(Instrument[NumberPoint]):
             for seen in callback():
                 value = self.checked(getattr(seen, "value", None))
                 if value is not None:
-                    given = seen.attributes
-                    found.append((() if given is None else self._rules.canonical(given), value))
+                    found.append((self._key(seen.attributes), value))
         except Exception:  # noqa: BLE001 - one broken probe must not silence the other metrics
             _log.exception("the callback of metric %s failed", self.name)
         return found
+
+    def _key(self, attributes: Attributes | None) -> AttributeKey:
+        with self.lock:
+            return () if attributes is None else self._rules.canonical(attributes)
 
     def _new_point(self, key: AttributeKey) -> NumberPoint:
         return NumberPoint(key)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Final, Generic, Self, TypeVar
 
 from otel.foreign.values import items_of
-from otel.metrics.attributes import OVERFLOW_KEY, AttributeKey, AttributeRules
+from otel.metrics.attributes import OVERFLOW_KEY, AttributeKey, AttributeRules, AttributeValue
 from otel.metrics.declaration import Declaration, Kind
 from otel.metrics.losses import Losses
 from otel.metrics.series import HistogramPoint, NumberPoint, Snapshot
@@ -33,7 +33,7 @@ class Instrument(Generic[_P]):
     """Common base of all kinds: the declaration, the series and their limit, and the losses.
 
     `lock` protects the series; it is reentrant, because a signal handler may record while its thread does.
-    `era` is a new object after every `forget`; `least` is the smallest amount that needs no further check.
+    `era` is a new object whenever series ended; `least` is the smallest amount that needs no further check.
 
     Recording never raises: an undeclared attribute is dropped and counted, a value that is not allowed
     becomes `_OTHER`, a series beyond the limit folds into `otel.metric.overflow=true`, and an amount that is
@@ -79,6 +79,21 @@ class Instrument(Generic[_P]):
         # A cached call's attributes equal those of its series by Python's `==`, as the rules compare them.
         self._aliases: dict[tuple[tuple[str, object], ...], _P] = {}
         self._start()
+
+    def retain(self, wanted: Callable[[Mapping[str, AttributeValue]], bool]) -> None:
+        """Ends every series whose attributes are not `wanted`: it is exported no more and takes no room.
+
+        For values that come and go, such as weeks or versions. What a series counted since the last export
+        is lost with it; a measurement with its attributes begins it again.
+        """
+        self._keep(lambda key: wanted(dict(key)))
+
+    def _keep(self, wanted: Callable[[AttributeKey], bool]) -> None:
+        with self.lock:
+            kept = {key: point for key, point in self._points.items() if key == OVERFLOW_KEY or wanted(key)}
+            self._rules.release(kept)
+            if len(kept) < len(self._points):
+                self._points, self._aliases, self.era = kept, {}, object()
 
     def _start(self) -> None:
         """Creates the series that exist before the first measurement: none by default."""

@@ -196,7 +196,7 @@ def write(
         environment: the deployment's name, which chooses the overlay of thresholds.
         thresholds: default: those of the environment.
         seen_as: the folder as Alertmanager sees it, where that differs (in a container).
-        file_mode: mode of each secret. Containers run as other users and need 0o444: protect the folder then.
+        file_mode: mode of each secret. Containers run as other users and need 0o644: protect the folder then.
 
     Raises:
         AlertingError: a source is wrong; then nothing is written.

@@ -47,19 +47,19 @@ class Thresholds(dict[str, Threshold]):
     """Every threshold by name."""
 
     @classmethod
-    def load(cls, environment: str = "", *, source: Path = THRESHOLDS, overlays: Path = ENVIRONMENTS) -> Self:
+    def load(cls, environment: str = "", *, source: Path = THRESHOLDS, overlays: Path | None = None) -> Self:
         """Returns the thresholds of an environment.
 
         Args:
             environment: the deployment's name; without a file of that name in ``overlays`` nothing differs.
             source: the file of all thresholds.
-            overlays: the folder of environments.
+            overlays: the folder of environments; default: the repository's.
 
         Raises:
             AlertingError: one line per mistake, each with file, threshold and fix.
         """
         found, mistakes = _read(source)
-        overlay = overlays / f"{environment}.yml"
+        overlay = (overlays or ENVIRONMENTS) / f"{environment}.yml"
         if _ENVIRONMENT.fullmatch(environment) and overlay.is_file():
             mistakes += _overlay(found, overlay)
         if mistakes:
@@ -80,6 +80,11 @@ class Thresholds(dict[str, Threshold]):
             return known.text if match[2] else known.number
 
         return _PLACEHOLDER.sub(filled, text)
+
+
+def environments() -> list[str]:
+    """Returns the environments that have an overlay, sorted."""
+    return sorted(path.stem for path in ENVIRONMENTS.glob("*.yml"))
 
 
 def names_in(text: str) -> list[str]:

@@ -46,7 +46,7 @@ def _serve(_: argparse.Namespace) -> int:
     """Serves until SIGTERM or SIGINT."""
     settings = Settings.from_env()
     host, port = settings.listen
-    app = Server(settings, load()).app()
+    app = Server(settings, load(settings.folder)).app()
     uvicorn.run(
         app, host=host, port=port, access_log=False, log_level="warning", server_header=False, ws="none"
     )
@@ -57,9 +57,10 @@ def _preview(options: argparse.Namespace) -> int:
     """Writes pages and pictures; without a browser, pages only."""
     from stack.boards.running import settings  # noqa: PLC0415 - `serve` needs less memory without it
 
-    boards = _chosen(options.board)
+    found = settings()
+    boards = _chosen(options.board, found.folder)
     span = Span(options.start, options.end)
-    made = asyncio.run(preview.pages(boards, settings(), span, options.out, print))
+    made = asyncio.run(preview.pages(boards, found, span, options.out, print))
     program = preview.browser()
     for number, (board, page) in enumerate(zip(boards, made, strict=True), 1) if program else ():
         print(f"[{number}/{len(boards)}] {preview.picture(page, board, program or '').name}")
@@ -69,8 +70,8 @@ def _preview(options: argparse.Namespace) -> int:
     return 0
 
 
-def _chosen(uid: str) -> list[Dashboard]:
-    boards = load()
+def _chosen(uid: str, folder: Path) -> list[Dashboard]:
+    boards = load(folder)
     found = [board for board in boards if uid in {"", board.uid}]
     if not found:
         known = ", ".join(board.uid for board in boards)

@@ -1,10 +1,10 @@
-"""Reads `grafana/dashboards/*.json`: Grafana's classic schema, as far as our boards use it."""
+"""Reads the boards' JSON: Grafana's classic schema, as far as our boards use it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
@@ -144,8 +144,6 @@ class Dashboard:
     end: str = "now"
     refresh: str = ""
     intervals: tuple[str, ...] = ()
-    links: tuple[Options, ...] = ()
-    tags: tuple[str, ...] = field(default=())
 
     @property
     def panels(self) -> tuple[Panel, ...]:
@@ -203,8 +201,6 @@ def _dashboard(found: Options) -> Dashboard:
         end=time.get("to", "now"),
         refresh=found.get("refresh") or "",
         intervals=tuple((found.get("timepicker") or {}).get("refresh_intervals") or ()),
-        links=tuple(found.get("links") or ()),
-        tags=tuple(found.get("tags") or ()),
     )
 
 

@@ -40,7 +40,6 @@ class Logql:
         by: the fields by whose values they are counted.
         most: how many values with the largest results; 0: all.
         of: the field whose values are summed, for ``sum``.
-        window: the duration over which each point counts.
     """
 
     conditions: list[Condition] = field(default_factory=list)
@@ -48,7 +47,6 @@ class Logql:
     by: list[str] = field(default_factory=list)
     most: int = 0
     of: str = ""
-    window: str = ""
 
 
 def parsed(text: str) -> Logql:
@@ -107,7 +105,7 @@ class _Parser:
         self._lines()
         if self._found.function == "sum" and not self._found.of:
             raise self._wrong(self._next())
-        self._found.window = self._any(_DURATION.pattern)[1:-1]
+        self._any(_DURATION.pattern)
         self._take(")", ")")
 
     def _lines(self) -> None:

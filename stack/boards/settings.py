@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, DirectoryPath, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from otel import EnvSettings
+from stack.boards.dashboards import FOLDER
 from stack.canary.settings import BaseUrl, host_and_port
 
 
@@ -66,6 +67,7 @@ class Settings(EnvSettings):
     traces_web_url: BaseUrl | None = Field(None, description="where people open Jaeger")
     logs_web_url: BaseUrl | None = Field(None, description="where people open VictoriaLogs")
     alertmanager_web_url: BaseUrl | None = Field(None, description="where people open Alertmanager")
+    folder: DirectoryPath = Field(FOLDER, description="folder of the boards, one JSON file each")
     seconds: float = Field(10.0, gt=0, le=60, description="seconds that a store may take to answer")
 
     @model_validator(mode="after")

@@ -47,7 +47,7 @@ def files(service: str, environment: str, links: Links, alertmanager: Path) -> d
     """
     wording = Wording(service)
     found = rules.chosen(wording, environment, links)
-    shown = boards.chosen(wording, found)
+    shown = boards.chosen(wording, found, environment)
     written = {f"prometheus/rules/{name}": text for name, text in found.texts().items()}
     written |= configuration.prometheus(wording)
     written |= configuration.alertmanager(wording, environment, alertmanager)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from grafana import build
 from grafana.panels import GRID
+from stack.alerting.thresholds import Thresholds
 from stack.bundle.rules import Rules
 from stack.bundle.wording import PLATFORM, Wording
 
@@ -34,21 +35,25 @@ class Boards:
     left_out: tuple[str, ...]
 
 
-def chosen(wording: Wording, rules: Rules) -> Boards:
-    """Returns the dashboards for a service: with its name, chosen in the variable, and its panels only."""
+def chosen(wording: Wording, rules: Rules, environment: str) -> Boards:
+    """Returns the dashboards for a service: with its name, chosen in the variable, and its panels only.
+
+    Raises:
+        AlertingError: a threshold or the environment's overlay is wrong.
+    """
+    thresholds = Thresholds.load(environment)
     files: dict[str, str] = {}
     titles: dict[str, str] = {}
     left_out: list[str] = []
     for board in build.BOARDS:
-        rendered = json.loads(board.render())
+        rendered = json.loads(board.render(thresholds))
         kept, missing = _kept(rendered, rules)
         kept = kept if wording.own else _adapted(kept, wording)
         if len(missing) > _ENOUGH * _asking(rendered["panels"]):
             left_out.append(f"{kept['title']} (the whole board)")
             continue
         left_out += [f"{kept['title']}: {title}" for title in missing]
-        folder = build.path(board.uid).split("/")[-2]
-        files[f"{folder}/{kept['uid']}.json"] = json.dumps(kept, indent=2, ensure_ascii=False) + "\n"
+        files[f"{build.FOLDERS[board.uid]}/{kept['uid']}.json"] = json.dumps(kept)
         titles[kept["uid"]] = kept["title"]
     return Boards({path: _linked(text, titles) for path, text in files.items()}, titles, tuple(left_out))
 

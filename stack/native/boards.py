@@ -1,4 +1,4 @@
-"""The part that shows the dashboards: its variables, and the files with its passwords."""
+"""The part that shows the dashboards: its variables, the dashboards, and the files with its passwords."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ def environment(found: Environment, folder: Path) -> dict[str, str]:
     return {
         "PYTHONPATH": str(REPOSITORY),
         "BOARDS_LISTEN": f"127.0.0.1:{stack.port_grafana}",
+        "BOARDS_FOLDER": str(folder / "dashboards"),
         **{f"BOARDS_{name}": asked[f"LMS_{name}"] for name in _STORES if asked.get(f"LMS_{name}")},
         **{key: value for key, value in web.items() if value},
         **files,
@@ -40,10 +41,26 @@ def environment(found: Environment, folder: Path) -> dict[str, str]:
 
 
 def write(found: Environment, folder: Path) -> None:
-    """Writes the passwords, readable by their owner only."""
+    """Writes the dashboards, and the passwords, readable by their owner only.
+
+    Raises:
+        AlertingError: the environment's overlay of thresholds is wrong.
+    """
+    write_dashboards(found, folder / "dashboards")
     (folder / "secrets").mkdir(mode=0o700, parents=True)
     for name, value in _secrets(found).items():
         write_private(folder / "secrets" / name, value)
+
+
+def write_dashboards(found: Environment, folder: Path) -> None:
+    """Writes the dashboards with the thresholds of LMS_ENVIRONMENT, as its rules have them; in place.
+
+    Raises:
+        AlertingError: the environment's overlay is wrong; then nothing is written.
+    """
+    from grafana import build  # noqa: PLC0415 - Grafana's models are slow to import, and only a start needs them
+
+    build.write(folder, found.app.environment)
 
 
 _FILES: Final = {

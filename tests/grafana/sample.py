@@ -9,6 +9,7 @@ from grafana.board import Board, Note, Row
 from grafana.boards.common import CHOSEN, USUAL
 from grafana.lint.shown import Shown
 from grafana.panels import About, Limit, Link, Query, lines, stat, table, words
+from stack.alerting.thresholds import Thresholds
 
 RATE: Final = "Requests per second"
 SLOW: Final = "p95"
@@ -78,4 +79,4 @@ BOARD: Final = Board(
 
 def sample() -> Shown:
     """Returns the board anew, so that a test can break it."""
-    return Shown.of(BOARD)
+    return Shown.of(BOARD, Thresholds.load())

@@ -118,6 +118,7 @@ BROKEN: Final = (
     ),
     Broken("blank", RATE, "it is blank without data", fields(RATE, noValue="")),
     Broken("legend", RATE, "query A has no legend", query(RATE, legendFormat="")),
+    Broken("bars", RATE, "a bar that is alone has no name", on(RATE, type="bargauge")),
     Broken("threshold", SLOW, "changes at 3, where no alert does: give it a Limit", steps(SLOW, 3)),
     Broken("threshold", UP, "changes at 2, where no alert does", steps(UP, 0, 2)),
     Broken(
@@ -156,7 +157,15 @@ BROKEN: Final = (
     Broken("hard-coded", RATE, 'asks for instance="a" only', asks('up{instance="a"}')),
     Broken("hard-coded", RATE, 'service_name=~"lms" only', asks('sum(target_info{service_name=~"lms"})')),
     Broken("hard-coded", RATE, "127.0.0.1", asks('up{job="127.0.0.1:9090"}')),
-    Broken("hidden", RATE, "no data looks like 0", asks("sum(up) or vector(0)")),
+    *(
+        Broken("hidden", RATE, "no data looks like 0", asks(query))
+        for query in (
+            "sum(up) or vector(0)",
+            "(sum(up) or vector(0)) * 100",
+            "sum(up or on() vector(0))",
+            "count(up) + (count(target_info) or (vector(0)))",
+        )
+    ),
     Broken("threshold", SLOW, "changes at 0, where no alert does", steps(SLOW, 0)),
     Broken("series", RATE, "nobody emits lms_logins_totals: declare it", asks("sum(lms_logins_totals)")),
     Broken(

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
 from grafana.__main__ import main
+from grafana.board import Row
 from grafana.lint.check import Fault, remaining
 from grafana.lint.exceptions import Exempt
-from tests.grafana.sample import BOARD, RATE
+from grafana.panels import Panel
+from stack.alerting import thresholds
+from stack.alerting.thresholds import Thresholds
+from tests.grafana.sample import BOARD, RATE, SLOW
 
 FAULT: Final = Fault("sample", RATE, "unit", "it has no unit")
 TODAY: Final = date(2026, 11, 28)
@@ -50,3 +56,40 @@ def test_the_command_names_each_fault_and_fails(capsys: pytest.CaptureFixture[st
 def test_the_command_is_content_with_a_good_board(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check"], [BOARD]) == 0
     assert capsys.readouterr().out == "1 boards, 5 panels; no fault.\n"
+
+
+def _always(panel: Panel) -> Panel:
+    """Returns the panel with the shared thresholds wherever it is."""
+    built: Callable[[Thresholds], Any] = panel.built
+
+    def shared(_: Thresholds) -> Any:  # noqa: ANN401 - the builders of the kinds have no common type
+        return built(Thresholds.load())
+
+    return replace(panel, built=shared)
+
+
+@pytest.fixture
+def overlays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of environments, empty."""
+    monkeypatch.setattr(thresholds, "ENVIRONMENTS", tmp_path)
+    return tmp_path
+
+
+def test_the_boards_of_each_environment_are_checked(
+    overlays: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (overlays / "exam-week.yml").write_text("thresholds: {api_p95: 2}\n")
+    rows = tuple(Row(row.title, tuple(map(_always, row.panels)), row.collapsed) for row in BOARD.rows)
+    assert main(["check"], [BOARD]) == 0
+    assert main(["check"], [replace(BOARD, rows=rows)]) == 1
+    said = f"sample: {SLOW!r} (LMS_ENVIRONMENT=exam-week): its colour changes at 1, where no alert does"
+    assert capsys.readouterr().err.startswith(said)
+
+
+def test_an_environment_with_an_unknown_threshold_is_refused(
+    overlays: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (overlays / "exam-week.yml").write_text("thresholds: {host_cpuu: 1}\n")
+    assert main(["check"], [BOARD]) == 2
+    said = "exam-week.yml: thresholds.host_cpuu: is no threshold. Do you mean host_cpu?\n"
+    assert capsys.readouterr().err == said

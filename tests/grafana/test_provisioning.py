@@ -93,8 +93,10 @@ def seconds(text: str) -> int:
 def test_every_board_is_in_one_folder_and_every_folder_is_mounted() -> None:
     providers = yaml.safe_load(BOARDS.read_text())["providers"]
     folders = [Path(each["options"]["path"]) for each in providers]
-    mounted = [each for each in GRAFANA["volumes"] if each.endswith(":/etc/grafana/dashboards:ro,z")]
-    assert mounted == ["./grafana/dashboards:/etc/grafana/dashboards:ro,z"]
+    mounts = [each for each in GRAFANA["volumes"] if isinstance(each, dict)]
+    [mount] = [each for each in mounts if each["target"] == "/etc/grafana/dashboards"]
+    assert mount["read_only"]
+    assert mount["source"].endswith("/compose/grafana/dashboards")  # tests/stack/test_board_thresholds.py
     ours = REPOSITORY / "grafana" / "dashboards"
     assert {folder.parent for folder in folders} == {Path("/etc/grafana/dashboards")}
     assert {folder.name for folder in folders} == {folder.name for folder in ours.iterdir()}
@@ -112,7 +114,8 @@ def test_grafana_is_closed_and_tells_nobody() -> None:
     settings = GRAFANA["environment"]
     off = (
         *("GF_AUTH_ANONYMOUS_ENABLED", "GF_USERS_ALLOW_SIGN_UP", "GF_PUBLIC_DASHBOARDS_ENABLED"),
-        *("GF_SNAPSHOTS_EXTERNAL_ENABLED", "GF_ANALYTICS_REPORTING_ENABLED", "GF_NEWS_NEWS_FEED_ENABLED"),
+        *("GF_SNAPSHOTS_ENABLED", "GF_SNAPSHOTS_EXTERNAL_ENABLED", "GF_METRICS_ENABLED"),
+        *("GF_ANALYTICS_REPORTING_ENABLED", "GF_NEWS_NEWS_FEED_ENABLED"),
         *("GF_ANALYTICS_CHECK_FOR_UPDATES", "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES"),
     )
     assert {settings[name] for name in off} == {"false"}

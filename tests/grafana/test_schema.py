@@ -9,10 +9,11 @@ from collections.abc import Callable
 import pytest
 
 from grafana.build import BOARDS
+from stack.alerting.thresholds import Thresholds
 from tests.grafana import schemas
 from tests.grafana.schemas import Content, panels
 
-RENDERED = {board.uid: json.loads(board.render()) for board in BOARDS}
+RENDERED = {board.uid: json.loads(board.render(Thresholds.load())) for board in BOARDS}
 
 
 def _faults(board: Content) -> list[str]:

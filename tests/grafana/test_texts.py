@@ -9,20 +9,34 @@ import pytest
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from grafana import looks
-from grafana.panels import About, Query, bars
+from grafana.panels import About, Panel, Query, bars, words
 from stack.alerting import AlertingError
 from stack.alerting.thresholds import Thresholds
 
+SHARED = Thresholds.load()
+
 
 def test_a_text_has_the_thresholds_of_the_alerts() -> None:
-    least = Thresholds.load()["api_errors_min"]
+    least = SHARED["api_errors_min"]
     about = About("Errors", "From ${api_errors_min:text} on.", empty="fewer than ${api_errors_min}")
-    assert (about.description, about.empty) == (f"From {least.text} on.", f"fewer than {least.number}")
+    panel = bars(about, Query("up > ${api_errors_min}")).built(SHARED).build()
+    assert panel.description == f"From {least.text} on."
+    assert panel.field_config.defaults.no_value == f"fewer than {least.number}"
+    assert [target.expr for target in panel.targets] == [f"up > {least.number}"]
 
 
-def test_a_text_with_an_unknown_threshold_is_refused_with_the_panel_that_has_it() -> None:
+@pytest.mark.parametrize(
+    "panel",
+    [
+        words(About("Errors", "From ${api_errors_mni:text} on."), "Words."),
+        bars(About("Errors", "From ${api_errors_mni:text} on."), Query("up")),
+        bars(About("Errors", "Of all.", empty="from ${api_errors_mni:text} on"), Query("up")),
+        bars(About("Errors", "Of all."), Query("up > ${api_errors_mni:text}")),
+    ],
+)
+def test_an_unknown_threshold_is_refused_with_the_panel_that_has_it(panel: Panel) -> None:
     with pytest.raises(AlertingError, match=r"Errors: \$\{api_errors_mni:text\} is in no threshold"):
-        About("Errors", "From ${api_errors_mni:text} on.")
+        panel.built(SHARED)
 
 
 def test_a_state_is_a_value_or_all_up_to_one() -> None:
@@ -42,4 +56,4 @@ def _content(mapping: object) -> dict[str, Any]:
 @pytest.mark.parametrize(("unit", "most"), [("percentunit", 1), ("short", None)])
 def test_the_bars_of_shares_end_at_the_whole(unit: str, most: float | None) -> None:
     panel = bars(About("Shares", "Of something.", unit=unit), Query("up"))
-    assert panel.builder.build().field_config.defaults.max_val == most
+    assert panel.built(SHARED).build().field_config.defaults.max_val == most

@@ -170,7 +170,7 @@ def test_every_secret_and_mount_is_there(docker: DockerStack, model: dict[str, A
 def test_containers_can_read_the_files_and_nobody_else_the_folder(docker: DockerStack) -> None:
     assert docker.folder.stat().st_mode & 0o777 == 0o700
     modes = {(path.is_dir(), path.stat().st_mode & 0o777) for path in docker.folder.rglob("*")}
-    assert modes == {(True, 0o755), (False, 0o444)}
+    assert modes == {(True, 0o755), (False, 0o644)}
 
 
 def test_a_strict_umask_changes_nothing_of_that(tmp_path: Path) -> None:

@@ -13,11 +13,12 @@ RATE_LIMIT_DECISIONS: Final = Counter(
     unit="{decision}",
     description="Decisions of each rule; shadow_refused: let through by a rule that only measures.",
     attributes={
-        "lms.rate_limit.rule": ANY_BOUNDED(limit=100),
+        # A file has at most 100 rules; those of the one before are kept.
+        "lms.rate_limit.rule": ANY_BOUNDED(limit=200),
         "lms.rate_limit.outcome": ("allowed", "refused", "shadow_refused"),
         "lms.rate_limit.backend": _BACKENDS,
     },
-    limit=600,
+    limit=1200,
 )
 RATE_LIMIT_BACKEND_DURATION: Final = Histogram(
     "lms.rate_limit.backend.duration",

@@ -61,11 +61,15 @@ FUNNEL: Final = Counter(
     description="Learners who took a step for the first time: an account, a course, a completed course.",
     attributes={"step": ("registered", "enrolled", "completed")},
 )
+OLDER_COHORTS: Final = "older"
 COHORTS: Final = Counter(
     "lms.cohort.learners",
     unit="{learner}",
-    description="The steps of the funnel, by the ISO week in which the learner registered.",
-    attributes={"step": ("registered", "enrolled", "completed"), "cohort": ANY_BOUNDED(limit=60)},
+    description="The steps of the funnel, by the ISO week in which the learner registered: one of the last "
+    f"eight, or {OLDER_COHORTS}. A week's series end nine weeks after its beginning.",
+    # The eight weeks, the next one, the one that has just become too old, and all older ones.
+    attributes={"step": ("registered", "enrolled", "completed"), "cohort": ANY_BOUNDED(limit=11)},
+    limit=33,
 )
 ACTIVE_USERS: Final = Gauge(
     "lms.users.active",

@@ -10,10 +10,10 @@ from typing import Final
 from opentelemetry.metrics import Observation
 
 from app.core.settings import Settings
-from app.core.telemetry import RATE_LIMIT_BREAKER, RATE_LIMIT_RULES_VALID
+from app.core.telemetry import RATE_LIMIT_BREAKER, RATE_LIMIT_DECISIONS, RATE_LIMIT_RULES_VALID
 from app.infra.periodic import repeating
 from app.infra.rate_limits.limiter import RateLimiter
-from app.infra.rate_limits.rules_file import RulesInvalid, RulesSource
+from app.infra.rate_limits.rules_file import Rules, RulesInvalid, RulesSource
 from otel import get_logger
 
 _TICK_SECONDS: Final = 2.0
@@ -70,11 +70,18 @@ class Follower:
             limiter.rules_error = str(error)
             return
         if rules.version != limiter.rules.version:
+            _end_series(limiter.rules, rules)
             limiter.use(rules)
             _log.info("rate_limit_rules_changed", version=rules.version, rules=len(rules.rules))
         elif limiter.rules_error is not None:
             _log.info("rate_limit_rules_restored", version=rules.version)
         limiter.rules_error = None
+
+
+def _end_series(before: Rules, after: Rules) -> None:
+    """Ends the series of rules that are gone; those of the last change stay, so that no decision is lost."""
+    names = {each.name for each in (*before.rules, *after.rules)}
+    RATE_LIMIT_DECISIONS.retain(lambda labels: labels.get("lms.rate_limit.rule") in names)
 
 
 def _breaker(limiter: RateLimiter) -> Iterable[Observation]:

@@ -68,8 +68,7 @@ class UserService:
             raise EmailTaken from error
         REGISTRATIONS.add(1, {"outcome": "created"})
         if role is Role.STUDENT:
-            funnel.took("registered", user.created_at)
-            funnel.expect(user.created_at)
+            funnel.took("registered", user.created_at, user.created_at)
         _log.info("registered", user_id=user.id, role=user.role.value)
         return user
 
@@ -78,7 +77,7 @@ class UserService:
 
         If ``admin`` has no account yet, creates it and adds it to the admins: the way to regain access.
         """
-        funnel.expect(self._clock.now())
+        funnel.follow(self._clock.now())
         await self._admins.prepare(lambda: self._repository.with_stored_role(Role.ADMIN))
         account = await self._repository.find_by_email(admin.email)
         if account is None:
@@ -179,14 +178,15 @@ class UserService:
 
     async def reached(self, user_id: str, step: Step) -> None:
         """Counts the first time that a learner takes a step; never fails the learner's request."""
+        now = self._clock.now()
         try:
-            is_first = await self._repository.mark_step(user_id, step, self._clock.now())
+            is_first = await self._repository.mark_step(user_id, step, now)
             user = await self._repository.find(user_id) if is_first else None
         except DatabaseUnavailable:
             _log.warning("step_not_counted", step=step.value, user_id=user_id)
             return
         if user:
-            funnel.took(step.value, user.created_at)
+            funnel.took(step.value, user.created_at, now)
 
     @traced("users.change_role")
     async def change_role(self, admin: Principal, user_id: str, role: Role) -> User:

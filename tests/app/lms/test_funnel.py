@@ -71,9 +71,27 @@ async def test_the_steps_of_recent_cohorts_and_of_the_next_begin_with_0(api: Api
     token = settings.metrics_token.get_secret_value()
     answer = await api.client.get("/monitoring/metrics", headers={"Authorization": f"Bearer {token}"})
     found = re.findall(r'^lms_cohort_learners_total\{.*cohort="([^"]+)".*\} (\S+)', answer.text, re.MULTILINE)
-    cohorts = sorted({week for week, _ in found})
-    assert (cohorts[0], cohorts[-1], len(cohorts)) == ("2025-W47", "2026-W03", 9)
-    assert [float(value) for _, value in found] == [0] * 27
+    *weeks, older = sorted({week for week, _ in found})
+    assert (weeks[0], weeks[-1], len(weeks), older) == ("2025-W47", "2026-W03", 9, "older")
+    assert [float(value) for _, value in found] == [0] * 30
+
+
+async def test_a_week_is_counted_as_older_after_eight_and_ends_a_week_later(
+    api: Api, clock: FixedClock, telemetry: Captured
+) -> None:
+    course = await api.course(await api.instructor())
+    early, late = [await api.student() for _ in range(2)]
+    registered, *_ = cohort(telemetry, "2026-W02")
+    clock.advance(timedelta(weeks=7))
+    await enroll(await api.login(early.email), course)
+    assert cohort(telemetry, "2026-W02") == [registered, 1, 0]
+    clock.advance(timedelta(weeks=1))
+    await enroll(await api.login(late.email), course)
+    assert cohort(telemetry, "2026-W02") == [registered, 1, 0]
+    assert cohort(telemetry, "older") == [0, 1, 0]
+    clock.advance(timedelta(weeks=1))
+    await api.student()
+    assert cohort(telemetry, "2026-W02") == [0, 0, 0]
 
 
 class LostSteps(UserRepository):

@@ -9,6 +9,7 @@ from grafana.build import BOARDS
 from grafana.lint.promql import parts
 from grafana.lint.queries import values
 from grafana.lint.shown import Shown
+from stack.alerting.thresholds import Thresholds
 from stack.boards.expansion import expand
 from stack.boards.window import Window
 
@@ -23,7 +24,7 @@ class Question:
 
 def _questions() -> list[Question]:
     found = []
-    for board in map(Shown.of, BOARDS):
+    for board in (Shown.of(each, Thresholds.load()) for each in BOARDS):
         known = values(board)
         for query in board.promql:
             where = f"{board.uid}: {query.where}"

@@ -6,7 +6,9 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Final
+from urllib.parse import quote
 
 import httpx
 import pytest

@@ -155,7 +155,7 @@ function heading(found) {
     info.dataset.text = found.description;
     element.append(info);
   }
-  element.append(...found.links.map((each) => make('a', { href: moved(each.url) }, each.title)));
+  element.append(...found.links.map((each) => make('a', { href: each.url }, each.title)));
   return element;
 }
 

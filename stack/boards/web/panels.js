@@ -8,12 +8,7 @@ function make(tag, properties = {}, ...children) {
   return element;
 }
 
-// Links between boards lead to the files of a preview.
-function moved(url) {
-  return window.PREVIEW ? url.replace(/^\/d\/([^/?]+).*/, '$1.html') : url;
-}
-
-const link = (found) => make('a', { href: moved(found.url) }, found.title);
+const link = (found) => make('a', { href: found.url }, found.title);
 const clock = (time) => new Date(time).toLocaleString(undefined, { hour12: false });
 // Plotly shows times as UTC: this is the same wall clock as the reader's.
 const wall = (time) => time - new Date(time).getTimezoneOffset() * 60000;
@@ -51,7 +46,7 @@ function ink(color) {
 function stats(panel, found) {
   const values = found.values.map((each) => {
     const [first] = each.links;
-    const value = make(first ? 'a' : 'div', first ? { href: moved(first.url), title: first.title } : {}, make('b', {}, each.text));
+    const value = make(first ? 'a' : 'div', first ? { href: first.url, title: first.title } : {}, make('b', {}, each.text));
     if (found.values.length > 1) value.append(make('span', { title: each.name }, each.name));
     if (found.fill) {
       value.className = 'fill';
@@ -76,7 +71,7 @@ function bars(panel, found) {
     bar.style.background = each.color;
     const [first] = each.links;
     list.append(
-      make('span', { className: 'name', title: each.name }, first ? make('a', { href: moved(first.url) }, each.name) : each.name),
+      make('span', { className: 'name', title: each.name }, first ? make('a', { href: first.url }, each.name) : each.name),
       make('span', { className: 'track' }, bar),
       make('span', { className: 'number' }, each.text),
     );
@@ -115,7 +110,7 @@ function ordered(found, order) {
 function tableCell(cell, column) {
   const text = cell.time === undefined ? cell.text : clock(cell.time);
   const [first] = cell.links ?? [];
-  const element = make('td', { className: column.number ? 'number' : (text ?? '').length > 40 ? 'long' : '' }, first ? make('a', { href: moved(first.url), title: first.title }, text) : text);
+  const element = make('td', { className: column.number ? 'number' : (text ?? '').length > 40 ? 'long' : '' }, first ? make('a', { href: first.url, title: first.title }, text) : text);
   if (cell.color) element.style.color = lighter(cell.color);
   return element;
 }

@@ -6,7 +6,9 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Final
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -190,3 +192,13 @@ def test_another_range_leaves_what_is_open(board: Browser) -> None:
     assert len(board.all(".log[open]")) == 1
     assert "from=now-15m" in str(board.find("h3 a").get_attribute("href"))
     assert board.driver.switch_to.active_element.get_attribute("name") == "range"
+
+
+def test_a_link_to_explore_opens_its_range(browser: Browser) -> None:
+    """In the log store's own page, which shows the reader's time zone."""
+    spread = {"from": "1700000000000", "to": "1700001800000"}
+    panes = {"a": {"queries": [{"expr": '{service_name="lms"}'}], "range": spread}}
+    browser.open(f"/explore?panes={quote(json.dumps(panes))}")
+    first, last = (datetime.fromtimestamp(int(each) / 1000).astimezone() for each in spread.values())
+    shown = f"{first:%Y-%m-%d %H:%M:%S}.000000000 - {last:%Y-%m-%d %H:%M:%S}.000000000"
+    wait_until(lambda: shown in browser.texts("button"), f"the page shows {shown}")

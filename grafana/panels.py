@@ -124,7 +124,8 @@ def bars(about: About, *queries: Query) -> Panel:
     panel = bargauge.Panel().reduce_options(last).orientation(shared.VizOrientation.HORIZONTAL)
     panel = panel.display_mode(shared.BarGaugeDisplayMode.BASIC).show_unfilled(show_unfilled=False).min(0)
     panel = panel.max(1) if about.unit == "percentunit" else panel
-    return _finished(about, panel, queries)
+    # Grafana shows no name for a single bar, unless the panel gives one: that of the query's legend.
+    return _finished(about, panel.display_name("${__field.displayName}"), queries)
 
 
 def lines(about: About, *queries: Query, points: bool = False, least: float | None = 0) -> Panel:
@@ -151,7 +152,14 @@ def heat(about: About, query: Query) -> Panel:
     return _finished(about, panel, [query])
 
 
-def table(about: About, *queries: Query, columns: dict[str, str], sort: str = "", joined: str = "") -> Panel:
+def table(
+    about: About,
+    *queries: Query,
+    columns: dict[str, str],
+    units: dict[str, str] | None = None,
+    sort: str = "",
+    joined: str = "",
+) -> Panel:
     """Returns rows, one per series.
 
     Args:
@@ -159,8 +167,12 @@ def table(about: About, *queries: Query, columns: dict[str, str], sort: str = ""
         queries: each asks for one value now; several are joined by the label ``joined``.
         columns: the labels and values that are shown, in order, with their heads; a query's value is
             ``Value`` or ``Value #A``, ``Value #B`` if there are several.
+        units: of columns that have another one than the panel, by head.
         sort: the head of the column to sort by, largest first.
         joined: the label that the queries have in common.
+
+    Raises:
+        ValueError: no column has a head of ``units``.
     """
     panel = tables.Panel().show_header(show_header=True).filterable(filterable=True)
     if joined:
@@ -172,6 +184,10 @@ def table(about: About, *queries: Query, columns: dict[str, str], sort: str = ""
     )
     # The panel's sentence is for a table without rows; Grafana would put it into each empty cell.
     panel = panel.override_by_regexp(".*", [models.DynamicConfigValue(id_val="noValue", value="–")])  # noqa: RUF001
+    for head, unit in (units or {}).items():
+        if head not in columns.values():
+            raise ValueError(f"{about.title}: units: no column is {head!r}: {', '.join(columns.values())}")
+        panel = panel.override_by_name(head, [models.DynamicConfigValue(id_val="unit", value=unit)])
     if sort:
         panel = panel.sort_by([common.TableSortByFieldState().display_name(sort).desc(desc=True)])
     return _finished(about, panel, queries, rows=True)
@@ -193,9 +209,12 @@ def logs(about: About, *queries: Query) -> Panel:
     return _finished(about, panel, queries)
 
 
-def traces(about: About, query: Query) -> Panel:
-    """Returns the traces that a search finds, each a link to its spans."""
-    return _finished(about, tables.Panel().show_header(show_header=True), [query])
+def traces(about: About, query: Query, *, slowest: bool = False) -> Panel:
+    """Returns the traces that a search finds, each a link to its spans; the newest first, or the slowest."""
+    panel = tables.Panel().show_header(show_header=True)
+    if slowest:
+        panel = panel.sort_by([common.TableSortByFieldState().display_name("Duration").desc(desc=True)])
+    return _finished(about, panel, [query])
 
 
 def alerts(about: About, *, firing: str = "") -> Panel:

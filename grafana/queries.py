@@ -8,6 +8,7 @@ from typing import Final, Literal
 from grafana_foundation_sdk.builders import loki, prometheus, tempo
 from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+from grafana_foundation_sdk.models.tempo import SearchTableType
 
 Source = Literal["metrics", "logs", "traces"]
 # The kind of data source behind each variable.
@@ -58,6 +59,7 @@ class Query:
             .datasource(reference("traces"))
             .query_type("traceql")
             .query(self.text)
+            .table_type(SearchTableType.TRACES)
             .limit(self.most)
         )
 

@@ -30,7 +30,9 @@ def links(environment: Environment, *, grafana: bool = False) -> Links:
         ),
     }
     own = {
-        "logs": f"{logs}/select/vmui/#/?g0.range_input=1h&query=" + _quoted(f'"service.name":"{_SERVICE}"'),
+        # Without `relative_time` its page shows the last five minutes.
+        "logs": f"{logs}/select/vmui/#/?g0.range_input=1h&g0.relative_time=last_1_hour&query="
+        + _quoted(f'"service.name":"{_SERVICE}"'),
         "traces": f"{traces}/search?lookback=1h&service={_SERVICE}",
     }
     return Links(

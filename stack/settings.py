@@ -103,6 +103,12 @@ class StackSettings(ChannelSettings):
         validation_alias="LOKI_URL",
         description="A Loki of your own, such as http://127.0.0.1:3100, instead of the stack's log store",
     )
+    tempo_otlp_url: BaseUrl | None = Field(
+        default=None,
+        validation_alias="TEMPO_OTLP_URL",
+        description="A Tempo of your own that gets the traces too, natively, such as http://127.0.0.1:4318; "
+        "LMS_TEMPO_URL is where it is asked",
+    )
 
     canary_seconds: int = Field(
         default=60, ge=1, le=3600, description="Seconds from one item of the canary to the next"

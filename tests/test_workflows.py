@@ -31,9 +31,9 @@ def test_continuous_integration_and_the_night_run_make_targets_only() -> None:
         path.name: [step["run"] for step in steps(yaml.safe_load(path.read_text())) if "run" in step]
         for path in WORKFLOWS
     }
-    check, loki, test = ran["ci.yml"]
+    check, loki, tempo, test = ran["ci.yml"]
     assert (check, test, ran["nightly.yml"]) == ("make check", "make engine test", ["make test-long"])
-    assert loki.startswith("docker run ")
+    assert all(each.startswith("docker run ") for each in (loki, tempo))
     assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == "exec make engine test"
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert {"check", "engine", "test", "test-long"} <= set(targets)

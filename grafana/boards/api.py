@@ -10,7 +10,7 @@ from grafana.boards.api_saturation import REFUSED, SATURATION
 from grafana.boards.changes import CHANGES
 from grafana.boards.common import KEPT, SERVED, USUAL, to
 from grafana.boards.requests import OPERATION
-from grafana.panels import About, Limit, Query, heat, lines, stat, table, words
+from grafana.panels import About, Limit, Query, heat, lines, stat, table, traces, words
 
 _ROUTE: Final = Choice("route", "Route", f"route:http_responses:increase5m{{{SERVED}}}", "http_route")
 _OF_ROUTE: Final = f'{requests.ANSWERED}, http_route=~"$route"'
@@ -126,17 +126,43 @@ _ROUTES: Final = Row(
                 "and busy: runbook ApiSlow; the board Data stores shows whether it waits for the database.",
                 height=9, links=(_STORES,), empty=_NONE,
             ),
-            Query(_by_operation(f"1000 * {requests.took(0.95, _OF_ROUTE, OPERATION)} > 0"), now=True),
-            Query(_by_operation(f"1000 * {requests.took(0.5, _OF_ROUTE, OPERATION)} > 0"), now=True),
+            Query(_by_operation(f"{requests.took(0.95, _OF_ROUTE, OPERATION)} > 0"), now=True),
+            Query(_by_operation(f"{requests.took(0.5, _OF_ROUTE, OPERATION)} > 0"), now=True),
             Query(_by_operation(f"60 * {requests.rate(_OF_ROUTE, OPERATION)} > 0"), now=True),
             columns={
                 "operation": "route",
-                "Value #A": "p95, ms",
-                "Value #B": "median, ms",
+                "Value #A": "p95",
+                "Value #B": "median",
                 "Value #C": "per minute",
             },
-            sort="p95, ms",
+            units={"p95": "s", "median": "s"},
+            sort="p95",
             joined="operation",
+        ),
+    ),
+)  # fmt: skip
+
+_TRACES: Final = Row(
+    "Traces",
+    (
+        traces(
+            About(
+                "Slowest requests",
+                "Up to 50 requests that took more than ${api_p95:text}, the slowest first. Open one: its "
+                "longest span without a child is what it waited for. Runbook ApiSlow.",
+                height=9, empty="no request took so long in this range",
+            ),
+            Query(requests.traces("duration > ${api_p95}s"), source="traces", most=50),
+            slowest=True,
+        ),
+        traces(
+            About(
+                "Failed requests",
+                "Up to 20 requests that failed, the newest first. Open one: the span with the error has its "
+                "stack trace, and a link to the error report. Runbook ApiErrors.",
+                height=9, links=(_LOGS,), empty="no request failed in this range",
+            ),
+            Query(requests.traces("status = error"), source="traces", most=20),
         ),
     ),
 )  # fmt: skip
@@ -181,8 +207,8 @@ BOARD: Final = Board(
     uid="lms-api",
     title="API performance",
     question="Is the API fast, does it answer without errors, and which route is the exception?",
-    sources=("metrics",),
+    sources=("metrics", "traces"),
     variables=(*USUAL, _ROUTE),
-    rows=(_NOW, _ROUTES, _COMPARED, SATURATION, REFUSED),
+    rows=(_NOW, _ROUTES, _TRACES, _COMPARED, SATURATION, REFUSED),
     notes=CHANGES,
 )

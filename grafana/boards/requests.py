@@ -7,7 +7,8 @@ from typing import Final
 from grafana.boards.common import SERVED
 
 # As the alerts have it: without the probes and the monitoring API, whose 503 are on purpose.
-ANSWERED: Final = f'{SERVED}, http_route!~"/api/v1/monitoring/.+|/livez|/readyz|/startupz"'
+_OPERATED: Final = "/api/v1/monitoring/.+|/livez|/readyz|/startupz"
+ANSWERED: Final = f'{SERVED}, http_route!~"{_OPERATED}"'
 OPERATION: Final = "http_request_method, http_route"
 _SECONDS: Final = 300
 
@@ -30,3 +31,16 @@ def took(quantile: float, selected: str = ANSWERED, by: str = "", since: str = "
     labels = ", ".join(filter(None, ("le", by)))
     buckets = f"sum by ({labels}) (route:http_response_buckets:increase5m{{{selected}}} {since})"
     return f"histogram_quantile({quantile}, {buckets})"
+
+
+def traces(condition: str) -> str:
+    """Returns TraceQL for traces with a request, on the chosen routes, whose span fulfils a condition."""
+    conditions = (
+        'resource.service.name =~ "$service"',
+        'resource.deployment.environment.name =~ "$environment"',
+        "kind = server",
+        'span.http.route =~ "$route"',
+        f'span.http.route !~ "{_OPERATED}"',
+        condition,
+    )
+    return f"{{ {' && '.join(conditions)} }}"

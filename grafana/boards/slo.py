@@ -82,14 +82,15 @@ _BUDGETS: Final = Row(
                 f"10000 * (1 - max by (slo, owner, window) (slo:objective:ratio{{{_CHOSEN}}}))", now=True
             ),
             Query(f"10000 * (1 - sum by (slo) (slo:good:ratio{{{_CHOSEN}}}))", now=True),
-            Query(f"100 * sum by (slo) (slo:error_budget_left:ratio{{{_CHOSEN}}})", now=True),
+            Query(f"sum by (slo) (slo:error_budget_left:ratio{{{_CHOSEN}}})", now=True),
             Query(f"sum by (slo) (slo:burn_rate:ratio1d{{{_CHOSEN}}})", now=True),
             Query(f"sum by (slo) (slo:error_budget_left:days{{{_CHOSEN}}})", now=True),
             columns={
                 "slo": "Objective", "owner": "Owner", "window": "Window", "Value #A": "May fail",
-                "Value #B": "Failed", "Value #C": "Budget left %", "Value #D": "Burn, 1 day",
+                "Value #B": "Failed", "Value #C": "Budget left", "Value #D": "Burn, 1 day",
                 "Value #E": "Days left",
             },
+            units={"Budget left": "percentunit"},
             joined="slo",
         ),
     ),

@@ -44,9 +44,9 @@ def _sent(title: str, meaning: str, by: str, head: str) -> Panel:
         About(title, meaning, width=12),
         *(Query(query, now=True) for query in named),
         columns={
-            by: head, "Value #A": "Series", "Value #B": "Traces B/s", "Value #C": "Metrics B/s",
-            "Value #D": "Logs B/s",
+            by: head, "Value #A": "Series", "Value #B": "Traces", "Value #C": "Metrics", "Value #D": "Logs",
         },
+        units=dict.fromkeys(("Traces", "Metrics", "Logs"), "Bps"),
         sort="Series",
         joined=by,
     )  # fmt: skip

@@ -26,6 +26,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "color": panels.colors,
     "blank": panels.blank,
     "legend": panels.legend,
+    "bars": panels.bars,
     "threshold": limits.thresholds,
     "runbook": limits.runbook,
     "source": queries.source,

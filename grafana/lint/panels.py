@@ -157,6 +157,16 @@ def blank(board: Shown, _known: Known) -> Iterator[Finding]:
             yield named(panel), "it is blank without data: give it the text for no value."
 
 
+def bars(board: Shown, _known: Known) -> Iterator[Finding]:
+    """Each bar has a name, also one that is alone: Grafana shows its name only if the panel gives one."""
+    for panel in board.panels:
+        if panel["type"] == "bargauge" and not defaults(panel).get("displayName"):
+            yield (
+                named(panel),
+                "a bar that is alone has no name: set the display name to ${__field.displayName}.",
+            )
+
+
 def legend(board: Shown, _known: Known) -> Iterator[Finding]:
     """A series is called as people would call it, and not by all of its labels."""
     kinds = {panel.get("title"): panel["type"] for panel in board.panels}

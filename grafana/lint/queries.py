@@ -16,7 +16,7 @@ from grafana.lint.promql import Selector, parts
 from grafana.lint.shown import Asked, Content, Finding, Shown
 from grafana.lint.shown import title as named
 from stack.alerting import declared
-from stack.boards import logql, traces
+from stack.boards import logql, traceql
 from stack.boards.dashboards import DashboardError, Source
 from stack.boards.expansion import ExpansionError, Value, expand
 from stack.boards.window import Window
@@ -46,7 +46,7 @@ _EVERYBODYS: Final = ("service_name", "host")
 _ADDRESS: Final = re.compile(r"\d+\.\d+\.\d+\.\d+|:\d{4,5}\b")
 _PARSERS: Final[Mapping[str, tuple[str, Source, Callable[[str], object]]]] = {
     "loki": ("LogQL", "logs", logql.parsed),
-    "tempo": ("TraceQL", "traces", traces.parsed),
+    "tempo": ("TraceQL", "traces", traceql.parsed),
 }
 _OUTPUT: Final = re.compile(r'rule \d+, "lint:q(\d+)": (.*)')
 

@@ -18,7 +18,7 @@ import uvicorn
 
 from otel import ConfigError
 from stack.boards import preview
-from stack.boards.dashboards import Dashboard, DashboardError, load
+from stack.boards.dashboards import FOLDER, Dashboard, DashboardError, load
 from stack.boards.preview import PreviewError, Span
 from stack.boards.server import Server
 from stack.boards.settings import Settings
@@ -57,6 +57,7 @@ def _preview(options: argparse.Namespace) -> int:
     """Writes pages and pictures; without a browser, pages only."""
     from stack.boards.running import settings  # noqa: PLC0415 - `serve` needs less memory without it
 
+    _chosen(options.board, FOLDER)  # a wrong name is told before the stack has to run
     found = settings()
     boards = _chosen(options.board, found.folder)
     span = Span(options.start, options.end)

@@ -51,7 +51,7 @@ class Value:
 
 Values = Mapping[str, Value]
 Facts = Mapping[str, str]
-"""What a link is on: ``__value.raw``, ``__field.labels.x``, ``__data.fields.x``, by name."""
+"""What a link or a name is of: ``__value.raw``, ``__field.labels.x``, ``__data.fields.x``, by name."""
 
 
 def expand(text: str, values: Values, window: Window, *, source: Source = "metrics", where: str = "") -> str:
@@ -95,7 +95,7 @@ def link(url: str, values: Values, window: Window, facts: Facts | None = None, *
     known = {**_ranges(window), **_times(window), **(facts or {})}
 
     def inserted(match: re.Match[str]) -> str:
-        name = f"{match[1] or match[2]}{match[3] or ''}".replace('["', ".").replace('"]', "")
+        name = _path(match)
         if name == "__url_time_range":
             return known[name]
         if name == "__all_variables":
@@ -131,9 +131,29 @@ def words(text: str, values: Values, window: Window, *, where: str = "") -> str:
     return _VARIABLE.sub(inserted, text)
 
 
+def name(text: str, facts: Facts, *, where: str = "") -> str:
+    """Returns a field's display name, such as ``${__field.labels.instance}``, with its variables replaced.
+
+    Raises:
+        ExpansionError: a variable that the field does not have.
+    """
+
+    def inserted(match: re.Match[str]) -> str:
+        path = _path(match)
+        if path not in facts:
+            raise _unknown(where, match[0], [*facts])
+        return facts[path]
+
+    return _VARIABLE.sub(inserted, text)
+
+
 def names(text: str) -> set[str]:
     """Returns the names of the variables in a text, Grafana's own too."""
     return {match[1] or match[2] for match in _VARIABLE.finditer(text)}
+
+
+def _path(match: re.Match[str]) -> str:
+    return f"{match[1] or match[2]}{match[3] or ''}".replace('["', ".").replace('"]', "")
 
 
 def _replaced(piece: str, inserted: Callable[[re.Match[str], str], str]) -> str:

@@ -54,7 +54,6 @@ class TraceFound:
     name: str
     start: float
     seconds: float
-    failed: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from stack.boards import explore
+from stack.boards import elsewhere, explore
 from stack.boards.dashboards import Dashboard
 from stack.boards.pages import WEB, board_page, plotly_file
 from stack.boards.settings import Settings
@@ -35,7 +35,7 @@ _TITLE_PIXELS: Final = 46
 _SECONDS: Final = 90.0
 MARK: Final = "preview.json"
 """The file by which a folder is known to be a preview."""
-_STATIC: Final = ("boards.css", "boards.js", "panels.js", "icon.svg")
+_STATIC: Final = ("boards.css", "plots.js", "panels.js", "toolbar.js", "boards.js", "icon.svg")
 
 
 class PreviewError(Exception):
@@ -159,6 +159,7 @@ async def _page(board: Dashboard, boards: Sequence[Dashboard], asked: _Asked, fo
     answers: dict[str, Any] = {"": await view.frame(), "/notes": await view.notes()}
     for panel in board.panels:
         answers[f"/panels/{panel.id}"] = await view.content(panel)
+    answers = elsewhere.without_server(answers, [each.uid for each in boards], asked.settings)
     preview = {"uid": board.uid, "from": view.window.first, "to": view.window.last, "answers": answers}
     script = f"window.PREVIEW = {json.dumps(preview, ensure_ascii=False, allow_nan=False)};\n"
     (folder / f"{board.uid}.js").write_text(script, encoding="utf-8")

@@ -22,7 +22,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Redire
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stack.boards import explore
+from stack.boards import elsewhere, explore
 from stack.boards.access import COOKIE, SESSION_SECONDS, Access
 from stack.boards.dashboards import Dashboard, DashboardError
 from stack.boards.pages import HOME, WEB, board_page, listed, page, plotly_file
@@ -182,9 +182,7 @@ class Server:
         return RedirectResponse(explore.redirected(request.query_params, self._settings), 303)
 
     async def _alerting(self, request: Request) -> Response:
-        """Leads from Grafana's pages about alerts to those of Alertmanager itself."""
-        shown = "silences" if request.path_params["page"] == "silences" else "alerts"
-        return RedirectResponse(f"{self._addresses.alertmanager}/#/{shown}", 303)
+        return RedirectResponse(elsewhere.alerting(request.path_params["page"], self._settings), 303)
 
     async def _board(self, request: Request) -> Response:
         board = self._boards.get(request.path_params["uid"])

@@ -185,7 +185,7 @@ class View:
         target = panel.targets[0]
         query = self._query(panel, target, known)
         found = await self.sources.ask("traces", self.sources.traces.search(target, query, self.window))
-        return cells.traces(found, self.addresses.trace)
+        return cells.traces(panel, found, self.addresses.trace)
 
     async def _note(self, note: Annotation, known: Values) -> list[Drawn]:
         where = f"{self.board.uid}: annotation {note.name!r}"

@@ -148,12 +148,14 @@ class Plan:
 
     def _collector_sinks(self) -> dict[str, str]:
         """Addresses of the sinks and the lean build's switches: they decide which fragments are used."""
+        stack = self.environment.stack
         sinks = {
             **kit.LEAN_BUILD,
-            "JAEGER_OTLP_URL": f"http://127.0.0.1:{self.environment.stack.port_jaeger_otlp}",
+            "JAEGER_OTLP_URL": f"http://127.0.0.1:{stack.port_jaeger_otlp}",
+            **({"TEMPO_OTLP_URL": stack.tempo_otlp_url} if stack.tempo_otlp_url else {}),
             **self._log_store(),
         }
-        if not self.environment.stack.sentry_otlp:
+        if not stack.sentry_otlp:
             return sinks
         if not self.environment.given("SENTRY_DSN"):
             raise SettingsError(

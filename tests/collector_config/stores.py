@@ -74,6 +74,17 @@ def loki() -> str:
     return url.rstrip("/")
 
 
+def tempo() -> tuple[str, str]:
+    """Returns where a Tempo that runs with `stack/tempo/tempo.yaml` is asked, and where it takes OTLP.
+
+    Skips the test without one. Nothing here builds Tempo; the workflow runs its official image.
+    """
+    asked, otlp = os.environ.get("TEST_TEMPO_URL", ""), os.environ.get("TEST_TEMPO_OTLP_URL", "")
+    if not (asked and otlp):
+        pytest.skip("TEST_TEMPO_URL and TEST_TEMPO_OTLP_URL are not set: a Tempo with stack/tempo/tempo.yaml")
+    return asked.rstrip("/"), otlp.rstrip("/")
+
+
 @contextmanager
 def victorialogs(folder: Path, *flags: str) -> Iterator[str]:
     """Runs VictoriaLogs with its data in a folder until the block ends; yields its address."""

@@ -118,6 +118,7 @@ BROKEN: Final = (
     ),
     Broken("blank", RATE, "it is blank without data", fields(RATE, noValue="")),
     Broken("legend", RATE, "query A has no legend", query(RATE, legendFormat="")),
+    Broken("bars", RATE, "a bar that is alone has no name", on(RATE, type="bargauge")),
     Broken("threshold", SLOW, "changes at 3, where no alert does: give it a Limit", steps(SLOW, 3)),
     Broken("threshold", UP, "changes at 2, where no alert does", steps(UP, 0, 2)),
     Broken(

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 from markdown_it import MarkdownIt
 
 from stack.boards.alerts import silence_url
 from stack.boards.dashboards import DashboardError, Options, Panel
-from stack.boards.drawing.looks import Look, look
+from stack.boards.drawing.looks import Look, facts, look
 from stack.boards.drawing.units import format_value
 from stack.boards.frames import Cell, Firing, LogLine, Series, TraceFound
 
@@ -24,6 +25,15 @@ Linked = Callable[[Options, Mapping[str, str]], dict[str, str]]
 MOST_ROWS: Final = 500
 TRANSFORMATIONS: Final = frozenset({"joinByField", "filterFieldsByName", "organize"})
 """What can be done to a table's rows."""
+# What is shown of a trace, with the heads that Tempo's data source gives it in Grafana.
+_TRACE: Final = {
+    "trace_id": "Trace ID",
+    "start": "Start time",
+    "service": "Service",
+    "name": "Name",
+    "seconds": "Duration",
+}
+_SHOWN: Final = 16  # of a trace's 32 digits, so that the table stays narrow
 _MARKDOWN: Final = MarkdownIt("commonmark", {"html": False}).enable("table")
 _LEVELS: Final = {"FATAL": "bad", "ERROR": "bad", "WARN": "warn"}
 
@@ -35,13 +45,18 @@ def stats(panel: Panel, series: Sequence[Series], linked: Linked) -> Drawn:
 
 
 def bars(panel: Panel, series: Sequence[Series], linked: Linked) -> Drawn:
-    """Returns the last value of each series, with its share of the largest, largest first."""
+    """Returns the last value of each series, with its share of the largest, largest first.
+
+    As in Grafana, a bar that is alone has no name unless the panel gives one.
+    """
     ordered = sorted(series, key=lambda each: -each.last if math.isfinite(each.last) else 0)
     most = max(
         [*(each.last for each in series if math.isfinite(each.last)), panel.field.get("max") or 0], default=0
     )
     shares = [max(0, each.last) / most if most > 0 and math.isfinite(each.last) else 0 for each in ordered]
     values = [_value(panel, each, linked) for each in ordered]
+    if len(values) == 1 and not panel.field.get("displayName"):
+        values[0]["name"] = ""
     return {
         "kind": "bars",
         "values": [{**each, "share": share} for each, share in zip(values, shares, strict=True)],
@@ -70,24 +85,18 @@ def logs(panel: Panel, lines: Sequence[LogLine], trace_url: str) -> Drawn:
     return {"kind": "logs", "lines": [_line(each, trace_url) for each in ordered]}
 
 
-def traces(found: Sequence[TraceFound], trace_url: str) -> Drawn:
-    """Returns the traces that a search found, each a link to its spans."""
-    titles = [("Trace", False), ("Start", False), ("Service", False), ("Name", False), ("Duration", True)]
-    rows = [
-        [
-            {
-                "text": each.trace_id[:16],
-                "links": [{"title": each.trace_id, "url": trace_url.replace("{trace_id}", each.trace_id)}],
-            },
-            {"time": round(each.start * 1000)},
-            {"text": each.service},
-            {"text": f"{each.name}{' (failed)' if each.failed else ''}"},
-            {"text": format_value(each.seconds, "s")},
-        ]
-        for each in found
-    ]
-    columns = [{"title": title, "number": number} for title, number in titles]
-    return {"kind": "table", "columns": columns, "rows": rows, "left_out": 0}
+def traces(panel: Panel, found: Sequence[TraceFound], trace_url: str) -> Drawn:
+    """Returns the traces that a search found, in the panel's order, each a link to its spans."""
+    by = {head: attrgetter(name) for name, head in _TRACE.items()}
+    ordered = list(found)
+    for each in panel.options.get("sortBy") or []:
+        ordered.sort(key=by[each["displayName"]], reverse=bool(each.get("desc")))
+    return {
+        "kind": "table",
+        "columns": [{"title": head, "number": head == "Duration"} for head in by],
+        "rows": [_trace(each, trace_url) for each in ordered],
+        "left_out": 0,
+    }
 
 
 def alerts(found: Sequence[Firing], web: str) -> Drawn:
@@ -102,13 +111,12 @@ def text(markdown: str) -> Drawn:
 
 def _value(panel: Panel, series: Series, linked: Linked) -> Drawn:
     own, last = look(panel, series.name), series.last
-    facts = {f"__field.labels.{name}": value for name, value in series.labels.items()}
-    facts |= {"__value.raw": f"{last:g}", "__field.name": series.name, "__series.name": series.name}
+    known = facts(series) | {"__value.raw": f"{last:g}"}
     return {
-        "name": own.config.get("displayName") or series.name,
+        "name": own.name(series),
         "text": own.text(last),
         "color": own.color(last),
-        "links": [linked(each, facts) for each in own.links],
+        "links": [linked(each, known) for each in own.links],
     }
 
 
@@ -150,11 +158,22 @@ def _cell(row: Mapping[str, Cell], name: str, own: Look, linked: Linked) -> Draw
         return {"text": value or ""}
     if name == "Time":
         return {"time": round(value * 1000)}
-    facts = {f"__data.fields.{key}": f"{each}" for key, each in row.items()} | {"__value.raw": f"{value:g}"}
-    links = [linked(each, facts) for each in own.links]
+    known = {f"__data.fields.{key}": f"{each}" for key, each in row.items()} | {"__value.raw": f"{value:g}"}
+    links = [linked(each, known) for each in own.links]
     colored = {"color": own.color(value)} if len(own.steps) > 1 or own.config.get("mappings") else {}
     number = {"value": value} if math.isfinite(value) else {}
     return {"text": own.text(value), **number, **colored, "links": links}
+
+
+def _trace(trace: TraceFound, trace_url: str) -> list[Drawn]:
+    link = {"title": trace.trace_id, "url": trace_url.replace("{trace_id}", trace.trace_id)}
+    return [
+        {"text": trace.trace_id[:_SHOWN], "links": [link]},
+        {"time": round(trace.start * 1000)},
+        {"text": trace.service},
+        {"text": trace.name},
+        {"text": format_value(trace.seconds, "s")},
+    ]
 
 
 def _line(line: LogLine, trace_url: str) -> Drawn:

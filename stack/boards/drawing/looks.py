@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from stack.boards import expansion
 from stack.boards.dashboards import Options, Panel
 from stack.boards.drawing.units import digits, format_value
+from stack.boards.frames import Series
 
 # Of Okabe and Ito (2008): people with any kind of colour blindness can tell them apart.
 PALETTE: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
@@ -51,6 +53,17 @@ class Look:
         """The links of a value."""
         return list(self.config.get("links") or [])
 
+    def name(self, series: Series) -> str:
+        """Returns what a series is called: by the display name if there is one, else by its legend.
+
+        Raises:
+            ExpansionError: the display name has a variable that the series does not.
+        """
+        wanted = self.config.get("displayName")
+        if not wanted:
+            return series.name
+        return expansion.name(wanted, facts(series), where=f"the display name {wanted!r}")
+
     def text(self, value: float) -> str:
         """Returns a value as people read it: the text that it is mapped to, else number and unit."""
         mapped = self._mapped(value)
@@ -69,6 +82,12 @@ class Look:
     def _mapped(self, value: float) -> Options | None:
         mappings = self.config.get("mappings") or []
         return next((found for each in mappings if (found := _result(each, value)) is not None), None)
+
+
+def facts(series: Series) -> dict[str, str]:
+    """Returns what names and links of a series may use, by Grafana's name of it."""
+    names = dict.fromkeys(("__field.displayName", "__field.name", "__series.name"), series.name)
+    return names | {f"__field.labels.{label}": value for label, value in series.labels.items()}
 
 
 def look(panel: Panel, name: str = "") -> Look:

@@ -135,7 +135,7 @@ def _line(panel: Panel, series: Series, color: str, window: Window, *, dashed: b
     return {
         "type": "scatter",
         "mode": "lines+markers" if marked else "lines",
-        "name": own.config.get("displayName") or series.name,
+        "name": own.name(series),
         "x": _milliseconds([time for time, _ in points]),
         "y": [value for _, value in points],
         "text": ["" if value is None else own.text(value) for _, value in points],

@@ -9,6 +9,7 @@ const panels = new Map();
 let frame, timer, round = 0;
 
 const chosen = () => new URLSearchParams(location.search);
+const moment = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 // A browser gives up what it asks for when its network changes (a laptop that leaves a Wi-Fi, a container that starts),
 // though this machine never went away: so it asks again.
@@ -17,7 +18,7 @@ async function fetched(address, tries = 3) {
     return await fetch(address);
   } catch (error) {
     if (tries === 1) throw error;
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await moment(500);
     return fetched(address, tries - 1);
   }
 }
@@ -56,11 +57,12 @@ async function start() {
   try {
     const found = await ask('');
     if (mine !== round) return;
-    const same = frame && JSON.stringify(frame.rows) === JSON.stringify(found.rows);
+    const same = frame && shape(frame) === shape(found);
     frame = found;
     say(found.said);
     showToolbar();
-    if (!same) showRows();
+    if (same) showHeads();
+    else showRows();
     await load();
   } catch (error) {
     say(error.message);
@@ -80,6 +82,7 @@ async function show(panel, notes, mine) {
   const points = Math.round(panel.body.clientWidth) || 600;
   const found = await ask(`/panels/${panel.id}`, { points }).catch((error) => ({ kind: 'error', text: error.message }));
   const marks = await notes;
+  while (panel.held) await moment(200);
   if (mine !== round) return;
   draw(panel, found, marks, zoom);
   panel.element.dataset.drawn = found.kind;
@@ -98,6 +101,9 @@ function schedule() {
 function zoom(from, to) {
   if (!PREVIEW) choose({ from: Math.round(from), to: Math.round(to) });
 }
+
+// What the elements of a board depend on: as long as it stays, so do they, with all that somebody opened in them.
+const shape = (found) => JSON.stringify(found.rows.map((each) => [each.title, each.panels.map(({ id, place }) => [id, place])]));
 
 function showRows() {
   panels.clear();
@@ -136,98 +142,35 @@ function panel(found, top, grid) {
   element.style.gridColumn = `${x + 1} / span ${width}`;
   element.style.gridRow = `${y - top + 1} / span ${height}`;
   element.dataset.panel = found.id;
-  const heading = make('h3', {}, make('span', { className: 'name', title: found.title }, found.title));
-  if (found.description) {
-    const info = make('span', { className: 'info', tabIndex: 0, role: 'note', ariaLabel: found.description }, 'i');
-    info.dataset.text = found.description;
-    heading.append(info);
-  }
-  heading.append(...found.links.map((each) => make('a', { href: moved(each.url) }, each.title)));
   const body = make('div', { className: 'body' });
-  element.append(heading, body);
-  panels.set(found.id, { ...found, element, body, row: grid });
+  element.append(heading(found), body);
+  panels.set(found.id, { ...found, element, body, row: grid, hidden: new Set() });
   return element;
 }
 
-function showToolbar() {
-  document.title = frame.title;
-  const query = chosen();
-  for (const link of document.querySelectorAll('#boards a')) {
-    if (!PREVIEW) link.search = query;
+function heading(found) {
+  const element = make('h3', {}, make('span', { className: 'name', title: found.title }, found.title));
+  if (found.description) {
+    const info = make('span', { className: 'info', tabIndex: 0, role: 'note', ariaLabel: found.description }, 'i');
+    info.dataset.text = found.description;
+    element.append(info);
   }
-  const bar = document.getElementById('toolbar');
-  if (PREVIEW) {
-    bar.replaceChildren(`${PREVIEW.from} to ${PREVIEW.to}`);
-    return;
+  element.append(...found.links.map((each) => make('a', { href: each.url }, each.title)));
+  return element;
+}
+
+// Titles have variables in them, and links the range.
+function showHeads() {
+  for (const found of frame.rows.flatMap((each) => each.panels)) {
+    panels.get(found.id).element.querySelector('h3').replaceWith(heading(found));
   }
-  bar.replaceChildren(...frame.variables.map(variable), range(query), refresh(query));
 }
 
-function range(query) {
-  const from = query.get('from') || frame.start;
-  const to = query.get('to') || frame.end;
-  const preset = to === 'now' && RANGES.includes(from.replace('now-', ''));
-  const options = [...RANGES.map((each) => [`now-${each}`, `Last ${each}`]), ['', 'From … to …']];
-  const inputs = [];
-  const select = selected(options, preset ? from : '', (value) => {
-    if (value) choose({ from: value, to: 'now' });
-    else inputs.forEach((each) => { each.hidden = false; });
-  });
-  select.id = 'range';
-  const shown = (text) => (/^\d+$/.test(text) ? local(new Date(Number(text))) : text);
-  for (const [name, value] of [['from', from], ['to', to]]) {
-    const input = make('input', { name, value: shown(value), ariaLabel: name, hidden: preset });
-    input.addEventListener('change', () => choose({ [name]: Date.parse(input.value) || input.value }));
-    inputs.push(input);
-  }
-  return make('label', { className: 'time' }, 'Time', select, ...inputs);
+function release() {
+  for (const each of panels.values()) each.held = false;
 }
 
-const local = (date) => new Date(date - date.getTimezoneOffset() * 60000).toISOString().slice(0, 19).replace('T', ' ');
-
-function refresh(query) {
-  const current = query.get('refresh') ?? frame.refresh;
-  const options = [['off', 'off'], ...[...new Set([...frame.intervals, frame.refresh].filter(Boolean))].map((each) => [each, each])];
-  return make('label', {}, 'Refresh', selected(options, current || 'off', (value) => choose({ refresh: value })));
-}
-
-function selected(options, current, change) {
-  const select = make('select', {}, ...options.map(([value, text]) => make('option', { value, selected: value === current }, text)));
-  select.addEventListener('change', () => change(select.value));
-  return select;
-}
-
-function variable(found) {
-  const name = `var-${found.name}`;
-  if (found.kind === 'text') {
-    const input = make('input', { value: found.chosen[0] ?? '', name });
-    input.addEventListener('change', () => choose({ [name]: input.value }));
-    return make('label', {}, found.label, input);
-  }
-  const options = [...new Set([...found.options, ...found.chosen])].filter((each) => each !== '$__all');
-  if (!found.several) {
-    const all = found.all ? [['$__all', 'All']] : [];
-    const select = selected([...all, ...options.map((each) => [each, each])], found.chosen[0], (value) => choose({ [name]: value }));
-    select.name = name;
-    return make('label', {}, found.label, select);
-  }
-  return several(found, name, options);
-}
-
-// Several values: boxes to tick, which count when the list is closed.
-function several(found, name, options) {
-  const all = found.chosen[0] === '$__all';
-  const boxes = options.map((value) => make('input', { type: 'checkbox', value, checked: !all && found.chosen.includes(value) }));
-  const list = make('div', { className: 'options' }, ...boxes.map((box) => make('label', {}, box, box.value)));
-  const details = make('details', {}, make('summary', {}, all ? 'All' : found.chosen.join(' + ')), list);
-  details.dataset.variable = found.name;
-  details.addEventListener('toggle', () => {
-    const now = boxes.filter((box) => box.checked).map((box) => box.value);
-    const before = all ? [] : found.chosen;
-    if (!details.open && now.join('\n') !== before.join('\n')) choose({ [name]: now.length ? now : '$__all' });
-  });
-  return make('label', {}, found.label, details);
-}
-
+window.addEventListener('pointerup', release);
+window.addEventListener('pointercancel', release);
 window.addEventListener('popstate', start);
 start();

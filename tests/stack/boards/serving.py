@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import uvicorn
 
 from stack.boards.access import USER
 from stack.boards.dashboards import load
@@ -94,3 +96,19 @@ async def served(found: Settings, folder: Path) -> AsyncIterator[httpx.AsyncClie
 
 async def log_in(client: httpx.AsyncClient, password: str = PASSWORD) -> httpx.Response:
     return await client.post("/login", data={"user": USER, "password": password})
+
+
+@contextmanager
+def listening(found: Settings, folder: Path) -> Iterator[str]:
+    """Runs the server with the boards of a folder, for a browser; yields its address."""
+    port = free_port()
+    app = Server(found, load(folder)).app()
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", ws="none"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        wait_until(lambda: server.started, "the server listens")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()

@@ -10,11 +10,11 @@ import pytest
 
 from grafana import looks as theirs
 from stack.boards.alerts import matchers, silence_url
-from stack.boards.dashboards import DashboardError, Panel, Place
+from stack.boards.dashboards import DashboardError, Panel, Place, load
 from stack.boards.drawing import cells, plots
 from stack.boards.drawing.looks import PALETTE, color, colors, look
+from stack.boards.expansion import ExpansionError
 from stack.boards.frames import Exemplar, Firing, Series, joined, legend
-from stack.boards.traces import TraceqlError, parsed
 from stack.boards.window import Window
 
 WINDOW = Window.of("1700000000", "1700000600", now=0)
@@ -101,6 +101,46 @@ def test_an_override_is_of_one_name() -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
+    [
+        ("${__field.displayName}", "5m"),
+        ("all of ${__field.labels.service}", "all of lms"),
+        ('${__field.labels["service"]}', "lms"),
+        ("", "5m"),
+    ],
+)
+def test_a_display_name_is_expanded(name: str, expected: str) -> None:
+    own = look(a_panel(displayName=name))
+    assert own.name(series("5m", (0, 1), service="lms")) == expected
+
+
+def test_a_display_name_of_what_a_series_does_not_have_is_refused() -> None:
+    own = look(a_panel(displayName="${__field.labels.route}"))
+    with pytest.raises(
+        ExpansionError, match=r"no variable \$\{__field.labels.route\}.*__field.labels.service"
+    ):
+        own.name(series("5m", (0, 1), service="lms"))
+
+
+def drawn(panel: Panel, *names: str) -> list[str]:
+    values = cells.bars(panel, [series(name, (0, 1)) for name in names], lambda *_: {})["values"]
+    return [each["name"] for each in values]
+
+
+def test_a_bar_that_is_alone_has_a_name_only_if_the_panel_gives_one() -> None:
+    """As in Grafana (`clearNameForSingleSeries`)."""
+    assert drawn(a_panel(), "a") == [""]
+    assert drawn(a_panel(), "a", "b") == ["a", "b"]
+    assert drawn(a_panel(displayName="${__field.displayName}"), "a") == ["a"]
+
+
+def test_every_bar_of_our_boards_has_a_name() -> None:
+    found = [panel for board in load() for panel in board.panels if panel.kind == "bargauge"]
+    assert found
+    assert [panel.title for panel in found if drawn(panel, "alone") != ["alone"]] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
     [("#123456", "#123456"), ("semi-dark-red", "#D55E00"), ("url(evil)", PALETTE[-1]), (None, PALETTE[-1])],
 )
 def test_a_colour_is_a_colour(name: str | None, expected: str) -> None:
@@ -145,15 +185,3 @@ def test_alerts_are_selected() -> None:
     assert matchers('{a="b\\"c", d=~"e|f"}') == [("a", "=", 'b"c'), ("d", "=~", "e|f")]
     with pytest.raises(DashboardError, match="selects no alerts: write it like"):
         matchers("{a=b}")
-
-
-def test_searches_for_traces_are_translated() -> None:
-    found = parsed(
-        '{ resource.service.name =~ "lms|x" && status = error && duration > 1s && span.http.route = "/a" }'
-    )
-    assert (found.services, found.longer) == (frozenset({"lms", "x"}), "1s")
-    assert found.tags == {"error": "true", "http.route": "/a"}
-    assert parsed('{ resource.service.name =~ ".*" && name = "GET /" }').services is None
-    for wrong in ("", "{ a } >> { b }", "{ status != error }", "{ status = error || duration > 1s }"):
-        with pytest.raises(TraceqlError, match="is TraceQL that Jaeger cannot answer"):
-            parsed(wrong)

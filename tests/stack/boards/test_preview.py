@@ -7,17 +7,20 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from stack.boards import preview
-from stack.boards.__main__ import main
-from stack.boards.dashboards import load
+from stack.boards.__main__ import _chosen, main
+from stack.boards.dashboards import FOLDER, load
 from stack.boards.preview import PreviewError, Span
 from stack.boards.running import settings as of_the_stack
 from tests.programs import wait_until
 from tests.stack.boards.serving import panel, scraped, settings, write_board
 
+TRACE = '{"a":{"queries":[{"query":"0af7651916cd43dd8448eb211c80319c"}]}}'
 UP = {"expr": "up", "legendFormat": "{{job}}"}
 PANELS = [
     panel(1, "timeseries", UP),
@@ -25,9 +28,16 @@ PANELS = [
         2,
         "stat",
         UP | {"instant": True},
-        links=[{"title": "Itself", "url": "/d/a-board?${__url_time_range}"}],
+        links=[
+            {"title": "Itself", "url": "/d/a-board?${__url_time_range}"},
+            {"title": "Another board", "url": "/d/another"},
+            {"title": "Silences", "url": "/alerting/silences?alertmanager=Alertmanager"},
+            {"title": "A trace", "url": f"/explore?panes={quote(TRACE)}"},
+            {"title": "Explore", "url": "/explore?panes={}"},
+        ],
     ),
     panel(3, "alertlist"),
+    panel(4, "text", options={"content": "[boards](/dashboards), [this](/d/a-board?a=1&b=2)"}),
 ]
 
 
@@ -40,9 +50,15 @@ def prometheus_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 async def written(tmp_path: Path, url: str, said: list[str]) -> Path:
     write_board(tmp_path / "boards", *PANELS)
     boards = load(tmp_path / "boards")
-    found = settings(tmp_path, url)
+    web = {"alertmanager_web_url": "https://alerts.example", "traces_web_url": "https://traces.example"}
+    found = settings(tmp_path, url, **web)
     [page] = await preview.pages(boards, found, Span("now-5m", "now"), tmp_path / "out", said.append)
     return page
+
+
+def answers(page: Path) -> dict[str, Any]:
+    script = page.with_suffix(".js").read_text()
+    return dict(json.loads(script.removeprefix("window.PREVIEW = ").removesuffix(";\n"))["answers"])
 
 
 async def test_a_page_has_its_answers_beside_it(tmp_path: Path, prometheus_url: str) -> None:
@@ -54,11 +70,24 @@ async def test_a_page_has_its_answers_beside_it(tmp_path: Path, prometheus_url: 
     assert {each for each in addresses if not (page.parent / each).is_file()} == set()
     assert any(each.startswith("static/plotly-") for each in addresses)
     script = page.with_suffix(".js").read_text()
-    found = json.loads(script.removeprefix("window.PREVIEW = ").removesuffix(";\n"))
-    assert found["answers"][""]["title"] == "A board"
-    assert found["answers"]["/panels/2"]["values"][0]["text"] == "1"
-    assert found["answers"]["/panels/3"]["text"].startswith("Alertmanager is away")
+    found = answers(page)
+    assert found[""]["title"] == "A board"
+    assert found["/panels/2"]["values"][0]["text"] == "1"
+    assert found["/panels/3"]["text"].startswith("Alertmanager is away")
     assert str(tmp_path / "password") not in script
+
+
+async def test_links_that_need_the_server_lead_to_files_or_stores(
+    tmp_path: Path, prometheus_url: str
+) -> None:
+    found = answers(await written(tmp_path, prometheus_url, []))
+    [links] = [each["links"] for row in found[""]["rows"] for each in row["panels"] if each["links"]]
+    assert links == [
+        {"title": "Itself", "url": "a-board.html"},
+        {"title": "Silences", "url": "https://alerts.example/#/silences"},
+        {"title": "A trace", "url": "https://traces.example/trace/0af7651916cd43dd8448eb211c80319c"},
+    ]
+    assert found["/panels/4"]["html"] == '<p><a>boards</a>, <a href="a-board.html">this</a></p>\n'
 
 
 async def test_a_preview_replaces_the_one_before_it(tmp_path: Path, prometheus_url: str) -> None:
@@ -123,9 +152,9 @@ async def test_a_browser_that_takes_no_picture_is_named(tmp_path: Path, promethe
         preview.picture(page, load(tmp_path / "boards")[0], "/bin/false")
 
 
-def test_a_board_that_does_not_exist_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["preview", "--board", "nothing"]) == 1
-    assert "There is no board 'nothing': name one of lms-api, " in capsys.readouterr().err
+def test_a_board_that_does_not_exist_is_named() -> None:
+    with pytest.raises(PreviewError, match=r"There is no board 'nothing': name one of lms-api, "):
+        _chosen("nothing", FOLDER)
 
 
 def test_a_wrong_setting_is_named(

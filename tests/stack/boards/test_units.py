@@ -10,6 +10,11 @@ from stack.boards.dashboards import load
 from stack.boards.drawing.looks import PROPERTIES
 from stack.boards.drawing.units import FORMATS, digits, format_value, ticks
 
+PANELS = [panel for board in load() for panel in board.panels]
+OVERRIDDEN = [
+    each for panel in PANELS for override in panel.overrides for each in override.get("properties", [])
+]
+
 
 @pytest.mark.parametrize(
     ("value", "unit", "expected"),
@@ -47,14 +52,13 @@ def test_a_panel_may_fix_the_decimals() -> None:
 
 
 def test_every_unit_of_our_boards_is_known() -> None:
-    used = {panel.field.get("unit", "none") for board in load() for panel in board.panels}
+    used = {panel.field.get("unit", "none") for panel in PANELS}
+    used |= {each["value"] for each in OVERRIDDEN if each["id"] == "unit"}
     assert used - {"", *FORMATS} == set()
 
 
 def test_every_override_of_our_boards_is_known() -> None:
-    panels = [panel for board in load() for panel in board.panels]
-    used = {each["id"] for panel in panels for one in panel.overrides for each in one.get("properties", [])}
-    assert used <= PROPERTIES
+    assert {each["id"] for each in OVERRIDDEN} <= PROPERTIES
 
 
 @given(

@@ -49,7 +49,7 @@ def test_every_link_of_an_alert_can_be_opened_from_a_phone(tmp_path: Path) -> No
     }
     (logs,) = [each for each in found if "//logs." in each and "{{" not in each and "canary" not in each]
     assert unquote(logs) == (
-        'https://logs.lms.example/select/vmui/#/?g0.range_input=1h&query="service.name":"lms"'
+        'https://logs.lms.example/select/vmui/#/?g0.range_input=1h&g0.relative_time=last_1_hour&query="service.name":"lms"'
     )
 
 

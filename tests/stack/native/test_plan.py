@@ -207,3 +207,14 @@ def test_every_part_depends_only_on_earlier_parts() -> None:
     names = list(source)
     for name, process in source.items():
         assert all(names.index(other) < names.index(name) for other in process.get("depends_on", {}))
+
+
+def test_the_users_own_tempo_gets_the_traces_beside_jaeger(tmp_path: Path) -> None:
+    ours = processes(NativeStack.scratch(tmp_path))["collector"]
+    found = processes(NativeStack.scratch(tmp_path, {"TEMPO_OTLP_URL": "http://tempo.example:4318/"}))[
+        "collector"
+    ]
+    assert environment(found)["TEMPO_OTLP_URL"] == "http://tempo.example:4318"
+    files = [{Path(word).name for word in each["entrypoint"]} for each in (ours, found)]
+    assert files[1] - files[0] == {"tempo.yaml"}
+    assert {"jaeger.yaml", "tempo.yaml"} <= files[1]

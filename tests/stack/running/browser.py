@@ -77,8 +77,8 @@ class Browser:
         return self.drawn()
 
     def drawn(self) -> dict[int, tuple[str, str]]:
-        """Returns the panels by id, once all are drawn."""
-        waiting = ".panel:not([data-drawn]), .panel[aria-busy=true]"
+        """Returns the panels by id, once all of the open rows are drawn."""
+        waiting = ".grid:not([hidden]) .panel:not([data-drawn]), .panel[aria-busy=true]"
         wait_until(lambda: not self.all(waiting) and self.all(".panel"), "every panel is drawn")
         return {int(number): (kind, text) for number, kind, text in self.run(_PANELS)}
 

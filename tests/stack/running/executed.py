@@ -17,6 +17,7 @@ from stack.boards.values import label_values
 from stack.boards.window import Window
 
 TIMES: Final = 3
+MILLISECONDS: Final = 500  # more is slow
 _NO_SERIES: Final = "no series"
 _HEAD: Final[tuple[str, ...]] = (
     "board",

@@ -1,12 +1,11 @@
-"""Runs the LogQL and TraceQL of the boards: in Loki and Tempo, or translated in the native stack's stores."""
+"""Runs the LogQL and TraceQL of the boards in a stack's stores: as it is, or translated."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from statistics import median
-from typing import Any, Final
+from typing import Any
 
 from stack.boards.dashboards import Dashboard, Panel, Target
 from stack.boards.expansion import Values, expand
@@ -17,23 +16,10 @@ from stack.native import boards as part
 from stack.native.native_stack import NativeStack
 from tests.stack.running.executed import TIMES, Ran
 
-# Addresses of stores that run already: of Loki and Tempo, which nothing here builds.
-_OWN: Final = {"LOKI_URL": "VICTORIALOGS_URL", "TEMPO_URL": "JAEGER_URL"}
-
 
 def settings(stack: NativeStack) -> Settings:
-    """Returns where the stores are: those of the stack, or those that the environment names."""
-    found = part.environment(stack.environment, stack.folder / "etc" / part.NAME)
-    for name, instead in _OWN.items():
-        if address := os.environ.get(name):
-            found[f"BOARDS_{name}"] = address
-            found.pop(f"BOARDS_{instead}", None)
-    return Settings.from_env(found)
-
-
-def elsewhere(source: str) -> bool:
-    """Returns whether a store is one that has not seen this stack's learners."""
-    return bool(os.environ.get({"logs": "LOKI_URL", "traces": "TEMPO_URL"}[source]))
+    """Returns where the stack's boards find their stores."""
+    return Settings.from_env(part.environment(stack.environment, stack.folder / "etc" / part.NAME))
 
 
 async def executed(
@@ -61,7 +47,7 @@ async def _run(
         except AwayError as refused:
             error = str(refused)
         spent.append((time.perf_counter() - started) * 1000)
-    empty = "" if found or error or elsewhere(target.source) else f"no {target.source}"
+    empty = "" if found or error else f"no {target.source}"
     return Ran(uid, panel.title, target.ref_id, query, median(spent), error, empty)
 
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+import httpx
 import yaml
 
+from stack.alerting.thresholds import Thresholds
 from stack.native.native_stack import NativeStack
+from stack.native.probes import NO_CERTIFICATES
 from stack.settings import REPOSITORY
+from tests.programs import wait_until
 
 SECONDS: Final = 25
 RATE: Final = 12  # requests per second
@@ -22,7 +28,8 @@ LATE: Final = ("slo:error_budget_left:days", "anomaly:value:1h", "service:scale_
 
 
 def study(stack: NativeStack) -> None:
-    """Loads the catalogue and lets learners study, as `make demo` does."""
+    """Loads the catalogue and lets learners study, as `make demo` does, and one on a slow connection."""
+    _log_in_slowly(stack)
     password = stack.environment.app.admin_password.get_secret_value()
     environment = {**os.environ, "LMS_ADMIN_PASSWORD": password}
     demo = [sys.executable, "-m", "stack.demo"]
@@ -33,6 +40,23 @@ def study(stack: NativeStack) -> None:
             [*demo, *arguments], cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _log_in_slowly(stack: NativeStack) -> None:
+    """Sends a request whose body arrives so slowly that it is one of the slowest requests."""
+    app, slow = stack.environment.app, float(Thresholds.load()["api_p95"].number)
+    admin = {"email": app.admin_email, "password": app.admin_password.get_secret_value()}
+
+    def body() -> Iterator[bytes]:
+        started = time.monotonic()
+        yield b" "
+        wait_until(lambda: time.monotonic() - started > slow, "it counts as slow")
+        yield json.dumps(admin).encode()
+
+    headers = {"Content-Type": "application/json"}
+    address = f"{stack.url('app')}/api/v1/auth/login"
+    answer = httpx.post(address, content=body(), headers=headers, timeout=60, verify=NO_CERTIFICATES)
+    assert answer.is_success, answer.text
 
 
 @contextmanager

@@ -12,13 +12,12 @@ from stack.boards.dashboards import Dashboard, load
 from stack.boards.sources import opened
 from stack.native.native_stack import NativeStack
 from tests.stack.running import executed_logs
-from tests.stack.running.executed import Executor, Ran, table
+from tests.stack.running.executed import MILLISECONDS, Executor, Ran, table
 from tests.stack.running.nothing import expected, unneeded
 from tests.stack.running.stores import Stores
 
 pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("studied")]
 
-MILLISECONDS: Final = 500
 # The stack is a minute old: in a day's range, no step of a graph would be within its life.
 YOUNG: Final = "now-15m"
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+import httpx
 import pytest
 
+from stack.boards import preview
 from stack.boards.dashboards import Dashboard, Panel, load
+from stack.boards.preview import Span
 from stack.native.native_stack import NativeStack
+from stack.native.probes import NO_CERTIFICATES
 from tests.programs import wait_until
+from tests.stack.running import executed_logs
 from tests.stack.running.browser import Browser, opened
 from tests.stack.running.nothing import EMPTY, PERHAPS
 
@@ -171,6 +178,33 @@ def test_what_somebody_typed_is_text(browser: Browser) -> None:
     assert browser.driver.title == "Logs"
     assert "plot" not in {kind for kind, _ in panels.values()}
     assert browser.complaints() == []
+
+
+def test_every_link_of_a_preview_leads_somewhere(
+    browser: Browser, stack: NativeStack, tmp_path: Path
+) -> None:
+    """The pages open from the disk; the stores' own pages are there while the stack runs."""
+    chosen = [each for each in BOARDS if each.uid in {"lms-overview", "lms-alerts", "lms-logs"}]
+    span = Span("now-15m", "now")
+    pages = asyncio.run(preview.pages(chosen, executed_logs.settings(stack), span, tmp_path / "out", print))
+    links: set[str] = set()
+    for page in pages:
+        browser.driver.get(page.as_uri())
+        browser.drawn()
+        links |= set(browser.run("return [...document.querySelectorAll('a')].map((each) => each.href)"))
+    dead = [each for each in links if not _leads(each)]
+    assert dead == []
+    assert {page.as_uri() for page in pages} <= links
+    assert any("/#/silences" in each for each in links)
+    assert any("/trace/" in each for each in links)
+
+
+def _leads(link: str) -> bool:
+    """Returns whether there is a file, or a store that answers, be it that it asks for a login."""
+    if link.startswith("file:"):
+        return Path(unquote(urlsplit(link).path)).is_file()
+    status = httpx.get(link, verify=NO_CERTIFICATES).status_code
+    return status in {200, 401}
 
 
 def test_an_unknown_board_leads_to_those_that_exist(browser: Browser) -> None:

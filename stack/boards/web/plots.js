@@ -1,0 +1,88 @@
+// Draws what has axes, with Plotly; a legend of ours beneath it.
+'use strict';
+
+function plot(panel, found, notes, zoom) {
+  const style = getComputedStyle(document.documentElement);
+  const color = (name) => style.getPropertyValue(`--${name}`).trim();
+  const axis = { gridcolor: color('edge'), linecolor: color('edge'), zeroline: false, automargin: true };
+  const data = found.data.map((trace) => ({ ...trace, ...(trace.base ? { base: trace.base.map(wall) } : { x: trace.x.map(wall) }) }));
+  for (const trace of data) trace.visible = !panel.hidden.has(trace.name);
+  const lines = data.some((trace) => trace.line);
+  const layout = {
+    ...found.layout,
+    xaxis: { ...axis, ...found.layout.xaxis, range: found.layout.xaxis.range.map(wall), tickfont: { size: 11 } },
+    yaxis: { ...axis, ...found.layout.yaxis, fixedrange: true, tickfont: { size: 11 } },
+    shapes: [...(found.layout.shapes ?? []), ...notes.map(mark)],
+    margin: { l: 8, r: 12, t: 12, b: 22 },
+    paper_bgcolor: 'transparent',
+    plot_bgcolor: 'transparent',
+    font: { color: color('text'), family: getComputedStyle(document.body).fontFamily, size: 12 },
+    hoverlabel: { bgcolor: '#2a2d35', bordercolor: color('edge'), font: { color: color('text'), size: 12 }, namelength: 60 },
+    hovermode: lines ? 'x unified' : 'closest',
+    showlegend: false,
+    dragmode: 'zoom',
+  };
+  const fresh = !panel.plot;
+  if (fresh) {
+    panel.plot = make('div');
+    panel.body.replaceChildren(panel.plot);
+  }
+  shownLegend(panel, data);
+  panel.plot.style.height = `${Math.max(60, panel.body.clientHeight - 2)}px`;
+  window.Plotly.react(panel.plot, [...data, ...labels(notes, found)], layout, { displayModeBar: false, responsive: true, doubleClick: PREVIEW ? 'reset' : false });
+  if (!fresh) return;
+  // What somebody drags over is not drawn again meanwhile.
+  panel.plot.addEventListener('pointerdown', () => { panel.held = true; });
+  panel.plot.on('plotly_click', (event) => {
+    const address = event.points.find((each) => typeof each.customdata === 'string')?.customdata;
+    if (address) window.open(address, '_blank', 'noopener');
+  });
+  panel.plot.on('plotly_relayout', (change) => {
+    if (change['xaxis.range[0]']) zoom(unwall(change['xaxis.range[0]']), unwall(change['xaxis.range[1]']));
+  });
+}
+
+const mark = (note) => ({
+  type: 'line', yref: 'paper', x0: wall(note.time), x1: wall(note.time), y0: 0, y1: 1, line: { color: note.color, width: 1, dash: 'dot' },
+});
+
+// The words of the vertical lines, where the pointer meets them.
+function labels(notes, found) {
+  const [low] = found.layout.yaxis.range ?? [];
+  if (!notes.length || low === undefined) return []; // an axis of names has no number below all of them
+  return [{
+    type: 'scatter', mode: 'markers', x: notes.map((each) => wall(each.time)), y: notes.map(() => low), text: notes.map((each) => each.text),
+    hovertemplate: '%{text}<extra></extra>', marker: { symbol: 'triangle-up', size: 9, color: notes.map((each) => each.color) }, cliponaxis: false,
+  }];
+}
+
+function shownLegend(panel, data) {
+  const legend = panel.element.querySelector('.legend') ?? make('div', { className: 'legend' });
+  const { scrollTop } = legend;
+  const named = data.map((trace, index) => [trace, index]).filter(([trace]) => trace.showlegend !== false);
+  legend.replaceChildren(...named.map(([trace, index]) => legendEntry(panel, trace, index)));
+  if (named.length) panel.element.append(legend);
+  else legend.remove();
+  legend.scrollTop = scrollTop;
+}
+
+function legendEntry(panel, trace, index) {
+  const swatch = make('i');
+  swatch.style.borderTopColor = (trace.line ?? trace.marker).color;
+  swatch.style.borderTopStyle = trace.line?.dash ? 'dashed' : 'solid';
+  const button = make('button', { type: 'button', title: trace.name, ariaPressed: String(trace.visible) }, swatch, trace.name);
+  button.addEventListener('click', () => {
+    const shown = panel.hidden.delete(trace.name);
+    if (!shown) panel.hidden.add(trace.name);
+    button.ariaPressed = String(shown);
+    window.Plotly.restyle(panel.plot, { visible: shown }, [index]);
+  });
+  return button;
+}
+
+function unplot(panel) {
+  if (panel.plot) window.Plotly.purge(panel.plot);
+  panel.plot?.remove();
+  panel.plot = undefined;
+  panel.element.querySelector('.legend')?.remove();
+}

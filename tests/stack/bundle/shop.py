@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,21 +14,27 @@ from typing import Final
 import httpx
 import yaml
 
+from app.infra.stores.client import Login, StoreClient
 from stack.boards.dashboards import Dashboard, Target, load
 from stack.boards.expansion import Value, expand
 from stack.boards.logql import parsed
 from stack.boards.logsql import logsql
+from stack.boards.traces import Jaeger
 from stack.boards.window import Window
 from stack.bundle.__main__ import main
+from stack.native import logins
 from stack.native.probes import NO_CERTIFICATES
 from stack.native.tools import tool_path
 from stack.settings import REPOSITORY
+from tests.app.infra.stores.conftest import PASSWORD
+from tests.app.infra.stores.jaegers import jaeger
 from tests.backends import RedisServer
-from tests.collector_config import collector, intake, stores
+from tests.collector_config import collector, stores
 from tests.programs import free_port, running
 
 SERVICE: Final = "shop"
 APP: Final = """
+import asyncio
 import os
 
 import otel
@@ -38,12 +45,14 @@ app = FastAPI()
 otel.configure(otel.TelemetryConfig.from_env())
 otel.instrument(app)
 cache = redis.asyncio.from_url(os.environ["REDIS_URL"])
-NAMES = {"1": "lamp"}
+NAMES = {"1": "lamp", "large": "sofa"}
+SECONDS = {"large": 1.1}  # a little more than the threshold api_p95
 
 
 @app.get("/items/{item_id}")
 async def item(item_id: str) -> dict[str, str]:
     await cache.get(item_id)
+    await asyncio.sleep(SECONDS.get(item_id, 0))
     otel.get_logger("items").info("item_read")
     return {"name": NAMES[item_id]}
 
@@ -67,10 +76,11 @@ class Shop:
     prometheus: httpx.Client
     alertmanager: str
     logs: str
+    traces: str
 
     def visit(self) -> None:
-        """Asks for what there is, for what the service fails at, and for what it does not allow."""
-        for method, item in (("GET", "1"), ("GET", "1"), ("GET", "2"), ("POST", "1")):
+        """Asks for what there is, for what is slow, for what the service fails at, and does not allow."""
+        for method, item in (("GET", "1"), ("GET", "large"), ("GET", "2"), ("POST", "1")):
             httpx.request(method, f"{self.url}/items/{item}", timeout=10, verify=NO_CERTIFICATES)
 
     def boards(self) -> list[Dashboard]:
@@ -97,8 +107,16 @@ class Shop:
         query = expand(target.text, values, window, source=target.source)
         if target.source == "logs":
             return bool(stores.records(self.logs, logsql(parsed(query))))
-        assert target.source == "metrics", f"{board.uid}: nothing here answers {target.source}"
+        if target.source == "traces":
+            return asyncio.run(self._has_a_trace(query, target, window))
         return self._has_a_number(query, target, window)
+
+    async def _has_a_trace(self, query: str, target: Target, window: Window) -> bool:
+        client = StoreClient("traces", self.traces, seconds=20, login=Login(logins.USER, PASSWORD))
+        try:
+            return bool(await Jaeger(client).search(target, query, window))
+        finally:
+            await client.close()
 
     def _has_a_number(self, query: str, target: Target, window: Window) -> bool:
         if target.instant:
@@ -126,15 +144,18 @@ def opened(folder: Path) -> Iterator[Shop]:
     ports = {name: free_port() for name in ("prometheus", "alertmanager")}
     with ExitStack() as stack:
         logs = stack.enter_context(stores.victorialogs(folder / "logs"))
-        traces = stack.enter_context(intake.listening())
+        traces = stack.enter_context(jaeger())
         (folder / "collector").mkdir()
+        login = folder / "login"
+        login.write_text(f"Authorization: {logins.basic(PASSWORD)}")
         gateway = stack.enter_context(
             collector.running(
                 FRAGMENTS,
                 folder / "collector",
                 PROMETHEUS_URL=f"http://127.0.0.1:{ports['prometheus']}",
                 VICTORIALOGS_URL=logs,
-                JAEGER_OTLP_URL=f"{traces.url}/jaeger",
+                JAEGER_OTLP_URL=traces.otlp.removesuffix("/v1/traces"),
+                JAEGER_HEADERS_FILE=str(login),
                 HOST_METRICS_INTERVAL="1s",
                 SPAN_METRICS_INTERVAL="1s",
                 HOST_NAME="shop-host",
@@ -152,7 +173,8 @@ def opened(folder: Path) -> Iterator[Shop]:
         _hasten(bundle)
         stack.enter_context(_alertmanager(folder, bundle, ports["alertmanager"]))
         client = stack.enter_context(_prometheus(folder, bundle, ports["prometheus"]))
-        yield Shop(bundle, url, client, f"http://127.0.0.1:{ports['alertmanager']}", logs)
+        alertmanager = f"http://127.0.0.1:{ports['alertmanager']}"
+        yield Shop(bundle, url, client, alertmanager, logs, traces.url)
 
 
 def _address(bundle: Path, addresses: Mapping[str, str]) -> None:

@@ -53,6 +53,7 @@ function say(text) {
 
 async function start() {
   const mine = ++round;
+  showLooks();
   say('');
   try {
     const found = await ask('');
@@ -155,7 +156,7 @@ function heading(found) {
     info.dataset.text = found.description;
     element.append(info);
   }
-  element.append(...found.links.map((each) => make('a', { href: each.url }, each.title)));
+  element.append(...found.links.map((each) => anchor(each)));
   return element;
 }
 

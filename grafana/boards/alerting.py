@@ -49,7 +49,7 @@ _NOW: Final = Row(
             ),
             "**What fires, does it reach people, and is it worth their time?** An alert is acknowledged by "
             "silencing exactly it: the link *Acknowledge* leads there, and it stops the escalation. Each "
-            "alert's runbook is in its annotations and in alertmanager/runbooks. `make report` prints the "
+            "alert's runbook is in its annotations (and in alertmanager/runbooks). `make report` prints the "
             "week.",
         ),
         stat(

@@ -15,8 +15,8 @@ DELIVERY: Final = Row(
         lines(
             About(
                 "Notifications sent, by channel",
-                "Per hour. The webhook is the platform's own history. A channel is not listed until its "
-                "first use; `make alert-test` tries them all.",
+                "Per hour. A channel is not listed until its first use (`make alert-test` tries them all). "
+                "(The webhook is the platform's history.)",
                 width=8, empty="no notification has been sent yet",
             ),
             Query(

@@ -110,7 +110,7 @@ REFUSED: Final = Row(
             About(
                 "Answers 4xx by status",
                 "Per second, of the eight most frequent. 401: sign-ins and sessions; 422: a client sends "
-                "something else than the API takes; 429: rate limits, runbook RateLimitStorm.",
+                "something else than the API takes; 429: rate limits (runbook RateLimitStorm).",
                 unit="reqps", width=8, empty="no 4xx in this range",
             ),
             Query(

@@ -75,7 +75,7 @@ _BUDGETS: Final = Row(
             About(
                 "Objectives",
                 "Of 10,000 events: how many may fail by the promise, and how many did in its window; and how "
-                "long the budget lasts. The one with the fewest days deserves work: docs/alerting.md.",
+                "long the budget lasts. The one with the fewest days deserves work (docs/alerting.md).",
                 width=16, height=10,
             ),
             Query(

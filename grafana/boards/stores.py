@@ -81,7 +81,8 @@ _NOW: Final = Row(
             About(
                 "Redis: failed commands",
                 "Share of commands of the last five minutes that failed or took longer than "
-                "LMS_REDIS_SECONDS. Red: runbook RedisErrors; learners may have to log in again.",
+                "their time limit (LMS_REDIS_SECONDS). Red: runbook RedisErrors; learners may have to log in "
+                "again.",
                 unit="percentunit", width=6, height=4, limit=Limit("redis_error_ratio"),
             ),
             Query(_failed(_REDIS), now=True),

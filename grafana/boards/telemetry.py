@@ -33,8 +33,8 @@ _NOW: Final = Row(
     (
         words(
             About("What this board answers", "The question, and where to look first.", width=24, height=3),
-            "**Does telemetry arrive, how late, what is lost on the way, and what does it cost?** The canary "
-            "says whether it arrives. If not: fullest queue → its sink below → the store behind it.",
+            "**Does telemetry arrive, how late, what is lost on the way, and what does it cost?** (The "
+            "canary says whether it arrives.) If not: fullest queue → its sink below → the store behind it.",
         ),
         stat(
             About(
@@ -179,7 +179,8 @@ _QUEUES: Final = Row(
         lines(
             About(
                 "Memory of the Collector",
-                "Memory near COLLECTOR_MEMORY_MIB: it refuses senders, runbook CollectorMemoryLimited.",
+                "Memory near its limit (COLLECTOR_MEMORY_MIB): it refuses senders, runbook "
+                "CollectorMemoryLimited.",
                 unit="bytes", width=8,
             ),
             Query(f"otelcol_process_memory_rss_bytes{{{_CHOSEN}}}", legend="{{instance}}"),

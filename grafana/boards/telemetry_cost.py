@@ -141,8 +141,8 @@ ROW: Final = Row(
         lines(
             About(
                 "Series in Prometheus",
-                "All of them. Memory grows with it, some 3 KiB each; docs/sizing.md says when one Prometheus "
-                "is not enough.",
+                "All of them. Memory grows with it, some 3 KiB each (docs/sizing.md says when one Prometheus "
+                "is not enough).",
                 width=12,
             ),
             Query("prometheus_tsdb_head_series", legend="{{instance}}"),

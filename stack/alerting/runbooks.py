@@ -40,40 +40,40 @@ def names() -> list[str]:
     return sorted(path.stem for path in RUNBOOKS.glob("*.md"))
 
 
-def render(name: str) -> str:
-    """Returns a runbook with its head up to date; one whose alert does not exist as it is.
+def render(name: str, environment: str = "") -> str:
+    """Returns a runbook with an environment's numbers in its head; one whose alert does not exist as it is.
 
     Raises:
         AlertingError: a rule or threshold is wrong.
     """
     text = (RUNBOOKS / f"{name}.md").read_text(encoding="utf-8")
-    alert = alerts().get(name)
+    alert = alerts(environment).get(name)
     rest = _REST.search(text)
     if alert is None or rest is None:
         return text
-    return f"# {name}\n\n{_MARK}\n" + "\n".join(_head(alert)) + f"\n\n{rest[0]}"
+    return f"# {name}\n\n{_MARK}\n" + "\n".join(_head(alert, Thresholds.load(environment))) + f"\n\n{rest[0]}"
 
 
 @cache
-def alerts() -> dict[str, Alert]:
-    """Returns every alert by name.
+def alerts(environment: str = "") -> dict[str, Alert]:
+    """Returns every alert by name, with the thresholds of an environment.
 
     Raises:
         AlertingError: a rule or threshold is wrong.
     """
-    raw = "\n".join(sources("").values())
+    raw = "\n".join(sources(environment).values())
     places = [(match.start(), match[1]) for match in _RULE.finditer(raw)]
     ends = [start for start, _ in places[1:]] + [len(raw)]
     texts = {name: raw[start:end] for (start, name), end in zip(places, ends, strict=True)}
     found = {}
-    for content in rules("", Links()).values():
+    for content in rules(environment, Links()).values():
         for rule in alerts_in(yaml.safe_load(content)):
             found[rule["alert"]] = Alert(rule, tuple(names_in(texts[rule["alert"]])))
     return found
 
 
-def _head(alert: Alert) -> Iterator[str]:
-    rule, known = alert.rule, _thresholds()
+def _head(alert: Alert, known: Thresholds) -> Iterator[str]:
+    rule = alert.rule
     labels = rule.get("labels") or {}
     severity = labels.get("severity", "")
     uid = dashboard_of(rule)
@@ -96,8 +96,3 @@ def _when(rule: Mapping[str, Any]) -> str:
     wait, hold = rule.get("for"), rule.get("keep_firing_for")
     begin = f"when this has had a result for {wait}" if wait else "as soon as this has a result"
     return begin + (f", and until {hold} after it has none" if hold else "")
-
-
-@cache
-def _thresholds() -> Thresholds:
-    return Thresholds.load()

@@ -50,12 +50,12 @@ def files(service: str, environment: str, links: Links, alertmanager: Path) -> d
     shown = boards.chosen(wording, found, environment)
     written = {f"prometheus/rules/{name}": text for name, text in found.texts().items()}
     written |= configuration.prometheus(wording)
-    written |= configuration.alertmanager(wording, environment, alertmanager)
-    written |= configuration.runbooks(wording, found.alerts)
+    written |= configuration.alertmanager(wording, found, environment, alertmanager)
+    written |= configuration.runbooks(wording, found, environment)
     written |= {f"grafana/dashboards/{path}": text for path, text in shown.files.items()}
     written |= configuration.provisioning(wording)
-    written |= configuration.keda(wording)
-    return written | {"README.md": readme.text(wording, found, shown, alertmanager)}
+    written |= configuration.keda(wording, found, environment)
+    return written | {"README.md": readme.text(wording, found, shown, links, alertmanager)}
 
 
 def _parser() -> argparse.ArgumentParser:

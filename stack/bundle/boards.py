@@ -10,6 +10,7 @@ from typing import Any, Final
 from grafana import build
 from grafana.panels import GRID
 from stack.alerting.thresholds import Thresholds
+from stack.bundle.portable import Portable
 from stack.bundle.rules import Rules
 from stack.bundle.wording import PLATFORM, Wording
 
@@ -48,7 +49,7 @@ def chosen(wording: Wording, rules: Rules, environment: str) -> Boards:
     for board in build.BOARDS:
         rendered = json.loads(board.render(thresholds))
         kept, missing = _kept(rendered, rules)
-        kept = kept if wording.own else _adapted(kept, wording)
+        kept = kept if wording.own else _adapted(kept, wording, Portable(rules.absent))
         if len(missing) > _ENOUGH * _asking(rendered["panels"]):
             left_out.append(f"{kept['title']} (the whole board)")
             continue
@@ -113,8 +114,14 @@ def _placed(rows: Iterable[tuple[Json, list[Json]]]) -> Iterator[Json]:
         top = below + tallest
 
 
-def _adapted(board: Json, wording: Wording) -> Json:
-    changed: Json = wording.everywhere(board, lambda text: wording.prose(wording.query(text)))
+def _adapted(board: Json, wording: Wording, portable: Portable) -> Json:
+    named = wording.everywhere(board, wording.name)
+    named["description"] = portable.text(named["description"])
+    for panel in panels(named["panels"]):
+        panel["description"] = portable.text(panel["description"])
+        if panel["type"] == "text":
+            panel["options"]["content"] = portable.text(panel["options"]["content"])
+    changed: Json = wording.everywhere(named, lambda text: wording.prose(wording.query(text)))
     changed["tags"] = [wording.service if tag == PLATFORM else tag for tag in changed["tags"]]
     for link in changed["links"]:
         link["tags"] = [wording.service if tag == PLATFORM else tag for tag in link.get("tags") or []]

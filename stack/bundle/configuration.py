@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,15 +12,21 @@ import yaml
 from pydantic import SecretStr
 
 from stack.alerting import channels
-from stack.alerting.sources import ALERTING, ROUTES
+from stack.alerting import runbooks as sources
+from stack.alerting.sources import ROUTES
 from stack.alerting.thresholds import Thresholds
+from stack.bundle.portable import Portable
+from stack.bundle.rules import Rules
 from stack.bundle.wording import PLATFORM, PORTS, Wording
 from stack.channel_settings import ChannelSettings
 from stack.settings import REPOSITORY
 
 # Whose scrape needs what only the platform has, or is the platform's.
 _OURS: Final = ("canary",)
-_HEAD: Final = "# Written by `make bundle` from {source}, which has the reasons.\n"
+_HEAD: Final = "# Written as part of a bundle: README.md says what it is.\n"
+_SIDES: Final = ("source_matchers", "target_matchers")
+_ALERTS: Final = re.compile(r'((?:alertname|cause)=~?)"([A-Za-z|]+)"')
+_THRESHOLD: Final = re.compile(r'threshold: "[^"]*"')
 # Their values are files of the installation: the bundle has no secret.
 SECRETS: Final = (
     "slack_webhook_url",
@@ -36,7 +44,7 @@ def prometheus(wording: Wording) -> dict[str, str]:
         _job(job, wording) for job in content["scrape_configs"] if wording.own or job["job_name"] not in _OURS
     ]
     content["scrape_configs"] = jobs
-    found = {"prometheus/prometheus.yml": _yaml(content, source)}
+    found = {"prometheus/prometheus.yml": _yaml(content)}
     for job in jobs:
         name = job["job_name"]
         # The stores are lists that may stay empty: which ones there are is the installation's.
@@ -55,7 +63,7 @@ def _job(job: dict[str, Any], wording: Wording) -> dict[str, Any]:
     return {**kept, "job_name": wording.service, "metrics_path": "/metrics", "file_sd_configs": files}
 
 
-def alertmanager(wording: Wording, environment: str, folder: Path) -> dict[str, str]:
+def alertmanager(wording: Wording, rules: Rules, environment: str, folder: Path) -> dict[str, str]:
     """Returns Alertmanager's configuration and templates, by path; ``folder``: where it will find them.
 
     Raises:
@@ -70,48 +78,86 @@ def alertmanager(wording: Wording, environment: str, folder: Path) -> dict[str, 
         watchdog_url=given,
     )
     text = channels.render(ROUTES.read_text(encoding="utf-8"), settings, folder, Thresholds.load(environment))
-    content = wording.everywhere(yaml.safe_load(text), wording.query)
-    found = {"alertmanager/alertmanager.yml": _yaml(content, "alertmanager/alertmanager.yml")}
+    content = wording.everywhere(yaml.safe_load(text), lambda found: wording.template(wording.query(found)))
+    if not wording.own:
+        content["inhibit_rules"] = list(_inhibiting(content["inhibit_rules"], rules.absent))
+    found = {"alertmanager/alertmanager.yml": _yaml(content)}
     for name, template in channels.templates(settings.time_zone).items():
-        found[f"alertmanager/templates/{name}"] = template
+        found[f"alertmanager/templates/{name}"] = wording.template(template)
     return found
 
 
-def runbooks(wording: Wording, alerts: tuple[str, ...]) -> dict[str, str]:
-    """Returns the runbook of each alert, by path."""
+def _inhibiting(found: Iterable[dict[str, Any]], absent: Collection[str]) -> Iterator[dict[str, Any]]:
+    """Yields the inhibitions without alerts that are absent, and none that is about such alerts only."""
+    for rule in found:
+        sides = {side: [_present(each, absent) for each in rule[side]] for side in _SIDES}
+        if all(each for side in sides.values() for each in side):
+            yield {**rule, **sides}
+
+
+def _present(matcher: str, absent: Collection[str]) -> str:
+    """Returns a matcher without names of absent alerts; empty if it has no others."""
+    found = _ALERTS.fullmatch(matcher)
+    if not found:
+        return matcher
+    kept = "|".join(name for name in found[2].split("|") if name not in absent)
+    return f'{found[1]}"{kept}"' if kept else ""
+
+
+def runbooks(wording: Wording, rules: Rules, environment: str) -> dict[str, str]:
+    """Returns the runbook of each alert, with the numbers of its rule, by path.
+
+    Raises:
+        AlertingError: a rule or threshold is wrong.
+    """
+    portable = Portable(rules.absent)
     found = {}
-    for path in sorted((ALERTING / "runbooks").glob("*.md")):
-        name = wording.name(path.stem)
-        if name in alerts:
-            found[f"runbooks/{name}.md"] = wording.prose(wording.query(path.read_text(encoding="utf-8")))
+    for source in sources.names():
+        name, text = wording.name(source), sources.render(source, environment)
+        if name in rules.alerts:
+            # What the project alone has is told by our names; what it asks has the service's.
+            kept = text if wording.own else portable.text(wording.name(text))
+            found[f"runbooks/{name}.md"] = wording.prose(wording.query(kept))
     return found
 
 
 def provisioning(wording: Wording) -> dict[str, str]:
-    """Returns what Grafana provisions: data sources, and where the dashboards are; by path."""
+    """Returns what Grafana provisions, by path: data sources, also for other stores, and where boards are."""
     found = {}
-    folder = REPOSITORY / "grafana" / "provisioning"
-    for path in sorted(folder.rglob("*.yaml")):
-        text = path.read_text(encoding="utf-8")
-        place = path.relative_to(folder)
-        if not wording.own:
-            text = text.replace("Learning platform", wording.service).replace("lms-", f"{wording.service}-")
-        found[f"grafana/provisioning/{place}"] = text
+    portable = Portable()
+    for part in ("provisioning", "variants"):
+        for path in sorted((REPOSITORY / "grafana" / part).rglob("*.*")):
+            text = path.read_text(encoding="utf-8")
+            if not wording.own:
+                page = path.suffix == ".md"
+                text = portable.text(text) if page else portable.comments(text, wording.prose)
+                text = wording.prose(text.replace("Learning platform", wording.service))
+            found[str(path.relative_to(REPOSITORY))] = text
     return found
 
 
-def keda(wording: Wording) -> dict[str, str]:
-    """Returns the triggers that scale the service and the Collector's gateways, by path."""
+def keda(wording: Wording, rules: Rules, environment: str) -> dict[str, str]:
+    """Returns the triggers that scale the service and the Collector's gateways, by path.
+
+    Raises:
+        AlertingError: a threshold or the environment's overlay is wrong.
+    """
     own = (REPOSITORY / "stack" / "kubernetes" / "platform-keda.yaml").read_text(encoding="utf-8")
     gateway = REPOSITORY / "collector-config" / "kubernetes" / "scale-keda" / "scaledobject.yaml"
-    named = wording.prose(wording.query(own)).replace(f"name: {PLATFORM}", f"name: {wording.service}")
+    scale = Thresholds.load(environment)["scale_pressure"].number
     found = {
-        f"keda/{wording.service}.yaml": named,
+        f"keda/{wording.service}.yaml": _THRESHOLD.sub(f'threshold: "{scale}"', own),
         "keda/collector-gateway.yaml": gateway.read_text(encoding="utf-8"),
     }
-    return {path: text.replace("alertmanager/rules/", "prometheus/rules/") for path, text in found.items()}
+    if wording.own:
+        return found
+    placed = {path: text.replace("alertmanager/rules/", "prometheus/rules/") for path, text in found.items()}
+    portable = Portable(rules.absent)
+    return {
+        path: wording.prose(wording.query(portable.comments(text, wording.prose)))
+        for path, text in placed.items()
+    }
 
 
-def _yaml(content: Any, source: str) -> str:  # noqa: ANN401 - YAML is of any type
-    dumped = yaml.safe_dump(content, sort_keys=False, width=1000, allow_unicode=True)
-    return _HEAD.format(source=source) + dumped
+def _yaml(content: Any) -> str:  # noqa: ANN401 - YAML is of any type
+    return _HEAD + yaml.safe_dump(content, sort_keys=False, width=1000, allow_unicode=True)

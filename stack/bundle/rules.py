@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,14 +13,17 @@ from stack.alerting import burn_rates
 from stack.alerting.links import Links
 from stack.alerting.rules import rules
 from stack.alerting.slos import Slo
+from stack.bundle.portable import Portable
 from stack.bundle.wording import PLATFORM, Wording
 
 OBJECTIVES: Final = "slo-recordings.yml"
 # The platform's metrics, and those of the canary, which is a program of this repository.
 _OWN: Final = re.compile(r'\b(lms_|lms:|telemetry_canary_)|job="canary"')
-_RECORDED: Final = re.compile(r"(?<!\w)[a-zA-Z_]\w*(?::\w+)+")
+# Not a variable of Grafana, as ``${text:regex}``.
+_RECORDED: Final = re.compile(r"(?<![\w{])[a-zA-Z_]\w*(?::\w+)+")
 _STRING: Final = re.compile(r'"[^"]*"')
-_HEAD: Final = "# Written by `make bundle`; write it again rather than edit it.\n"
+_TEXTS: Final = ("summary", "description", "impact")
+_HEAD: Final = "# Written as part of a bundle: README.md says what it is.\n"
 
 Rule = dict[str, Any]
 
@@ -42,6 +45,11 @@ class Rules:
     alerts: tuple[str, ...]
     left_out: tuple[str, ...]
     everything: bool = False
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The alerts that were left out."""
+        return _absent(self.left_out)
 
     def serves(self, expression: str) -> bool:
         """Tells whether the service has what the expression reads."""
@@ -72,6 +80,8 @@ def chosen(wording: Wording, environment: str, links: Links) -> Rules:
         files = {name: _adapted(content, wording) for name, content in files.items()}
     everything = {_name(rule) for rule in _all(files)}
     kept = files if wording.own else _portable(files)
+    absent = _absent(everything - {_name(rule) for rule in _all(kept)})
+    kept = kept if wording.own else {name: _said(content, Portable(absent)) for name, content in kept.items()}
     names = {_name(rule) for rule in _all(kept)}
     return Rules(
         files=kept,
@@ -155,6 +165,20 @@ def _rule(rule: Rule, wording: Wording) -> Rule:
             name: wording.prose(wording.query(text)) for name, text in rule["annotations"].items()
         }
     return found
+
+
+def _said(content: Rule, portable: Portable) -> Rule:
+    """Returns a rule file whose alerts say only what holds for every service."""
+    for group in content["groups"]:
+        for rule in group["rules"]:
+            notes = rule.get("annotations") or {}
+            notes.update({key: portable.text(text) for key, text in notes.items() if key in _TEXTS})
+    return content
+
+
+def _absent(names: Iterable[str]) -> tuple[str, ...]:
+    # Of recording rules and alerts, only an alert's name has no colon.
+    return tuple(name for name in sorted(names) if ":" not in name)
 
 
 def _all(files: Mapping[str, Rule]) -> Iterator[Rule]:

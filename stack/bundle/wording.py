@@ -21,10 +21,15 @@ PORTS: Final = {
 _SERVICE: Final = re.compile(r"[a-z]([a-z0-9-]{0,28}[a-z0-9])?")
 _ALERT: Final = re.compile(r"\bLms(?=[A-Z])")
 _MATCHER: Final = re.compile(r'(\b(?:job|service_name)\s*(?:=~|!~|!=|=)\s*")([^"]*)(")')
+_TEMPLATE: Final = re.compile(r"(?<![\w.])lms\.(?=[a-z])")
 _UID: Final = re.compile(r"\blms-(?=[a-z])")
 # In this order: the longer one first.
 _PROSE: Final = (
-    (re.compile(r"\b[Tt]he (learning )?platform\b"), None),
+    (re.compile(r", and are people learning\?"), "?"),
+    (re.compile(r"\bLearning, and what\b"), "What"),
+    # A team keeps its name, which is the label `owner`.
+    (re.compile(r"\b[Tt]he (learning )?platform\b(?! team)"), None),
+    (re.compile(r"(?<![\w.:/-])lms(?![\w:.-])|(?<=targets/)lms(?=\.json)"), None),
     (re.compile(r"\bLearners\b"), "Users"),
     (re.compile(r"\blearners\b"), "users"),
     (re.compile(r"\bLearner\b"), "User"),
@@ -76,8 +81,12 @@ class Wording:
         if self.own:
             return text
         for pattern, word in _PROSE:
-            text = pattern.sub(word or self.service, text)
+            text = pattern.sub(self.service if word is None else word, text)
         return self.name(_UID.sub(f"{self.service}-", text))
+
+    def template(self, text: str) -> str:
+        """Returns Alertmanager's texts and templates, whose names begin with the platform's."""
+        return text if self.own else _TEMPLATE.sub(f"{self.service}.", text)
 
     def everywhere(self, node: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - JSON or YAML
         """Returns the tree with every text in it changed, names of fields excepted."""

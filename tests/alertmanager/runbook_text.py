@@ -63,15 +63,16 @@ def commands() -> list[Pasted]:
     return [each for each in _all(texts() | pages()) if each.program]
 
 
-def queries() -> list[Pasted]:
+def queries(read: Mapping[str, str] | None = None) -> list[Pasted]:
     """Returns every query in PromQL: blocks, code spans with a bracket, names of series, and what curl asks.
 
-    Queries of logs have a pipe or `:~` outside of quotes; an ellipsis marks what is left out.
+    They are those of the runbooks, or of the texts that are given, by name. Queries of logs have a pipe or
+    `:~` outside of quotes; an ellipsis marks what is left out.
     """
-    found = [each for each in _all(texts()) if not each.program]
+    found = [each for each in _all(read or texts()) if not each.program]
     plain = [each for each in found if _QUERY.fullmatch(each.text) and not _other(each.text)]
     named = [each for each in found if _NAME.fullmatch(each.text)]
-    return [*plain, *named, *_embedded(_ASKED)]
+    return [*plain, *named, *([] if read else _embedded(_ASKED))]
 
 
 def log_queries() -> list[Pasted]:

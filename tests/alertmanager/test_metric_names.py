@@ -30,10 +30,11 @@ from tests.collector_config.intake import Intake
 from tests.collector_config.test_collector_golden import sinks
 from tests.programs import free_port, wait_until
 
-# What nothing that runs here emits, with the reason.
-ELSEWHERE = {"tempo_discarded_spans_total": "Tempo runs in Docker only: its module is not served"}
-# A Loki that runs already, if there is one: see stores.loki.
+# A Loki and a Tempo that run already, if there are: see stores.loki and stores.tempo.
 LOKI = os.environ.get("TEST_LOKI_URL", "").rstrip("/")
+TEMPO = os.environ.get("TEST_TEMPO_URL", "").rstrip("/")
+# What nothing that runs here emits: without one, no Tempo.
+ELSEWHERE = () if TEMPO else ("tempo_discarded_spans_total",)
 # Recorded of what the platform declares: how it is recorded is compared, and no platform runs here.
 RECORDED = re.compile(r"(lms|anomaly|slo|instance|route|operation|rule):|service:scale_")
 MIXED = re.compile(r"\(([\w|]+)\)")
@@ -87,6 +88,7 @@ def _api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
             "collector": addresses,
             "victorialogs": [logs["VICTORIALOGS_URL"].removeprefix("http://")],
             "loki": [LOKI.removeprefix("http://")] if LOKI else [],
+            "tempo": [TEMPO.removeprefix("http://")] if TEMPO else [],
             "jaeger": [stack.enter_context(stores.jaeger())],
             "prometheus": [f"127.0.0.1:{port}"],
             "lms": ["127.0.0.1:9"],
@@ -96,6 +98,9 @@ def _api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         folder = tmp_path_factory.mktemp("prometheus")
         api = stack.enter_context(stores.prometheus(folder / "etc", port, targets))
         _provoke(*running)
+        if TEMPO:
+            _, otlp = stores.tempo()
+            assert httpx.post(f"{otlp}/v1/traces", json=_span(traceId="")).status_code == 400
         backup.record(running[0].url, running[0].token)
         yield api
 

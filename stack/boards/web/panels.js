@@ -9,7 +9,8 @@ function make(tag, properties = {}, ...children) {
 }
 
 const link = (found) => make('a', { href: found.url }, found.title);
-const clock = (time) => new Date(time).toLocaleString(undefined, { hour12: false });
+// A time as people read and write it, in the reader's time zone.
+const clock = (time) => new Date(wall(time)).toISOString().slice(0, 19).replace('T', ' ');
 // Plotly shows times as UTC: this is the same wall clock as the reader's.
 const wall = (time) => time - new Date(time).getTimezoneOffset() * 60000;
 const unwall = (text) => new Date(String(text).replace(' ', 'T')).getTime();

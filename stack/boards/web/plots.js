@@ -1,6 +1,9 @@
 // Draws what has axes, with Plotly; a legend of ours beneath it.
 'use strict';
 
+const CLOSE = 12; // pixels between lines
+const LISTED = 8;
+
 function plot(panel, found, notes, zoom) {
   const style = getComputedStyle(document.documentElement);
   const color = (name) => style.getPropertyValue(`--${name}`).trim();
@@ -12,12 +15,13 @@ function plot(panel, found, notes, zoom) {
     ...found.layout,
     xaxis: { ...axis, ...found.layout.xaxis, range: found.layout.xaxis.range.map(wall), tickfont: { size: 11 } },
     yaxis: { ...axis, ...found.layout.yaxis, fixedrange: true, tickfont: { size: 11 } },
+    yaxis2: { overlaying: 'y', range: [0, 1], fixedrange: true, visible: false }, // of the words of vertical lines
     shapes: [...(found.layout.shapes ?? []), ...notes.map(mark)],
     margin: { l: 8, r: 12, t: 12, b: 22 },
     paper_bgcolor: 'transparent',
     plot_bgcolor: 'transparent',
     font: { color: color('text'), family: getComputedStyle(document.body).fontFamily, size: 12 },
-    hoverlabel: { bgcolor: '#2a2d35', bordercolor: color('edge'), font: { color: color('text'), size: 12 }, namelength: 60 },
+    hoverlabel: { bgcolor: '#2a2d35', bordercolor: color('edge'), font: { color: color('text'), size: 12 }, namelength: 60, align: 'left' },
     hovermode: lines ? 'x unified' : 'closest',
     showlegend: false,
     dragmode: 'zoom',
@@ -29,7 +33,7 @@ function plot(panel, found, notes, zoom) {
   }
   shownLegend(panel, data);
   panel.plot.style.height = `${Math.max(60, panel.body.clientHeight - 2)}px`;
-  window.Plotly.react(panel.plot, [...data, ...labels(notes, found)], layout, { displayModeBar: false, responsive: true, doubleClick: PREVIEW ? 'reset' : false });
+  window.Plotly.react(panel.plot, [...data, ...labels(notes, panel, found.layout.xaxis.range)], layout, { displayModeBar: false, responsive: true, doubleClick: PREVIEW ? 'reset' : false });
   if (!fresh) return;
   // What somebody drags over is not drawn again meanwhile.
   panel.plot.addEventListener('pointerdown', () => { panel.held = true; });
@@ -46,14 +50,24 @@ const mark = (note) => ({
   type: 'line', yref: 'paper', x0: wall(note.time), x1: wall(note.time), y0: 0, y1: 1, line: { color: note.color, width: 1, dash: 'dot' },
 });
 
-// The words of the vertical lines, where the pointer meets them.
-function labels(notes, found) {
-  const [low] = found.layout.yaxis.range ?? [];
-  if (!notes.length || low === undefined) return []; // an axis of names has no number below all of them
-  return [{
-    type: 'scatter', mode: 'markers', x: notes.map((each) => wall(each.time)), y: notes.map(() => low), text: notes.map((each) => each.text),
-    hovertemplate: '%{text}<extra></extra>', marker: { symbol: 'triangle-up', size: 9, color: notes.map((each) => each.color) }, cliponaxis: false,
-  }];
+// The words of the vertical lines, where the pointer meets them. Those of lines too close to be pointed at one by one
+// are together.
+function labels(notes, panel, [start, end]) {
+  const near = ((end - start) / (panel.body.clientWidth || 600)) * CLOSE;
+  const groups = [];
+  for (const note of [...notes].sort((one, other) => one.time - other.time)) {
+    if (groups.length && note.time - groups.at(-1)[0].time < near) groups.at(-1).push(note);
+    else groups.push([note]);
+  }
+  return groups.length ? [{
+    type: 'scatter', mode: 'markers', yaxis: 'y2', x: groups.map(([first]) => wall(first.time)), y: groups.map(() => 0.03), text: groups.map(said),
+    hovertemplate: '%{text}<extra></extra>', marker: { symbol: 'triangle-up', size: 9, color: groups.map(([first]) => first.color) }, cliponaxis: false,
+  }] : [];
+}
+
+function said(notes) {
+  const more = notes.length > LISTED ? [`and ${notes.length - LISTED} more`] : [];
+  return [...notes.slice(0, LISTED).map((each) => `${clock(each.time)} ${each.text}`), ...more].join('<br>');
 }
 
 function shownLegend(panel, data) {

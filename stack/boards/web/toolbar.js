@@ -54,15 +54,13 @@ function range(query) {
     else inputs.forEach((each) => { each.hidden = false; });
   });
   Object.assign(select, { id: 'range', name: 'range' });
-  const shown = (text) => (/^\d+$/.test(text) ? local(new Date(Number(text))) : text);
+  const shown = (text) => (/^\d+$/.test(text) ? clock(Number(text)) : text);
   for (const [name, value] of [['from', from], ['to', to]]) {
     const given = (text) => choose({ [name]: Date.parse(text) || text });
     inputs.push(box(name, shown(value), given, { ariaLabel: name, hidden: preset }));
   }
   return make('label', { className: 'time' }, 'Time', select, ...inputs);
 }
-
-const local = (date) => new Date(date - date.getTimezoneOffset() * 60000).toISOString().slice(0, 19).replace('T', ' ');
 
 function refresh(query) {
   const current = query.get('refresh') ?? frame.refresh;

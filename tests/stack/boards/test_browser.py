@@ -17,7 +17,17 @@ from selenium.webdriver import ActionChains, Keys
 from stack.boards.preview import WIDTH
 from tests.collector_config.stores import victorialogs
 from tests.programs import wait_until
-from tests.stack.boards.serving import JOB, LOGS, PASSWORD, listening, panel, scraped, settings, write_board
+from tests.stack.boards.serving import (
+    JOB,
+    LOGS,
+    METRICS,
+    PASSWORD,
+    listening,
+    panel,
+    scraped,
+    settings,
+    write_board,
+)
 from tests.stack.running.browser import Browser, opened
 
 REQUESTS: Final = {"expr": "sum by (handler) (prometheus_http_requests_total)", "legendFormat": "{{handler}}"}
@@ -29,16 +39,22 @@ def place(y: int) -> dict[str, int]:
     return {"x": 0, "y": y, "w": 12, "h": 8}
 
 
+def note(metric: str) -> dict[str, object]:
+    """Returns an annotation: Prometheus has begun to have this metric."""
+    return {"name": metric, "datasource": METRICS, "expr": metric, "titleFormat": f"{metric} of {{{{job}}}}"}
+
+
 MORE: Final = {"type": "row", "title": "More", "collapsed": True, "gridPos": place(24)}
 PANELS: Final = [
     panel(1, "timeseries", REQUESTS, gridPos=place(0), links=[LINK]),
     panel(2, "table", REQUESTS | {"instant": True, "format": "table"}, gridPos=place(8)),
     panel(3, "logs", LINES, datasource=LOGS, gridPos=place(16)),
-    MORE | {"panels": [panel(4, "stat", REQUESTS, gridPos=place(25))]},
+    panel(4, "state-timeline", {"expr": "up", "legendFormat": "{{job}}"}, gridPos=place(8) | {"x": 12}),
+    MORE | {"panels": [panel(5, "stat", REQUESTS, gridPos=place(25))]},
 ]
 SEARCH: Final = {"name": "search", "type": "textbox", "label": "Search", "query": ""}
 BOARD: Final = "/d/a-board?from=now-5m&to=now"
-ASKED: Final = {"panels/1", "panels/2", "panels/3"}
+ASKED: Final = {"panels/1", "panels/2", "panels/3", "panels/4"}
 _ASKED: Final = """
     return performance.getEntriesByType('resource').map((each) => each.name.match(/panels.\\d+/)?.[0]);
 """
@@ -54,7 +70,12 @@ def logs_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory, logs_url: str) -> Iterator[Browser]:
     folder = tmp_path_factory.mktemp("boards")
-    write_board(folder / "boards", *PANELS, templating={"list": [JOB, SEARCH]})
+    write_board(
+        folder / "boards",
+        *PANELS,
+        templating={"list": [JOB, SEARCH]},
+        annotations={"list": [note("up"), note("prometheus_build_info")]},
+    )
     with scraped(folder / "prometheus") as metrics:
         found = settings(folder, metrics, victorialogs_url=logs_url)
         with listening(found, folder / "boards") as address, opened(address, folder) as started:
@@ -147,7 +168,9 @@ def test_a_hidden_series_stays_hidden(board: Browser) -> None:
     pressed = {each.text: each.get_attribute("aria-pressed") for each in board.all(".legend button")}
     assert [each for each, shown in pressed.items() if shown == "false"] == [name]
     traces = "document.querySelector('.js-plotly-plot').data"
-    assert board.run(f"return {traces}.filter((each) => !each.visible).map((each) => each.name)") == [name]
+    assert board.run(
+        f"return {traces}.filter((each) => each.visible === false).map((each) => each.name)"
+    ) == [name]
 
 
 def test_a_refresh_waits_for_a_range_that_is_being_drawn(board: Browser) -> None:
@@ -192,6 +215,21 @@ def test_another_range_leaves_what_is_open(board: Browser) -> None:
     assert len(board.all(".log[open]")) == 1
     assert "from=now-15m" in str(board.find("h3 a").get_attribute("href"))
     assert board.driver.switch_to.active_element.get_attribute("name") == "range"
+
+
+@pytest.mark.parametrize("number", [1, 4])
+def test_lines_that_are_close_have_their_words_together(board: Browser, number: int) -> None:
+    """Over lines and over states."""
+    [mark] = board.all(f"[data-panel='{number}'] .xy2 .scatterlayer .point")
+    board.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", mark)
+    ActionChains(board.driver).move_to_element(mark).perform()
+    shown = {"up of prometheus", "prometheus_build_info of prometheus"}
+    wait_until(lambda: all(each in said(board, number) for each in shown), "the words are shown")
+
+
+def said(board: Browser, number: int) -> str:
+    hovered = f"document.querySelector('[data-panel=\"{number}\"] .hoverlayer')"
+    return str(board.run(f"return {hovered}?.textContent"))
 
 
 def test_a_link_to_explore_opens_its_range(browser: Browser) -> None:

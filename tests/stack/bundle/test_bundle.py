@@ -114,7 +114,7 @@ def test_the_readme_names_every_part_and_what_is_left_out(bundle: Path) -> None:
     text = (bundle / "README.md").read_text()
     tops = {path.relative_to(bundle).parts[0] for path in bundle.rglob("*") if path.is_file()}
     assert [name for name in tops if f"`{name}" not in text and name != "README.md"] == []
-    assert "SERVICE=shop" in text
+    assert text.startswith("# Observability of shop\n")
     assert "Learning and business (the whole board)" in text
     assert "`RateLimitStorm`" in text
 

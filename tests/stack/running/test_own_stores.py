@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
 import httpx
 import pytest
 
-from stack.boards.dashboards import Dashboard, load
+from stack.boards.dashboards import Dashboard, Target, load
 from stack.boards.expansion import Value, Values
 from stack.boards.sources import opened
+from stack.boards.window import Window
 from stack.native.native_stack import NativeStack, ensure_programs
 from stack.native.probes import NO_CERTIFICATES
 from tests.collector_config import stores
+from tests.grafana import hops
+from tests.grafana.provisioned import SOURCES, data_sources
 from tests.programs import wait_until
 from tests.stack.running import executed_logs
 from tests.stack.running.executed import MILLISECONDS, Executor, Ran, table
 from tests.stack.running.learner import Platform
-from tests.stack.running.stores import Stores
+from tests.stack.running.stores import SERVICE, Stores
 from tests.stack.running.studied import study
 
 pytestmark = pytest.mark.stack
@@ -112,14 +117,29 @@ def test_the_canary_finds_its_own_and_the_stack_has_no_other_log_store(own: Own)
     wait_until(lambda: own.arrived() >= 2, "two of the canary's records are found in Loki")
 
 
-def test_the_monitoring_api_finds_a_failed_request_in_both(own: Own) -> None:
-    platform = Platform(own.stack)
-    trace_id = platform.student().post("/demo/transcripts").json()["trace_id"]
-    admin = platform.admin().client
+@pytest.fixture(name="trace_id", scope="module")
+def _trace_id(own: Own) -> Iterator[str]:
+    """The trace of a request that failed, once the monitoring API finds spans and records of it."""
+    with closing(Platform(own.stack)) as platform:
+        found: str = platform.student().post("/demo/transcripts").json()["trace_id"]
+        admin = platform.admin().client
 
-    def kinds() -> set[str]:
-        found = admin.get(f"/monitoring/trace/{trace_id}").json()
-        return {entry["kind"] for entry in found.get("entries", [])}
+        def kinds() -> set[str]:
+            answer = admin.get(f"/monitoring/trace/{found}").json()
+            return {entry["kind"] for entry in answer.get("entries", [])}
 
-    wait_until(lambda: kinds() >= {"span", "log"}, "its spans are found in Tempo and its records in Loki")
-    platform.close()
+        wait_until(lambda: kinds() >= {"span", "log"}, "its spans are in Tempo and its records in Loki")
+        yield found
+
+
+async def test_a_trace_leads_to_its_log_lines_and_they_back(own: Own, trace_id: str) -> None:
+    given = {"LOKI_URL": "", "ERRORS_BEFORE_TRACE": "https://errors.example/", "ERRORS_AFTER_TRACE": ""}
+    provisioned = data_sources(SOURCES, given)
+    query = hops.logs_of_span(provisioned["tempo"], trace_id, {"service.name": SERVICE})
+    async with opened(executed_logs.settings(own.stack)) as sources:
+        window = Window.of("now-15m", "now", now=time.time())
+        lines = await sources.logs.lines(Target("A", "logs", query), query, window)
+    assert lines
+    assert {hops.of_line(provisioned["loki"], each.fields)["trace_id"] for each in lines} == {
+        ("tempo", trace_id)
+    }

@@ -15,6 +15,7 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from grafana.panels import GRID, Panel, Query
 from grafana.queries import KINDS, Source, reference
+from stack.alerting import AlertingError
 from stack.alerting.thresholds import Thresholds
 
 _TAG: Final = "lms"
@@ -108,7 +109,7 @@ class Board:
         """Returns Grafana's JSON, the same text for the same board and thresholds.
 
         Raises:
-            AlertingError: a panel names a threshold that there is not.
+            AlertingError: a panel names a threshold that there is not; with board, panel and fix.
             BoardError: two panels have the same title, or a row is wider than the screen.
         """
         board = builders.Dashboard(self.title).uid(self.uid).description(self.question).readonly()
@@ -150,11 +151,17 @@ class Board:
                     left, below, tallest = 0, below + tallest, 0
                 place = models.GridPos(h=about.height, w=about.width, x=left, y=below)
                 number = self._id(about.title, taken)
-                placed.append(panel.built(thresholds).id(number).grid_pos(place))
+                placed.append(self._built(panel, thresholds).id(number).grid_pos(place))
                 left, tallest = left + about.width, max(tallest, about.height)
             top = below + tallest
             yield _filled(built, placed) if row.collapsed else built
             yield from () if row.collapsed else placed
+
+    def _built(self, panel: Panel, thresholds: Thresholds) -> Any:  # noqa: ANN401 - likewise
+        try:
+            return panel.built(thresholds)
+        except AlertingError as error:
+            raise AlertingError(f"{self.uid}: {panel.about.title!r}: {error}") from None
 
     def _id(self, title: str, taken: dict[int, str]) -> int:
         """Returns a panel's id, made of its title: it is in links, so its place must not change it."""

@@ -42,7 +42,11 @@ class Limit:
     factor: float = 1
 
     def value(self, thresholds: Thresholds) -> float:
-        """Returns the number among these thresholds, in the panel's unit."""
+        """Returns the number among these thresholds, in the panel's unit.
+
+        Raises:
+            AlertingError: none of them has this name.
+        """
         return float(thresholds[self.name].number) * self.factor
 
 

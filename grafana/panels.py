@@ -98,7 +98,7 @@ class Panel:
     Args:
         about: what every panel has.
         built: returns the SDK's builder, with thresholds in colours, texts and queries; raises AlertingError
-            if a text or query names another.
+            if a limit, text or query names another.
     """
 
     about: About
@@ -255,7 +255,7 @@ def _change(name: str, options: dict[str, Any]) -> models.DataTransformerConfig:
 
 
 def _described(about: About, panel: Any, thresholds: Thresholds) -> Any:  # noqa: ANN401 - no common type
-    return panel.title(about.title).description(thresholds.fill(about.description, about.title))
+    return panel.title(about.title).description(thresholds.fill(about.description, "description"))
 
 
 def _finished(
@@ -288,8 +288,8 @@ def _judged(
     """Adds what depends on thresholds."""
     steps = looks.exactly((None, about.base)) if about.base else looks.steps(about.limit, thresholds)
     panel = _described(about, panel, thresholds).thresholds(steps)
-    panel = panel.no_value(thresholds.fill(about.empty, about.title))
-    asked = [replace(query, text=thresholds.fill(query.text, about.title)) for query in queries]
+    panel = panel.no_value(thresholds.fill(about.empty, "empty"))
+    asked = [replace(query, text=thresholds.fill(query.text, "query")) for query in queries]
     lettered = zip(string.ascii_uppercase, asked, strict=False)
     return panel.targets([query.target(letter, table=rows) for letter, query in lettered]) if asked else panel
 

@@ -16,6 +16,7 @@ from collector_kit import masking, page
 from collector_kit.fragments import CollectorError
 from grafana import build
 from grafana import page as boards_page
+from grafana.board import BoardError
 from otel import docs
 from stack import environment, redaction_rules
 from stack.alerting import AlertingError, health, measuring, runbooks
@@ -84,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = parser.parse_args(argv).command
     try:
         return _written() if command == "write" else _checked()
-    except (AlertingError, CollectorError) as error:
+    except (AlertingError, BoardError, CollectorError) as error:
         print(error, file=sys.stderr)
         return 2
 

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Final
 
 from grafana.board import Board
-from grafana.lint import limits, links, panels, queries
+from grafana.lint import labels, limits, links, panels, queries
 from grafana.lint.exceptions import EXCEPTIONS, Exempt
 from grafana.lint.known import Known
 from grafana.lint.shown import Finding, Shown
@@ -36,6 +36,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "hard-coded": queries.hard_coded,
     "hidden": queries.hidden,
     "series": queries.series,
+    "label": labels.labels,
     "link": links.links,
     "variable": links.variables,
     "refresh": links.refresh,

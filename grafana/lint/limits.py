@@ -61,10 +61,7 @@ def _states(panel: Content) -> Iterator[float]:
 
 
 def _of_limit(limit: Limit, panel: Content, known: Known) -> Iterator[str]:
-    threshold = known.thresholds.get(limit.name)
-    if threshold is None:
-        yield f"{limit.name} is no threshold: take one of alertmanager/thresholds.yml."
-        return
+    threshold = known.thresholds[limit.name]
     unit = defaults(panel).get("unit") or ""
     factors: dict[str, float] = FACTORS.get(threshold.unit, dict.fromkeys(_PLAIN, 1.0))
     if unit not in factors:

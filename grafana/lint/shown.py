@@ -92,7 +92,13 @@ class Shown:
     def _of_annotations(self) -> Iterator[Asked]:
         for note in self.annotations:
             kind = (note.get("datasource") or {}).get("type") or ""
-            yield Asked(f"annotation {note.get('name')}", "A", kind, note.get("expr") or "")
+            yield Asked(
+                f"annotation {note.get('name')}",
+                "A",
+                kind,
+                note.get("expr") or "",
+                legend=note.get("titleFormat") or "",
+            )
 
     @property
     def promql(self) -> list[Asked]:

@@ -66,6 +66,10 @@ class Thresholds(dict[str, Threshold]):
             raise AlertingError("\n".join(mistakes))
         return cls(found)
 
+    def __missing__(self, name: str) -> Threshold:
+        """Raises AlertingError, which names the most similar threshold."""
+        raise AlertingError(f"{name} is no threshold.{_near(name, self)}")
+
     def fill(self, text: str, name: str) -> str:
         """Returns the text of a source with its placeholders filled in.
 

@@ -88,9 +88,16 @@ def variable(name: str, **changes: object) -> Break:
     return lambda board: next(each for each in board.variables if each["name"] == name).update(changes)
 
 
-def _columns(board: Shown) -> None:
-    shown = panel(board, ROUTES)
-    shown["transformations"][0]["options"]["include"]["names"] = list("abcdefghij")
+def columns(*names: str) -> Break:
+    def change(board: Shown) -> None:
+        panel(board, ROUTES)["transformations"][0]["options"]["include"]["names"] = list(names)
+
+    return change
+
+
+def joined(label: str) -> Break:
+    change = {"id": "joinByField", "options": {"byField": label}}
+    return lambda board: panel(board, ROUTES)["transformations"].append(change)
 
 
 _REF: Final = {"type": "prometheus", "uid": "prometheus"}
@@ -111,7 +118,7 @@ BROKEN: Final = (
     Broken("layout", RATE, "ends at column 30 of 24", place(RATE, x=18, w=12)),
     Broken("layout", RATE, "5 columns are too narrow for a timeseries at 1280 px", place(RATE, w=5)),
     Broken("layout", UP, "it overlaps", place(RATE, x=0)),
-    Broken("layout", ROUTES, "10 columns in a width of 12", _columns),
+    Broken("layout", ROUTES, "10 columns in a width of 12", columns(*"abcdefghij")),
     Broken("stacking", RATE, "draw them as lines", fields(RATE, custom={"stacking": {"mode": "normal"}})),
     Broken(
         "color", RATE, "'red' is none of ours", fields(RATE, color={"mode": "fixed", "fixedColor": "red"})
@@ -176,6 +183,21 @@ BROKEN: Final = (
     ),
     Broken("series", RATE, 'never has http_method="GET"', asks(_RATE + '{http_method="GET"}')),
     Broken("series", RATE, 'never has url_scheme="ftp"', asks(_RATE + '{url_scheme="ftp"}')),
+    Broken(
+        "label",
+        RATE,
+        "{{route}} of query A stays empty: add it to `by (…)`, or use one of http_route.",
+        query(RATE, legendFormat="{{route}}"),
+    ),
+    Broken(
+        "label",
+        "annotation Starts",
+        "{{instance}} of query A stays empty",
+        lambda board: board.annotations[0].update(expr="sum by (job) (up)"),
+    ),
+    Broken("label", ROUTES, "its column 'route' stays empty", columns("route", "Value")),
+    Broken("label", ROUTES, "no query gives its column 'Value #A': use Value.", columns("Value #A")),
+    Broken("label", ROUTES, "query A has no route, by which the table joins", joined("route")),
     Broken("link", RATE, "there is no board 'lms-nothing'", link("/d/lms-nothing")),
     Broken("link", RATE, "the board sample has no variable 'route'", link("/d/sample?var-route=x")),
     Broken("link", RATE, "the board sample has no panel 12", link("/d/sample?viewPanel=12")),

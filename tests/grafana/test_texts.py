@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from grafana import looks
-from grafana.panels import About, Panel, Query, bars, words
+from grafana.__main__ import main
+from grafana.board import Row
+from grafana.panels import About, Limit, Panel, Query, bars, words
 from stack.alerting import AlertingError
 from stack.alerting.thresholds import Thresholds
+from tests.grafana.sample import BOARD
 
 SHARED = Thresholds.load()
 
@@ -32,11 +37,19 @@ def test_a_text_has_the_thresholds_of_the_alerts() -> None:
         bars(About("Errors", "From ${api_errors_mni:text} on."), Query("up")),
         bars(About("Errors", "Of all.", empty="from ${api_errors_mni:text} on"), Query("up")),
         bars(About("Errors", "Of all."), Query("up > ${api_errors_mni:text}")),
+        bars(About("Errors", "Of all.", limit=Limit("api_errors_mni")), Query("up")),
     ],
 )
-def test_an_unknown_threshold_is_refused_with_the_panel_that_has_it(panel: Panel) -> None:
-    with pytest.raises(AlertingError, match=r"Errors: \$\{api_errors_mni:text\} is in no threshold"):
-        panel.built(SHARED)
+def test_an_unknown_threshold_is_refused_with_the_panel_that_has_it(
+    panel: Panel, capsys: pytest.CaptureFixture[str]
+) -> None:
+    board = replace(BOARD, rows=(Row("Now", (panel,)),))
+    with pytest.raises(AlertingError) as refused:
+        board.render(SHARED)
+    said = r"sample: 'Errors': .*api_errors_mni.* is (in )?no threshold\. Do you mean api_errors_min\?"
+    assert re.fullmatch(said, str(refused.value))
+    assert main(["check"], [board]) == 2
+    assert str(refused.value) in capsys.readouterr().err
 
 
 def test_a_state_is_a_value_or_all_up_to_one() -> None:

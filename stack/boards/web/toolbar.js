@@ -96,7 +96,8 @@ function variable(found) {
 function several(found, name, options) {
   const all = found.chosen[0] === '$__all';
   const boxes = options.map((value) => make('input', { type: 'checkbox', value, checked: !all && found.chosen.includes(value) }));
-  const list = make('div', { className: 'options' }, ...boxes.map((box) => make('label', {}, box, box.value)));
+  const choices = boxes.map((box) => make('label', {}, box, box.value));
+  const list = make('div', { className: 'options' }, ...(choices.length ? choices : ['There is nothing to choose.']));
   const text = all ? 'All' : found.chosen.join(' + ');
   const details = make('details', {}, make('summary', { ariaLabel: `${found.label}: ${text}` }, text), list);
   details.dataset.variable = found.name;

@@ -104,7 +104,7 @@ def picture(page: Path, board: Dashboard, program: str) -> Path:
             f"--window-size={WIDTH},{height(board)}",
             "--virtual-time-budget=10000",
             f"--screenshot={path.resolve()}",
-            page.resolve().as_uri(),
+            f"{page.resolve().as_uri()}?theme=dark",  # as Grafana is at first
         ]
         try:
             status, said = _run(command)

@@ -139,7 +139,7 @@ function toggle(title, grid) {
 
 function panel(found, top, grid) {
   const [x, y, width, height] = found.place;
-  const element = make('article', { className: x > 12 ? 'panel right' : 'panel' });
+  const element = make('article', { className: x > 12 ? 'panel right' : 'panel', ariaLabel: found.title });
   element.style.gridColumn = `${x + 1} / span ${width}`;
   element.style.gridRow = `${y - top + 1} / span ${height}`;
   element.dataset.panel = found.id;
@@ -163,7 +163,9 @@ function heading(found) {
 // Titles have variables in them, and links the range.
 function showHeads() {
   for (const found of frame.rows.flatMap((each) => each.panels)) {
-    panels.get(found.id).element.querySelector('h3').replaceWith(heading(found));
+    const panel = Object.assign(panels.get(found.id), found);
+    panel.element.ariaLabel = found.title;
+    panel.element.querySelector('h3').replaceWith(heading(found));
   }
 }
 

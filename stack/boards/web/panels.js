@@ -18,7 +18,10 @@ const DRAW = {
   plot, stats, bars, table, logs, alerts,
   html: (panel, found) => { panel.body.innerHTML = found.html; }, // Markdown of our boards, escaped by the server
   empty: (panel, found) => panel.body.replaceChildren(make('div', { className: 'empty' }, found.text)),
-  error: (panel, found) => panel.body.replaceChildren(make('div', { className: 'error own is-bad', role: 'alert' }, found.text)),
+  error: (panel, found) => {
+    if (panel.body.textContent === found.text) return; // who is read to, hears it once
+    panel.body.replaceChildren(make('div', { className: 'error own is-bad', role: 'alert' }, found.text));
+  },
 };
 
 // What a reader has scrolled to, sorted, opened, hidden or reached by keyboard is as before when content is drawn again.
@@ -91,7 +94,7 @@ function table(panel, found) {
     const order = down === undefined ? 'none' : down ? 'descending' : 'ascending';
     return make('th', { className: number ? 'number' : '', scope: 'col', ariaSort: order }, button);
   });
-  panel.body.replaceChildren(make('table', {}, make('thead', {}, make('tr', {}, ...heads)), body));
+  panel.body.replaceChildren(make('table', { ariaLabel: panel.title }, make('thead', {}, make('tr', {}, ...heads)), body));
   if (found.left_out) panel.body.append(make('p', {}, `${found.left_out} more rows are not shown.`));
 }
 

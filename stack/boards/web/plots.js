@@ -32,7 +32,7 @@ function plot(panel, found, notes, zoom) {
   };
   const fresh = !panel.plot;
   if (fresh) {
-    panel.plot = make('div');
+    panel.plot = make('div', { role: 'img', ariaLabel: [panel.title, panel.description].filter(Boolean).join('. ') });
     panel.body.replaceChildren(panel.plot);
   }
   shownLegend(panel, data);

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import pytest
 from selenium.webdriver import ActionChains, Keys
+from selenium.webdriver.remote.webelement import WebElement
 
 from tests.programs import wait_until
 from tests.stack.boards.watched import BOARD
@@ -70,6 +71,50 @@ def test_text_is_readable(browser: Browser, theme: str) -> None:
     page = browser.run("return getComputedStyle(document.body).backgroundColor")
     assert (sum(int(each) for each in re.findall(r"\d+", page)[:3]) > 380) == (theme == "light")
     assert f"theme={theme}" in str(browser.find("h3 a").get_attribute("href"))
+
+
+def test_everything_is_reached_by_keyboard(board: Browser) -> None:
+    keys = ActionChains(board.driver)
+    board.run("document.querySelector('details[data-variable=job] summary').focus()")
+    keys.send_keys(Keys.ENTER, Keys.TAB, Keys.SPACE, Keys.ESCAPE).perform()
+    wait_until(lambda: "var-job=prometheus" in board.place, "the value that was ticked is chosen")
+    board.drawn()
+    reached = {board.driver.switch_to.active_element}
+    for _ in range(200):
+        keys = ActionChains(board.driver)
+        keys.send_keys(Keys.TAB).perform()
+        reached.add(board.driver.switch_to.active_element)
+    wanted = "main :is(a, button, summary), #toolbar :is(select, summary, button), #boards > summary"
+    assert [each.text for each in board.all(wanted) if each.is_displayed() and each not in reached] == []
+    toggle = board.find("h2 button[aria-expanded=false]")
+    toggle.send_keys(Keys.ENTER)
+    assert toggle.get_attribute("aria-expanded") == "true"
+
+
+def test_a_list_closes_behind_who_goes_on(board: Browser) -> None:
+    def elsewhere() -> None:
+        board.run("document.querySelector('#range').focus()")
+
+    for leave in (board.find("h1").click, elsewhere):
+        board.find("#boards summary").click()
+        assert board.all("#boards[open]")
+        leave()
+        assert board.all("#boards[open]") == []
+
+
+def test_everything_has_a_name(board: Browser) -> None:
+    """What a screen reader says of controls, graphs and tables."""
+    controls = board.all("a, button, select, summary, input")
+    assert [each.get_attribute("outerHTML") for each in controls if shown_without_name(each)] == []
+    assert [each.accessible_name for each in board.all("[role=img]")] == [
+        "timeseries 1. What is asked for",
+        "state-timeline 4",
+    ]
+    assert [each.accessible_name for each in board.all("table, article")][:2] == ["timeseries 1", "table 2"]
+
+
+def shown_without_name(control: WebElement) -> bool:
+    return control.is_displayed() and not control.accessible_name
 
 
 def test_on_a_wall_there_are_panels_alone(browser: Browser) -> None:

@@ -28,7 +28,7 @@ def note(metric: str) -> dict[str, object]:
 
 MORE: Final = {"type": "row", "title": "More", "collapsed": True, "gridPos": place(24)}
 PANELS: Final = [
-    panel(1, "timeseries", REQUESTS, gridPos=place(0), links=[LINK]),
+    panel(1, "timeseries", REQUESTS, gridPos=place(0), links=[LINK], description="What is asked for"),
     panel(2, "table", REQUESTS | {"instant": True, "format": "table"}, gridPos=place(8)),
     panel(3, "logs", LINES, datasource=LOGS, gridPos=place(16)),
     panel(4, "state-timeline", {"expr": "up", "legendFormat": "{{job}}"}, gridPos=place(8) | {"x": 12}),

@@ -180,7 +180,7 @@ async def test_a_board_says_that_it_is_a_stand_in_and_what_it_lacks(client: http
     await log_in(client)
     text = " ".join((await client.get("/d/a-board")).text.split())
     assert "Stand-in for Grafana" in text
-    assert "It has no editing, no alert rules to edit, no Explore and no plugins" in text
+    assert "It has no editing, no alert rules to edit, no plugins" in text
 
 
 async def test_plotly_is_served_out_of_its_wheel(client: httpx.AsyncClient) -> None:

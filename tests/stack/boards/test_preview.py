@@ -17,6 +17,8 @@ from stack.boards.__main__ import _chosen, main
 from stack.boards.dashboards import FOLDER, load
 from stack.boards.preview import PreviewError, Span
 from stack.boards.running import settings as of_the_stack
+from stack.native import boards as native
+from stack.native.native_stack import NativeStack
 from tests.programs import wait_until
 from tests.stack.boards.serving import panel, scraped, settings, write_board
 
@@ -150,6 +152,26 @@ async def test_a_browser_that_takes_no_picture_is_named(tmp_path: Path, promethe
     page = await written(tmp_path, prometheus_url, [])
     with pytest.raises(PreviewError, match=r"^/bin/false took no picture of a-board\.html"):
         preview.picture(page, load(tmp_path / "boards")[0], "/bin/false")
+
+
+def test_without_a_browser_there_are_pages_and_a_sentence(
+    tmp_path: Path, prometheus_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started = NativeStack.scratch(tmp_path / "stack", {"LMS_PROMETHEUS_URL": prometheus_url}).environment
+    native.write(started, started.stack.folder / "etc" / native.NAME)
+    values = started.with_prefixes("LMS_", "STACK_")
+    (tmp_path / ".env").write_text("".join(f"{key}={value}\n" for key, value in values.items()))
+    monkeypatch.setattr(of_the_stack, "__defaults__", (tmp_path / ".env",))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    out = tmp_path / "out"
+    assert main(["preview", "--board", "lms-api", "--from", "now-5m", "--out", str(out)]) == 0
+    assert answers(out / "lms-api.html")[""]["title"] == "API performance"
+    assert list(out.glob("*.png")) == []
+    assert capsys.readouterr().out.splitlines() == [
+        "[1/1] API performance",
+        f"The pages are in {out}: open {out / 'lms-api.html'} in a browser.",
+        "There are no pictures, for want of Chromium (Debian: apt install chromium).",
+    ]
 
 
 def test_a_board_that_does_not_exist_is_named() -> None:

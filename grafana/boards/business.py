@@ -141,8 +141,8 @@ _STUDYING: Final = Row(
         lines(
             About(
                 "Lessons, courses and certificates per hour",
-                "Lessons marked as done, courses finished, certificates signed. Courses without "
-                "certificates: the signing key; the log says why.",
+                "Lessons marked as done, courses finished, certificates signed. A course counts as finished "
+                "once its certificate is stored: if none can be signed, both fall; the log says why.",
                 width=8, links=(_LOGS,),
             ),
             Query(_per_hour("lms_lesson_completions_total", "", 'outcome="completed"'), legend="lessons"),
@@ -190,7 +190,7 @@ _CONVERTED: Final = Row(
             About(
                 "Funnel",
                 "Learners who took each step for the first time in the range shown: an account, a course, a "
-                "completed course.",
+                "completed course. Certificates are per course: the panel beside this one has them.",
                 width=8, height=7,
             ),
             *(
@@ -202,7 +202,8 @@ _CONVERTED: Final = Row(
             About(
                 "Conversion",
                 "Per learner who took the step before in the range shown, how many took this one; above 100 "
-                "% if earlier ones caught up. Close to nothing: runbook ConversionCollapsed.",
+                "% if earlier ones caught up. Close to nothing: runbook ConversionCollapsed. Certificates "
+                "are per finished course and come first: above 100 %, something failed in between.",
                 unit="percentunit", width=8, height=7, empty="nobody has registered in this range",
             ),
             Query(
@@ -210,6 +211,12 @@ _CONVERTED: Final = Row(
             ),
             Query(
                 _of("completed", "enrolled"), legend="enrolled → completed", now=True
+            ),
+            Query(
+                f"{_in_range('lms_certificates_issued_total')} / "
+                f"({_in_range('lms_course_completions_total')} > 0)",
+                legend="course finished → certificate",
+                now=True,
             ),
         ),
         lines(

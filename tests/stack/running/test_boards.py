@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 import pytest
@@ -13,7 +13,7 @@ from stack.boards.sources import opened
 from stack.native.native_stack import NativeStack
 from tests.stack.running import executed_logs
 from tests.stack.running.executed import MILLISECONDS, Executor, Ran, table
-from tests.stack.running.nothing import expected, unneeded
+from tests.stack.running.nothing import expected, names, unneeded
 from tests.stack.running.stores import Stores
 
 pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("studied")]
@@ -43,16 +43,7 @@ async def _others(stack: NativeStack, boards: list[Dashboard], executor: Executo
 
 
 def test_every_query_is_executed(ran: list[Ran], boards: list[Dashboard]) -> None:
-    assert sorted(each.name for each in ran) == sorted(name for board in boards for name in _names(board))
-
-
-def _names(board: Dashboard) -> Iterator[str]:
-    """Yields the name of each query of a board: of variables, panels and annotations."""
-    asking = (each.name for each in board.variables if each.kind == "query")
-    yield from (f"{board.uid} / variable {name} / A" for name in asking)
-    for panel in board.panels:
-        yield from (f"{board.uid} / {panel.title} / {each.ref_id}" for each in panel.targets)
-    yield from (f"{board.uid} / annotation {each.name} / {each.target.ref_id}" for each in board.annotations)
+    assert sorted(each.name for each in ran) == sorted(name for board in boards for name in names(board))
 
 
 def test_no_query_fails(ran: list[Ran]) -> None:

@@ -12,38 +12,18 @@ import httpx
 import pytest
 
 from stack.boards import preview
-from stack.boards.dashboards import Dashboard, Panel, load
+from stack.boards.dashboards import Dashboard, load
 from stack.boards.preview import Span
 from stack.native.native_stack import NativeStack
 from stack.native.probes import NO_CERTIFICATES
 from tests.programs import wait_until
 from tests.stack.running import executed_logs
 from tests.stack.running.browser import Browser, opened
-from tests.stack.running.nothing import EMPTY, PERHAPS
+from tests.stack.running.nothing import may_be_empty
 
 pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("studied")]
 
 BOARDS: Final = load()
-_YOUNG: Final = "the stack has not run for long enough"
-# Panels that may have nothing to show, by board / panel, besides those whose every query may be empty.
-NOTHING: Final[dict[str, str]] = {
-    "lms-alerts / Alerts firing": "no alert fires on a quiet machine",
-    "lms-overview / Alerts firing": "no alert fires on a quiet machine",
-    "lms-alerts / Mean time to acknowledge (MTTA)": "nobody has acknowledged an alert",
-    "lms-alerts / Mean time to resolve (MTTR)": "no alert has ended",
-    "lms-business / Registered → enrolled within six hours": "fewer than 30 learners have registered",
-    "lms-overview / Error budget left": _YOUNG,
-    "lms-overview / Error budget left by objective": _YOUNG,
-    "lms-resources / Hours until a disk is full": "no disk fills",
-    "lms-resources / Hours until full": "no disk fills",
-    "lms-slo / Least budget left": _YOUNG,
-    "lms-slo / Days until a budget is spent": _YOUNG,
-    "lms-slo / Error budget left by objective": _YOUNG,
-    "lms-slo / Burn rate over the last day": _YOUNG,
-    "lms-slo / Burn rate over the last three days": _YOUNG,
-    "lms-slo / Budget left over time": _YOUNG,
-    "lms-slo / Days until the budget is spent": _YOUNG,
-}
 RANGE: Final = "from=now-15m&to=now"
 
 
@@ -84,16 +64,6 @@ def test_login_is_asked_for(stranger: Browser, password: str) -> None:
     assert urlsplit(stranger.place).path == "/d/lms-overview"
     stranger.find("form[action='/logout'] button").click()
     wait_until(lambda: stranger.place == "/login", "logging out leads to the login")
-
-
-def may_be_empty(board: Dashboard, panel: Panel) -> bool:
-    name = f"{board.uid} / {panel.title}"
-    asked = {f"{name} / {each.ref_id}" for each in panel.targets}
-    return name in NOTHING or (bool(asked) and asked <= EMPTY.keys() | PERHAPS.keys())
-
-
-def test_the_list_names_panels_that_exist() -> None:
-    assert NOTHING.keys() <= {f"{board.uid} / {panel.title}" for board in BOARDS for panel in board.panels}
 
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)

@@ -14,7 +14,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as models
 
 from grafana.panels import GRID, Panel, Query
-from grafana.queries import KINDS, Source, reference
+from grafana.queries import KINDS, PanelError, Source, reference
 from stack.alerting import AlertingError
 from stack.alerting.thresholds import Thresholds
 
@@ -110,7 +110,7 @@ class Board:
 
         Raises:
             AlertingError: a panel names a threshold that there is not; with board, panel and fix.
-            BoardError: two panels have the same title, or a row is wider than the screen.
+            BoardError: two panels have the same title, or one has a mistake; with board, panel and fix.
         """
         board = builders.Dashboard(self.title).uid(self.uid).description(self.question).readonly()
         board = board.tags([_TAG, *self.tags]).time(f"now-{self.span}", "now").timezone("browser")
@@ -160,8 +160,9 @@ class Board:
     def _built(self, panel: Panel, thresholds: Thresholds) -> Any:  # noqa: ANN401 - likewise
         try:
             return panel.built(thresholds)
-        except AlertingError as error:
-            raise AlertingError(f"{self.uid}: {panel.about.title!r}: {error}") from None
+        except (AlertingError, PanelError) as error:
+            kind = BoardError if isinstance(error, PanelError) else AlertingError
+            raise kind(f"{self.uid}: {panel.about.title!r}: {error}") from None
 
     def _id(self, title: str, taken: dict[int, str]) -> int:
         """Returns a panel's id, made of its title: it is in links, so its place must not change it."""

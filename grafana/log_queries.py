@@ -27,7 +27,10 @@ the only one.
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Sequence
+from itertools import chain
 from types import MappingProxyType
 from typing import Final
 
@@ -53,6 +56,9 @@ FIELDS: Final = MappingProxyType(
         "duration_ms": "duration_ms",
     }
 )
+_ERROR: Final = "__error__"  # Loki's own
+_TEXT: Final = re.compile(r'"(?:[^"\\]|\\.)*"|`[^`]*`', re.DOTALL)
+_NAMES: Final = re.compile(r"([^\s{},|=~!>]+)(?:=~|!=|>=|=)|\bunwrap (\S+)|\bby \(([^)]*)\)")
 # Loki wants one condition that an empty value does not meet, and "All" in a variable is `.*`.
 CHOSEN: Final = (
     '{service_name=~".+", service_name=~"$service", deployment_environment_name=~"$environment"}'
@@ -62,17 +68,17 @@ CHOSEN: Final = (
 
 def equal(field: str, text: str) -> str:
     """Returns the filter for lines whose field is the text."""
-    return f'| {_known(field)}="{text}"'
+    return f'| {field}="{text}"'
 
 
 def matching(field: str, pattern: str) -> str:
     """Returns the filter for lines whose whole field matches the regular expression."""
-    return f'| {_known(field)}=~"{pattern}"'
+    return f'| {field}=~"{pattern}"'
 
 
 def containing(field: str, text: str) -> str:
     """Returns the filter for lines whose field contains the text; an empty one filters nothing."""
-    return f"| {_known(field)}=~`.*{text}.*`"
+    return f"| {field}=~`.*{text}.*`"
 
 
 def at_least(severity: int) -> str:
@@ -108,15 +114,23 @@ def top(most: int, by: Sequence[str], *filters: str, chosen: str = CHOSEN) -> st
 
 def costliest(most: int, by: Sequence[str], field: str, *filters: str, chosen: str = CHOSEN) -> str:
     """Returns the query for the values of ``by`` with the largest sum of a field in the range (``now``)."""
-    numbers = f'{lines(*filters, chosen=chosen)} | unwrap {_known(field)} | __error__=""'
+    numbers = f'{lines(*filters, chosen=chosen)} | unwrap {field} | __error__=""'
     return f"topk({most:d}, sum by ({_names(by)}) (sum_over_time({numbers} [$__range])))"
 
 
+def unknown(query: str) -> str:
+    """Returns the sentence about the first field of a query that our log lines do not have, or nothing.
+
+    It is asked when a board is rendered, so that the sentence can be told with board and panel.
+    """
+    found = ",".join(chain.from_iterable(_NAMES.findall(_TEXT.sub("", query)))).split(",")
+    field = next((name for each in found if (name := each.strip()) not in {*FIELDS, _ERROR, ""}), "")
+    if not field:
+        return ""
+    near = difflib.get_close_matches(re.sub(r"\W", "_", field), FIELDS, 1)
+    meant = f"Do you mean {near[0]}?" if near else f"Name one of {', '.join(sorted(FIELDS))}."
+    return f"{field!r} is no field of our log lines (FIELDS in grafana/log_queries.py). {meant}"
+
+
 def _names(fields: Sequence[str]) -> str:
-    return ", ".join(map(_known, fields))
-
-
-def _known(field: str) -> str:
-    if field not in FIELDS:
-        raise ValueError(f"{field!r} is no field of our log lines: name one of {', '.join(sorted(FIELDS))}")
-    return field
+    return ", ".join(fields)

@@ -12,6 +12,7 @@ from typing import Final
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import dashboard as models
 
+from grafana.queries import PanelError
 from stack.alerting.thresholds import Thresholds
 
 GOOD: Final = "#009E73"
@@ -73,6 +74,9 @@ def states(found: dict[str, tuple[str, str]]) -> list[models.ValueMapping]:
     """Returns the mapping of values to (text, colour).
 
     A value as ``<=0`` is all up to it; an empty text leaves the number.
+
+    Raises:
+        PanelError: behind ``<=`` is no number.
     """
     results = {
         value: models.ValueMappingResult(text=text or None, color=color, index=index)
@@ -82,11 +86,16 @@ def states(found: dict[str, tuple[str, str]]) -> list[models.ValueMapping]:
     ranges = [
         models.RangeMap(
             # Grafana reads a range without its lower end as one that begins at 0.
-            options=models.DashboardRangeMapOptions(
-                from_val=_LEAST, to=float(value.removeprefix(_UP_TO)), result=result
-            )
+            options=models.DashboardRangeMapOptions(from_val=_LEAST, to=_end(value), result=result)
         )
         for value, result in results.items()
         if value.startswith(_UP_TO)
     ]
     return [*([models.ValueMap(options=single)] if single else []), *ranges]
+
+
+def _end(value: str) -> float:
+    try:
+        return float(value.removeprefix(_UP_TO))
+    except ValueError:
+        raise PanelError(f"states: {value!r} is no range: write it like <=0.") from None

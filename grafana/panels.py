@@ -12,28 +12,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
-from grafana_foundation_sdk.builders import (
-    bargauge,
-    common,
-    statetimeline,
-    timeseries,
-)
+from grafana_foundation_sdk.builders import bargauge, common, statetimeline, timeseries
 from grafana_foundation_sdk.builders import dashboard as builders
-from grafana_foundation_sdk.builders import (
-    heatmap as heatmaps,
-)
-from grafana_foundation_sdk.builders import (
-    logs as log_panels,
-)
-from grafana_foundation_sdk.builders import (
-    stat as stats,
-)
-from grafana_foundation_sdk.builders import (
-    table as tables,
-)
-from grafana_foundation_sdk.builders import (
-    text as texts,
-)
+from grafana_foundation_sdk.builders import heatmap as heatmaps
+from grafana_foundation_sdk.builders import logs as log_panels
+from grafana_foundation_sdk.builders import stat as stats
+from grafana_foundation_sdk.builders import table as tables
+from grafana_foundation_sdk.builders import text as texts
 from grafana_foundation_sdk.models import common as shared
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import heatmap as heatmap_models
@@ -41,7 +26,7 @@ from grafana_foundation_sdk.models import text as text_models
 
 from grafana import looks
 from grafana.looks import Limit
-from grafana.queries import Query, Source, reference
+from grafana.queries import PanelError, Query, Source, reference
 from stack.alerting.thresholds import Thresholds
 
 GRID: Final = 24
@@ -98,7 +83,7 @@ class Panel:
     Args:
         about: what every panel has.
         built: returns the SDK's builder, with thresholds in colours, texts and queries; raises AlertingError
-            if a limit, text or query names another.
+            if a limit, text or query names another, and PanelError for any other mistake in the panel.
     """
 
     about: About
@@ -170,9 +155,6 @@ def table(
         units: of columns that have another one than the panel, by head.
         sort: the head of the column to sort by, largest first.
         joined: the label that the queries have in common.
-
-    Raises:
-        ValueError: no column has a head of ``units``.
     """
     panel = tables.Panel().show_header(show_header=True).filterable(filterable=True)
     if joined:
@@ -185,12 +167,13 @@ def table(
     # The panel's sentence is for a table without rows; Grafana would put it into each empty cell.
     panel = panel.override_by_regexp(".*", [models.DynamicConfigValue(id_val="noValue", value="–")])  # noqa: RUF001
     for head, unit in (units or {}).items():
-        if head not in columns.values():
-            raise ValueError(f"{about.title}: units: no column is {head!r}: {', '.join(columns.values())}")
         panel = panel.override_by_name(head, [models.DynamicConfigValue(id_val="unit", value=unit)])
     if sort:
         panel = panel.sort_by([common.TableSortByFieldState().display_name(sort).desc(desc=True)])
-    return _finished(about, panel, queries, rows=True)
+    heads = [*columns.values()]
+    wrong = next((each for each in units or {} if each not in heads), "")
+    mistake = f"units: no column is {wrong!r}: name one of {', '.join(heads)}." if wrong else ""
+    return _finished(about, panel, queries, rows=True, mistake=mistake)
 
 
 def timeline(about: About, *queries: Query, states: dict[str, tuple[str, str]]) -> Panel:
@@ -266,15 +249,21 @@ def _finished(
     states: dict[str, tuple[str, str]] | None = None,
     rows: bool = False,
     source: Source | None = None,
+    mistake: str = "",
 ) -> Panel:
-    """Adds what all kinds have to a panel."""
-    panel = panel.unit(about.unit).datasource(reference(source or queries[0].source))
-    if states:
-        panel = panel.mappings(looks.states(states))
-    links = [link.built() for link in about.links]
-    if links:
-        panel = panel.data_links(links) if about.on_values else panel.links(links)
-    return Panel(about, partial(_judged, about, panel, queries, rows=rows))
+    """Adds what all kinds have to a panel, once its board is rendered: that tells which panel is wrong."""
+
+    def built(thresholds: Thresholds) -> Any:  # noqa: ANN401 - likewise
+        if mistake or not (queries or source):
+            raise PanelError(mistake or "it has no query: give it one.")
+        found = panel.unit(about.unit).datasource(reference(source or queries[0].source))
+        found = found.mappings(looks.states(states)) if states else found
+        links = [link.built() for link in about.links]
+        if links:
+            found = found.data_links(links) if about.on_values else found.links(links)
+        return _judged(about, found, queries, thresholds, rows=rows)
+
+    return Panel(about, built)
 
 
 def _judged(

@@ -10,6 +10,8 @@ from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from grafana_foundation_sdk.models.tempo import SearchTableType
 
+from grafana import log_queries
+
 Source = Literal["metrics", "logs", "traces"]
 # The kind of data source behind each variable.
 KINDS: Final[dict[Source, str]] = {
@@ -18,6 +20,10 @@ KINDS: Final[dict[Source, str]] = {
     "traces": "tempo",
 }
 TargetBuilder = prometheus.Dataquery | loki.Dataquery | tempo.Dataquery
+
+
+class PanelError(ValueError):
+    """A panel that cannot be rendered; the message names the argument and the fix."""
 
 
 def reference(source: Source) -> common.DataSourceRef:
@@ -48,7 +54,11 @@ class Query:
     most: int = 200
 
     def target(self, ref_id: str, *, table: bool) -> TargetBuilder:
-        """Returns the query as Grafana's model has it; ``table``: rows, not series."""
+        """Returns the query as Grafana's model has it; ``table``: rows, not series.
+
+        Raises:
+            PanelError: it names a field that our log lines do not have.
+        """
         if self.source == "metrics":
             return self._metrics(ref_id, table=table)
         if self.source == "logs":
@@ -75,6 +85,8 @@ class Query:
         return query
 
     def _logs(self, ref_id: str) -> loki.Dataquery:
+        if wrong := log_queries.unknown(self.text):
+            raise PanelError(f"query {ref_id}: {wrong}")
         query = loki.Dataquery().ref_id(ref_id).datasource(reference("logs")).expr(self.text)
         query = query.query_type("instant" if self.now else "range").max_lines(self.most)
         return query.legend_format(self.legend) if self.legend else query

@@ -52,6 +52,29 @@ def test_the_usual_selector_has_a_condition_that_loki_accepts_when_all_is_chosen
     assert logql.CHOSEN.startswith('{service_name=~".+"')
 
 
-def test_a_field_that_no_line_has_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"'user.id' is no field of our log lines: .*user_id"):
-        logql.containing("user.id", "$user_id")
+@pytest.mark.parametrize(
+    "query",
+    [
+        logql.lines(logql.equal("user.id", "5")),
+        logql.lines(logql.matching("user.id", "$user_id")),
+        logql.count(logql.containing("user.id", "${user_id:regex}")),
+        logql.volume(["logger", "user.id"]),
+        logql.top(5, ["user.id"]),
+        logql.costliest(3, ["logger"], "user.id"),
+        logql.lines(chosen='{user.id=~".+"}'),
+    ],
+)
+def test_a_field_that_no_line_has_is_named_with_the_one_that_is_meant(query: str) -> None:
+    said = "'user.id' is no field of our log lines (FIELDS in grafana/log_queries.py). Do you mean user_id?"
+    assert logql.unknown(query) == said
+
+
+def test_a_field_like_no_other_is_named_with_all_there_are() -> None:
+    said = logql.unknown(logql.top(5, ["colour"]))
+    assert said.startswith("'colour' is no field of our log lines")
+    assert said.endswith("Name one of " + ", ".join(sorted(logql.FIELDS)) + ".")
+
+
+def test_what_is_within_a_text_is_no_field() -> None:
+    filters = (logql.saying("user.id=5, by (colour)"), logql.equal("logger", '| colour=\\"x\\"'))
+    assert logql.unknown(logql.costliest(3, ["logger"], "duration_ms", *filters, logql.at_least(17))) == ""

@@ -6,10 +6,7 @@ import json
 import re
 from typing import Final
 
-import pytest
-
 from grafana.build import BOARDS
-from grafana.panels import About, Query, table
 from stack.alerting.thresholds import Thresholds
 from tests.grafana.schemas import panels
 
@@ -28,9 +25,3 @@ def test_no_head_of_a_column_names_a_unit() -> None:
     ]
     assert len(heads) > 10
     assert [each for each in heads if NAMED.search(each[-1])] == []
-
-
-def test_a_unit_of_a_column_that_is_not_there_is_refused() -> None:
-    about = About("Slowest routes", "How long each route takes.")
-    with pytest.raises(ValueError, match="Slowest routes: units: no column is 'p59': route, p95"):
-        table(about, Query("up"), columns={"route": "route", "Value": "p95"}, units={"p59": "s"})

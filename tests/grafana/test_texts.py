@@ -10,15 +10,17 @@ from typing import Any
 import pytest
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from grafana import looks
+from grafana import log_queries, looks
 from grafana.__main__ import main
 from grafana.board import Row
-from grafana.panels import About, Limit, Panel, Query, bars, words
+from grafana.panels import About, Limit, Panel, Query, bars, lines, logs, stat, table, words
 from stack.alerting import AlertingError
 from stack.alerting.thresholds import Thresholds
 from tests.grafana.sample import BOARD
 
 SHARED = Thresholds.load()
+USER = log_queries.lines(log_queries.equal("user.id", "5"))
+OF_ALL = About("Errors", "Of all.")
 
 
 def test_a_text_has_the_thresholds_of_the_alerts() -> None:
@@ -50,6 +52,31 @@ def test_an_unknown_threshold_is_refused_with_the_panel_that_has_it(
     assert re.fullmatch(said, str(refused.value))
     assert main(["check"], [board]) == 2
     assert str(refused.value) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("panel", "said"),
+    [
+        (
+            logs(OF_ALL, Query(USER, source="logs")),
+            f"query A: {log_queries.unknown(USER)}",
+        ),
+        (
+            table(OF_ALL, Query("up"), columns={"job": "job"}, units={"jobs": "s"}),
+            "units: no column is 'jobs': name one of job.",
+        ),
+        (lines(OF_ALL), "it has no query: give it one."),
+        (
+            stat(OF_ALL, Query("up"), states={"<=none": ("spent", looks.BAD)}),
+            "states: '<=none' is no range: write it like <=0.",
+        ),
+    ],
+)
+def test_a_mistake_in_a_panel_is_told_with_the_panel_that_has_it(
+    panel: Panel, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check"], [replace(BOARD, rows=(Row("Now", (panel,)),))]) == 2
+    assert capsys.readouterr().err == f"sample: 'Errors': {said}\n"
 
 
 def test_a_state_is_a_value_or_all_up_to_one() -> None:

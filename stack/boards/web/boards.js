@@ -142,6 +142,7 @@ function panel(found, top, grid) {
   const element = make('article', { className: x > 12 ? 'panel right' : 'panel', ariaLabel: found.title });
   element.style.gridColumn = `${x + 1} / span ${width}`;
   element.style.gridRow = `${y - top + 1} / span ${height}`;
+  element.style.setProperty('--rows', height);
   element.dataset.panel = found.id;
   const body = make('div', { className: 'body' });
   element.append(heading(found), body);

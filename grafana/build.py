@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from grafana.board import Board
+from grafana.board import Board, BoardError
 from grafana.boards import alerting, api, business, logs, overview, resources, slo, stores, telemetry
 from stack.alerting.thresholds import Thresholds
 
@@ -53,7 +53,13 @@ def write(folder: Path, environment: str) -> None:
 
 
 def name(uid: str) -> str:
-    """Returns the path of a board's JSON in a folder of dashboards."""
+    """Returns the path of a board's JSON in a folder of dashboards.
+
+    Raises:
+        BoardError: it has no folder.
+    """
+    if uid not in FOLDERS:
+        raise BoardError(f"{uid}: the board has no folder: add it to FOLDERS in grafana/build.py.")
     return f"{FOLDERS[uid]}/{uid}.json"
 
 

@@ -197,7 +197,7 @@ _LOSSES: Final = Row(
                 "not_queued: queue or disk full (CollectorQueueRefuses). rejected: a store refused for good "
                 "(CollectorDataRejected). not_storable: MetricsNotStorable. over_quota: SeriesOverQuota. "
                 "out_of_window: PrometheusDiscards.",
-                width=8,
+                width=6,
             ),
             Query(
                 f"sum by (reason) (increase(collector:items_lost:total{{{_CHOSEN}}}[$__rate_interval]))",
@@ -206,10 +206,23 @@ _LOSSES: Final = Row(
         ),
         lines(
             About(
+                "Items lost, by sink",
+                "What did not fit into a sink's queue, or its store refused for good. One sink: its store. "
+                "All: the Collector's disk. Not 0: runbooks CollectorQueueRefuses and CollectorDataRejected.",
+                width=6,
+            ),
+            Query(
+                "sum by (exporter) "
+                f'(increase(collector:items_lost:total{{{_CHOSEN}, exporter!=""}}[$__rate_interval]))',
+                legend="{{exporter}}",
+            ),
+        ),
+        lines(
+            About(
                 "Items refused per second",
                 "Senders were told to come again: memory or a primary queue was full. They keep items for "
                 "seconds: runbook CollectorRefuses.",
-                unit="cps", width=8,
+                unit="cps", width=6,
             ),
             Query(
                 f"sum by (receiver) (rate(collector:items_refused:total{{{_CHOSEN}}}[$__rate_interval]))",
@@ -221,7 +234,7 @@ _LOSSES: Final = Row(
                 "Requests of senders by status",
                 "401: a wrong token; 400, 413: malformed or too large. Those senders' telemetry is missing: "
                 "runbook CollectorTurnsSendersAway.",
-                unit="reqps", width=8,
+                unit="reqps", width=6,
             ),
             Query(
                 "sum by (http_response_status_code) "

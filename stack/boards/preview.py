@@ -35,7 +35,7 @@ _TITLE_PIXELS: Final = 46
 _SECONDS: Final = 90.0
 MARK: Final = "preview.json"
 """The file by which a folder is known to be a preview."""
-_STATIC: Final = ("boards.css", "plots.js", "panels.js", "toolbar.js", "boards.js", "icon.svg")
+_STATIC: Final = ("boards.css", "plots.js", "panels.js", "looks.js", "toolbar.js", "boards.js", "icon.svg")
 
 
 class PreviewError(Exception):
@@ -104,7 +104,7 @@ def picture(page: Path, board: Dashboard, program: str) -> Path:
             f"--window-size={WIDTH},{height(board)}",
             "--virtual-time-budget=10000",
             f"--screenshot={path.resolve()}",
-            page.resolve().as_uri(),
+            f"{page.resolve().as_uri()}?theme=dark",  # as Grafana is at first
         ]
         try:
             status, said = _run(command)

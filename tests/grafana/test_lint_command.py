@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import pytest
 
+from grafana import build
 from grafana.__main__ import main
-from grafana.board import Row
+from grafana.board import BoardError, Row
 from grafana.lint.check import Fault, remaining
 from grafana.lint.exceptions import Exempt
 from grafana.panels import Panel
@@ -56,6 +57,12 @@ def test_the_command_names_each_fault_and_fails(capsys: pytest.CaptureFixture[st
 def test_the_command_is_content_with_a_good_board(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check"], [BOARD]) == 0
     assert capsys.readouterr().out == "1 boards, 5 panels; no fault.\n"
+
+
+def test_a_board_without_a_folder_is_refused() -> None:
+    said = r"^sample: the board has no folder: add it to FOLDERS in grafana/build\.py\.$"
+    with pytest.raises(BoardError, match=said):
+        build.path(BOARD.uid)
 
 
 def _always(panel: Panel) -> Panel:

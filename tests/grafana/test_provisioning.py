@@ -6,10 +6,14 @@ import json
 import re
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
 
+from grafana.boards.firing import ACKNOWLEDGE, SILENCES
+from grafana.panels import Link
+from grafana.queries import KINDS
 from stack.environment import check
 from stack.native.plan import Plan
 from stack.settings import REPOSITORY
@@ -72,6 +76,20 @@ def test_a_trace_leads_to_its_error_report() -> None:
         found["config"]["target"]["url"] == f"https://errors.example/?q=trace:${{{change['mapValue']}}}&all"
     )
     assert re.fullmatch(change["expression"], "4bf92f3577b34da6a3ce929d0e0e4736")
+
+
+def test_the_boards_find_a_source_of_each_kind() -> None:
+    assert {each["type"] for each in data_sources(SOURCES, SET).values()} >= set(KINDS.values())
+
+
+@pytest.mark.parametrize("link", [ACKNOWLEDGE, SILENCES], ids=lambda link: link.title)
+def test_links_to_silences_lead_to_an_alertmanager_that_takes_them(link: Link) -> None:
+    sources = data_sources(SOURCES, SET).values()
+    [alertmanager] = [each for each in sources if each["type"] == "alertmanager"]
+    assert parse_qs(urlsplit(link.url).query)["alertmanager"] == [alertmanager["name"]]
+    # Without it Grafana talks to a Cortex or Mimir, whose paths are others.
+    assert alertmanager["jsonData"]["implementation"] == "prometheus"
+    assert not alertmanager["jsonData"]["handleGrafanaManagedAlerts"]
 
 
 def test_no_file_has_a_password(sources: dict[str, Any]) -> None:

@@ -15,9 +15,16 @@ _SHORT: Final[_Scale] = ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k"), (1
 _BINARY: Final[_Scale] = ((2**40, " TiB"), (2**30, " GiB"), (2**20, " MiB"), (2**10, " KiB"), (1, " B"))
 _DECIMAL: Final[_Scale] = ((1e12, " TB"), (1e9, " GB"), (1e6, " MB"), (1e3, " kB"), (1, " B"))
 _SECONDS: Final[_Scale] = (
-    *((604800, " weeks"), (86400, " d"), (3600, " h"), (60, " min")),
+    *((86400, " d"), (3600, " h"), (60, " min")),
     *((1, " s"), (1e-3, " ms"), (1e-6, " µs")),
 )
+_DURATIONS: Final = {"s": 1, "dtdurations": 1, "ms": 1e-3, "m": 60, "h": 3600, "d": 86400}
+"""How many seconds each unit of a duration has."""
+_ROUND: Final = (
+    *(2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200),
+    *(86400, 172800, 432000, 864000),
+)
+"""Seconds that people read easily on an axis."""
 _FEW: Final = 4
 _FLAT: Final = 1e-9
 _LEAST: Final = 1e-12
@@ -61,12 +68,13 @@ def ticks(low: float, high: float, unit: str) -> list[float]:
 
 
 def _step(exact: float, unit: str) -> float:
-    """Returns the next round number in the unit: powers of two for bytes, parts of an hour for seconds."""
+    """Returns the next round number in the unit: a power of two for bytes, a round duration for times."""
     if unit in {"bytes", "binBps"}:
         return float(2 ** math.ceil(math.log2(exact)))
-    if unit in {"s", "dtdurations"} and exact > 1:
-        rounds = (2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, 86400)
-        return float(next((each for each in rounds if each >= exact), math.ceil(exact / 86400) * 86400))
+    length = exact * _DURATIONS.get(unit, 0)
+    if length > 1:
+        step = next((each for each in _ROUND if each >= length), math.ceil(length / _ROUND[-1]) * _ROUND[-1])
+        return step / _DURATIONS[unit]
     power = 10.0 ** math.floor(math.log10(exact))
     return next(each * power for each in (1, 2, 5, 10) if each * power >= exact * (1 - 1e-9))
 

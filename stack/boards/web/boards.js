@@ -53,6 +53,7 @@ function say(text) {
 
 async function start() {
   const mine = ++round;
+  showLooks();
   say('');
   try {
     const found = await ask('');
@@ -138,9 +139,10 @@ function toggle(title, grid) {
 
 function panel(found, top, grid) {
   const [x, y, width, height] = found.place;
-  const element = make('article', { className: x > 12 ? 'panel right' : 'panel' });
+  const element = make('article', { className: x > 12 ? 'panel right' : 'panel', ariaLabel: found.title });
   element.style.gridColumn = `${x + 1} / span ${width}`;
   element.style.gridRow = `${y - top + 1} / span ${height}`;
+  element.style.setProperty('--rows', height);
   element.dataset.panel = found.id;
   const body = make('div', { className: 'body' });
   element.append(heading(found), body);
@@ -155,14 +157,16 @@ function heading(found) {
     info.dataset.text = found.description;
     element.append(info);
   }
-  element.append(...found.links.map((each) => make('a', { href: each.url }, each.title)));
+  element.append(...found.links.map((each) => anchor(each)));
   return element;
 }
 
 // Titles have variables in them, and links the range.
 function showHeads() {
   for (const found of frame.rows.flatMap((each) => each.panels)) {
-    panels.get(found.id).element.querySelector('h3').replaceWith(heading(found));
+    const panel = Object.assign(panels.get(found.id), found);
+    panel.element.ariaLabel = found.title;
+    panel.element.querySelector('h3').replaceWith(heading(found));
   }
 }
 

@@ -8,18 +8,21 @@ function make(tag, properties = {}, ...children) {
   return element;
 }
 
-const link = (found) => make('a', { href: found.url }, found.title);
 // A time as people read and write it, in the reader's time zone.
 const clock = (time) => new Date(wall(time)).toISOString().slice(0, 19).replace('T', ' ');
 // Plotly shows times as UTC: this is the same wall clock as the reader's.
 const wall = (time) => time - new Date(time).getTimezoneOffset() * 60000;
 const unwall = (text) => new Date(String(text).replace(' ', 'T')).getTime();
 
+const LONG = 24;
 const DRAW = {
   plot, stats, bars, table, logs, alerts,
   html: (panel, found) => { panel.body.innerHTML = found.html; }, // Markdown of our boards, escaped by the server
   empty: (panel, found) => panel.body.replaceChildren(make('div', { className: 'empty' }, found.text)),
-  error: (panel, found) => panel.body.replaceChildren(make('div', { className: 'error', role: 'alert' }, found.text)),
+  error: (panel, found) => {
+    if (panel.body.textContent === found.text) return; // who is read to, hears it once
+    panel.body.replaceChildren(make('div', { className: 'error own is-bad', role: 'alert' }, found.text));
+  },
 };
 
 // What a reader has scrolled to, sorted, opened, hidden or reached by keyboard is as before when content is drawn again.
@@ -47,32 +50,31 @@ function ink(color) {
 function stats(panel, found) {
   const values = found.values.map((each) => {
     const [first] = each.links;
-    const value = make(first ? 'a' : 'div', first ? { href: first.url, title: first.title } : {}, make('b', {}, each.text));
+    const text = make('b', {}, each.text);
+    const value = first ? anchor(first, text) : make('div', {}, text);
     if (found.values.length > 1) value.append(make('span', { title: each.name }, each.name));
     if (found.fill) {
       value.className = 'fill';
       value.style.background = each.color;
       value.style.setProperty('--ink', ink(each.color));
     } else {
-      value.style.color = lighter(each.color);
+      value.className = 'own';
+      value.style.setProperty('--own', each.color);
     }
     return value;
   });
   panel.body.replaceChildren(make('div', { className: 'stats' }, ...values));
 }
 
-// Okabe and Ito's colours are made for areas on white: as text on a dark page they need more light.
-const lighter = (color) => `color-mix(in srgb, ${color} 75%, white)`;
-
 function bars(panel, found) {
   const list = make('div', { className: 'bars' });
   for (const each of found.values) {
-    const bar = make('i');
+    const bar = make('i', { className: 'area' });
     bar.style.width = `${each.share * 100}%`;
-    bar.style.background = each.color;
+    bar.style.setProperty('--own', each.color);
     const [first] = each.links;
     list.append(
-      make('span', { className: 'name', title: each.name }, first ? make('a', { href: first.url }, each.name) : each.name),
+      make('span', { className: 'name', title: each.name }, first ? anchor(first, each.name) : each.name),
       make('span', { className: 'track' }, bar),
       make('span', { className: 'number' }, each.text),
     );
@@ -93,7 +95,7 @@ function table(panel, found) {
     const order = down === undefined ? 'none' : down ? 'descending' : 'ascending';
     return make('th', { className: number ? 'number' : '', scope: 'col', ariaSort: order }, button);
   });
-  panel.body.replaceChildren(make('table', {}, make('thead', {}, make('tr', {}, ...heads)), body));
+  panel.body.replaceChildren(make('table', { ariaLabel: panel.title }, make('thead', {}, make('tr', {}, ...heads)), body));
   if (found.left_out) panel.body.append(make('p', {}, `${found.left_out} more rows are not shown.`));
 }
 
@@ -108,11 +110,19 @@ function ordered(found, order) {
   return sorted.map(([, row]) => row);
 }
 
+// A long text with places at which a line may end: a route is read by its parts.
+const broken = (text) => text.split(/(?<=[/,;:])/).flatMap((part) => [part, make('wbr')]);
+
 function tableCell(cell, column) {
   const text = cell.time === undefined ? cell.text : clock(cell.time);
+  const long = !column.number && (text ?? '').length > LONG;
+  const shown = long ? broken(text) : [text];
   const [first] = cell.links ?? [];
-  const element = make('td', { className: column.number ? 'number' : (text ?? '').length > 40 ? 'long' : '' }, first ? make('a', { href: first.url, title: first.title }, text) : text);
-  if (cell.color) element.style.color = lighter(cell.color);
+  const element = make('td', { className: column.number ? 'number' : long ? 'long' : '' }, ...(first ? [anchor(first, ...shown)] : shown));
+  if (cell.color) {
+    element.classList.add('own');
+    element.style.setProperty('--own', cell.color);
+  }
   return element;
 }
 
@@ -144,14 +154,14 @@ function logLine(line) {
   for (const fact of line.fields) {
     facts.append(make('dt', {}, fact.name), make('dd', {}, fact.url ? make('a', { href: fact.url }, fact.value) : fact.value));
   }
-  const level = make('b', { className: line.look }, line.level);
+  const level = make('b', { className: line.look && `own is-${line.look}` }, line.level);
   return make('details', { className: 'log' }, make('summary', {}, make('time', {}, clock(line.time)), ' ', level, ` ${line.text}`), facts);
 }
 
 function alerts(panel, found) {
   panel.body.replaceChildren(...found.alerts.map((each) => make(
     'div', { className: 'alert' },
-    make('b', { className: each.severity }, each.name), ` ${each.severity}, ${each.state}, since `, make('time', {}, clock(each.since)),
-    make('div', {}, each.summary), make('div', {}, ...each.links.map(link)),
+    make('b', { className: `own is-${each.severity}` }, each.name), ` ${each.severity}, ${each.state}, since `, make('time', {}, clock(each.since)),
+    make('div', {}, each.summary), make('div', {}, ...each.links.map((found) => anchor(found))),
   )));
 }

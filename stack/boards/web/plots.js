@@ -5,30 +5,34 @@ const CLOSE = 12; // pixels between lines
 const LISTED = 8;
 
 function plot(panel, found, notes, zoom) {
-  const style = getComputedStyle(document.documentElement);
-  const color = (name) => style.getPropertyValue(`--${name}`).trim();
+  const color = (name) => resolved(`var(--${name})`);
   const axis = { gridcolor: color('edge'), linecolor: color('edge'), zeroline: false, automargin: true };
-  const data = found.data.map((trace) => ({ ...trace, ...(trace.base ? { base: trace.base.map(wall) } : { x: trace.x.map(wall) }) }));
-  for (const trace of data) trace.visible = !panel.hidden.has(trace.name);
+  const data = found.data.map((trace) => ({
+    ...trace,
+    ...(trace.base ? { base: trace.base.map(wall) } : { x: trace.x.map(wall) }),
+    ...(trace.line && { line: shaded(trace.line) }),
+    ...(trace.marker && { marker: shaded(trace.marker) }),
+    visible: !panel.hidden.has(trace.name),
+  }));
   const lines = data.some((trace) => trace.line);
   const layout = {
     ...found.layout,
     xaxis: { ...axis, ...found.layout.xaxis, range: found.layout.xaxis.range.map(wall), tickfont: { size: 11 } },
     yaxis: { ...axis, ...found.layout.yaxis, fixedrange: true, tickfont: { size: 11 } },
     yaxis2: { overlaying: 'y', range: [0, 1], fixedrange: true, visible: false }, // of the words of vertical lines
-    shapes: [...(found.layout.shapes ?? []), ...notes.map(mark)],
+    shapes: [...(found.layout.shapes ?? []), ...notes.map(mark)].map((each) => ({ ...each, line: shaded(each.line) })),
     margin: { l: 8, r: 12, t: 12, b: 22 },
     paper_bgcolor: 'transparent',
     plot_bgcolor: 'transparent',
     font: { color: color('text'), family: getComputedStyle(document.body).fontFamily, size: 12 },
-    hoverlabel: { bgcolor: '#2a2d35', bordercolor: color('edge'), font: { color: color('text'), size: 12 }, namelength: 60, align: 'left' },
+    hoverlabel: { bgcolor: color('raised'), bordercolor: color('edge'), font: { color: color('text'), size: 12 }, namelength: 60, align: 'left' },
     hovermode: lines ? 'x unified' : 'closest',
     showlegend: false,
     dragmode: 'zoom',
   };
   const fresh = !panel.plot;
   if (fresh) {
-    panel.plot = make('div');
+    panel.plot = make('div', { role: 'img', ariaLabel: [panel.title, panel.description].filter(Boolean).join('. ') });
     panel.body.replaceChildren(panel.plot);
   }
   shownLegend(panel, data);
@@ -46,6 +50,7 @@ function plot(panel, found, notes, zoom) {
   });
 }
 
+const shaded = (found) => ({ ...found, color: shade(found.color) });
 const mark = (note) => ({
   type: 'line', yref: 'paper', x0: wall(note.time), x1: wall(note.time), y0: 0, y1: 1, line: { color: note.color, width: 1, dash: 'dot' },
 });
@@ -61,7 +66,7 @@ function labels(notes, panel, [start, end]) {
   }
   return groups.length ? [{
     type: 'scatter', mode: 'markers', yaxis: 'y2', x: groups.map(([first]) => wall(first.time)), y: groups.map(() => 0.03), text: groups.map(said),
-    hovertemplate: '%{text}<extra></extra>', marker: { symbol: 'triangle-up', size: 9, color: groups.map(([first]) => first.color) }, cliponaxis: false,
+    hovertemplate: '%{text}<extra></extra>', marker: { symbol: 'triangle-up', size: 9, color: groups.map(([first]) => shade(first.color)) }, cliponaxis: false,
   }] : [];
 }
 

@@ -96,13 +96,26 @@ function variable(found) {
 function several(found, name, options) {
   const all = found.chosen[0] === '$__all';
   const boxes = options.map((value) => make('input', { type: 'checkbox', value, checked: !all && found.chosen.includes(value) }));
-  const list = make('div', { className: 'options' }, ...boxes.map((box) => make('label', {}, box, box.value)));
-  const details = make('details', {}, make('summary', {}, all ? 'All' : found.chosen.join(' + ')), list);
+  const choices = boxes.map((box) => make('label', {}, box, box.value));
+  const list = make('div', { className: 'options' }, ...(choices.length ? choices : ['There is nothing to choose.']));
+  const text = all ? 'All' : found.chosen.join(' + ');
+  const details = make('details', {}, make('summary', { ariaLabel: `${found.label}: ${text}` }, text), list);
   details.dataset.variable = found.name;
   details.addEventListener('toggle', () => {
     const now = boxes.filter((box) => box.checked).map((box) => box.value);
     const before = all ? [] : found.chosen;
     if (!details.open && now.join('\n') !== before.join('\n')) choose({ [name]: now.length ? now : '$__all' });
   });
-  return make('label', {}, found.label, details);
+  return make('span', {}, found.label, details);
 }
+
+// A list at the top is closed by Escape, and by whoever goes on elsewhere, with the pointer or the keyboard.
+function closeLists(event) {
+  for (const list of document.querySelectorAll('header details[open]')) {
+    const inside = list.contains(event.target);
+    if (event.key === 'Escape' && inside) list.querySelector('summary').focus();
+    if (event.key === 'Escape' || (!event.key && !inside)) list.open = false;
+  }
+}
+
+for (const each of ['keydown', 'pointerdown', 'focusin']) window.addEventListener(each, closeLists);

@@ -176,6 +176,13 @@ async def test_titles_are_text(tmp_path: Path) -> None:
             assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;so&quot;" in text
 
 
+async def test_a_board_says_that_it_is_a_stand_in_and_what_it_lacks(client: httpx.AsyncClient) -> None:
+    await log_in(client)
+    text = " ".join((await client.get("/d/a-board")).text.split())
+    assert "Stand-in for Grafana" in text
+    assert "It has no editing, no alert rules to edit, no plugins" in text
+
+
 async def test_plotly_is_served_out_of_its_wheel(client: httpx.AsyncClient) -> None:
     await log_in(client)
     [path] = re.findall(r'"(/static/plotly-[^"]+)"', (await client.get("/d/a-board")).text)

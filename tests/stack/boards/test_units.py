@@ -78,5 +78,8 @@ def test_an_axis_has_few_marks_around_its_values(low: float, span: float, unit: 
 def test_the_marks_of_an_axis_are_round() -> None:
     assert ticks(0, 0.34, "s") == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
     assert ticks(0, 100, "s") == [0, 30, 60, 90, 120]
+    assert ticks(0, 220, "h") == [0, 120, 240]
+    assert ticks(0, 70, "m") == [0, 30, 60, 90]
+    assert ticks(0, 5000, "ms") == [0, 2000, 4000, 6000]
     assert ticks(0, 3000, "bytes") == [0, 1024, 2048, 3072]
     assert ticks(0, 0, "short") == [0, 0.5]

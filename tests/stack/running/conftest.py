@@ -15,7 +15,7 @@ from tests.app.conftest import GENEROUS
 from tests.programs import wait_until
 from tests.stack.running.learner import Platform
 from tests.stack.running.stores import Stores
-from tests.stack.running.studied import LATE, hastened, study
+from tests.stack.running.studied import LATE, hastened, log_in_slowly, study
 
 
 @pytest.fixture(scope="package")
@@ -84,6 +84,8 @@ def studied(stack: NativeStack, stores: Stores) -> None:
         study(stack)
         for name in LATE:
             wait_until(partial(_recorded, stores, name), f"{name} is recorded")
+    slow = log_in_slowly(stack)
+    wait_until(lambda: stores.spans(slow), "the slow request is stored")
 
 
 def _recorded(stores: Stores, name: str) -> bool:

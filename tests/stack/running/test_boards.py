@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import pytest
@@ -40,6 +40,19 @@ async def _others(stack: NativeStack, boards: list[Dashboard], executor: Executo
     """Returns what came of the queries to the log store and the trace store."""
     async with opened(executed_logs.settings(stack)) as sources:
         return [each async for each in executed_logs.executed(boards, executor.values, sources)]
+
+
+def test_every_query_is_executed(ran: list[Ran], boards: list[Dashboard]) -> None:
+    assert sorted(each.name for each in ran) == sorted(name for board in boards for name in _names(board))
+
+
+def _names(board: Dashboard) -> Iterator[str]:
+    """Yields the name of each query of a board: of variables, panels and annotations."""
+    asking = (each.name for each in board.variables if each.kind == "query")
+    yield from (f"{board.uid} / variable {name} / A" for name in asking)
+    for panel in board.panels:
+        yield from (f"{board.uid} / {panel.title} / {each.ref_id}" for each in panel.targets)
+    yield from (f"{board.uid} / annotation {each.name} / {each.target.ref_id}" for each in board.annotations)
 
 
 def test_no_query_fails(ran: list[Ran]) -> None:

@@ -27,7 +27,7 @@ from tests.stack.running import executed_logs
 from tests.stack.running.executed import MILLISECONDS, Executor, Ran, table
 from tests.stack.running.learner import Platform
 from tests.stack.running.stores import SERVICE, Stores
-from tests.stack.running.studied import study
+from tests.stack.running.studied import log_in_slowly, study
 
 pytestmark = pytest.mark.stack
 # Both stores may have seen another stack.
@@ -75,6 +75,7 @@ def _own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Own]:
     try:
         stack.start()
         study(stack)
+        log_in_slowly(stack)
         yield Own(stack, load(), _values(stack, load()))
     finally:
         stack.stop()

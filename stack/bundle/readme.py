@@ -50,7 +50,7 @@ def _left_out(rules: Rules, boards: Boards) -> str:
         "",
         "What reads metrics that only the learning platform has, or that its canary has:",
         "",
-        f"- rules: {', '.join(f'`{name}`' for name in rules.left_out)}",
+        f"- alerts: {', '.join(f'`{name}`' for name in rules.absent)}, and what is recorded for them",
         *(f"- {title}" for title in boards.left_out),
     ]
     return "\n".join(lines)

@@ -6,10 +6,12 @@ is never shown by its colour alone: panels that show one also show its text.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.builders import timeseries
 from grafana_foundation_sdk.models import dashboard as models
 
 from grafana.queries import PanelError
@@ -20,10 +22,25 @@ WARN: Final = "#E69F00"
 BAD: Final = "#D55E00"
 CALM: Final = "#0072B2"
 FAINT: Final = "#999999"
+PINK: Final = "#CC79A7"
 # For series without a meaning, in this order.
-SERIES: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
+SERIES: Final = (CALM, WARN, GOOD, PINK, "#56B4E9", BAD, "#F0E442", FAINT)
+# By label: what its values mean, wherever lines are called by the label alone.
+MEANT: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "lms_rate_limit_backend": {CALM: ("redis",), WARN: ("local",)},
+    "lms_rate_limit_outcome": {CALM: ("allowed",), BAD: ("refused",), WARN: ("shadow_refused",)},
+    "outcome": {
+        CALM: ("success", "created", "passed", "recorded", "valid", "begun"),
+        BAD: ("wrong_password", "failed", "refused", "invalid"),
+        WARN: ("unknown_user", "email_taken", "full", "exhausted", "postponed", "abandoned"),
+        FAINT: ("repeated", "truncated", "unknown"),
+        PINK: ("closed", "dropped"),
+    },
+    "severity_text": {PINK: ("FATAL",), BAD: ("ERROR",), WARN: ("WARN",), CALM: ("INFO",), FAINT: ("DEBUG",)},
+    "signal": {CALM: ("traces",), WARN: ("metrics",), GOOD: ("logs",)},
+}
 # The palette that goes by a series' name: a series keeps its colour when others come and go.
-BY_NAME: Final = models.FieldColorModeId.PALETTE_CLASSIC_BY_NAME
+_BY_NAME: Final = models.FieldColorModeId.PALETTE_CLASSIC_BY_NAME
 _LEAST: Final = -1e12
 _UP_TO: Final = "<="
 
@@ -63,6 +80,26 @@ def steps(limit: Limit | None, thresholds: Thresholds) -> builders.ThresholdsCon
 def exactly(*found: tuple[float | None, str]) -> builders.ThresholdsConfig:
     """Returns steps that no alert has: of a state, where 0 and 1 are the only values."""
     return _config(list(found))
+
+
+def painted(panel: timeseries.Panel, legends: Sequence[str]) -> timeseries.Panel:
+    """Colours the lines: those whose names are known before there is data, by ours.
+
+    The others have Grafana's palette, and none of those is safe for the colour-blind before its version 13.1.
+    """
+    panel = panel.color_scheme(builders.FieldColor().mode(_BY_NAME))
+    meant = [MEANT.get(legend[2:-2], {}) for legend in legends if legend.startswith("{{")]
+    for color, names in (item for each in meant for item in each.items()):
+        panel = panel.override_by_regexp(f"/^({'|'.join(names)})$/", [_fixed(color)])
+    free = [color for color in SERIES if not any(color in each for each in meant)]
+    plain = [legend for legend in legends if legend and "{{" not in legend]
+    for name, color in zip(plain, free, strict=False):
+        panel = panel.override_by_name(name, [_fixed(color)])
+    return panel
+
+
+def _fixed(color: str) -> models.DynamicConfigValue:
+    return models.DynamicConfigValue(id_val="color", value={"mode": "fixed", "fixedColor": color})
 
 
 def _config(found: list[tuple[float | None, str]]) -> builders.ThresholdsConfig:

@@ -119,9 +119,9 @@ def lines(about: About, *queries: Query, points: bool = False, least: float | No
     legend = legend.placement(shared.LegendPlacement.BOTTOM).show_legend(show_legend=True).calcs([])
     tip = common.VizTooltipOptions().mode(shared.TooltipDisplayMode.MULTI).sort(shared.SortOrder.DESCENDING)
     panel = timeseries.Panel().legend(legend).tooltip(tip).line_width(2).fill_opacity(0)
-    panel = panel.color_scheme(builders.FieldColor().mode(looks.BY_NAME))
-    panel = panel.show_points(shared.VisibilityMode.ALWAYS if points else shared.VisibilityMode.AUTO)
-    panel = panel if least is None else panel.axis_soft_min(least)
+    seen = shared.VisibilityMode.ALWAYS if points else shared.VisibilityMode.AUTO
+    panel = panel.show_points(seen) if least is None else panel.show_points(seen).axis_soft_min(least)
+    panel = looks.painted(panel, [query.legend for query in queries])
     if about.limit:
         style = common.GraphThresholdsStyleConfig().mode(shared.GraphThresholdsStyleMode.LINE)
         panel = panel.thresholds_style(style)

@@ -15,6 +15,9 @@ from stack.bundle.rules import Rules
 from stack.bundle.wording import Wording
 from stack.settings import REPOSITORY
 
+_NEEDS_NOTHING: Final = "Nothing in this folder needs that project."
+# The platform's people have the repository, and its stack.
+_NEEDS_US: Final = "The commands in its runbooks are those of that project's own stack."
 _PROGRAMS: Final = ("prometheus", "alertmanager", "loki", "tempo", "grafana")
 _TEMPLATE: Final = Path(__file__).with_suffix(".md")
 
@@ -26,6 +29,7 @@ def text(wording: Wording, rules: Rules, boards: Boards, links: Links, alertmana
         alertmanager=alertmanager,
         runbooks=links.runbooks,
         grafana=links.grafana,
+        needs=_NEEDS_US if wording.own else _NEEDS_NOTHING,
         versions=_versions(),
         secrets=", ".join(f"`secrets/{name}`" for name in SECRETS),
         alerts=len(rules.alerts),
@@ -50,7 +54,7 @@ def _left_out(rules: Rules, boards: Boards) -> str:
         "",
         "What reads metrics that only the learning platform has, or that its canary has:",
         "",
-        f"- rules: {', '.join(f'`{name}`' for name in rules.left_out)}",
+        f"- alerts: {', '.join(f'`{name}`' for name in rules.absent)}, and what is recorded for them",
         *(f"- {title}" for title in boards.left_out),
     ]
     return "\n".join(lines)

@@ -6,7 +6,7 @@ const PREVIEW = window.PREVIEW;
 const RANGES = ['5m', '15m', '30m', '1h', '3h', '6h', '12h', '24h', '2d', '7d', '30d'];
 const board = PREVIEW ? PREVIEW.uid : decodeURIComponent(location.pathname.split('/')[2]);
 const panels = new Map();
-let frame, timer, round = 0;
+let frame, timer, round = 0, late = false;
 
 const chosen = () => new URLSearchParams(location.search);
 const moment = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -95,7 +95,13 @@ function schedule() {
   const text = chosen().get('refresh') ?? frame.refresh;
   const seconds = { s: 1, m: 60, h: 3600 }[text.slice(-1)] * parseInt(text, 10);
   if (PREVIEW || !seconds) return;
-  timer = setTimeout(() => (document.hidden ? schedule() : load()), seconds * 1000);
+  timer = setTimeout(refreshed, seconds * 1000);
+}
+
+// What nobody looks at is refreshed when somebody comes back to it.
+function refreshed() {
+  late = document.hidden;
+  if (!late) load();
 }
 
 // What is dragged over in a graph becomes the range of the board.
@@ -142,6 +148,7 @@ function panel(found, top, grid) {
   const element = make('article', { className: x > 12 ? 'panel right' : 'panel', ariaLabel: found.title });
   element.style.gridColumn = `${x + 1} / span ${width}`;
   element.style.gridRow = `${y - top + 1} / span ${height}`;
+  element.style.setProperty('--rows', height);
   element.dataset.panel = found.id;
   const body = make('div', { className: 'body' });
   element.append(heading(found), body);
@@ -175,5 +182,6 @@ function release() {
 
 window.addEventListener('pointerup', release);
 window.addEventListener('pointercancel', release);
+document.addEventListener('visibilitychange', () => late && refreshed());
 window.addEventListener('popstate', start);
 start();

@@ -33,16 +33,16 @@ function shade(color) {
 }
 
 // A link; to another board, it leads to the same looks.
-function anchor({ url, title }, text = title) {
+function anchor({ url, title }, ...text) {
   const query = chosen();
   const looks = LOOKS.filter((each) => query.has(each)).map((each) => `&${each}=${encodeURIComponent(query.get(each))}`);
   const inside = url.startsWith('/d/') && looks.length;
-  return make('a', { href: inside ? `${url}${url.includes('?') ? '' : '?'}${looks.join('')}` : url, title }, text);
+  return make('a', { href: inside ? `${url}${url.includes('?') ? '' : '?'}${looks.join('')}` : url, title }, ...(text.length ? text : [title]));
 }
 
 matchMedia('(prefers-color-scheme: light)').addEventListener('change', () => {
   shades.clear();
-  load();
+  if (frame) load();
 });
 window.addEventListener('keydown', (event) => {
   if (event.key === 'Escape' && chosen().has('kiosk')) choose({ kiosk: [] });

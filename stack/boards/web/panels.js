@@ -14,6 +14,7 @@ const clock = (time) => new Date(wall(time)).toISOString().slice(0, 19).replace(
 const wall = (time) => time - new Date(time).getTimezoneOffset() * 60000;
 const unwall = (text) => new Date(String(text).replace(' ', 'T')).getTime();
 
+const LONG = 24;
 const DRAW = {
   plot, stats, bars, table, logs, alerts,
   html: (panel, found) => { panel.body.innerHTML = found.html; }, // Markdown of our boards, escaped by the server
@@ -109,10 +110,15 @@ function ordered(found, order) {
   return sorted.map(([, row]) => row);
 }
 
+// A long text with places at which a line may end: a route is read by its parts.
+const broken = (text) => text.split(/(?<=[/,;:])/).flatMap((part) => [part, make('wbr')]);
+
 function tableCell(cell, column) {
   const text = cell.time === undefined ? cell.text : clock(cell.time);
+  const long = !column.number && (text ?? '').length > LONG;
+  const shown = long ? broken(text) : [text];
   const [first] = cell.links ?? [];
-  const element = make('td', { className: column.number ? 'number' : (text ?? '').length > 40 ? 'long' : '' }, first ? anchor(first, text) : text);
+  const element = make('td', { className: column.number ? 'number' : long ? 'long' : '' }, ...(first ? [anchor(first, ...shown)] : shown));
   if (cell.color) {
     element.classList.add('own');
     element.style.setProperty('--own', cell.color);

@@ -117,6 +117,24 @@ def shown_without_name(control: WebElement) -> bool:
     return control.is_displayed() and not control.accessible_name
 
 
+def test_on_a_phone_panels_are_below_each_other(board: Browser) -> None:
+    size = board.driver.get_window_size()
+    board.driver.set_window_size(500, 800)
+    try:
+        page = "document.documentElement"
+        wait_until(lambda: board.run(f"return {page}.clientWidth") <= 500, "the window is narrow")
+        edges = board.run(
+            "return [...document.querySelectorAll('.grid:not([hidden]) .panel')]"
+            ".map((each) => each.getBoundingClientRect())"
+            ".map(({ left, right, top, bottom }) => [left, right, top, bottom])"
+        )
+        assert len({(left, right) for left, right, _, _ in edges}) == 1
+        assert all(bottom - top > 200 for _, _, top, bottom in edges)
+        assert board.run(f"return {page}.scrollWidth <= {page}.clientWidth")
+    finally:
+        board.driver.set_window_size(size["width"], size["height"])
+
+
 def test_on_a_wall_there_are_panels_alone(browser: Browser) -> None:
     browser.open(f"{BOARD}&refresh=off&kiosk")
     browser.find(".panel")

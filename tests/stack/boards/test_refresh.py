@@ -8,7 +8,7 @@ import pytest
 from selenium.webdriver import ActionChains, Keys
 
 from tests.programs import wait_until
-from tests.stack.boards.watched import BOARD, drawn_again, refreshed, write_lines
+from tests.stack.boards.watched import ASKED, ASKED_FOR, BOARD, drawn_again, refreshed, write_lines
 from tests.stack.running.browser import Browser
 
 
@@ -88,6 +88,19 @@ def test_typing_goes_on_while_the_board_refreshes(browser: Browser) -> None:
     browser.driver.switch_to.active_element.send_keys("hed", Keys.ENTER)
     wait_until(lambda: "var-search=unfinished" in browser.place, "the whole word is in the address")
     assert browser.run("return scrollY") == 120
+
+
+def test_who_comes_back_sees_what_is_new(browser: Browser) -> None:
+    """Behind another tab nothing is asked for."""
+    browser.open(f"{BOARD}&refresh=1s")
+    browser.find(".panel")
+    browser.run("window.away = true; Object.defineProperty(document, 'hidden', { get: () => window.away })")
+    wait_until(lambda: browser.run("return late"), "a refresh is left out")
+    browser.drawn()
+    browser.run("performance.clearResourceTimings(); window.away = false")
+    assert not ASKED & set(browser.run(ASKED_FOR))
+    browser.run("document.dispatchEvent(new Event('visibilitychange'))")
+    drawn_again(browser)
 
 
 def test_another_range_leaves_what_is_open(board: Browser) -> None:

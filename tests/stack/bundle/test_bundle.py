@@ -121,6 +121,8 @@ def test_the_readme_names_every_part_and_what_is_left_out(bundle: Path) -> None:
 
 def test_the_platforms_own_bundle_leaves_nothing_out() -> None:
     found = files("lms", "", Links(), Path("/etc/alertmanager"))
+    assert "those of that project's own stack" in found["README.md"]
+    assert "`make status`" in found["runbooks/LmsDown.md"]
     boards = {path for path in found if path.startswith("grafana/dashboards/")}
     own = (REPOSITORY / "grafana" / "dashboards").rglob("*.json")
     assert len(boards) == len(list(own))

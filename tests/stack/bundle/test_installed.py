@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import httpx
 import pytest
 
+from stack.bundle.__main__ import main
 from stack.native.probes import NO_CERTIFICATES
+from stack.native.tools import tool_path
 from tests.programs import wait_until
-from tests.stack.bundle.shop import Shop, opened
+from tests.stack.bundle.pages import commands, pages
+from tests.stack.bundle.shop import SERVICE, Shop, opened
 
 pytestmark = pytest.mark.stack
 # Every panel is asked again and again, which takes longer where other tests run.
@@ -20,6 +26,14 @@ PATIENCE: Final = 180.0
 BLANK: Final = {
     r".*, against last week B": "last week there was no such service; the line of now is there",
     r"MongoDB\b.* A": "it has no MongoDB; Redis' panels beside these ask the same of the same metrics",
+}
+
+NOT_RUN: Final = {
+    "prometheus": "it is what runs",
+    "python3": "serves the folder: test_receiver.py",
+    "export": "sets what this test sets to other addresses",
+    "kubectl": "needs a cluster",
+    "sudo": "needs to be root",
 }
 
 
@@ -67,3 +81,49 @@ def test_every_rule_is_evaluated_without_an_error(shop: Shop) -> None:
     rules = [rule for group in groups for rule in group["rules"]]
     assert len(rules) > 80
     assert [rule["name"] for rule in rules if rule.get("lastError")] == []
+
+
+@pytest.fixture(name="receiver")
+def _receiver(tmp_path: Path, shop: Shop) -> dict[str, str]:
+    """The environment of somebody with the bundle, the tools and the addresses; curl fails at a refusal."""
+    (tmp_path / ".curlrc").write_text("fail\nnoproxy = *\nmax-time = 20\n")
+    tools = [str(tool_path(name).parent) for name in ("promtool", "amtool")]
+    return {
+        "PATH": ":".join([os.environ["PATH"], *tools]),
+        "HOME": str(tmp_path),
+        "TERM": "dumb",
+        "PROMETHEUS": str(shop.prometheus.base_url).rstrip("/"),
+        "ALERTMANAGER": shop.alertmanager,
+        "SERVICE": f"{shop.url}/metrics",
+        "MOUNTPOINT": str(shop.bundle),
+    }
+
+
+def test_every_command_works_as_pasted(tmp_path: Path, shop: Shop, receiver: dict[str, str]) -> None:
+    def scraped() -> list[object]:
+        return list(shop.prometheus.get("/api/v1/targets").json()["data"]["activeTargets"])
+
+    wait_until(lambda: bool(scraped()), "Prometheus knows its targets")
+    bundle = tmp_path / "bundle"
+    assert main(["--service", SERVICE, "--out", str(bundle)]) == 0
+    found = {text for _, text in commands(pages(bundle))}
+    run = sorted(text for text in found if text.split()[0] not in NOT_RUN)
+    assert len(run) > 12
+    assert {text.split()[0] for text in found} >= set(NOT_RUN)
+    for text in run:
+        done = subprocess.run(
+            ["/bin/sh", "-c", text], cwd=bundle, env=receiver, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{text}: {done.stdout}{done.stderr}"
+    rules = "".join(path.read_text() for path in (bundle / "prometheus" / "rules").glob("*.yml"))
+    assert "https://wiki.example/runbooks/ServiceDown.md" in rules
+    assert "127.0.0.1" not in rules
+
+
+def test_the_readmes_test_alert_reaches_people(shop: Shop, receiver: dict[str, str]) -> None:
+    [sent] = [text for _, text in commands(pages(shop.bundle)) if "alert add" in text]
+    subprocess.run(["/bin/sh", "-c", sent], env=receiver, check=True)
+    alerts = httpx.get(f"{shop.alertmanager}/api/v2/alerts", timeout=10, verify=NO_CERTIFICATES).json()
+    [test] = [each for each in alerts if each["labels"]["alertname"] == "Test"]
+    assert test["status"] == {"state": "active", "silencedBy": [], "inhibitedBy": [], "mutedBy": []}
+    assert "on-call" in {receiver["name"] for receiver in test["receivers"]}

@@ -21,21 +21,16 @@ from stack.native.probes import NO_CERTIFICATES
 from tests.alertmanager import runbook_text
 from tests.alertmanager.promql import Node, parser
 from tests.programs import free_port, running
+from tests.stack.bundle import pages as bundle_pages
+from tests.stack.bundle.pages import INDENTED, SPAN
 
 SERVICE: Final = "shop"
-LEFT_OUT: Final = "## What is left out"
 # What only this project has: its commands, settings, addresses and paths, its name, and what its learners do.
 OURS: Final = re.compile(
     r"\bmake [a-z-]+`|`make\b|\.venv|python -m\b|docker compose|\b(?:LMS|STACK|COLLECTOR)_[A-Z]"
     r"|127\.0\.0\.1:(?!9099\b|3000\b)|/api/v1/monitoring|(?<![\w/])(?:docs|app|stack|collector-config)/\w"
     r"|\b[Ll]ms\b|\blms[_-]|\bLms[A-Z]|[Ll]earner|[Ll]esson|[Qq]uiz|[Tt]eacher|[Cc]anary"
 )
-PROGRAMS: Final = frozenset(
-    re.findall(r"\w+", "amtool curl df du export free kubectl prometheus promtool ps python3 sed ss sudo top")
-)
-_SPAN: Final = re.compile(r"`([^`\n]+(?:\n[^`\n]+)?)`")
-_FENCED: Final = re.compile("```.*?```", re.DOTALL)
-_INDENTED: Final = re.compile(r"^ {4,}(\S.*)$", re.MULTILINE)
 _FILE: Final = re.compile(r"(?<![\w/.-])(?:[\w*-]+/)*[\w*-]+\.(?:ya?ml|json|md|py|tmpl)")
 _LINK: Final = re.compile(r"\]\(([^)\s]+)\)")
 _LOGQL: Final = re.compile(r'\{service_name="shop"\}( \|= "\w+"| \| \w+(=~?"[\w|]*"|>\d+))*')
@@ -51,13 +46,8 @@ def _bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(name="pages", scope="module")
 def _pages(bundle: Path) -> dict[str, str]:
-    """The pages for people by path, without the alerts' expressions and the list of what is left out."""
-    found = {
-        str(path.relative_to(bundle)): _FENCED.sub("", path.read_text()) for path in bundle.rglob("*.md")
-    }
-    found["README.md"], _, left_out = found["README.md"].partition(LEFT_OUT)
-    assert left_out
-    return found
+    """The pages for people by path."""
+    return bundle_pages.pages(bundle)
 
 
 @pytest.fixture(name="texts", scope="module")
@@ -90,16 +80,6 @@ def _alerts(bundle: Path) -> dict[str, dict[str, str]]:
     return {rule["alert"]: rule["annotations"] for rule in rules if "alert" in rule}
 
 
-def _commands(pages: dict[str, str]) -> list[tuple[str, str]]:
-    """Returns page and text of each span and indented line that starts a program of some machine."""
-    found = [(name, each) for name, text in pages.items() for each in _SPAN.findall(_INDENTED.sub("", text))]
-    found += [(name, each) for name, text in pages.items() for each in _INDENTED.findall(text)]
-    known = PROGRAMS | runbook_text.PROGRAMS
-    return [
-        (name, " ".join(each.split())) for name, each in found if " " in each and each.split()[0] in known
-    ]
-
-
 def test_nothing_is_said_that_only_this_project_has(pages: dict[str, str], texts: dict[str, str]) -> None:
     found = {
         name: sorted({each[0] for each in OURS.finditer(text)}) for name, text in (pages | texts).items()
@@ -108,9 +88,9 @@ def test_nothing_is_said_that_only_this_project_has(pages: dict[str, str], texts
 
 
 def test_every_command_is_one_of_any_machine(pages: dict[str, str]) -> None:
-    commands = _commands(pages)
+    commands = bundle_pages.commands(pages)
     assert len(commands) > 15
-    assert [each for each in commands if each[1].split()[0] not in PROGRAMS] == []
+    assert [each for each in commands if each[1].split()[0] not in bundle_pages.PROGRAMS] == []
     variables = {name for _, text in commands for name in re.findall(r"\$([A-Z]+)", text)}
     assert variables == {"PROMETHEUS", "ALERTMANAGER", "SERVICE", "MOUNTPOINT"}
     assert [name for name in variables if name not in pages["README.md"]] == []
@@ -120,7 +100,7 @@ def test_every_file_that_a_page_names_is_in_the_bundle(bundle: Path, pages: dict
     there = [str(path.relative_to(bundle)) for path in bundle.rglob("*") if path.is_file()]
     seen = 0
     for name, text in pages.items():
-        code = [*_SPAN.findall(text), *_INDENTED.findall(text)]
+        code = [*SPAN.findall(text), *INDENTED.findall(text)]
         for named in (each for part in code for each in _FILE.findall(part)):
             wanted = re.compile("(?:.*/)?" + re.escape(named).replace(r"\*", "[^/]*"))
             assert any(map(wanted.fullmatch, there)), f"{name} names {named}"
@@ -165,7 +145,7 @@ def test_texts_lead_to_alerts_and_boards_of_the_bundle(
     absent = set(ours.names()) - set(_alerts(bundle))
     boards = {path.stem for path in (bundle / "grafana" / "dashboards").rglob("*.json")}
     for name, text in pages.items():
-        said = set(re.findall(r"\b[A-Z][A-Za-z]+\b", _SPAN.sub("", _INDENTED.sub("", text))))
+        said = set(re.findall(r"\b[A-Z][A-Za-z]+\b", SPAN.sub("", INDENTED.sub("", text))))
         assert said & absent == set(), name
         assert set(re.findall(r"^- Dashboard: (\S+)$", text, re.MULTILINE)) <= boards, name
     for name, text in texts.items():
@@ -198,10 +178,7 @@ def _parse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
 def test_every_query_is_promql_or_logql(pages: dict[str, str], parse: Callable[[str], Node]) -> None:
     runbooks = {name: text for name, text in pages.items() if name.startswith("runbooks/")}
     logs = [
-        each
-        for text in runbooks.values()
-        for each in _SPAN.findall(text)
-        if each.startswith("{service_name=")
+        each for text in runbooks.values() for each in SPAN.findall(text) if each.startswith("{service_name=")
     ]
     assert logs
     assert [each for each in logs if not _LOGQL.fullmatch(each)] == []

@@ -128,6 +128,8 @@ def on_duty(folder: Path) -> Iterator[Duty]:
             platform = Platform(stack)
             duty = Duty(stack, slack, second, relay, webhook, sentry, platform)
             duty.sign_in()
+            # What fires before Alertmanager has begun to send reaches the first and the second line at once.
+            duty.wait_for("the Watchdog has checked in", lambda: sentry.check_ins)
             yield duty
             platform.close()
         finally:

@@ -36,6 +36,7 @@ def firing_list(width: int, more: Link) -> Panel:
             "${escalation_second_line:text}, or it escalates (docs/incident-response.md).",
             width=width,
             height=9,
+            empty="no alert is firing",
             links=(ACKNOWLEDGE, SILENCES, more),
         ),
         firing=FIRING,

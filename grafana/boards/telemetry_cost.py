@@ -76,12 +76,13 @@ SENDERS: Final = Row(
             About(
                 "Log records held back",
                 "By reason. burst: one message repeated more often than TELEMETRY_LOG_BURST, on purpose. "
-                "failed, stream, local: a fault of the process.",
+                "failed, stream: a fault of the process. Not here: records of exports and health checks, "
+                "which only the process's own log has (local).",
                 width=8,
             ),
             Query(
-                "sum by (service_name, reason) "
-                f"(increase(telemetry_log_records_held_back_total{{{SERVED}}}[$__rate_interval]))",
+                "sum by (service_name, reason) (increase("
+                f'telemetry_log_records_held_back_total{{{SERVED}, reason!="local"}}[$__rate_interval]))',
                 legend="{{service_name}} {{reason}}",
             ),
         ),
@@ -127,8 +128,9 @@ ROW: Final = Row(
         ),
         _sent(
             "What each team sends",
-            "A team is the resource attribute service.namespace of its services; (no name): they have none. "
-            "The most series first; bytes are an estimate, as above.",
+            "A team is the resource attribute service.namespace of its services; (no name): they have none, "
+            "or a rule recorded the series without it. The most series first; bytes are an estimate, as "
+            "above.",
             "service_namespace",
             "Team",
         ),

@@ -71,7 +71,7 @@ RECORDS_HELD_BACK: Final = Counter(
     description=(
         "Log records not written (beyond the burst limit, below a level changed at run time, failed to "
         "render, stream broken, repeated by the server after our record of the same error) "
-        "or not exported (local: from the export path itself)."
+        "or not exported (local: from exports and health checks)."
     ),
     attributes={"reason": ("burst", "level", "failed", "stream", "repeated", "local")},
 )

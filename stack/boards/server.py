@@ -44,7 +44,9 @@ HEADERS: Final[Mapping[str, str]] = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-OPEN: Final = frozenset({"/api/health", "/api/session", "/login", "/static/boards.css", "/static/login.js"})
+OPEN: Final = frozenset(
+    {"/api/health", "/api/session", "/login", "/logout", "/static/boards.css", "/static/login.js"}
+)
 """What is served to everybody."""
 _LARGEST_FORM: Final = 4096
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")

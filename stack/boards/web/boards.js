@@ -6,7 +6,11 @@ const PREVIEW = window.PREVIEW;
 const RANGES = ['5m', '15m', '30m', '1h', '3h', '6h', '12h', '24h', '2d', '7d', '30d'];
 const board = PREVIEW ? PREVIEW.uid : decodeURIComponent(location.pathname.split('/')[2]);
 const panels = new Map();
-let frame, timer, round = 0, late = false;
+let frame, timer, round = 0, late = false, leaving = false;
+
+// Who logs out goes to the login alone: what was still asked for would lead to the login for this board.
+document.querySelector('[action="/logout"]')?.addEventListener('submit', () => { leaving = true; });
+addEventListener('pageshow', () => { leaving = false; });
 
 const chosen = () => new URLSearchParams(location.search);
 const moment = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -30,7 +34,7 @@ async function ask(path, extra = {}) {
     if (value !== undefined && !query.get(key)) query.set(key, value);
   }
   const answer = await fetched(`/api/boards/${encodeURIComponent(board)}${path}?${query}`);
-  if (answer.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+  if (answer.status === 401 && !leaving) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
   const found = await answer.json();
   if (!answer.ok) throw new Error(found.error);
   return found;

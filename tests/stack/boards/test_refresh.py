@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 import pytest
 from selenium.webdriver import ActionChains, Keys
 
 from tests.programs import wait_until
+from tests.stack.boards.serving import PASSWORD
 from tests.stack.boards.watched import ASKED, ASKED_FOR, BOARD, drawn_again, refreshed, write_lines
 from tests.stack.running.browser import Browser
 
@@ -114,3 +116,27 @@ def test_another_range_leaves_what_is_open(board: Browser) -> None:
     assert len(board.all(".log[open]")) == 1
     assert "from=now-15m" in str(board.find("h3 a").get_attribute("href"))
     assert board.driver.switch_to.active_element.get_attribute("name") == "range"
+
+
+# Logs out before the browser does, so that the refresh in between gets 401; returns where that led.
+_LATE: Final = """
+    const done = arguments[0], form = document.querySelector('form[action="/logout"]');
+    let led = '';
+    navigation.addEventListener('navigate', (event) => { led = event.destination.url; });
+    form.addEventListener('submit', async (event) => {
+        event.preventDefault();
+        await fetch('/logout', { method: 'POST' });
+        await start();
+        done(led);
+    });
+    form.requestSubmit();
+"""
+
+
+def test_a_refresh_beside_logging_out_leads_nowhere(board: Browser) -> None:
+    """Otherwise it would replace the page that logging out leads to."""
+    assert board.driver.execute_async_script(_LATE) == ""
+    board.run("document.querySelector('form[action=\"/logout\"]').submit()")
+    wait_until(lambda: board.place == "/login", "logging out leads to the login")
+    board.log_in(PASSWORD)
+    wait_until(lambda: not board.place.startswith("/login"), "the login leads on")

@@ -111,6 +111,8 @@ async def test_logging_out_ends_the_session(client: httpx.AsyncClient) -> None:
     await client.post("/logout")
     client.cookies.set(COOKIE, cookie)
     assert (await client.get("/api/boards/a-board")).status_code == 401
+    again = await client.post("/logout")  # as in another tab, or after the session's twelve hours
+    assert (again.status_code, again.headers["Location"]) == (303, "/login")
 
 
 @pytest.mark.parametrize(

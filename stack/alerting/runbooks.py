@@ -51,7 +51,7 @@ def render(name: str, environment: str = "") -> str:
     rest = _REST.search(text)
     if alert is None or rest is None:
         return text
-    return f"# {name}\n\n{_MARK}\n" + "\n".join(_head(alert, Thresholds.load(environment))) + f"\n\n{rest[0]}"
+    return f"# {name}\n\n{_MARK}\n" + "\n".join(_head(alert, _thresholds(environment))) + f"\n\n{rest[0]}"
 
 
 @cache
@@ -96,3 +96,8 @@ def _when(rule: Mapping[str, Any]) -> str:
     wait, hold = rule.get("for"), rule.get("keep_firing_for")
     begin = f"when this has had a result for {wait}" if wait else "as soon as this has a result"
     return begin + (f", and until {hold} after it has none" if hold else "")
+
+
+@cache
+def _thresholds(environment: str) -> Thresholds:
+    return Thresholds.load(environment)

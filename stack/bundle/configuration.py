@@ -16,14 +16,13 @@ from stack.alerting import runbooks as sources
 from stack.alerting.sources import ROUTES
 from stack.alerting.thresholds import Thresholds
 from stack.bundle.portable import Portable
-from stack.bundle.rules import Rules
+from stack.bundle.rules import Rules, dumped
 from stack.bundle.wording import PLATFORM, PORTS, Wording
 from stack.channel_settings import ChannelSettings
 from stack.settings import REPOSITORY
 
 # Whose scrape needs what only the platform has, or is the platform's.
 _OURS: Final = ("canary",)
-_HEAD: Final = "# Written as part of a bundle: README.md says what it is.\n"
 _SIDES: Final = ("source_matchers", "target_matchers")
 _ALERTS: Final = re.compile(r'((?:alertname|cause)=~?)"([A-Za-z|]+)"')
 _THRESHOLD: Final = re.compile(r'threshold: "[^"]*"')
@@ -44,7 +43,7 @@ def prometheus(wording: Wording) -> dict[str, str]:
         _job(job, wording) for job in content["scrape_configs"] if wording.own or job["job_name"] not in _OURS
     ]
     content["scrape_configs"] = jobs
-    found = {"prometheus/prometheus.yml": _yaml(content)}
+    found = {"prometheus/prometheus.yml": dumped(content)}
     for job in jobs:
         name = job["job_name"]
         # The stores are lists that may stay empty: which ones there are is the installation's.
@@ -81,7 +80,7 @@ def alertmanager(wording: Wording, rules: Rules, environment: str, folder: Path)
     content = wording.everywhere(yaml.safe_load(text), lambda found: wording.template(wording.query(found)))
     if not wording.own:
         content["inhibit_rules"] = list(_inhibiting(content["inhibit_rules"], rules.absent))
-    found = {"alertmanager/alertmanager.yml": _yaml(content)}
+    found = {"alertmanager/alertmanager.yml": dumped(content)}
     for name, template in channels.templates(settings.time_zone).items():
         found[f"alertmanager/templates/{name}"] = wording.template(template)
     return found
@@ -157,7 +156,3 @@ def keda(wording: Wording, rules: Rules, environment: str) -> dict[str, str]:
         path: wording.prose(wording.query(portable.comments(text, wording.prose)))
         for path, text in placed.items()
     }
-
-
-def _yaml(content: Any) -> str:  # noqa: ANN401 - YAML is of any type
-    return _HEAD + yaml.safe_dump(content, sort_keys=False, width=1000, allow_unicode=True)

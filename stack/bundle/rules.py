@@ -60,10 +60,12 @@ class Rules:
 
     def texts(self) -> dict[str, str]:
         """Returns the files as Prometheus reads them."""
-        return {
-            name: _HEAD + yaml.safe_dump(content, sort_keys=False, width=1000, allow_unicode=True)
-            for name, content in self.files.items()
-        }
+        return {name: dumped(content) for name, content in self.files.items()}
+
+
+def dumped(content: Any) -> str:  # noqa: ANN401 - YAML is of any type
+    """Returns a file of the bundle in YAML, which says where it is from."""
+    return _HEAD + yaml.safe_dump(content, sort_keys=False, width=1000, allow_unicode=True)
 
 
 def chosen(wording: Wording, environment: str, links: Links) -> Rules:
